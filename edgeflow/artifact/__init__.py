@@ -1,0 +1,1 @@
+"""Files with provenance: hashes, manifests, atomic writes, code fingerprints."""

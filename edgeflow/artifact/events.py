@@ -1,0 +1,64 @@
+"""`logs/events.jsonl`: what each step did and what it took, one JSON object a line."""
+
+import json
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgeflow.errors import EdgeflowError
+
+_LOG: list[Path] = []
+
+
+def set_event_log(path: Path) -> None:
+    """Send this process' events to `path` (appended, one atomic write per event)."""
+    _LOG[:] = [path]
+
+
+@dataclass
+class Event:
+    """One run of a step; fill `facts` inside `recorded`."""
+
+    step: str
+    name: str
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+def _append(path: Path, record: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(record, sort_keys=True) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode())  # O_APPEND: one write, never torn between processes
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def recorded(step: str, name: str) -> Iterator[Event]:
+    """Append one event when the block ends, with outcome, seconds and peak memory."""
+    event, start, outcome, code = Event(step, name), time.monotonic(), "failed", 1
+    try:
+        yield event
+        outcome, code = "done", 0
+    except EdgeflowError as error:
+        code = error.exit_code
+        raise
+    finally:
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        record = {
+            "step": step,
+            "name": name,
+            "outcome": outcome,
+            "exit_code": code,
+            "ended_unix_s": round(time.time(), 3),
+            "seconds": round(time.monotonic() - start, 3),
+            "peak_rss_mb": round(peak_kib / 1024, 1),
+            **event.facts,
+        }
+        for path in _LOG:
+            _append(path, record)

@@ -1,0 +1,1 @@
+"""Bundles: what goes to a device, as one content-addressed tar."""

@@ -1,0 +1,1 @@
+"""Recipes: how a trained model becomes the file that targets compile."""

@@ -1,0 +1,1 @@
+"""One file per value of a recipe's `quantize`; each has a function `convert`."""

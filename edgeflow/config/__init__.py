@@ -1,0 +1,1 @@
+"""What the user may write in config.yaml, validated."""

@@ -1,0 +1,51 @@
+"""Devices: one physical or virtual unit each."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edgeflow.config.base import Name, Section
+
+RemotePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]{1,200}$")]
+"""A path on a device that needs no quoting."""
+
+
+class _Device(Section):
+    target: Name
+    """Name of a target of this configuration."""
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Longest wait for a connection, and for any sign of life during a transfer."""
+    run_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    """Longest time one program may run on the device."""
+
+
+class SshDevice(_Device):
+    """A real unit, reached over SSH with its host key pinned."""
+
+    transport: Literal["ssh"]
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
+    """Name or address."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    """TCP port of the SSH server."""
+    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
+    """Account on the device."""
+    host_key: Annotated[str, Field(pattern=r"^(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$")]
+    """Public host key, as in `ssh-ed25519 AAAA...`; no other key is ever accepted."""
+    identity: str
+    """Path of the private key file to log in with."""
+    path: RemotePath = "edgeflow"
+    """Folder on the device that edgeflow owns; relative paths start at the account's home."""
+    python: RemotePath = "python3"
+    """Interpreter on the device (3.7 or newer) that has numpy and the target's engine."""
+
+
+class VirtualDevice(_Device):
+    """A folder behind a real SSH server on this machine, started on demand."""
+
+    transport: Literal["virtual"]
+    environment: str | None = None
+    """Lock file of the device's Python packages, such as `envs/litert-device.txt`; it is built
+    once and cached. By default the device runs edgeflow's own environment."""
+
+
+Device = Annotated[SshDevice | VirtualDevice, Field(discriminator="transport")]

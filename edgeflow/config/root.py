@@ -1,0 +1,29 @@
+"""The whole configuration, section by section."""
+
+from edgeflow.config.base import Name, Section
+from edgeflow.config.dataset import Dataset
+from edgeflow.config.deployment import Deployment
+from edgeflow.config.device import Device
+from edgeflow.config.model import Model
+from edgeflow.config.recipe import Recipe
+from edgeflow.config.store import Store
+from edgeflow.config.target import Target
+
+
+class Config(Section):
+    """What `config.yaml` may hold."""
+
+    datasets: dict[Name, Dataset]
+    """Named sources of samples and their splits."""
+    models: dict[Name, Model]
+    """Networks to train."""
+    recipes: dict[Name, Recipe]
+    """Ways to compress and quantize a trained model."""
+    targets: dict[Name, Target]
+    """Classes of hardware: compiler, runtime and limits."""
+    devices: dict[Name, Device]
+    """Physical or virtual units of the targets."""
+    deployments: list[Deployment]
+    """Which model goes to which devices after which recipe, and what it must reach there."""
+    store: Store = Store()
+    """The cache outside the project."""

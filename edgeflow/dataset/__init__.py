@@ -1,0 +1,1 @@
+"""Datasets: named sources and their deterministic splits."""

@@ -1,0 +1,82 @@
+"""A built dataset as later steps see it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from edgeflow.artifact.manifest import verify_files
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Part = Literal["train", "validation", "test", "calibration"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test", "calibration")
+
+
+class Preprocess(BaseModel):
+    """From stored samples to the network's float32 input: ``x * scale + offset``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    scale: float
+    offset: float = 0.0
+
+
+class DatasetFacts(BaseModel):
+    """What the dataset's manifest says beside the hashes.
+
+    Attributes:
+        labels: class names, in the order of the class numbers.
+        input_shape: shape of one sample, without the batch: height, width, channels.
+        preprocess: how stored samples become the network's input.
+        counts: samples of each class, by part.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    labels: list[str]
+    input_shape: list[int]
+    preprocess: Preprocess
+    counts: dict[str, list[int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetView:
+    """A dataset's folder: ``{part}_x.npy`` (uint8 or float32, n x input_shape) and ``{part}_y.npy``
+    (int64, n), with their facts."""
+
+    folder: Path
+    facts: DatasetFacts
+
+    def raw(self, part: Part) -> "NDArray[np.generic]":
+        """Return a part's samples as stored, (n, *input_shape), uint8 or float32."""
+        import numpy as np
+
+        samples: NDArray[np.generic] = np.load(self.folder / f"{part}_x.npy", allow_pickle=False)
+        return samples
+
+    def inputs(self, part: Part) -> "NDArray[np.float32]":
+        """Return a part's samples as the network's input, float32 (n, *input_shape)."""
+        import numpy as np
+
+        scale, offset = self.facts.preprocess.scale, self.facts.preprocess.offset
+        return self.raw(part).astype(np.float32) * np.float32(scale) + np.float32(offset)
+
+    def labels(self, part: Part) -> "NDArray[np.int64]":
+        """Return a part's class numbers, int64 (n,)."""
+        import numpy as np
+
+        numbers: NDArray[np.int64] = np.load(self.folder / f"{part}_y.npy", allow_pickle=False)
+        return numbers
+
+
+def open_dataset(folder: Path, parts: tuple[Part, ...]) -> DatasetView:
+    """Open a built dataset and verify the parts that will be read.
+
+    Raises:
+        IntegrityError: a file is missing or not what the manifest says.
+    """
+    names = [f"{part}_{axis}.npy" for part in parts for axis in "xy"]
+    manifest = verify_files(folder / "manifest.json", names)
+    return DatasetView(folder=folder, facts=DatasetFacts.model_validate(manifest.facts))

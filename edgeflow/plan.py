@@ -1,0 +1,168 @@
+"""Config to plan: what is built, from which slice of the configuration, by which code.
+
+Pure functions for the rules, `edgeflow check` and the report. Each step gets only the slice
+of the configuration that it may depend on, so that a change elsewhere cannot rerun it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgeflow import plugins
+from edgeflow.config.deployment import Gates, Measure
+from edgeflow.config.model import architecture_module
+from edgeflow.config.root import Config
+from edgeflow.config.target import target_kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """One row of the report: a model after a recipe, on one device."""
+
+    device: str
+    target: str
+    model: str
+    recipe: str
+    gates: Gates
+    measure: Measure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What a step is asked to make: its slice of the configuration and its code.
+
+    Attributes:
+        options: JSON-ready slice, all defaults filled in.
+        modules: dotted modules whose import closure is the step's code.
+    """
+
+    options: dict[str, Any]
+    modules: tuple[str, ...]
+
+
+class Plan:
+    """Everything a configuration asks for."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.units = [
+            Unit(
+                device=device,
+                target=config.devices[device].target,
+                model=deployment.model,
+                recipe=deployment.recipe,
+                gates=deployment.gates,
+                measure=deployment.measure,
+            )
+            for deployment in config.deployments
+            for device in deployment.devices
+        ]
+        self._by_device = {(unit.device, unit.model): unit for unit in self.units}
+
+    def unit(self, device: str, model: str) -> Unit:
+        """Return what device and model belong to; KeyError if the plan has no such pair."""
+        return self._by_device[device, model]
+
+    def dataset(self, dataset: str) -> Job:
+        """Return the job that makes a dataset's arrays."""
+        section = self.config.datasets[dataset]
+        return Job(
+            options=section.model_dump(mode="json"),
+            modules=("edgeflow.dataset.build", f"edgeflow.dataset.sources.{section.source}"),
+        )
+
+    def train(self, model: str) -> Job:
+        """Return the job that trains a model."""
+        section = self.config.models[model]
+        return Job(
+            options=section.model_dump(mode="json", include={"architecture", "train"}),
+            modules=("edgeflow.train.build", architecture_module(section.architecture.name)),
+        )
+
+    def compress(self, recipe: str) -> Job:
+        """Return the job that applies a recipe to a trained model."""
+        section = self.config.recipes[recipe]
+        technique = section.quantize.replace("-", "_")
+        return Job(
+            options=section.model_dump(mode="json"),
+            modules=("edgeflow.compress.build", f"edgeflow.compress.quantize.{technique}"),
+        )
+
+    def compile(self, target: str, recipe: str) -> Job:
+        """Return the job that compiles a recipe's model for a target."""
+        section = self.config.targets[target]
+        return Job(
+            options={
+                "target": section.model_dump(mode="json"),
+                "quantize": self.config.recipes[recipe].quantize,
+            },
+            modules=("edgeflow.targets.build", self._target_module(target)),
+        )
+
+    def bundle(self, target: str, model: str, recipe: str) -> Job:
+        """Return the job that packs a compiled model with its runner."""
+        section = self.config.targets[target]
+        runtime = plugins.load(plugins.TARGETS, target_kind(section)).runtime(section)
+        return Job(
+            options={"model": model, "recipe": recipe, "target": section.model_dump(mode="json")},
+            modules=("edgeflow.bundle.pack", "edgeflow.ondevice.runner", runtime.engine_module),
+        )
+
+    def deploy(self, device: str) -> Job:
+        """Return the job that brings a bundle to a device."""
+        return Job(
+            options={"name": device, "store": self.config.store.path, **self._device(device)},
+            modules=("edgeflow.deploy.deploy", "edgeflow.ondevice.agent"),
+        )
+
+    def validate(self, device: str, model: str) -> Job:
+        """Return the job that measures a deployed bundle on its device."""
+        unit = self.unit(device, model)
+        return Job(
+            options={
+                "device": self.deploy(device).options,
+                "measure": unit.measure.model_dump(mode="json"),
+                "names": {
+                    "device": device,
+                    "target": unit.target,
+                    "model": model,
+                    "recipe": unit.recipe,
+                },
+            },
+            modules=("edgeflow.validate.run",),
+        )
+
+    def gate(self, device: str, model: str) -> Job:
+        """Return the job that holds a measurement against its gates."""
+        gates = self.unit(device, model).gates
+        return Job(
+            options={
+                "device": self.deploy(device).options,
+                "gates": gates.model_dump(mode="json", exclude_none=True),
+            },
+            modules=("edgeflow.validate.confirm",),
+        )
+
+    def report(self) -> Job:
+        """Return the job that writes the report over all units."""
+        return Job(
+            options={
+                "units": [
+                    {
+                        "device": unit.device,
+                        "target": unit.target,
+                        "model": unit.model,
+                        "recipe": unit.recipe,
+                        "gates": unit.gates.model_dump(mode="json", exclude_none=True),
+                    }
+                    for unit in self.units
+                ]
+            },
+            modules=("edgeflow.report.build",),
+        )
+
+    def _device(self, device: str) -> dict[str, Any]:
+        section = self.config.devices[device]
+        return {"device": section.model_dump(mode="json", exclude={"target"})}
+
+    def _target_module(self, target: str) -> str:
+        return plugins.module_of(plugins.TARGETS, target_kind(self.config.targets[target]))

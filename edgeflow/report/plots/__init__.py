@@ -1,0 +1,1 @@
+"""One file per plot; each draws one SVG from tidy rows."""

@@ -1,0 +1,119 @@
+"""The protocol between edgeflow and a class of hardware."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, JsonValue
+
+from edgeflow.config.base import Section
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a target can take; checked before anything is trained.
+
+    Attributes:
+        quantize: values of a recipe's `quantize` that the target accepts.
+        bit_exact: values of `quantize` for which the device must give the host's very bytes.
+    """
+
+    quantize: frozenset[str]
+    bit_exact: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missing:
+    """Something that a target needs and this machine has not."""
+
+    what: str
+    install: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompileInput:
+    """What a compiler gets.
+
+    Attributes:
+        model: the recipe's model.tflite, with a static batch of 1.
+        float_model: the same network before quantization, as float32 .tflite.
+        quantize: the recipe's `quantize`.
+        calibration: float32 (n, *input_shape), preprocessed as in training.
+    """
+
+    model: Path
+    float_model: Path
+    quantize: str
+    calibration: "NDArray[np.float32]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompiledModel:
+    """What a compiler made, in the folder it was given.
+
+    Attributes:
+        model: file name that the engine opens.
+        operators: where operators run, for example ``{"cpu": 12}`` or with ``"accelerator"``.
+        facts: other figures of the compiler, for compile.json.
+    """
+
+    model: str
+    operators: Mapping[str, int]
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runtime:
+    """What is shipped beside the compiled model to run it.
+
+    Attributes:
+        engine_module: dotted module with a class `Engine`; its one file goes into the bundle.
+        options: passed to `Engine` on the device.
+        tolerance: largest absolute difference of an output from the host's reference, where
+            equality is not demanded; in units of the dequantized output.
+        tools: distributions whose versions shape the compiled model or its reference.
+    """
+
+    engine_module: str
+    options: Mapping[str, JsonValue]
+    tolerance: float
+    tools: tuple[str, ...]
+
+
+class Target(Protocol):
+    """A class of hardware. Third parties register theirs as entry point `edgeflow.targets`."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    Options: ClassVar[type["TargetOptions"]]
+
+    @staticmethod
+    def check(options: Any) -> list[Missing]:
+        """Return what is missing on this machine to compile with `options`."""
+
+    @staticmethod
+    def compile(job: CompileInput, options: Any, out: Path) -> CompiledModel:
+        """Write the compiled model into `out`, the same bytes for the same input.
+
+        Raises:
+            CompileError: the compiler rejects the model.
+            MissingToolError: the compiler is not installed.
+        """
+
+    @staticmethod
+    def runtime(options: Any) -> Runtime:
+        """Return what runs the compiled model on a device."""
+
+
+class TargetOptions(Section):
+    """Base of all targets' options; each adds `kind: Literal["its-name"]` and its own keys."""
+
+
+def parse_options(target: type[Target], raw: Mapping[str, Any]) -> BaseModel:
+    """Return a target's validated options from their JSON form."""
+    return target.Options.model_validate(dict(raw))

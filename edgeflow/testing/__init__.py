@@ -1,0 +1,1 @@
+"""Shipped for tests of edgeflow and of third-party targets."""
