@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from edgeflow.artifact.atomic import staged
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
-from edgeflow.artifact.manifest import Manifest, describe_files, tool_versions
+from edgeflow.artifact.manifest import Manifest, describe_files, read_manifest, tool_versions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +19,8 @@ class StepSpec:
     Attributes:
         step: ``dataset``, ``train``, ``compress``, ``compile`` or ``bundle``.
         name: what is built, for messages and events, for example ``digits-cnn/int8``.
-        inputs: name to file; the bytes count, not the path.
+        inputs: name to file; the bytes count, not the path. A manifest stands for the files
+            and facts it lists, not for how they came about.
         options: the resolved slice of the configuration.
         code: fingerprint of the step's code.
         tools: distributions whose version shapes the output.
@@ -35,8 +36,18 @@ class StepSpec:
     manifest: str = "manifest.json"
 
 
+MANIFESTS = frozenset({"manifest.json", "compile.json"})
+
 Build = Callable[[Path], Mapping[str, object]]
 """Writes the outputs into the folder it is given and returns the manifest's facts."""
+
+
+def content_digest(path: Path) -> str:
+    """Return the digest of a file's bytes, or of what a manifest says was made."""
+    if path.name not in MANIFESTS:
+        return sha256_file(path)
+    manifest = read_manifest(path)
+    return sha256_json(manifest.model_dump(mode="json", include={"files", "facts"}))
 
 
 def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
@@ -45,7 +56,7 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
     After an error `out` is as it was before. The event names the step's key: the digest of
     everything in `spec` that can change the output.
     """
-    inputs = {name: sha256_file(path) for name, path in sorted(spec.inputs.items())}
+    inputs = {name: content_digest(path) for name, path in sorted(spec.inputs.items())}
     tools = tool_versions(spec.tools)
     identity = {"inputs": inputs, "options": spec.options, "code": spec.code, "tools": tools}
     with recorded(spec.step, spec.name) as event, staged(out, spec.manifest) as scratch:

@@ -47,7 +47,7 @@ class Train(Section):
     """How a float model is trained."""
 
     epochs: Annotated[int, Field(ge=1)] = 10
-    """Upper bound; training stops early when the validation accuracy no longer rises."""
+    """Upper bound; training stops early when the validation loss no longer falls."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Samples in one step."""
     learning_rate: Annotated[float, Field(gt=0)] = 1.0e-3
@@ -55,7 +55,7 @@ class Train(Section):
     schedule: Literal["constant", "cosine"] = "constant"
     """Learning rate over time: constant, or cosine decay to zero over all epochs."""
     patience: Annotated[int, Field(ge=1)] = 5
-    """Epochs without a better validation accuracy before training stops."""
+    """Epochs without a lower validation loss before training stops."""
     seed: int = 7
     """Seed of initial weights, shuffling and dropout."""
 

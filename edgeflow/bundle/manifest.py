@@ -1,0 +1,59 @@
+"""The manifest inside a bundle: what the device verifies and what the runner reads."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from edgeflow.artifact.manifest import FileRecord
+from edgeflow.bundle.archive import read_member
+from edgeflow.dataset.view import Preprocess
+from edgeflow.errors import IntegrityError
+
+MANIFEST = "manifest.json"
+
+
+class BundleManifest(BaseModel):
+    """First member of a bundle.
+
+    Attributes:
+        target: kind of the target, with its options.
+        files: every other member, with digest and size; nothing else may be in the tar.
+        entry: the program to run.
+        engine: options of the engine, with the name of the model file.
+        io: shape, dtype, scale and zero point of the model's input and output.
+        preprocess: from stored samples to the float input.
+        tolerance: largest absolute difference of golden outputs; 0 where they must be equal.
+        signature: reserved for the detached signature of this manifest.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    format: int = 1
+    target: dict[str, JsonValue]
+    model: str
+    recipe: str
+    quantize: str
+    labels: list[str]
+    entry: str = "runner.py"
+    engine: dict[str, JsonValue]
+    io: dict[str, Any]
+    preprocess: Preprocess
+    tolerance: float
+    bit_exact: bool
+    files: dict[str, FileRecord]
+    signature: None = None
+
+
+def read_bundle(path: Path) -> BundleManifest:
+    """Read the manifest of a bundle.
+
+    Raises:
+        IntegrityError: the file is not a bundle.
+    """
+    try:
+        return BundleManifest.model_validate(json.loads(read_member(path, MANIFEST)))
+    except Exception as error:  # tarfile, json and pydantic: all mean the same here
+        raise IntegrityError(
+            f"{path} is not a bundle: {error}", hint=f"delete {path} and run `snakemake` again"
+        ) from error

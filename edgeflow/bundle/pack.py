@@ -1,0 +1,125 @@
+"""The bundle step: compiled model, runner, golden vectors and manifest in one tar."""
+
+import hashlib
+import importlib.util
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.artifact.manifest import FileRecord, Manifest, verify_files
+from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.bundle.archive import write_tar
+from edgeflow.bundle.manifest import MANIFEST, BundleManifest
+from edgeflow.dataset.view import open_dataset
+from edgeflow.targets import registry
+from edgeflow.targets.base import Runtime, parse_options
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GOLDEN_VECTORS = 16
+RUNNER = "edgeflow.ondevice.runner"
+
+
+def pack_bundle(
+    name: str, dataset: Path, compiled: Path, options: Mapping[str, Any], code: str, out: Path
+) -> Manifest:
+    """Pack one bundle.
+
+    Args:
+        name: target, model and recipe, for messages.
+        dataset: folder of the model's dataset.
+        compiled: folder that the compile step made.
+        options: ``{"model", "recipe", "target": JSON form of the target's options}``.
+        code: fingerprint of the step.
+        out: folder for bundle.tar and bundle.json.
+
+    Raises:
+        IntegrityError: an input is not what its manifest says.
+    """
+    target = registry.get(options["target"]["kind"])
+    runtime = target.runtime(parse_options(target, options["target"]))
+    spec = StepSpec(
+        step="bundle",
+        name=name,
+        inputs={"dataset": dataset / "manifest.json", "compiled": compiled / "compile.json"},
+        options=dict(options),
+        code=code,
+        manifest="bundle.json",
+    )
+
+    def build(folder: Path) -> dict[str, object]:
+        path = folder / "bundle.tar"
+        _pack(path, dataset, compiled, options, runtime)
+        return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+    return run_step(spec, out, build)
+
+
+def _pack(
+    path: Path, folder: Path, compiled: Path, options: Mapping[str, Any], runtime: Runtime
+) -> None:
+    facts = verify_files(compiled / "compile.json").facts
+    dataset = open_dataset(folder, ("test",))
+    members = {
+        "runner.py": _source(RUNNER),
+        "engine.py": _source(runtime.engine_module),
+        **_golden(dataset.raw("test"), compiled / "reference.npy"),
+        **_model_files(compiled / "compiled"),
+    }
+    capabilities = registry.get(facts["kind"]).capabilities
+    bit_exact = facts["quantize"] in capabilities.bit_exact
+    manifest = BundleManifest(
+        target=options["target"],
+        model=options["model"],
+        recipe=options["recipe"],
+        quantize=facts["quantize"],
+        labels=dataset.facts.labels,
+        engine={"model": facts["model"], **runtime.options},
+        io=facts["io"],
+        preprocess=dataset.facts.preprocess,
+        tolerance=0.0 if bit_exact else runtime.tolerance,
+        bit_exact=bit_exact,
+        files={name: _record(data) for name, data in sorted(members.items())},
+    )
+    text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=2) + "\n"
+    write_tar(path, {MANIFEST: text.encode(), **dict(sorted(members.items()))})
+
+
+def _source(module: str) -> bytes:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None  # the plan imported it to fingerprint it
+    return Path(spec.origin).read_bytes()
+
+
+def _model_files(folder: Path) -> dict[str, bytes]:
+    return {
+        f"model/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _golden(samples: "NDArray[Any]", reference: Path) -> dict[str, bytes]:
+    """Return samples, and what the target's engine made of them on the host."""
+    import numpy as np
+
+    outputs = np.load(reference, allow_pickle=False)
+    return {
+        "golden_x.npy": _npy(samples[:GOLDEN_VECTORS]),
+        "golden_y.npy": _npy(outputs[:GOLDEN_VECTORS]),
+    }
+
+
+def _npy(array: "NDArray[Any]") -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array))
+    return buffer.getvalue()
+
+
+def _record(data: bytes) -> FileRecord:
+    return FileRecord(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))

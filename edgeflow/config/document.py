@@ -1,0 +1,87 @@
+"""A YAML file as a plain value that still knows the line of every key."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from edgeflow.config.finding import Finding, Keys
+from edgeflow.config.yaml12 import Loader
+from edgeflow.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """What a YAML file holds, and the nodes it was made from."""
+
+    value: object
+    root: yaml.Node | None = None
+
+    def line(self, keys: Keys) -> int | None:
+        """Return the 1-based line where the key, or its closest parent, stands."""
+        node, line = self.root, None
+        for key in keys:
+            pair = _child(node, key)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        return line
+
+    def repeated(self) -> list[Finding]:
+        """Return the keys that stand twice in one mapping, where PyYAML takes the last."""
+        return list(_repeated(self.root, (), set()))
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not YAML.
+    """
+    try:
+        loader = Loader(path.read_text(encoding="utf-8"))
+        root = loader.get_single_node()
+        value = None if root is None else loader.construct_document(root)
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _unreadable(path, f"not YAML: {error.problem}", line) from error
+    except RecursionError as error:
+        raise _unreadable(path, "not usable: nested too deep") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise _unreadable(path, f"not YAML: {' '.join(str(error).split())}") from error
+    return Document(value=value, root=root)
+
+
+def _unreadable(path: Path, message: str, line: int | None = None) -> ConfigError:
+    return ConfigError([Problem(path=path.name, message=message, line=line)], source=str(path))
+
+
+def _child(node: yaml.Node | None, key: int | str) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return the nodes of a key and of its value; for a list both are the item."""
+    if isinstance(node, yaml.MappingNode):
+        # Of a key that stands twice the last one counts.
+        return next((pair for pair in reversed(node.value) if pair[0].value == str(key)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key], node.value[key]
+    return None
+
+
+def _repeated(node: yaml.Node | None, keys: Keys, visited: set[int]) -> Iterator[Finding]:
+    if node is None or id(node) in visited:  # an alias: told where its anchor stands
+        return
+    visited.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _repeated(item, (*keys, index), visited)
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[tuple[str, str], int] = {}
+        for key, value in node.value:
+            here = (*keys, str(key.value))
+            if (key.tag, str(key.value)) in lines:
+                before = lines[key.tag, str(key.value)]
+                yield Finding(keys=here, message=f"stands in line {before} already")
+            lines[key.tag, str(key.value)] = key.start_mark.line + 1
+            yield from _repeated(value, here, visited)

@@ -1,0 +1,98 @@
+"""The dataset step: a source's samples to four parts of arrays with a card."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+
+from edgeflow.artifact.manifest import Manifest
+from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.config.dataset import Dataset
+from edgeflow.dataset.base import RawDataset, Samples, Source
+from edgeflow.dataset.card import dataset_card
+from edgeflow.dataset.check import check
+from edgeflow.dataset.split import split_dataset
+from edgeflow.dataset.view import DatasetFacts, Part, Preprocess
+
+
+def build_dataset(name: str, options: Mapping[str, Any], code: str, out: Path) -> Manifest:
+    """Read, check and split one dataset.
+
+    The manifest names the source's files by their digest and leaves out where they lie, so
+    equal data in another folder gives an equal manifest.
+
+    Args:
+        name: the dataset's name, for messages.
+        options: JSON form of a `datasets` entry of the configuration.
+        code: fingerprint of the step.
+        out: folder for ``{part}_x.npy``, ``{part}_y.npy``, card.md and manifest.json.
+
+    Raises:
+        DataError: the data is missing, corrupt, or cannot be split as asked.
+    """
+    section = _parse(options)
+    source = _source(section)
+    spec = StepSpec(
+        step="dataset",
+        name=name,
+        inputs=source.files(section),
+        options=section.model_dump(mode="json", exclude={"path"}),
+        code=code,
+        tools=("numpy", *source.TOOLS),
+    )
+    return run_step(spec, out, lambda folder: _build(section, source, folder))
+
+
+def source_files(options: Mapping[str, Any]) -> list[Path]:
+    """Return the local files a dataset is made of; none if bundled, downloaded or missing.
+
+    Missing files are left to the step itself, which says how to get them.
+    """
+    section = _parse(options)
+    return list(_source(section).files(section).values())
+
+
+def _parse(options: Mapping[str, Any]) -> Dataset:
+    section: Dataset = TypeAdapter(Dataset).validate_python(dict(options))
+    return section
+
+
+def _source(section: Dataset) -> Source:
+    # by name, so that one source's edit does not change the fingerprint of the others
+    return cast(Source, importlib.import_module(f"edgeflow.dataset.sources.{section.source}"))
+
+
+def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, object]:
+    raw = source.load(section)
+    check(raw)
+    parts = split_dataset(raw, section)
+    for part, samples in parts.items():
+        _save(folder, part, samples)
+    facts = _facts(raw, parts)
+    card = dataset_card(section, facts, parts, folder)
+    (folder / "card.md").write_text(card, encoding="utf-8")
+    return facts.model_dump(mode="json")
+
+
+def _save(folder: Path, part: Part, samples: Samples) -> None:
+    import numpy as np
+
+    # a transposed view would be stored in Fortran order, with other bytes for equal samples
+    np.save(folder / f"{part}_x.npy", np.ascontiguousarray(samples.x), allow_pickle=False)
+    np.save(folder / f"{part}_y.npy", samples.y, allow_pickle=False)
+
+
+def _facts(raw: RawDataset, parts: Mapping[Part, Samples]) -> DatasetFacts:
+    import numpy as np
+
+    return DatasetFacts(
+        labels=list(raw.labels),
+        input_shape=list(raw.train.x.shape[1:]),
+        preprocess=Preprocess(scale=raw.scale, offset=raw.offset),
+        counts={
+            part: np.bincount(samples.y, minlength=len(raw.labels)).tolist()
+            for part, samples in parts.items()
+        },
+    )

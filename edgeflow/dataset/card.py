@@ -1,0 +1,73 @@
+"""The dataset card: what a person wants to know of a dataset, as Markdown."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.config.dataset import Dataset
+from edgeflow.dataset.base import Samples
+from edgeflow.dataset.view import DatasetFacts, Part
+
+
+def dataset_card(
+    options: Dataset,
+    facts: DatasetFacts,
+    parts: Mapping[Part, Samples],
+    folder: Path,
+) -> str:
+    """Return the card of a dataset whose arrays stand in `folder`."""
+    return "\n".join(
+        [
+            f"# Dataset from {options.source}",
+            "",
+            f"- Seed of the splits: {options.seed}",
+            *_sample_lines(facts, parts),
+            "",
+            "The splits are stratified. Calibration samples are drawn from train; apart from",
+            "that, no sample is in two parts.",
+            "",
+            "## Samples of each class",
+            "",
+            *_counts_table(facts),
+            "",
+            "## Files",
+            "",
+            *_files_table(folder),
+            "",
+        ]
+    )
+
+
+def _sample_lines(facts: DatasetFacts, parts: Mapping[Part, Samples]) -> list[str]:
+    shape = " x ".join(str(size) for size in facts.input_shape)
+    low = min(part.x.min().item() for part in parts.values())
+    high = max(part.x.max().item() for part in parts.values())
+    scale, offset = facts.preprocess.scale, facts.preprocess.offset
+    span = f"{low * scale + offset:g} to {high * scale + offset:g}"
+    return [
+        f"- Sample: {shape} (height x width x channels), {parts['train'].x.dtype}",
+        f"- Stored range: {low:g} to {high:g}",
+        f"- Network input: float32, stored value * {scale!r} + {offset!r}: {span}",
+    ]
+
+
+def _counts_table(facts: DatasetFacts) -> list[str]:
+    parts = list(facts.counts)
+    totals = [sum(counts) for counts in facts.counts.values()]
+    rows: list[list[object]] = [
+        [number, label.replace("|", "\\|"), *(facts.counts[part][number] for part in parts)]
+        for number, label in enumerate(facts.labels)
+    ]
+    return _table(["number", "label", *parts], [*rows, ["", "all", *totals]])
+
+
+def _files_table(folder: Path) -> list[str]:
+    rows: list[list[object]] = [
+        [path.name, f"`{sha256_file(path)}`"] for path in sorted(folder.glob("*.npy"))
+    ]
+    return _table(["file", "SHA-256"], rows)
+
+
+def _table(head: list[str], rows: list[list[object]]) -> list[str]:
+    lines: list[Sequence[object]] = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]

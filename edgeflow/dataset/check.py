@@ -1,0 +1,57 @@
+"""What must hold of any dataset before it is split."""
+
+from edgeflow.dataset.base import RawDataset, Samples
+from edgeflow.errors import DataError
+
+
+def check(raw: RawDataset) -> None:
+    """Refuse samples that no network could be trained on.
+
+    Raises:
+        DataError: with the first thing that is wrong.
+    """
+    if len(raw.labels) < 2:
+        raise DataError(
+            f"the dataset has {len(raw.labels)} class(es); a classifier needs two or more",
+            hint="add samples of another class",
+        )
+    _check_part("train", raw.train, raw.labels)
+    if raw.test is not None:
+        _check_part("test", raw.test, raw.labels)
+        if (raw.train.x.shape[1:], raw.train.x.dtype) != (raw.test.x.shape[1:], raw.test.x.dtype):
+            raise DataError(
+                f"train samples are {raw.train.x.dtype} {raw.train.x.shape[1:]}, test samples "
+                f"{raw.test.x.dtype} {raw.test.x.shape[1:]}",
+                hint="give both parts the same shape and dtype",
+            )
+
+
+def _check_part(part: str, samples: Samples, labels: tuple[str, ...]) -> None:
+    import numpy as np
+
+    x, y = samples.x, samples.y
+    if len(x) != len(y):
+        raise DataError(
+            f"the {part} part has {len(x)} samples and {len(y)} class numbers",
+            hint="give one class number per sample",
+        )
+    if len(y) and (y.min() < 0 or y.max() >= len(labels)):
+        raise DataError(
+            f"the {part} part has class numbers {y.min()}..{y.max()} for {len(labels)} labels",
+            hint=f"number the classes from 0 to {len(labels) - 1}, or list all labels",
+        )
+    if x.dtype != np.uint8:
+        _check_finite(part, samples)
+
+
+def _check_finite(part: str, samples: Samples) -> None:
+    import numpy as np
+
+    finite = np.isfinite(samples.x).all(axis=(1, 2, 3))
+    bad = np.flatnonzero(~finite)
+    if len(bad):
+        raise DataError(
+            f"{len(bad)} sample(s) of the {part} part hold NaN or infinity, the first is "
+            f"number {bad[0]}",
+            hint="remove or mend these samples",
+        )

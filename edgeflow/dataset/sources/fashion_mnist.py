@@ -1,0 +1,49 @@
+"""Fashion-MNIST: 28x28 grey clothing, uint8 0..255, from IDX files or Keras' download."""
+
+from pathlib import Path
+
+from edgeflow.config.dataset import FashionMnistDataset
+from edgeflow.dataset.base import RawDataset
+from edgeflow.dataset.download import keras_download
+from edgeflow.dataset.idx import idx_files, load_idx
+
+TOOLS = ()
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+_LABELS = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+_WAYS = (
+    "run `sudo apt-get install dataset-fashion-mnist` (Debian, Ubuntu), or fetch the four "
+    "*-ubyte.gz files that https://github.com/zalandoresearch/fashion-mnist lists and set "
+    "`path:` of the dataset to their folder, or leave `path:` out and run with a network "
+    "connection, and Keras downloads them"
+)
+
+
+def _folder(options: FashionMnistDataset) -> Path | None:
+    if options.path is not None:
+        return Path(options.path).expanduser()
+    return DEBIAN if DEBIAN.is_dir() else None
+
+
+def files(options: FashionMnistDataset) -> dict[str, Path]:
+    """Return the IDX files of `path`, or of Debian's package, that exist."""
+    folder = _folder(options)
+    return idx_files(folder) if folder else {}
+
+
+def load(options: FashionMnistDataset) -> RawDataset:
+    """Return 60,000 train and 10,000 test samples, (n, 28, 28, 1)."""
+    folder = _folder(options)
+    if folder:
+        return load_idx(folder, _LABELS, _WAYS)
+    return keras_download("fashion_mnist", _LABELS, _WAYS)

@@ -1,0 +1,28 @@
+"""MNIST: 28x28 grey digits, uint8 0..255, from IDX files or Keras' download."""
+
+from pathlib import Path
+
+from edgeflow.config.dataset import MnistDataset
+from edgeflow.dataset.base import RawDataset
+from edgeflow.dataset.download import keras_download
+from edgeflow.dataset.idx import idx_files, load_idx
+
+TOOLS = ()
+_LABELS = tuple("0123456789")
+_WAYS = (
+    "fetch the four *-ubyte.gz files from https://storage.googleapis.com/cvdf-datasets/mnist/ "
+    "and set `path:` of the dataset to their folder, or leave `path:` out and run with "
+    "a network connection, and Keras downloads them"
+)
+
+
+def files(options: MnistDataset) -> dict[str, Path]:
+    """Return the IDX files of `path` that exist."""
+    return idx_files(Path(options.path).expanduser()) if options.path is not None else {}
+
+
+def load(options: MnistDataset) -> RawDataset:
+    """Return 60,000 train and 10,000 test samples, (n, 28, 28, 1)."""
+    if options.path is not None:
+        return load_idx(Path(options.path).expanduser(), _LABELS, _WAYS)
+    return keras_download("mnist", _LABELS, _WAYS)

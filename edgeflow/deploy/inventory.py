@@ -1,0 +1,87 @@
+"""Where a device is and how to log in: the same for a real one and a virtual one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from edgeflow.config.device import Device, SshDevice, VirtualDevice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """An account on a device.
+
+    Attributes:
+        name: the device's name in the configuration.
+        host_key: the only public host key that is accepted, as in ``ssh-ed25519 AAAA...``.
+        identity: private key file to log in with.
+        path: folder on the device that edgeflow owns; relative to the account's home.
+        python: interpreter on the device.
+        timeout_s: longest wait for a connection, and for any sign of life in a transfer.
+        run_timeout_s: longest time one program may run.
+    """
+
+    name: str
+    host: str
+    port: int
+    user: str
+    host_key: str
+    identity: Path
+    path: str
+    python: str
+    timeout_s: float
+    run_timeout_s: float
+
+    @property
+    def ssh_command(self) -> str:
+        """The command that shows a person whether the device answers."""
+        return f"ssh -p {self.port} -i {self.identity} {self.user}@{self.host} true"
+
+
+def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:
+    """Return the device of a deploy step's slice, which leaves the target out."""
+    device: SshDevice | VirtualDevice = TypeAdapter(Device).validate_python(
+        {"target": "any", **section}
+    )
+    return device
+
+
+def endpoint(name: str, device: SshDevice | VirtualDevice, store: str) -> Endpoint:
+    """Return where a device is; a virtual device is started first.
+
+    Args:
+        store: folder of the cache, for the environments of virtual devices.
+
+    Raises:
+        MissingToolError: a virtual device's environment cannot be built.
+        UnreachableError: a virtual device does not start.
+    """
+    if isinstance(device, VirtualDevice):
+        return _virtual_endpoint(name, device, Path(store).expanduser())
+    return Endpoint(
+        name=name,
+        identity=Path(device.identity).expanduser(),
+        **device.model_dump(exclude={"target", "transport", "identity"}),
+    )
+
+
+def _virtual_endpoint(name: str, device: VirtualDevice, store: Path) -> Endpoint:
+    from edgeflow.deploy import environment, virtual
+
+    python = environment.device_python(device.environment, store)
+    address = virtual.ensure(name, python)
+    return Endpoint(
+        name=name,
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        host_key=address.host_key,
+        identity=address.identity,
+        path="edgeflow",
+        python="python3",
+        timeout_s=device.timeout_s,
+        run_timeout_s=device.run_timeout_s,
+    )

@@ -1,0 +1,69 @@
+"""Runs a .tflite file with LiteRT on a device. Needs numpy and ai-edge-litert."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+
+def _interpreter_module() -> Any:
+    """Return LiteRT's interpreter module, or that of its predecessor on older boards."""
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError:
+        from tflite_runtime import interpreter
+    return interpreter
+
+
+class Engine:
+    """One loaded model; `infer` takes and gives arrays in the model's own dtypes."""
+
+    def __init__(self, folder: str, options: dict[str, Any]) -> None:
+        """Load `options["model"]` from `folder`, with `threads` and `xnnpack`."""
+        module = _interpreter_module()
+        resolver = module.OpResolverType
+        kind = resolver.BUILTIN if options["xnnpack"] else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        self._interpreter = module.Interpreter(
+            model_path=os.path.join(folder, options["model"]),
+            num_threads=options["threads"],
+            experimental_op_resolver_type=kind,
+        )
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+
+    @staticmethod
+    def version() -> str:
+        """Return the engine's name and version."""
+        for name in ("ai_edge_litert", "tflite_runtime"):
+            try:
+                module = __import__(name)
+            except ImportError:
+                continue
+            return "%s %s" % (name.replace("_", "-"), getattr(module, "__version__", "unknown"))
+        return "none on %s" % platform.machine()
+
+    @staticmethod
+    def _tensor(details: Any) -> dict[str, Any]:
+        scale, zero_point = details["quantization"]
+        return {
+            "shape": [int(size) for size in details["shape"]],
+            "dtype": details["dtype"].__name__,
+            "scale": float(scale),
+            "zero_point": int(zero_point),
+        }
+
+    def io(self) -> dict[str, Any]:
+        """Return shape, dtype, scale and zero point of input and output (scale 0: float)."""
+        return {"input": self._tensor(self._input), "output": self._tensor(self._output)}
+
+    def operators(self) -> int:
+        """Return how many operators the graph has."""
+        return len(self._interpreter._get_ops_details())
+
+    def infer(self, sample: Any) -> Any:
+        """Run one sample, shaped and typed like the input; return the output with its batch."""
+        self._interpreter.set_tensor(self._input["index"], sample)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output["index"])

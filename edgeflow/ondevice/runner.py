@@ -1,0 +1,193 @@
+"""Runs a bundle's model on the device: its golden vectors, or a measurement on test data.
+
+Standard library, numpy and one engine; Python 3.7 or newer; imports nothing of edgeflow.
+Prints one JSON object on standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read_text(path: str) -> str | None:
+    """Return a small file's stripped text, or None where it cannot be read."""
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def load_manifest() -> dict[str, Any]:
+    """Return the bundle's manifest."""
+    with open(os.path.join(HERE, "manifest.json")) as file:
+        manifest: dict[str, Any] = json.load(file)
+    return manifest
+
+
+def load_engine(manifest: dict[str, Any]) -> Any:
+    """Return the engine with the bundle's model loaded."""
+    sys.path.insert(0, HERE)
+    engine = importlib.import_module("engine")
+    return engine.Engine(os.path.join(HERE, "model"), manifest["engine"])
+
+
+def to_input(samples: Any, manifest: dict[str, Any]) -> Any:
+    """Return stored samples as the model's input: preprocessed, then quantized if it is integer."""
+    preprocess, tensor = manifest["preprocess"], manifest["io"]["input"]
+    floats = samples.astype(np.float32) * np.float32(preprocess["scale"])
+    floats += np.float32(preprocess["offset"])
+    dtype = np.dtype(tensor["dtype"])
+    if not tensor["scale"]:
+        return floats.astype(dtype)
+    limits = np.iinfo(dtype)
+    steps = np.rint(floats / np.float32(tensor["scale"])) + tensor["zero_point"]
+    return np.clip(steps, limits.min, limits.max).astype(dtype)
+
+
+def run_all(engine: Any, samples: Any, manifest: dict[str, Any]) -> Any:
+    """Return the model's raw outputs for samples, one inference each, (n, classes)."""
+    outputs = [engine.infer(to_input(sample[None], manifest)) for sample in samples]
+    return np.concatenate(outputs)
+
+
+def golden(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Run the bundle's golden vectors and compare with what the host expects of them."""
+    del arguments
+    manifest = load_manifest()
+    samples = np.load(os.path.join(HERE, "golden_x.npy"), allow_pickle=False)
+    expected = np.load(os.path.join(HERE, "golden_y.npy"), allow_pickle=False)
+    actual = run_all(load_engine(manifest), samples, manifest)
+    tensor = manifest["io"]["output"]
+    step = tensor["scale"] or 1.0
+    worst = float(np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max() * step)
+    tolerance = float(manifest["tolerance"])
+    return {"passed": bool(worst <= tolerance), "max_abs": worst, "tolerance": tolerance}
+
+
+def latencies(engine: Any, samples: Any, warmup: int, runs: int) -> list[float]:
+    """Return the time of single inferences in ms, the clock running from input to output."""
+    for index in range(warmup):
+        engine.infer(samples[index % len(samples)][None])
+    times = []
+    for index in range(runs):
+        sample = samples[index % len(samples)][None]
+        start = time.perf_counter()
+        engine.infer(sample)
+        times.append((time.perf_counter() - start) * 1e3)
+    return times
+
+
+def peak_rss_mb() -> float | None:
+    """Return the process' own peak of resident memory, in MB of 1e6 bytes.
+
+    Not getrusage: there Linux counts the process that started this one too.
+    """
+    status = read_text("/proc/self/status") or ""
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return None
+
+
+def cpu_name() -> str:
+    """Return the CPU's or board's name."""
+    board = read_text("/proc/device-tree/model")
+    if board:
+        return board.rstrip("\0")
+    for line in (read_text("/proc/cpuinfo") or "").splitlines():
+        if line.lower().startswith(("model name", "hardware")):
+            return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def throttle_flags() -> int | None:
+    """Return the Raspberry Pi firmware's throttling flags, or None on other boards."""
+    text = read_text("/sys/devices/platform/soc/soc:firmware/get_throttled")
+    return int(text, 16) if text else None
+
+
+def temperature_c() -> float | None:
+    """Return the temperature of the first thermal zone in degrees Celsius, if there is one."""
+    text = read_text("/sys/class/thermal/thermal_zone0/temp")
+    return int(text) / 1000 if text and text.lstrip("-").isdigit() else None
+
+
+def conditions(engine: Any) -> dict[str, Any]:
+    """Return what the figures were measured under."""
+    return {
+        "cpu": cpu_name(),
+        "machine": platform.machine(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "engine": engine.version(),
+        "governor": read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "temperature_c": temperature_c(),
+        "load_1min": os.getloadavg()[0],
+    }
+
+
+# Firmware bits 0-3: under-voltage, frequency capped, throttled, soft temperature limit.
+THROTTLED_NOW = 0b1111
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Load the model, time it, run all samples, and write the raw outputs to a file."""
+    manifest = load_manifest()
+    start = time.perf_counter()
+    engine = load_engine(manifest)
+    load_time_ms = (time.perf_counter() - start) * 1e3
+    before = conditions(engine)
+    samples = np.load(arguments.data, mmap_mode="r", allow_pickle=False)
+    timed = to_input(np.asarray(samples[: min(len(samples), 64)]), manifest)
+    times = latencies(engine, timed, arguments.warmup, arguments.runs)
+    flags = throttle_flags()
+    outputs = run_all(engine, samples, manifest)
+    np.save(arguments.out, outputs)
+    with open(arguments.out, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    return {
+        "load_time_ms": load_time_ms,
+        "latencies_ms": times,
+        "peak_rss_mb": peak_rss_mb(),
+        "outputs_sha256": digest,
+        "conditions": {
+            **before,
+            "throttled": bool(flags & THROTTLED_NOW) if flags is not None else None,
+            "temperature_after_c": temperature_c(),
+        },
+    }
+
+
+def main() -> int:
+    """Run the verb of the command line; return 0, or 1 where golden vectors differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("golden").set_defaults(run=golden)
+    measuring = verbs.add_parser("measure")
+    measuring.add_argument("--data", required=True)
+    measuring.add_argument("--out", required=True)
+    measuring.add_argument("--warmup", type=int, required=True)
+    measuring.add_argument("--runs", type=int, required=True)
+    measuring.set_defaults(run=measure)
+    arguments = parser.parse_args()
+    result = arguments.run(arguments)
+    print(json.dumps(result, sort_keys=True))
+    return 0 if result.get("passed", True) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""`index.html`: the report as one page that needs nothing else."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from edgeflow.report import text
+from edgeflow.report.plots.build import Plot, confusion_name
+from edgeflow.report.plots.size_by_recipe import sizes
+from edgeflow.report.rows import Row
+from edgeflow.report.svg import inline_svg
+from edgeflow.report.theme import TONES, series_index
+from edgeflow.report.training import Training
+
+_MOST_CONFUSED = 40
+
+
+def write_page(
+    rows: Sequence[Row],
+    trainings: Sequence[Training],
+    plots: Mapping[str, Plot],
+    code: str,
+    folder: Path,
+) -> None:
+    """Write `index.html` beside the plots, which it holds inline.
+
+    Args:
+        code: fingerprint of the code that made the report.
+        folder: holds ``plots/``.
+    """
+
+    def plot(name: str) -> Markup:
+        # Our own SVG: its texts were escaped when it was written as XML.
+        return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))  # noqa: S704
+
+    page = _environment().get_template("report.html.j2").render(
+        rows=rows,
+        trainings=trainings,
+        plots=plots,
+        plot=plot,
+        sizes=sizes(rows),
+        counts=Counter(row.status for row in rows),
+        headline=headline(rows),
+        series=series_index(row.target for row in rows),
+        tones=TONES,
+        code=code,
+        version=version("edgeflow"),
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """Return the verdict over all rows in one sentence."""
+    counts = Counter(row.status for row in rows)
+    total = f"{len(rows)} deployment{'s' if len(rows) != 1 else ''}"
+    if not rows:
+        return "Nothing is deployed yet"
+    if counts["failed"]:
+        return f"{counts['failed']} of {total} missed a gate"
+    if counts["not measured"]:
+        return f"{counts['not measured']} of {total} could not be measured"
+    if counts["no gates"]:
+        return f"{total} measured, {counts['no gates']} without gates"
+    return "The one deployment passed its gates" if len(rows) == 1 else f"All {total} passed"
+
+
+def confused(row: Row) -> list[tuple[str, str, int, int]]:
+    """Return (true, predicted, float count, device count) of the mistakes, most frequent first."""
+    before, after = row.confusion_float, row.confusion_device
+    cells = [
+        (row.labels[i], row.labels[j], before[i][j], after[i][j])
+        for i in range(len(after))
+        for j in range(len(after))
+        if i != j and (before[i][j] or after[i][j])
+    ]
+    return sorted(cells, key=lambda cell: -max(cell[2:]))[:_MOST_CONFUSED]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("edgeflow.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "adaptive": text.adaptive,
+        "percent": text.percent,
+        "points": text.points,
+        "kib": text.kib,
+        "gate": text.gate_text,
+        "confused": confused,
+        "confusion_name": confusion_name,
+    }
+    return environment

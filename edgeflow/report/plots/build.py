@@ -1,0 +1,76 @@
+"""All plots of a report, and what each one says in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeflow.report.plots import accuracy_latency, confusion, size_by_recipe, training
+from edgeflow.report.rows import Row
+from edgeflow.report.text import percent
+from edgeflow.report.training import Training
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plot:
+    """A drawn plot: its file's stem, and the text for who cannot see it."""
+
+    name: str
+    alt: str
+
+
+def draw_plots(
+    rows: Sequence[Row], trainings: Sequence[Training], folder: Path
+) -> dict[str, Plot]:
+    """Draw every plot into `folder`; return them by name."""
+    accuracy_latency.draw(rows, folder / "accuracy_latency.svg")
+    size_by_recipe.draw(rows, folder / "size_by_recipe.svg")
+    plots = [_accuracy_latency(rows), _sizes(rows)]
+    plots += [_training(item, folder) for item in trainings]
+    plots += [_confusion(row, folder) for row in rows if row.confusion_float]
+    return {plot.name: plot for plot in plots}
+
+
+def confusion_name(row: Row) -> str:
+    """Return the stem of the file with a row's confusion matrices."""
+    return f"confusion_{row.model}_{row.recipe}_{row.device}"
+
+
+def _accuracy_latency(rows: Sequence[Row]) -> Plot:
+    count = sum(row.latency_p50_ms is not None for row in rows)
+    return Plot(
+        name="accuracy_latency",
+        alt=f"Scatter plot of accuracy on the device against latency for {count} deployments, "
+        "coloured by target, with gate lines and the Pareto front. Figures in the table below.",
+    )
+
+
+def _sizes(rows: Sequence[Row]) -> Plot:
+    count = len(size_by_recipe.sizes(rows))
+    return Plot(
+        name="size_by_recipe",
+        alt=f"Bars of model size in {count} builds: float, after the recipe, compiled, bundled. "
+        "Figures in the table below.",
+    )
+
+
+def _training(item: Training, folder: Path) -> Plot:
+    name = f"training_{item.model}"
+    training.draw(item, folder / f"{name}.svg")
+    return Plot(
+        name=name,
+        alt=f"Loss and accuracy of {item.model} over {len(item.epochs)} epochs, on training "
+        "and validation data. Figures in the table below.",
+    )
+
+
+def _confusion(row: Row, folder: Path) -> Plot:
+    name = confusion_name(row)
+    confusion.draw(
+        row.labels, row.confusion_float, row.confusion_device, folder / f"{name}.svg"
+    )
+    return Plot(
+        name=name,
+        alt=f"Confusion matrices of {row.model} after {row.recipe}: float model "
+        f"({percent(row.accuracy_float)} % accurate), on {row.device} "
+        f"({percent(row.accuracy_device)} %), and their difference.",
+    )

@@ -1,0 +1,56 @@
+"""Gates as lines in the plot of accuracy against latency."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgeflow.report.rows import Row
+from edgeflow.report.text import adaptive
+from edgeflow.report.theme import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST = 3
+"""Different limits of one kind that are drawn; of more, only the strictest."""
+
+
+def accuracy_floor(row: Row) -> float | None:
+    """Return the least accuracy that the row's gates allow, in percent."""
+    floors = []
+    if "accuracy_min" in row.limits:
+        floors.append(row.limits["accuracy_min"])
+    if "accuracy_drop_max" in row.limits and row.accuracy_float is not None:
+        floors.append(row.accuracy_float - row.limits["accuracy_drop_max"])
+    return 100 * max(floors) if floors else None
+
+
+def draw_gates(axis: "Axes", rows: Sequence[Row]) -> None:
+    """Draw the distinct limits on accuracy, p50 and p90 of the panel's rows."""
+    found = {round(floor, 6) for floor in map(accuracy_floor, rows) if floor is not None}
+    floors = sorted(found, reverse=True)
+    for floor in floors if len(floors) <= _MOST else floors[:1]:
+        axis.axhline(floor, color=INK.light, linewidth=0.8, linestyle="--")
+        _write(axis, f"accuracy ≥ {floor:.2f} %{_strictest(floors)}", y=floor)
+    for percentile in ("p50", "p90"):
+        name = f"latency_{percentile}_ms_max"
+        limits = sorted({row.limits[name] for row in rows if name in row.limits})
+        for limit in limits if len(limits) <= _MOST else limits[:1]:
+            axis.axvline(limit, color=INK.light, linewidth=0.8, linestyle="--")
+            _write(axis, f"{percentile} ≤ {adaptive(limit)} ms{_strictest(limits)}", x=limit)
+
+
+def _strictest(limits: Sequence[float]) -> str:
+    return f" (strictest of {len(limits)})" if len(limits) > _MOST else ""
+
+
+def _write(axis: "Axes", text: str, *, x: float | None = None, y: float | None = None) -> None:
+    if x is not None:
+        axis.annotate(
+            text, (x, 0.98), (-3, 0), xycoords=("data", "axes fraction"), rotation=90,
+            textcoords="offset points", ha="right", va="top", fontsize=7.5, color=INK.light,
+        )
+    if y is not None:
+        axis.annotate(
+            text, (0.01, y), (0, 3), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="left", va="bottom", fontsize=7.5, color=INK.light,
+        )

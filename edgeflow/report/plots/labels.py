@@ -1,0 +1,52 @@
+"""Names beside points, left out where they would cover one another."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.report.theme import MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
+
+MOST = 40
+"""Points that get a try; more names than this are noise."""
+
+# Offset in points and alignment: right, left, above, below.
+_SPOTS: tuple[tuple[tuple[int, int], str, str], ...] = (
+    ((8, 0), "left", "center"),
+    ((-8, 0), "right", "center"),
+    ((0, 8), "center", "bottom"),
+    ((0, -8), "center", "top"),
+)
+
+
+def place_labels(axis: "Axes", points: Sequence[tuple[float, float, str]]) -> int:
+    """Write each (x, y, name) beside its point, first come first served; return how many fit.
+
+    The layout of the figure must be settled, limits and scales included.
+    """
+    from matplotlib.transforms import Bbox
+
+    pixels = axis.transData.transform([(x, y) for x, y, _ in points])
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
+    taken += [text.get_window_extent() for text in axis.texts]
+    return sum(_place(axis, point, taken) for point in points[:MOST])
+
+
+def _place(axis: "Axes", point: tuple[float, float, str], taken: list["Bbox"]) -> bool:
+    x, y, name = point
+    for offset, horizontal, vertical in _SPOTS:
+        options: dict[str, Any] = {"ha": horizontal, "va": vertical}
+        text = axis.annotate(
+            name, (x, y), offset, textcoords="offset points", fontsize=8,
+            color=MUTED.light, **options,
+        )
+        box = text.get_window_extent()
+        inside = axis.bbox.x0 <= box.x0 and box.x1 <= axis.bbox.x1
+        if inside and not any(box.overlaps(other) for other in taken):
+            text.set_in_layout(False)
+            taken.append(box)
+            return True
+        text.remove()
+    return False

@@ -1,0 +1,107 @@
+"""How large a model is at each stage: trained, after its recipe, compiled, bundled."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.report.plots.style import figure, note
+from edgeflow.report.rows import Row
+from edgeflow.report.theme import LINE, MUTED, SERIES, series_index
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+STAGES = {
+    "float": "float_bytes",
+    "recipe": "recipe_bytes",
+    "compiled": "model_bytes",
+    "bundle": "bundle_bytes",
+}
+"""Stage to the field of a row that holds its size."""
+
+# Later stages are more solid; the bundle, which wraps the compiled model, is an outline.
+_OPACITY = (0.25, 0.5, 0.9, 0.0)
+_BAR = 0.2
+_MOST_WRITTEN = 24
+
+
+def sizes(rows: Sequence[Row]) -> list[Row]:
+    """Return one row per model, recipe and target that has sizes: devices do not change them."""
+    groups: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        if row.measured:
+            groups.setdefault((row.model, row.recipe, row.target), row)
+    return list(groups.values())
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Draw one group of bars per model, recipe and target, in the target's colour."""
+    groups = sizes(rows)
+    roomy = len(groups) <= _MOST_WRITTEN
+    step = 0.66 if roomy else 0.34
+    with figure(path, 9.2, 1.0 + step * max(len(groups), 1)) as drawing:
+        if not groups:
+            note(drawing, "nothing was measured on a device")
+            return
+        axis = drawing.add_subplot()
+        unit, scale = _unit(groups)
+        targets = series_index(row.target for row in rows)
+        for place, row in enumerate(groups):
+            _group(axis, place, row, SERIES[targets[row.target]].light, scale)
+            if roomy:
+                _write(axis, place, row, scale)
+        _dress(axis, groups, unit)
+        drawing.legend(handles=_key(), loc="outside lower left", ncols=4)
+
+
+def _unit(groups: Sequence[Row]) -> tuple[str, float]:
+    largest = max(row.bundle_bytes or row.model_bytes or 0 for row in groups)
+    return ("MiB", 2.0**20) if largest >= 10 * 2**20 else ("KiB", 2.0**10)
+
+
+def _bars(place: int, row: Row, scale: float) -> list[tuple[int, float, float]]:
+    """Return stage, height on the axis and length of each bar that exists."""
+    values = [getattr(row, name) for name in STAGES.values()]
+    return [
+        (stage, place + (stage - 1.5) * _BAR, value / scale)
+        for stage, value in enumerate(values)
+        if value is not None
+    ]
+
+
+def _group(axis: "Axes", place: int, row: Row, colour: str, scale: float) -> None:
+    for stage, y, length in _bars(place, row, scale):
+        axis.barh(y, length, height=_BAR * 0.86, **_fill(colour, _OPACITY[stage]))
+
+
+def _write(axis: "Axes", place: int, row: Row, scale: float) -> None:
+    for _, y, length in _bars(place, row, scale):
+        axis.annotate(
+            f"{length:,.1f}", (length, y), (4, 0), textcoords="offset points", va="center",
+            fontsize=7, color=MUTED.light,
+        )
+
+
+def _fill(colour: str, opacity: float) -> Mapping[str, Any]:
+    if opacity == 0.0:
+        return {"facecolor": "none", "edgecolor": colour, "linewidth": 0.9}
+    return {"facecolor": (colour, opacity), "edgecolor": "none"}
+
+
+def _dress(axis: "Axes", groups: Sequence[Row], unit: str) -> None:
+    between = "\n" if len(groups) <= _MOST_WRITTEN else " · "
+    names = [f"{row.model} · {row.recipe}{between}{row.target}" for row in groups]
+    axis.set_yticks(range(len(groups)), names)
+    axis.set_ylim(len(groups) - 0.4, -0.6)
+    axis.set_xlabel(f"size, {unit}")
+    axis.margins(x=0.1)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(visible=True, axis="x")
+    axis.spines["left"].set_color(LINE.light)
+
+
+def _key() -> list[Any]:
+    from matplotlib.patches import Patch
+
+    pairs = zip(STAGES, _OPACITY, strict=True)
+    return [Patch(label=stage, **_fill(MUTED.light, opacity)) for stage, opacity in pairs]

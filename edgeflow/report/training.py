@@ -1,0 +1,61 @@
+"""How each model of the report was trained."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeflow.artifact.manifest import Manifest, read_manifest
+from edgeflow.errors import IntegrityError
+
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """A trained model: figure per epoch by name, and its manifest.
+
+    Attributes:
+        epochs: number of each epoch; every curve has one figure for each.
+    """
+
+    model: str
+    epochs: tuple[int, ...]
+    curves: Mapping[str, tuple[float, ...]]
+    manifest: Manifest
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Figures that training left in its manifest."""
+        return self.manifest.facts
+
+
+def load_training(results: Path, models: Iterable[str]) -> list[Training]:
+    """Return the training of each distinct model that has been trained.
+
+    Raises:
+        IntegrityError: a history or manifest cannot be read.
+    """
+    folders = {model: results / "models" / model / "float" for model in models}
+    return [
+        _training(model, folder)
+        for model, folder in folders.items()
+        if (folder / "manifest.json").is_file() and (folder / "history.csv").is_file()
+    ]
+
+
+def _training(model: str, folder: Path) -> Training:
+    path = folder / "history.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            records = list(csv.DictReader(file))
+        epochs = tuple(int(record["epoch"]) for record in records)
+        curves = {name: tuple(float(record[name]) for record in records) for name in CURVES}
+    except (KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(
+            f"{path} cannot be read as training curves: {error!r}",
+            hint=f"delete {folder} and run `snakemake` again",
+        ) from error
+    manifest = read_manifest(folder / "manifest.json")
+    return Training(model=model, epochs=epochs, curves=curves, manifest=manifest)

@@ -1,0 +1,109 @@
+"""The compile step: recipe's model to a target's artifact, with the host's reference outputs."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeflow.artifact.manifest import Manifest, verify_files
+from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.compress.evaluate import dequantized, quantized
+from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.errors import MissingToolError
+from edgeflow.targets import registry
+from edgeflow.targets.base import CompileInput, Runtime, Target, parse_options
+
+COMPILED = "compiled"
+
+
+def compile_model(
+    name: str, dataset: Path, recipe: Path, options: Mapping[str, Any], code: str, out: Path
+) -> Manifest:
+    """Compile one model for one target.
+
+    Args:
+        name: target, model and recipe, for messages.
+        dataset: folder of the model's dataset.
+        recipe: folder that the compress step made.
+        options: ``{"target": JSON form of the target's options, "quantize": of the recipe}``.
+        code: fingerprint of the step.
+        out: folder for compiled/, reference.npy (what the target's engine gives on the host for
+            the test set, in the model's own dtype) and compile.json.
+
+    Raises:
+        MissingToolError: a tool that the target needs is not installed.
+        CompileError: the compiler rejects the model.
+    """
+    target = registry.get(options["target"]["kind"])
+    parsed = parse_options(target, options["target"])
+    missing = target.check(parsed)
+    if missing:
+        raise MissingToolError(
+            f"{name} needs {', '.join(item.what for item in missing)}",
+            hint="; ".join(item.install for item in missing),
+        )
+    spec = StepSpec(
+        step="compile",
+        name=name,
+        inputs={"dataset": dataset / "manifest.json", "recipe": recipe / "manifest.json"},
+        options=dict(options),
+        code=code,
+        tools=("numpy", *target.runtime(parsed).tools),
+        manifest="compile.json",
+    )
+    quantize = str(options["quantize"])
+    return run_step(
+        spec, out, lambda folder: _compile(target, parsed, quantize, dataset, recipe, folder)
+    )
+
+
+def _compile(
+    target: type[Target], options: Any, quantize: str, folder: Path, recipe: Path, out: Path
+) -> dict[str, object]:
+    dataset = open_dataset(folder, ("calibration", "test"))
+    verify_files(recipe / "manifest.json", ["model.tflite", "float.tflite"])
+    job = CompileInput(
+        model=recipe / "model.tflite",
+        float_model=recipe / "float.tflite",
+        quantize=quantize,
+        calibration=dataset.inputs("calibration"),
+    )
+    artifact = out / COMPILED
+    artifact.mkdir()
+    compiled = target.compile(job, options, artifact)
+    io, accuracy = _reference(target.runtime(options), artifact, compiled.model, dataset, out)
+    return {
+        "kind": target.name,
+        "quantize": quantize,
+        "model": compiled.model,
+        "size_bytes": sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()),
+        "operators": dict(compiled.operators),
+        "io": io,
+        "accuracy_test": accuracy,
+        **compiled.facts,
+    }
+
+
+def _reference(
+    runtime: Runtime, artifact: Path, model: str, dataset: DatasetView, out: Path
+) -> tuple[dict[str, Any], float]:
+    """Run the compiled model on the host over the test set; return its I/O and accuracy."""
+    import numpy as np
+
+    engine_class = importlib.import_module(runtime.engine_module).Engine
+    engine = engine_class(str(artifact), {"model": model, **runtime.options})
+    io: dict[str, Any] = engine.io()
+    source, sink = (_details(io[side]) for side in ("input", "output"))
+    samples = quantized(dataset.inputs("test"), source)
+    outputs = np.concatenate([engine.infer(sample[None]) for sample in samples])
+    np.save(out / "reference.npy", outputs)
+    guess = dequantized(outputs, sink).argmax(axis=1)
+    return io, float((guess == dataset.labels("test")).mean())
+
+
+def _details(tensor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tensor's description in the form that the interpreter gives it."""
+    return {
+        "dtype": tensor["dtype"],
+        "quantization": (tensor["scale"], tensor["zero_point"]),
+    }

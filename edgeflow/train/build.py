@@ -1,0 +1,105 @@
+"""The train step: dataset to float model, curves, metrics."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeflow import plugins
+from edgeflow.artifact.manifest import Manifest
+from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.config.base import Section
+from edgeflow.config.model import Architecture, Train, architecture_module
+from edgeflow.dataset.view import DatasetFacts, DatasetView, open_dataset
+from edgeflow.errors import TrainingError
+
+MODEL_FILE = "model.h5"
+
+
+class TrainOptions(Section):
+    """The slice of the configuration that a training depends on."""
+
+    architecture: Architecture
+    train: Train
+
+
+def train_model(
+    name: str, dataset: Path, options: Mapping[str, Any], code: str, out: Path
+) -> Manifest:
+    """Train one model.
+
+    Args:
+        name: the model's name, for messages.
+        dataset: folder of a built dataset.
+        options: JSON form of `TrainOptions`.
+        code: fingerprint of the step.
+        out: folder for model.h5, history.csv, logits.npy (float32, test set) and manifest.json.
+
+    Raises:
+        TrainingError: the architecture cannot be built, or training diverged.
+        IntegrityError: the dataset is not what its manifest says.
+    """
+    parsed = TrainOptions.model_validate(dict(options))
+    spec = StepSpec(
+        step="train",
+        name=name,
+        inputs={"dataset": dataset / "manifest.json"},
+        options=parsed.model_dump(mode="json"),
+        code=code,
+        tools=("tensorflow", "tf-keras", "numpy"),
+    )
+    return run_step(spec, out, lambda folder: _train(name, dataset, parsed, folder))
+
+
+def _train(name: str, folder: Path, options: TrainOptions, out: Path) -> dict[str, object]:
+    import numpy as np
+
+    from edgeflow.train.keras import load_keras
+    from edgeflow.train.loop import fit, predict, write_history
+
+    dataset = open_dataset(folder, ("train", "validation", "test"))
+    keras = load_keras(options.train.seed)
+    model = _build(keras, dataset.facts, options.architecture)
+    rows = fit(keras, model, dataset, options.train, f"train {name}")
+    model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")
+    write_history(rows, out / "history.csv")
+    logits = predict(model, dataset.inputs("test"))
+    np.save(out / "logits.npy", logits)
+    return {
+        **_metrics(dataset, logits),
+        "parameters": int(model.count_params()),
+        "epochs": len(rows),
+        "best_epoch": min(rows, key=lambda row: row["val_loss"])["epoch"],
+    }
+
+
+def _metrics(dataset: DatasetView, logits: Any) -> dict[str, object]:
+    from sklearn.metrics import accuracy_score, confusion_matrix
+
+    truth, guess = dataset.labels("test"), logits.argmax(axis=1)
+    classes = range(len(dataset.facts.labels))
+    return {
+        "accuracy_test": float(accuracy_score(truth, guess)),
+        "confusion_test": confusion_matrix(truth, guess, labels=list(classes)).tolist(),
+    }
+
+
+def _build(keras: Any, facts: DatasetFacts, architecture: Architecture) -> Any:
+    """Call the architecture's build function, with the shape and classes of the dataset."""
+    module = architecture_module(architecture.name)
+    function = architecture.name.partition(":")[2] or "build"
+    try:
+        build = plugins.import_path(f"{module}:{function}")
+        model = build(keras, tuple(facts.input_shape), len(facts.labels), **architecture.options)
+    except (ImportError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"architecture {architecture.name!r} cannot be built for inputs of shape "
+            f"{tuple(facts.input_shape)}: {error}",
+            hint="check its options and the sizes of its layers against the dataset",
+        ) from error
+    if tuple(model.output_shape) != (None, len(facts.labels)):
+        raise TrainingError(
+            f"architecture {architecture.name!r} gives outputs of shape {model.output_shape}, "
+            f"the dataset has {len(facts.labels)} classes",
+            hint="its last layer must have one unit for each class",
+        )
+    return model

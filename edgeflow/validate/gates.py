@@ -1,0 +1,63 @@
+"""Gates: measured figures against the limits of a deployment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Validation = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateResult:
+    """One limit and what was measured; `measured` is None where the figure cannot exist."""
+
+    name: str
+    limit: float
+    measured: float | None
+    passed: bool
+
+    def __str__(self) -> str:
+        figure = "not measured" if self.measured is None else f"{self.measured:.6g}"
+        sign = ">=" if self.name.endswith("_min") else "<="
+        return f"{self.name}: {figure} (must be {sign} {self.limit:g})"
+
+
+def _accuracy_drop(validation: Validation) -> float:
+    accuracy = validation["accuracy"]
+    # Shares of a finite test set: without rounding 0.99 - 0.98 would miss a gate of 0.01.
+    return round(float(accuracy["float"]) - float(accuracy["device"]), 9)
+
+
+MEASURES: Mapping[str, Callable[[Validation], float | None]] = {
+    "accuracy_min": lambda v: v["accuracy"]["device"],
+    "accuracy_drop_max": _accuracy_drop,
+    "parity_min": lambda v: v["parity"]["share"],
+    "latency_p50_ms_max": lambda v: v["latency_ms"]["p50"],
+    "latency_p90_ms_max": lambda v: v["latency_ms"]["p90"],
+    "latency_p99_ms_max": lambda v: v["latency_ms"]["p99"],
+    "peak_rss_mb_max": lambda v: v["peak_rss_mb"],
+    "model_bytes_max": lambda v: v["sizes"]["model_bytes"],
+    "bundle_bytes_max": lambda v: v["sizes"]["bundle_bytes"],
+}
+"""How each gate of the configuration reads its figure from validation.json."""
+
+
+def check_gates(validation: Validation, gates: Mapping[str, float]) -> list[GateResult]:
+    """Return the outcome of each gate, in the order of their names.
+
+    A figure that was not measured fails its gate: what is not known is not met.
+    """
+    return [
+        _check(name, float(limit), MEASURES[name](validation))
+        for name, limit in sorted(gates.items())
+    ]
+
+
+def _check(name: str, limit: float, measured: float | None) -> GateResult:
+    if measured is None:
+        passed = False
+    elif name.endswith("_min"):
+        passed = measured >= limit
+    else:
+        passed = measured <= limit
+    return GateResult(name=name, limit=limit, measured=measured, passed=passed)

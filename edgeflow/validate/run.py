@@ -1,0 +1,206 @@
+"""The validate step: runs a deployed bundle on its device and measures it."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.artifact.atomic import write_json
+from edgeflow.artifact.events import recorded
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.manifest import read_manifest, verify_files
+from edgeflow.bundle.manifest import BundleManifest, read_bundle
+from edgeflow.config.base import Section
+from edgeflow.config.deployment import Measure
+from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.deploy.release import Device, open_device
+from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.validate import metrics
+from edgeflow.validate.schema import Validation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ATTEMPTS = 3
+"""Runs before a device that keeps throttling is given up."""
+
+
+class Names(Section):
+    """What is validated."""
+
+    device: str
+    target: str
+    model: str
+    recipe: str
+
+
+class ValidateOptions(Section):
+    """The slice of the configuration that a validation depends on."""
+
+    device: dict[str, Any]
+    measure: Measure
+    names: Names
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folders:
+    """What a device's figures are compared with, one folder for each earlier step."""
+
+    dataset: Path
+    model: Path
+    recipe: Path
+    compiled: Path
+
+
+def validate(options: Mapping[str, Any], code: str, folders: Folders, out: Path) -> Validation:
+    """Measure a deployed model on its device and write validation.json.
+
+    Args:
+        options: JSON form of `ValidateOptions`.
+        code: fingerprint of the step; part of the command line, so that new code runs again.
+        folders: outputs of the earlier steps.
+        out: the file to write.
+
+    Raises:
+        UnreachableError: the device does not answer.
+        DeployError: the device does not hold the bundle, or the runner failed there.
+        IntegrityError: what came back is not what the device sent.
+    """
+    parsed = ValidateOptions.model_validate(dict(options))
+    name = f"{parsed.names.device}/{parsed.names.model}"
+    with recorded("validate", name) as event:
+        event.facts["code"] = code
+        result = _validate(parsed, folders)
+        write_json(out, result.model_dump(mode="json"))
+    return result
+
+
+def _validate(options: ValidateOptions, folders: Folders) -> Validation:
+    bundle = folders.compiled / "bundle.tar"
+    manifest = read_bundle(bundle)
+    dataset = open_dataset(folders.dataset, ("test",))
+    indices = metrics.stratified_indices(dataset.labels("test"), options.measure.samples)
+    with open_device(options.device) as device, tempfile.TemporaryDirectory() as scratch:
+        data = _test_data(dataset, indices, Path(scratch))
+        record, outputs = _measure(device, manifest, sha256_file(bundle), data, options.measure)
+    truth = dataset.labels("test")[indices]
+    logits = _stages(folders, manifest, indices, outputs)
+    return _summary(options, folders, manifest, record, logits, truth)
+
+
+def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> Path:
+    import numpy as np
+
+    whole = dataset.folder / "test_x.npy"
+    if len(indices) == len(dataset.labels("test")):
+        return whole
+    np.save(scratch / "test_x.npy", dataset.raw("test")[indices])
+    return scratch / "test_x.npy"
+
+
+def _measure(
+    device: Device, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
+) -> tuple[dict[str, Any], "NDArray[Any]"]:
+    """Run until the device does not throttle; return the runner's record and raw outputs."""
+    device.ensure_active(manifest.model, sha256)
+    remote = device.send_data(data)
+    arguments = ["measure", "--data", remote, "--out", "outputs.npy"]
+    arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
+    for _ in range(ATTEMPTS):
+        record: dict[str, Any] = json.loads(device.run_release(manifest.model, sha256, arguments))
+        if not record["conditions"]["throttled"]:
+            return record, _fetch(device, manifest.model, record["outputs_sha256"])
+    raise DeployError(
+        f"{device.name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
+        hint="check its power supply and cooling, let it cool down, then run `snakemake` again",
+    )
+
+
+def _fetch(device: Device, model: str, sha256: str) -> "NDArray[Any]":
+    import numpy as np
+
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / "outputs.npy"
+        device.fetch(model, "outputs.npy", local)
+        if sha256_file(local) != sha256:
+            raise IntegrityError(
+                f"the outputs from {device.name} changed on their way",
+                hint="run `snakemake` again; if it repeats, check the device's storage",
+            )
+        outputs: NDArray[Any] = np.load(local, allow_pickle=False)
+    return outputs
+
+
+def _stages(
+    folders: Folders,
+    manifest: BundleManifest,
+    indices: "NDArray[np.int64]",
+    outputs: "NDArray[Any]",
+) -> dict[str, Any]:
+    """Return the logits of each stage for the samples that ran on the device."""
+    import numpy as np
+
+    tensor = manifest.io["output"]
+    reference = np.load(folders.compiled / "reference.npy", allow_pickle=False)
+    return {
+        "float": np.load(folders.model / "logits.npy", allow_pickle=False)[indices],
+        "recipe": np.load(folders.recipe / "logits.npy", allow_pickle=False)[indices],
+        "compiled": metrics.dequantize(reference[indices], tensor),
+        "device": metrics.dequantize(outputs, tensor),
+    }
+
+
+def _summary(
+    options: ValidateOptions,
+    folders: Folders,
+    manifest: BundleManifest,
+    record: Mapping[str, Any],
+    logits: Mapping[str, Any],
+    truth: "NDArray[np.int64]",
+) -> Validation:
+    classes = len(manifest.labels)
+    return Validation.model_validate(
+        {
+            **options.names.model_dump(),
+            "kind": manifest.target["kind"],
+            "quantize": manifest.quantize,
+            "transport": options.device["device"]["transport"],
+            "bundle_sha256": sha256_file(folders.compiled / "bundle.tar"),
+            "samples": len(truth),
+            "labels": manifest.labels,
+            "accuracy": {
+                stage: metrics.accuracy(logits["recipe" if stage == "host" else stage], truth)
+                for stage in ("float", "host", "compiled", "device")
+            },
+            "parity": metrics.parity(
+                logits["device"],
+                logits["compiled"],
+                tolerance=manifest.tolerance,
+                bit_exact=manifest.bit_exact,
+            ),
+            "first_divergence": metrics.first_divergence(logits),
+            "latency_ms": metrics.latency_summary(record["latencies_ms"], options.measure.warmup),
+            "load_time_ms": record["load_time_ms"],
+            "peak_rss_mb": record["peak_rss_mb"],
+            "confusion": {
+                stage: metrics.confusion(logits[stage], truth, classes)
+                for stage in ("float", "device")
+            },
+            "sizes": _sizes(folders),
+            "conditions": record["conditions"],
+        }
+    )
+
+
+def _sizes(folders: Folders) -> dict[str, int]:
+    recipe = verify_files(folders.recipe / "manifest.json").files
+    compiled = read_manifest(folders.compiled / "compile.json").facts
+    return {
+        "float_bytes": recipe["float.tflite"].size_bytes,
+        "recipe_bytes": recipe["model.tflite"].size_bytes,
+        "model_bytes": compiled["size_bytes"],
+        "bundle_bytes": (folders.compiled / "bundle.tar").stat().st_size,
+    }

@@ -1,0 +1,105 @@
+"""validation.json: what was measured on one device, and its JSON schema."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from edgeflow.config.base import Section
+
+Real = float  # some fields below are named `float`
+
+
+class Accuracy(Section):
+    """Share of test samples classified right, 0..1, at each stage."""
+
+    float: Real
+    """The trained Keras model."""
+    host: Real
+    """The recipe's model.tflite on the host."""
+    compiled: Real
+    """The target's artifact in the target's engine on the host."""
+    device: Real
+    """The bundle on the device."""
+
+
+class Parity(Section):
+    """Device outputs against the target's engine on the host."""
+
+    share: Real
+    """Share of samples whose output is equal, within the tolerance."""
+    max_abs: Real
+    """Largest absolute difference of a dequantized output."""
+    tolerance: Real
+    """Difference that still counts as equal; 0 where the bytes must be the same."""
+    bit_exact: bool
+    """Whether this engine and recipe promise the same bytes."""
+    agreement_argmax: Real
+    """Share of samples with the same predicted class."""
+
+
+class Latency(Section):
+    """One inference, from input tensor to output tensor, in ms."""
+
+    p50: Real
+    p90: Real
+    p99: Real
+    mean: Real
+    min: Real
+    max: Real
+    runs: int
+    warmup: int
+
+
+class Sizes(Section):
+    """Sizes in bytes, from the float network to what was sent."""
+
+    float_bytes: int
+    recipe_bytes: int
+    model_bytes: int
+    bundle_bytes: int
+
+
+class Conditions(BaseModel):
+    """What the figures were measured under; a device may add keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    cpu: str
+    machine: str
+    kernel: str
+    python: str
+    engine: str
+    governor: str | None
+    temperature_c: Real | None
+    throttled: bool | None
+
+
+class Confusion(Section):
+    """Confusion matrices: rows are true classes, columns predictions."""
+
+    float: list[list[int]]
+    device: list[list[int]]
+
+
+class Validation(Section):
+    """What was measured for one model on one device."""
+
+    format: Literal[1] = 1
+    device: str
+    target: str
+    kind: str
+    model: str
+    recipe: str
+    quantize: str
+    transport: str
+    bundle_sha256: str
+    samples: int
+    labels: list[str]
+    accuracy: Accuracy
+    parity: Parity
+    first_divergence: Literal["none", "recipe", "compiled", "device"]
+    latency_ms: Latency
+    load_time_ms: Real
+    peak_rss_mb: Real | None
+    confusion: Confusion
+    sizes: Sizes
+    conditions: Conditions
