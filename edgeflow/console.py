@@ -3,21 +3,32 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 Advance = Callable[[str], None]
 """Call after each unit of work with a short text, for example ``val_accuracy 0.981``."""
 
 
+_terminal: list[TextIO] = []
+
+
+def attach_terminal(stream: TextIO) -> None:
+    """Show progress on `stream` as well: standard error now goes to a log file."""
+    _terminal[:] = [stream]
+
+
 def say(text: str) -> None:
-    """Write one line to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Write one line to standard error, and to the terminal where that is another."""
+    for stream in (sys.stderr, *_terminal):
+        print(text, file=stream, flush=True)
 
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Advance]:
     """Yield a function that advances the progress of `total` units by one."""
-    if sys.stderr.isatty():
-        with _bar(title, total) as advance:
+    terminal = _terminal[0] if _terminal else sys.stderr
+    if terminal.isatty():
+        with _bar(title, total, terminal) as advance:
             yield advance
         return
     done = 0
@@ -31,11 +42,11 @@ def progress(title: str, total: int) -> Iterator[Advance]:
 
 
 @contextmanager
-def _bar(title: str, total: int) -> Iterator[Advance]:
+def _bar(title: str, total: int, terminal: TextIO) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
-    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[text]}"))
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[text]}", markup=False))
+    with Progress(*columns, console=Console(file=terminal)) as bar:
         task = bar.add_task(title, total=total, text="")
         yield lambda text: bar.update(task, advance=1, text=text)

@@ -2,12 +2,16 @@
 
 import importlib
 import inspect
+import re
+import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 
 TARGETS = "edgeflow.targets"
 
@@ -33,9 +37,58 @@ def load(group: str, name: str) -> Any:
     return _entries(group)[name].load()
 
 
+@cache
+def _loaded(group: str) -> tuple[dict[str, Any], dict[str, str]]:
+    good: dict[str, Any] = {}
+    bad: dict[str, str] = {}
+    for name in names(group):
+        try:
+            good[name] = load(group, name)
+        except Exception as error:  # noqa: BLE001  # someone else's module may raise anything
+            bad[name] = f"{type(error).__name__}: {error}"
+    return good, bad
+
+
+def available(group: str) -> dict[str, Any]:
+    """Return the plug-ins of a group that can be imported, by name."""
+    return _loaded(group)[0]
+
+
+def broken(group: str) -> dict[str, str]:
+    """Return why the other plug-ins of a group cannot be imported, by name."""
+    return _loaded(group)[1]
+
+
 def module_of(group: str, name: str) -> str:
     """Return the dotted module that defines the plug-in `name`, without importing it."""
     return _entries(group)[name].module
+
+
+def find_module(module: str) -> ModuleSpec | None:
+    """Return where a dotted module lies, without running any of its packages; None if nowhere."""
+    _see_working_folder()
+    folders, spec = None, None
+    for depth in range(1, module.count(".") + 2):
+        name = ".".join(module.split(".")[:depth])
+        spec = _spec(name, folders)
+        if spec is None:
+            return None
+        folders = list(spec.submodule_search_locations or ())
+    return spec
+
+
+def _spec(name: str, folders: list[str] | None) -> ModuleSpec | None:
+    if folders == []:
+        return None  # the parent is no package
+    found = (finder.find_spec(name, folders) for finder in sys.meta_path)
+    return next((spec for spec in found if spec is not None), None)
+
+
+def _see_working_folder() -> None:
+    """Let a user's modules beside config.yaml be imported; last, so that they shadow nothing."""
+    folder = str(Path.cwd())
+    if folder not in sys.path and "" not in sys.path:
+        sys.path.append(folder)
 
 
 def import_path(path: str) -> Any:
@@ -44,6 +97,7 @@ def import_path(path: str) -> Any:
     Raises:
         ImportError: no such module, or no such name in it.
     """
+    _see_working_folder()
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
@@ -54,11 +108,26 @@ def import_path(path: str) -> Any:
 def options_model(function: Callable[..., object], title: str) -> type[BaseModel]:
     """Return a pydantic model of a function's keyword-only parameters.
 
-    A signature is then the single place where an option's name, type and default stand.
+    A signature is then the single place where an option's name, type and default stand, and
+    the docstring's ``name: text`` lines the place where its meaning stands.
     """
     fields: dict[str, Any] = {
-        name: (parameter.annotation, parameter.default)
-        for name, parameter in inspect.signature(function).parameters.items()
+        name: (_lists_allowed(parameter.annotation), _field(function, parameter))
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    return create_model(title, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    return create_model(title, __config__=config, **fields)
+
+
+def _lists_allowed(annotation: Any) -> Any:
+    # YAML and JSON have lists only, which strict validation would not take for a tuple.
+    return Annotated[annotation, Strict(False)] if get_origin(annotation) is tuple else annotation
+
+
+def _field(function: Callable[..., object], parameter: inspect.Parameter) -> Any:
+    text = re.search(rf"^ *{parameter.name}: (.+)$", inspect.getdoc(function) or "", re.MULTILINE)
+    required = parameter.default is inspect.Parameter.empty
+    return Field(
+        default=... if required else parameter.default, description=text[1] if text else None
+    )

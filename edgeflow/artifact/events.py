@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
 
 _LOG: list[Path] = []
@@ -38,6 +39,13 @@ def _append(path: Path, record: dict[str, object]) -> None:
         os.close(descriptor)
 
 
+def _try_append(path: Path, record: dict[str, object]) -> None:
+    try:
+        _append(path, record)
+    except OSError as error:  # a full disk must not hide why, or that, the step ended
+        say(f"the event log {path} cannot be written: {error.strerror}")
+
+
 @contextmanager
 def recorded(step: str, name: str) -> Iterator[Event]:
     """Append one event when the block ends, with outcome, seconds and peak memory."""
@@ -61,4 +69,4 @@ def recorded(step: str, name: str) -> Iterator[Event]:
             **event.facts,
         }
         for path in _LOG:
-            _append(path, record)
+            _try_append(path, record)

@@ -6,96 +6,109 @@ does makes it run again. Snakemake alone sees no edit in an imported module.
 
 import ast
 import hashlib
-import importlib.util
+import sys
 from functools import cache
 from pathlib import Path
 
+from edgeflow import plugins
+from edgeflow.errors import EdgeflowError
+
 # These say how a step talks about its work, never what it writes.
 _SILENT = frozenset({"edgeflow.errors", "edgeflow.console", "edgeflow.artifact.events"})
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
-def _find(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ModuleNotFoundError, ValueError):
-        return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    return Path(spec.origin)
+class _Strip(ast.NodeTransformer):
+    """Drops what cannot change behaviour: docstrings, `pass`, blocks for type checkers."""
 
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        value = node.value
+        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
 
-def _strip(tree: ast.Module) -> ast.Module:
-    """Drop docstrings and blocks that only type checkers run."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list):
-            continue
-        node.body = [  # type: ignore[attr-defined]  # every node with a list body has one
-            child for child in body if not (_is_text(child) or _is_type_checking(child))
-        ]
-    return tree
+    def visit_Pass(self, node: ast.Pass) -> None:
+        """Drop it: a body that held only a docstring is then the same as `pass`."""
 
-
-def _is_text(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _is_type_checking(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.If)
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-    )
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        name = getattr(node.test, "id", getattr(node.test, "attr", ""))
+        return node.orelse if name == "TYPE_CHECKING" else node
 
 
 def _imports(tree: ast.Module, package: str) -> set[str]:
-    """Return the dotted names below the top-level `package` that the tree may import."""
+    """Return the dotted names that the tree may import; `package` is what a dot stands for."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in names if name.split(".")[0] == package}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*parts, *([node.module] if node.module else [])])
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    return names
+
+
+@cache
+def _is_ours(top: str) -> bool:
+    """Return whether a top-level module is code that is worked on, not an installed library."""
+    if top == "edgeflow":
+        return True
+    spec = None if top in sys.stdlib_module_names else plugins.find_module(top)
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    return any(places) and not any(_INSTALLED & set(Path(place).parts) for place in places)
 
 
 @cache
 def _read(module: str) -> tuple[str, frozenset[str]] | None:
-    path = _find(module)
-    if path is None:
+    """Return digest and imports of a module's source, or None where there is none."""
+    spec = plugins.find_module(module)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
-    tree = _strip(ast.parse(path.read_bytes()))
+    try:
+        tree = _Strip().visit(ast.parse(Path(spec.origin).read_bytes()))
+    except SyntaxError as error:
+        raise EdgeflowError(
+            f"{spec.origin}, line {error.lineno}: {error.msg}", hint="mend the file"
+        ) from error
+    package = module if spec.submodule_search_locations else module.rpartition(".")[0]
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return digest, frozenset(_imports(tree, module.split(".")[0]))
+    own = module.partition(".")[0]
+    imports = _imports(tree, package)
+    return digest, frozenset(
+        name
+        for name in imports
+        if name.partition(".")[0] == own or _is_ours(name.partition(".")[0])
+    )
 
 
 @cache
 def _closure(modules: tuple[str, ...]) -> dict[str, str]:
-    """Return module name to digest, for `modules` and all they import in their package."""
+    """Return module name to digest, for `modules`, their packages, and all they import."""
     found: dict[str, str] = {}
-    queue = list(modules)
+    queue, seen = list(modules), set(_SILENT)
     while queue:
         module = queue.pop()
-        if module in found or module in _SILENT:
+        if not module or module in seen:
             continue
+        seen.add(module)
+        queue.append(module.rpartition(".")[0])  # importing a module runs its packages
         entry = _read(module)
-        if entry is None:
-            continue
-        found[module] = entry[0]
-        queue.extend(entry[1])
+        if entry is not None:
+            found[module] = entry[0]
+            queue.extend(entry[1])
     return found
 
 
 def fingerprint(*modules: str) -> str:
-    """Return the fingerprint of `modules` and of every module of their packages they import.
+    """Return the fingerprint of `modules` and of all code they import that is not installed.
+
+    Installed libraries count by their version, in a step's `tools`.
 
     Args:
         modules: dotted names, for example ``edgeflow.train.build`` or a user's ``nets``.
+
+    Raises:
+        EdgeflowError: one of the files is not Python.
     """
     text = "".join(f"{name} {digest}\n" for name, digest in sorted(_closure(modules).items()))
     return hashlib.sha256(text.encode()).hexdigest()

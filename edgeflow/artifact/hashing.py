@@ -13,7 +13,7 @@ def sha256_file(path: Path) -> str:
 
 def canonical_json(value: object) -> str:
     """Serialize `value` so that equal values give equal text: sorted keys, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def sha256_json(value: object) -> str:

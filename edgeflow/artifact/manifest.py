@@ -1,15 +1,25 @@
 """`manifest.json`: what a step made, and from what. Equal builds give equal manifests."""
 
 import json
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.errors import IntegrityError
+from edgeflow.errors import IntegrityError, MissingToolError
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise ValueError(f"{path!r} leaves the folder of the manifest")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_inside)]
 
 
 class FileRecord(BaseModel):
@@ -34,13 +44,13 @@ class Manifest(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    format: int = 1
+    format: Literal[1] = 1
     step: str
     inputs: dict[str, str]
     options: dict[str, JsonValue]
     code: str
     tools: dict[str, str]
-    files: dict[str, FileRecord]
+    files: dict[RelativePath, FileRecord]
     facts: dict[str, Any] = {}
 
     def write(self, path: Path) -> None:
@@ -82,8 +92,8 @@ def verify_files(manifest_path: Path, names: list[str] | None = None) -> Manifes
     """
     manifest = read_manifest(manifest_path)
     for name in names if names is not None else manifest.files:
-        path = manifest_path.parent / name
-        if not path.is_file() or sha256_file(path) != manifest.files[name].sha256:
+        path, record = manifest_path.parent / name, manifest.files.get(name)
+        if record is None or not path.is_file() or sha256_file(path) != record.sha256:
             raise IntegrityError(
                 f"{path} is missing or not what {manifest_path} says it is",
                 hint=f"delete {manifest_path} and run `snakemake` again",
@@ -92,5 +102,14 @@ def verify_files(manifest_path: Path, names: list[str] | None = None) -> Manifes
 
 
 def tool_versions(distributions: tuple[str, ...]) -> dict[str, str]:
-    """Return the installed version of each named distribution."""
-    return {name: version(name) for name in distributions}
+    """Return the installed version of each named distribution.
+
+    Raises:
+        MissingToolError: one is not installed.
+    """
+    try:
+        return {name: version(name) for name in distributions}
+    except PackageNotFoundError as error:
+        raise MissingToolError(
+            f"the package {error.name} is not installed", hint=f"run `uv pip install {error.name}`"
+        ) from error

@@ -10,6 +10,7 @@ from edgeflow.artifact.atomic import staged
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest, describe_files, read_manifest, tool_versions
+from edgeflow.errors import IntegrityError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +44,15 @@ Build = Callable[[Path], Mapping[str, object]]
 
 
 def content_digest(path: Path) -> str:
-    """Return the digest of a file's bytes, or of what a manifest says was made."""
+    """Return the digest of a file's bytes, or of what a manifest says was made.
+
+    Raises:
+        IntegrityError: the file is not there.
+    """
+    if not path.is_file():
+        raise IntegrityError(
+            f"{path} is not there; an earlier step makes it", hint="run `snakemake`"
+        )
     if path.name not in MANIFESTS:
         return sha256_file(path)
     manifest = read_manifest(path)

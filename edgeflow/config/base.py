@@ -5,12 +5,31 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+NAME_RULE = "a to z, 0 to 9, '-' and '_', at most 63, with a letter or digit first"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """A name the user gives: it becomes a folder, a resource and part of a remote path."""
 
+Reference = str
+"""A name given elsewhere in the file. Only names that exist pass, so it needs no pattern."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What numpy, scikit-learn and TensorFlow all take as a seed."""
+
+Text = Annotated[str, Field(min_length=1)]
+"""Text that stands for something, such as a path."""
+
 
 class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors, values never change."""
+    """A part of the configuration; unknown keys are errors, values never change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    Strict, so that `yes` is no number and "10" no epoch count.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )

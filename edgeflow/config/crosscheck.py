@@ -1,162 +1,170 @@
-"""Problems that no section shows alone: names that miss, pairs that do not fit."""
+"""Problems that no section shows alone: names that miss, pairs that do not fit.
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+Works on the raw values, so that a mistake elsewhere in an entry hides nothing here. What a
+section reports itself (a wrong type, a missing key) is passed over in silence.
+"""
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
 
 from edgeflow import plugins
-from edgeflow.config.deployment import Deployment
-from edgeflow.config.model import Model, architecture_module
-from edgeflow.config.root import Config
-from edgeflow.config.target import target_kind
-from edgeflow.errors import Problem
+from edgeflow.config.explain import explain
+from edgeflow.config.finding import Finding, Keys, did_you_mean
+from edgeflow.config.model import ARCHITECTURE_PATTERN, architecture_module, architectures
+from edgeflow.config.recipe import Quantize, Recipe
 
 RESERVED_RECIPES = frozenset({"float"})
 
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the closest known word, or all of them, or nothing."""
-    words = sorted(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"there are: {', '.join(words)}" if words else "none are defined"
+_Entry = Mapping[Any, Any]
 
 
-class Partial:
-    """The entries of a raw configuration that are valid one by one.
-
-    An invalid entry is reported by the section itself; here it only keeps its name, so that
-    one mistake does not show up as many.
-    """
-
-    def __init__(self, raw: Mapping[str, Any]) -> None:
-        self.raw = raw
-
-    def named(self, section: str) -> dict[str, Any]:
-        """Return the valid entries of a section of named entries."""
-        entries = self.raw.get(section)
-        if not isinstance(entries, dict):
-            return {}
-        adapter = TypeAdapter(Config.model_fields[section].annotation)
-        return {name: entry for key in entries for name, entry in _one(adapter, key, entries[key])}
-
-    def known(self, section: str) -> list[str]:
-        """Return the names of all entries of a section, valid or not."""
-        entries = self.raw.get(section)
-        return [str(name) for name in entries] if isinstance(entries, dict) else []
-
-    def deployments(self) -> Iterator[tuple[int, Deployment]]:
-        """Yield position and value of each valid deployment."""
-        entries = self.raw.get("deployments")
-        for index, entry in enumerate(entries if isinstance(entries, list) else []):
-            try:
-                yield index, Deployment.model_validate(entry)
-            except ValidationError:
-                continue
-
-
-def _one(adapter: TypeAdapter[Any], key: object, value: object) -> Iterator[tuple[str, Any]]:
-    try:
-        yield from adapter.validate_python({key: value}).items()
-    except ValidationError:
-        return
-
-
-def cross_check(raw: Mapping[str, Any]) -> list[Problem]:
+def cross_check(raw: Mapping[str, Any]) -> list[Finding]:
     """Return every problem between the sections of a raw configuration."""
-    partial = Partial(raw)
     return [
-        *_references(partial),
-        *_architectures(partial.named("models")),
-        *_deployments(partial),
+        *_references(raw),
+        *_architectures(raw),
+        *_twice(raw),
+        *_unfit(raw),
+        *_broken(raw),
         *[
-            Problem(path=f"recipes.{name}", message="this name is taken by the trained model")
-            for name in partial.known("recipes")
-            if name in RESERVED_RECIPES
+            Finding(keys=("recipes", name), message="taken: it names the trained model itself")
+            for name in sorted(RESERVED_RECIPES & _entries(raw, "recipes").keys())
         ],
     ]
 
 
-def _missing(partial: Partial, section: str, name: str, path: str) -> Iterator[Problem]:
-    known = partial.known(section)
+def _entries(raw: _Entry, section: str) -> dict[str, _Entry]:
+    """Return the named entries of a section that are mappings."""
+    entries = raw.get(section)
+    items = entries.items() if isinstance(entries, Mapping) else ()
+    return {str(name): entry for name, entry in items if isinstance(entry, Mapping)}
+
+
+def _deployments(raw: _Entry) -> Iterator[tuple[Keys, _Entry, list[str]]]:
+    """Yield keys, entry and devices of each deployment that is a mapping."""
+    entries = raw.get("deployments")
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, Mapping):
+            devices = entry.get("devices")
+            keys: Keys = ("deployments", index)
+            yield keys, entry, devices if isinstance(devices, list) else []
+
+
+def _references(raw: _Entry) -> Iterator[Finding]:
+    for name, entry in _entries(raw, "models").items():
+        yield from _missing(raw, "datasets", entry.get("dataset"), ("models", name, "dataset"))
+    for name, entry in _entries(raw, "devices").items():
+        yield from _missing(raw, "targets", entry.get("target"), ("devices", name, "target"))
+    for keys, deployment, devices in _deployments(raw):
+        yield from _missing(raw, "models", deployment.get("model"), (*keys, "model"))
+        yield from _missing(raw, "recipes", deployment.get("recipe"), (*keys, "recipe"))
+        for position, device in enumerate(devices):
+            yield from _missing(raw, "devices", device, (*keys, "devices", position))
+
+
+def _missing(raw: _Entry, section: str, name: object, keys: Keys) -> Iterator[Finding]:
+    entries = raw.get(section)
+    if not isinstance(name, str) or not isinstance(entries, Mapping):
+        return
+    known = [str(key) for key in entries]
     if name not in known:
-        yield Problem(
-            path=path,
-            message=f"no {section.removesuffix('s')} {name!r}",
-            hint=did_you_mean(name, known),
-        )
+        message = f"no {section.removesuffix('s')} {name!r}"
+        yield Finding(keys=keys, message=message, hint=did_you_mean(name, known))
 
 
-def _references(partial: Partial) -> Iterator[Problem]:
-    for name, model in partial.named("models").items():
-        yield from _missing(partial, "datasets", model.dataset, f"models.{name}.dataset")
-    for name, device in partial.named("devices").items():
-        yield from _missing(partial, "targets", device.target, f"devices.{name}.target")
-    for index, deployment in partial.deployments():
-        path = f"deployments.{index}"
-        yield from _missing(partial, "models", deployment.model, f"{path}.model")
-        yield from _missing(partial, "recipes", deployment.recipe, f"{path}.recipe")
-        for position, device in enumerate(deployment.devices):
-            yield from _missing(partial, "devices", device, f"{path}.devices.{position}")
+def _architectures(raw: _Entry) -> Iterator[Finding]:
+    for model, entry in _entries(raw, "models").items():
+        architecture = entry.get("architecture")
+        if not isinstance(architecture, Mapping):
+            continue
+        name = architecture.get("name")
+        if not isinstance(name, str) or not re.fullmatch(ARCHITECTURE_PATTERN, name):
+            continue
+        keys = ("models", model, "architecture")
+        if ":" in name:
+            yield from _module(name, (*keys, "name"))
+        elif name not in architectures():
+            hint = did_you_mean(name, architectures())
+            yield Finding(keys=(*keys, "name"), message=f"no architecture {name!r}", hint=hint)
+        else:
+            given = {key: architecture[key] for key in architecture if key != "name"}
+            yield from _options(name, given, keys)
 
 
-def _architectures(models: Mapping[str, Model]) -> Iterator[Problem]:
-    for name, model in models.items():
-        architecture = model.architecture
-        if ":" in architecture.name:
-            continue  # a user's builder says itself what it accepts, when it is called
-        build = plugins.import_path(f"{architecture_module(architecture.name)}:build")
-        options = plugins.options_model(build, architecture.name)
-        yield from _option_problems(options, architecture.options, f"models.{name}.architecture")
+def _module(name: str, keys: Keys) -> Iterator[Finding]:
+    # What its function accepts, it says itself when it is called: importing it may be slow.
+    module = architecture_module(name)
+    if plugins.find_module(module) is None:
+        hint = "it must be installed, or lie in the folder where edgeflow runs"
+        yield Finding(keys=keys, message=f"no module {module!r}", hint=hint)
 
 
-def _option_problems(
-    options: type[BaseModel], given: Mapping[str, Any], path: str
-) -> Iterator[Problem]:
+def _options(name: str, given: _Entry, keys: Keys) -> Iterator[Finding]:
+    build = plugins.import_path(f"{architecture_module(name)}:build")
+    options = plugins.options_model(build, name)
     try:
-        options.model_validate(dict(given))
+        options.model_validate(given)
     except ValidationError as error:
-        for entry in error.errors():
-            where = ".".join(str(part) for part in entry["loc"])
-            unknown = entry["type"] == "extra_forbidden"
-            yield Problem(
-                path=f"{path}.{where}",
-                message="unknown option" if unknown else entry["msg"],
-                hint=did_you_mean(where, options.model_fields) if unknown else "",
+        for finding in explain(error, options, given):
+            yield Finding(keys=(*keys, *finding.keys), message=finding.message, hint=finding.hint)
+
+
+def _twice(raw: _Entry) -> Iterator[Finding]:
+    first: dict[tuple[str, str], str] = {}
+    for keys, deployment, devices in _deployments(raw):
+        model = deployment.get("model")
+        for position, device in enumerate(devices):
+            if not isinstance(model, str) or not isinstance(device, str):
+                continue
+            here = Finding(
+                keys=(*keys, "devices", position),
+                message=f"model {model!r} goes to device {device!r} twice",
+                hint="a device holds one recipe of a model at a time; "
+                f"see {first.get((model, device))}",
             )
+            if first.setdefault((model, device), here.path) != here.path:
+                yield here
 
 
-def _deployments(partial: Partial) -> Iterator[Problem]:
-    seen: dict[tuple[str, str], int] = {}
-    devices, targets = partial.named("devices"), partial.named("targets")
-    recipes = partial.named("recipes")
-    for index, deployment in partial.deployments():
-        for position, name in enumerate(deployment.devices):
-            path = f"deployments.{index}.devices.{position}"
-            first = seen.setdefault((deployment.model, name), index)
-            if first != index or deployment.devices.index(name) != position:
-                yield Problem(
-                    path=path,
-                    message=f"model {deployment.model!r} goes to device {name!r} twice",
-                    hint=f"deployments.{first} already puts it there; a device holds one recipe "
-                    "of a model at a time",
+def _unfit(raw: _Entry) -> Iterator[Finding]:
+    """Yield recipes that a target kind of their deployment cannot take."""
+    targets = plugins.available(plugins.TARGETS)
+    for keys, deployment, devices in _deployments(raw):
+        quantize = _quantize(raw, deployment.get("recipe"))
+        for kind in sorted({_kind(raw, device) for device in devices} & targets.keys()):
+            accepted = targets[kind].capabilities.quantize
+            if quantize is not None and quantize not in accepted:
+                yield Finding(
+                    keys=(*keys, "recipe"),
+                    message=f"target kind {kind!r} cannot take a recipe with quantize: {quantize}",
+                    hint=f"it takes: {', '.join(sorted(accepted))}",
                 )
-            device = devices.get(name)
-            target = targets.get(device.target) if device else None
-            recipe = recipes.get(deployment.recipe)
-            if target is not None and recipe is not None:
-                yield from _fits(target, recipe.quantize, path, deployment.recipe)
 
 
-def _fits(target: BaseModel, quantize: str, path: str, recipe: str) -> Iterator[Problem]:
-    kind = target_kind(target)
-    accepted = plugins.load(plugins.TARGETS, kind).capabilities.quantize
-    if quantize not in accepted:
-        yield Problem(
-            path=path,
-            message=f"target kind {kind!r} cannot take recipe {recipe!r} (quantize: {quantize})",
-            hint=f"it takes: {', '.join(sorted(accepted))}",
-        )
+def _quantize(raw: _Entry, recipe: object) -> str | None:
+    """Return a recipe's `quantize`, or None where recipe or value is wrong."""
+    entry = _entries(raw, "recipes").get(recipe) if isinstance(recipe, str) else None
+    if entry is None or entry.keys() - Recipe.model_fields.keys():
+        return None
+    value = entry.get("quantize", Recipe.model_fields["quantize"].default)
+    return value if value in get_args(Quantize) else None
+
+
+def _kind(raw: _Entry, device: object) -> str:
+    """Return the target kind of a device, or an empty text where a name misses."""
+    for section, key in (("devices", "target"), ("targets", "kind")):
+        entry = _entries(raw, section).get(device) if isinstance(device, str) else None
+        device = entry.get(key) if entry else None
+    return device if isinstance(device, str) else ""
+
+
+def _broken(raw: _Entry) -> Iterator[Finding]:
+    broken = plugins.broken(plugins.TARGETS)
+    for name, target in _entries(raw, "targets").items():
+        kind = target.get("kind")
+        if isinstance(kind, str) and kind in broken:
+            message = f"target kind {kind!r} is installed, but cannot be imported: {broken[kind]}"
+            yield Finding(keys=("targets", name, "kind"), message=message)

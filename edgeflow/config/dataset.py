@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
-from edgeflow.config.base import Section
+from edgeflow.config.base import Section, Seed, Text
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Pixels = Annotated[int, Field(ge=1, le=4096)]
 
 
 class _Dataset(Section):
@@ -16,7 +17,7 @@ class _Dataset(Section):
     """Share of the training samples kept for early stopping."""
     test: Fraction = 0.2
     """Share of all samples kept for the test set, where the source has no test set of its own."""
-    seed: int = 7
+    seed: Seed = 7
     """Seed of the stratified splits."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Use at most this many samples of each original part, stratified; for quick trials."""
@@ -32,7 +33,7 @@ class MnistDataset(_Dataset):
     """28x28 grey digits in IDX files (70,000 samples, 10 classes)."""
 
     source: Literal["mnist"]
-    path: str | None = None
+    path: Text | None = None
     """Folder with the four IDX files, gzipped or not; otherwise Keras downloads them."""
 
 
@@ -40,7 +41,7 @@ class FashionMnistDataset(_Dataset):
     """28x28 grey clothing in IDX files (70,000 samples, 10 classes)."""
 
     source: Literal["fashion_mnist"]
-    path: str | None = None
+    path: Text | None = None
     """Folder with the four IDX files; otherwise Debian's package, otherwise Keras' download."""
 
 
@@ -48,7 +49,7 @@ class Cifar10Dataset(_Dataset):
     """32x32 colour images in the original python archive (60,000 samples, 10 classes)."""
 
     source: Literal["cifar10"]
-    path: str | None = None
+    path: Text | None = None
     """The archive `cifar-10-python.tar.gz` or its unpacked folder; otherwise Keras downloads it."""
 
 
@@ -56,9 +57,9 @@ class ImageFolderDataset(_Dataset):
     """A folder for each class, with images in any format that Pillow reads."""
 
     source: Literal["image_folder"]
-    path: str
+    path: Text
     """Folder that holds one folder per class; the folder names are the labels."""
-    size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+    size: Annotated[tuple[Pixels, Pixels], Strict(False)]  # a list in YAML
     """Height and width in pixels that images are resized to (bilinear)."""
     channels: Literal[1, 3] = 3
     """1 for grey, 3 for RGB."""
@@ -68,7 +69,7 @@ class NpzDataset(_Dataset):
     """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, in one .npz file."""
 
     source: Literal["npz"]
-    path: str
+    path: Text
     """The .npz file; uint8 samples are scaled to 0..1, float samples are taken as they are."""
     labels: list[str] | None = None
     """Class names in the order of the class numbers; the numbers themselves by default."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edgeflow.config.base import Name, Section
+from edgeflow.config.base import Reference, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -47,11 +47,11 @@ class Measure(Section):
 class Deployment(Section):
     """One model after one recipe, to one or more devices."""
 
-    model: Name
+    model: Reference
     """Name of a model of this configuration."""
-    recipe: Name
+    recipe: Reference
     """Name of a recipe of this configuration."""
-    devices: Annotated[list[Name], Field(min_length=1)]
+    devices: Annotated[list[Reference], Field(min_length=1)]
     """Names of devices of this configuration."""
     gates: Gates = Gates()
     """What must hold on each of the devices."""

@@ -4,14 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from edgeflow.config.base import Name, Section
+from edgeflow.config.base import Reference, Section, Text
 
-RemotePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]{1,200}$")]
-"""A path on a device that needs no quoting."""
+_PART = r"\.?[A-Za-z0-9_][A-Za-z0-9_.-]*"
+RemotePath = Annotated[str, Field(max_length=200, pattern=rf"^/?{_PART}(/{_PART})*$")]
+"""A path on a device that needs no quoting, has no `..` and cannot be taken for an option."""
 
 
 class _Device(Section):
-    target: Name
+    target: Reference
     """Name of a target of this configuration."""
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """Longest wait for a connection, and for any sign of life during a transfer."""
@@ -23,15 +24,15 @@ class SshDevice(_Device):
     """A real unit, reached over SSH with its host key pinned."""
 
     transport: Literal["ssh"]
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
-    """Name or address."""
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_][A-Za-z0-9.:_-]{0,252}$")]
+    """Name or address of the device."""
     port: Annotated[int, Field(ge=1, le=65535)] = 22
     """TCP port of the SSH server."""
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
     """Account on the device."""
     host_key: Annotated[str, Field(pattern=r"^(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$")]
-    """Public host key, as in `ssh-ed25519 AAAA...`; no other key is ever accepted."""
-    identity: str
+    """Public host key, as in `ssh-ed25519 AAAA...`, without a comment; no other is accepted."""
+    identity: Text
     """Path of the private key file to log in with."""
     path: RemotePath = "edgeflow"
     """Folder on the device that edgeflow owns; relative paths start at the account's home."""
@@ -43,7 +44,7 @@ class VirtualDevice(_Device):
     """A folder behind a real SSH server on this machine, started on demand."""
 
     transport: Literal["virtual"]
-    environment: str | None = None
+    environment: Text | None = None
     """Lock file of the device's Python packages, such as `envs/litert-device.txt`; it is built
     once and cached. By default the device runs edgeflow's own environment."""
 

@@ -8,11 +8,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from edgeflow.config.base import NAME_RULE
-from edgeflow.config.finding import Finding, closest, did_you_mean
+from edgeflow.config.finding import Finding, Keys, closest, did_you_mean
 from edgeflow.config.place import Place, find_place
 
 _Entry = Mapping[str, Any]
-_NOT_A_MAPPING = ("model_type", "dict_type", "model_attributes_type")
+_ABSENT = ("missing", "union_tag_not_found")
+_UNKNOWN = "unknown key"
 
 
 def explain(error: ValidationError, root: type[BaseModel], value: object) -> list[Finding]:
@@ -23,18 +24,13 @@ def explain(error: ValidationError, root: type[BaseModel], value: object) -> lis
         root: the model it validated.
         value: what it was given.
     """
-    found: dict[object, Finding] = {}
-    # A slip in a required key is both missing and unknown to pydantic: missing comes first here,
-    # as it knows which key was meant.
-    entries = error.errors(include_url=False)
-    for entry in sorted(entries, key=lambda entry: entry["type"] not in _ABSENT):
+    found: dict[Keys, Finding] = {}
+    # To pydantic a slip in a required key is two errors: one missing, one unknown. The missing
+    # one comes first here, as it knows which key was meant; the other has the same keys.
+    for entry in sorted(error.errors(), key=lambda entry: entry["type"] not in _ABSENT):
         place = find_place(entry["loc"], root, value)
-        if entry["type"] in _ABSENT:
-            finding = _absent(entry, place, find_place(entry["loc"][:-1], root, value))
-        else:
-            parent = find_place(entry["loc"][:-1], root, value)
-            message, hint = _EXPLAIN.get(entry["type"], _wrong)(entry, place, parent)
-            finding = Finding(keys=place.keys, message=message, hint=hint)
+        parent = find_place(entry["loc"][:-1], root, value)
+        finding = _KINDS.get(entry["type"], _wrong)(entry, place, parent)
         before = found.setdefault(finding.keys, finding)
         if before.message not in (finding.message, _UNKNOWN):  # members of an untagged union
             message = f"{before.message}; or: {finding.message}"
@@ -42,22 +38,93 @@ def explain(error: ValidationError, root: type[BaseModel], value: object) -> lis
     return list(found.values())
 
 
-_ABSENT = ("missing", "union_tag_not_found")
-_UNKNOWN = "unknown key"
+def _missing(entry: _Entry, place: Place, parent: Place) -> Finding:
+    return _absent(entry["input"], parent, str(place.keys[-1]), place.description)
 
 
-def _absent(entry: _Entry, place: Place, parent: Place) -> Finding:
-    """Return the finding for a required key, or for the slip in it."""
-    if entry["type"] == "missing":
-        key, hint = str(place.keys[-1]), place.description
-    else:
-        key, parent = _unquoted(entry["ctx"]["discriminator"])[0], place
-        hint = f"one of: {', '.join(_tags(place, key))}"
-    given = entry["input"] if isinstance(entry["input"], Mapping) else {}
-    slips = [word for word in given if isinstance(word, str) and word not in parent.fields]
-    slip = closest(key, slips)
+def _untagged(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
+    key = entry["ctx"]["discriminator"].strip("'")
+    return _absent(entry["input"], place, key, f"one of: {', '.join(place.tags(key))}")
+
+
+def _absent(given: object, parent: Place, key: str, hint: str) -> Finding:
+    """Return the finding for a required key that is not there, or for the slip in it."""
+    words = [word for word in given if isinstance(word, str)] if isinstance(given, dict) else []
+    slip = closest(key, set(words) - parent.fields)
     if slip:
-        return Finding(
-            keys=(*parent.keys, slip), message=_UNKNOWN, hint=did_you_mean(slip, [key])
-        )
+        return Finding(keys=(*parent.keys, slip), message=_UNKNOWN, hint=f"did you mean {key!r}?")
     return Finding(keys=(*parent.keys, key), message="required, but not there", hint=hint)
+
+
+def _bad_tag(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
+    key, tag = entry["ctx"]["discriminator"].strip("'"), entry["ctx"]["tag"]
+    hint = did_you_mean(tag, place.tags(key))
+    return Finding(keys=(*place.keys, key), message=f"no such {key}: {tag!r}", hint=hint)
+
+
+def _unknown(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
+    hint = did_you_mean(str(place.keys[-1]), parent.fields)
+    return Finding(keys=place.keys, message=_UNKNOWN, hint=hint)
+
+
+def _form(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
+    if entry["loc"][-1] == "[key]":
+        return Finding(keys=place.keys, message="not a name", hint=NAME_RULE)
+    message = f"{_shown(entry['input'])} has the wrong form"
+    return Finding(keys=place.keys, message=message, hint=place.description)
+
+
+def _choice(entry: _Entry, place: Place, parent: Place) -> Finding:
+    close = closest(str(entry["input"]), place.choices)
+    hint = f"did you mean {close!r}?" if close else ""
+    return Finding(keys=place.keys, message=_wrong(entry, place, parent).message, hint=hint)
+
+
+def _no_mapping(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
+    keys = f"its keys: {', '.join(sorted(place.fields))}" if place.fields else ""
+    hint = "write {} for an empty one" if entry["input"] is None else keys
+    message = f"expected a mapping, got {_shown(entry['input'])}"
+    return Finding(keys=place.keys, message=message, hint=hint)
+
+
+def _no_number(entry: _Entry, place: Place, parent: Place) -> Finding:
+    quoted = isinstance(entry["input"], str) and _is_number(entry["input"])
+    hint = "write it without quotes" if quoted else ""
+    return Finding(keys=place.keys, message=_wrong(entry, place, parent).message, hint=hint)
+
+
+def _wrong(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
+    message = re.sub(r"^\w+ should (be|have)", "expected", entry["msg"])
+    message = message.partition(" after validation")[0]
+    got = f", got {_shown(entry['input'])}" if message.startswith("expected") else ""
+    return Finding(keys=place.keys, message=message + got)
+
+
+_KINDS: dict[str, Callable[[_Entry, Place, Place], Finding]] = {
+    "missing": _missing,
+    "union_tag_not_found": _untagged,
+    "union_tag_invalid": _bad_tag,
+    "extra_forbidden": _unknown,
+    "string_pattern_mismatch": _form,
+    "literal_error": _choice,
+    "int_type": _no_number,
+    "float_type": _no_number,
+    **dict.fromkeys(("model_type", "dict_type", "model_attributes_type"), _no_mapping),
+}
+
+
+def _shown(value: object) -> str:
+    """Return a short form of a value for a message."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else reprlib.repr(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,13 +1,17 @@
 """Models: an architecture and its training on one dataset."""
 
-import importlib.util
+import pkgutil
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, JsonValue
 
-from edgeflow.config.base import Name, Section
+from edgeflow import plugins
+from edgeflow.config.base import Reference, Section, Seed
 
 ARCHITECTURES = "edgeflow.train.architectures"
+_WORD = "[A-Za-z_][A-Za-z0-9_]*"
+ARCHITECTURE_PATTERN = rf"^([a-z][a-z0-9_]*|{_WORD}(\.{_WORD})*:{_WORD})$"
 
 
 def architecture_module(name: str) -> str:
@@ -15,32 +19,30 @@ def architecture_module(name: str) -> str:
     return name.partition(":")[0] if ":" in name else f"{ARCHITECTURES}.{name}"
 
 
-class Architecture(BaseModel):
+@cache
+def architectures() -> list[str]:
+    """Return the sorted names of edgeflow's own architectures, without importing them."""
+    package = plugins.find_module(ARCHITECTURES)
+    folders = package.submodule_search_locations if package else None
+    return sorted(module.name for module in pkgutil.iter_modules(folders))
+
+
+class Architecture(Section):
     """A network by name, with its options beside the name.
 
     The name is one of edgeflow's (a file in `edgeflow/train/architectures/`) or an import
     path such as `mypkg.nets:build`, a function `build(keras, input_shape, classes, **options)`.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
-    name: Annotated[str, Field(pattern=r"^([a-z0-9_]+|[A-Za-z0-9_.]+:[A-Za-z0-9_]+)$")]
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+    name: Annotated[str, Field(pattern=ARCHITECTURE_PATTERN)]
     """Built-in name, or `package.module:function`."""
 
     @property
     def options(self) -> dict[str, Any]:
         """The keys beside `name`, to be passed to the build function."""
-        return dict(self.model_extra or {})
-
-    @field_validator("name")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        try:
-            found = importlib.util.find_spec(architecture_module(name))
-        except ImportError:
-            found = None
-        if found is None:
-            raise ValueError(f"no architecture {name!r}: module not found")
-        return name
+        return dict(self.__pydantic_extra__)
 
 
 class Train(Section):
@@ -56,14 +58,16 @@ class Train(Section):
     """Learning rate over time: constant, or cosine decay to zero over all epochs."""
     patience: Annotated[int, Field(ge=1)] = 5
     """Epochs without a lower validation loss before training stops."""
-    seed: int = 7
+    seed: Seed = 7
     """Seed of initial weights, shuffling and dropout."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    """Cores of one training. Another number may sum in another order and give other weights."""
 
 
 class Model(Section):
     """A network that edgeflow trains."""
 
-    dataset: Name
+    dataset: Reference
     """Name of a dataset of this configuration."""
     architecture: Architecture
     """Which network."""

@@ -33,6 +33,11 @@ class Place:
         """The words that may stand in this place."""
         return [word for word in get_args(_bare(self.expected)) if isinstance(word, str)]
 
+    def tags(self, key: str) -> list[str]:
+        """Return the words that `key` may have, over all members of a union."""
+        fields = [_fields(member).get(key) for member in _members(self.expected)]
+        return [word for field in fields if field for word in get_args(field.annotation)]
+
 
 def find_place(location: tuple[int | str, ...], root: Any, value: object) -> Place:
     """Return the place of a pydantic error.

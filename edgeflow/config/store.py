@@ -1,10 +1,10 @@
 """Where edgeflow keeps what it may use again."""
 
-from edgeflow.config.base import Section
+from edgeflow.config.base import Section, Text
 
 
 class Store(Section):
     """The cache outside the project: device environments and toolchains."""
 
-    path: str = "~/.cache/edgeflow"
+    path: Text = "~/.cache/edgeflow"
     """Folder; `~` is the home directory."""

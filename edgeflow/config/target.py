@@ -16,8 +16,8 @@ def options_class(kind: str) -> type[BaseModel]:
 
 
 def _any_target() -> Any:
-    """Return the union of the options of all registered targets, told apart by `kind`."""
-    classes = [options_class(kind) for kind in plugins.names(plugins.TARGETS)]
+    """Return the union of the options of all targets that can be imported, told apart by `kind`."""
+    classes = [options_class(kind) for kind in plugins.available(plugins.TARGETS)]
     union = functools.reduce(operator.or_, classes)
     return Annotated[union, Field(discriminator="kind")] if len(classes) > 1 else union
 

@@ -40,6 +40,11 @@ def _check_part(part: str, samples: Samples, labels: tuple[str, ...]) -> None:
             f"the {part} part has class numbers {y.min()}..{y.max()} for {len(labels)} labels",
             hint=f"number the classes from 0 to {len(labels) - 1}, or list all labels",
         )
+    if 0 in x.shape[1:]:
+        raise DataError(
+            f"the {part} samples are empty: their shape is {x.shape[1:]}",
+            hint="give samples of one pixel or more",
+        )
     if x.dtype != np.uint8:
         _check_finite(part, samples)
 

@@ -116,7 +116,7 @@ def _explain(endpoint: Endpoint, error: Exception) -> NoReturn:
         ) from error
     raise UnreachableError(
         f"{where} does not answer: {_reason(error, endpoint.timeout_s)}",
-        hint=f"is it on, and on this network? try: {endpoint.ssh_command}",
+        hint=f"is it on, and on this network? try: {endpoint.shell_command()}",
     ) from error
 
 
@@ -124,7 +124,7 @@ def _reason(error: Exception, timeout_s: float) -> str:
     from paramiko.ssh_exception import NoValidConnectionsError
 
     if isinstance(error, NoValidConnectionsError):
-        return "; ".join(str(cause.strerror) for cause in error.errors.values())
+        return "; ".join(str(cause) for cause in error.errors.values())
     if isinstance(error, TimeoutError):
         return f"no connection within {timeout_s:g} s"
     if "banner" in str(error):
@@ -134,7 +134,7 @@ def _reason(error: Exception, timeout_s: float) -> str:
 
 def _keep_alive(transport: "paramiko.Transport", timeout_s: float) -> None:
     transport.set_keepalive(max(1, math.ceil(timeout_s / 3)))
-    if sys.platform == "linux":
+    if sys.platform == "linux" and isinstance(transport.sock, socket.socket):
         # paramiko's keepalive never notices that nobody answers; the kernel does.
         limit_ms = math.ceil(timeout_s * 1000)
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)

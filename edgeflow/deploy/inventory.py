@@ -35,10 +35,9 @@ class Endpoint:
     timeout_s: float
     run_timeout_s: float
 
-    @property
-    def ssh_command(self) -> str:
-        """The command that shows a person whether the device answers."""
-        return f"ssh -p {self.port} -i {self.identity} {self.user}@{self.host} true"
+    def shell_command(self, program: str = "true") -> str:
+        """Return the command by which a person runs a program there, or sees that it answers."""
+        return f"ssh -p {self.port} -i {self.identity} {self.user}@{self.host} {program}"
 
 
 def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from edgeflow.deploy.connect import open_connection
 from edgeflow.deploy.inventory import Endpoint
@@ -38,7 +38,7 @@ class Session:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
 
-    def __enter__(self) -> "Session":
+    def __enter__(self) -> Self:
         self._connection: Connection = open_connection(self.endpoint)
         return self
 
@@ -82,6 +82,8 @@ class Session:
             DeployError: the device does not store it.
             UnreachableError: the connection was lost, or stood still for `timeout_s`.
         """
+        from paramiko import SFTPError, SSHException
+
         total, sent = local.stat().st_size, 0
 
         def advance(count: int) -> None:
@@ -94,12 +96,12 @@ class Session:
                 with self._connection.sftp().file(remote, "wb") as target:
                     _send(local, target, advance)
                     sent = target.stat().st_size or 0
-            except Exception as error:
+            except (OSError, EOFError, SSHException, SFTPError) as error:
                 self._transfer_failed(f"sending {local.name}, {sent} of {total} bytes", error, dog)
         if sent != total:
             raise DeployError(
                 f"device {self.endpoint.name} kept {sent} of {total} bytes of {local.name}",
-                hint=f"is its disk full? {self.endpoint.ssh_command.removesuffix('true')}df -h",
+                hint=f"is its disk full? {self.endpoint.shell_command('df -h')}",
             )
         return total
 
@@ -110,12 +112,17 @@ class Session:
             DeployError: the device does not give it.
             UnreachableError: the connection was lost, or stood still for `timeout_s`.
         """
+        from paramiko import SFTPError, SSHException
+
+        part = local.with_name(f".{local.name}.part")
         with self._stall_watchdog() as dog:
             try:
                 self._connection.sftp().get(
-                    remote, str(local), callback=lambda done, total: dog.touch()
+                    remote, str(part), callback=lambda done, total: dog.touch()
                 )
-            except Exception as error:
+                part.replace(local)
+            except (OSError, EOFError, SSHException, SFTPError) as error:
+                part.unlink(missing_ok=True)
                 self._transfer_failed(f"fetching {remote}", error, dog)
 
     def _stall_watchdog(self) -> Watchdog:
@@ -138,19 +145,16 @@ class Session:
         broken = isinstance(error, (SSHException, EOFError)) or "closed" in str(error)
         if broken or not self._connection.is_connected:
             self._lost(doing, error)
-        if not isinstance(error, OSError):
-            raise error
         raise DeployError(
-            f"device {self.endpoint.name} fails when {doing}: {error.strerror or error}",
-            hint=f"is its disk full or read-only? "
-            f"{self.endpoint.ssh_command.removesuffix('true')}df -h",
+            f"device {self.endpoint.name} fails when {doing}: {error}",
+            hint=f"is its disk full or read-only? {self.endpoint.shell_command('df -h')}",
         ) from error
 
     def _lost(self, doing: str, error: Exception | None) -> NoReturn:
         why = f": {error}" if error is not None and str(error) else ""
         raise UnreachableError(
             f"lost the connection to device {self.endpoint.name} while {doing}{why}",
-            hint="run the same command again once this answers: " + self.endpoint.ssh_command,
+            hint="run the same command again once this answers: " + self.endpoint.shell_command(),
         ) from error
 
 

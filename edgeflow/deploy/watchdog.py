@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 
 class Watchdog:
@@ -21,7 +22,7 @@ class Watchdog:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Watchdog":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -1,40 +1,44 @@
 """The table at the end of a run: what each deployment reached on each device."""
 
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Literal, TextIO
 
 from edgeflow.report.rows import Row
 from edgeflow.report.text import adaptive, gate_text, kib, percent
 
-HEADER = ("model", "recipe", "device", "accuracy %", "p50/p90 ms", "KiB", "gates")
+HEADER = ("deployment", "device", "accuracy %", "p50/p90 ms", "KiB", "gates")
+_FIGURES = HEADER[2:5]
 _STYLES = {"passed": "green", "failed": "bold red", "no gates": "dim", "not measured": "yellow"}
 
 
 def _cells(row: Row) -> tuple[str, ...]:
+    name = f"{row.model}/{row.recipe}"
     if not row.measured:
-        return (row.model, row.recipe, row.device, "", "", "", row.status)
+        return (name, row.device, "", "", "", row.status)
+    held = sum(check.passed for check in row.checks)
     return (
-        row.model,
-        row.recipe,
+        name,
         row.device,
-        f"{percent(row.accuracy_float)} → {percent(row.accuracy_device)}",
-        f"{adaptive(row.latency_p50_ms)} / {adaptive(row.latency_p90_ms)}",
+        f"{percent(row.accuracy_float, 1)} → {percent(row.accuracy_device, 1)}",
+        f"{adaptive(row.latency_p50_ms)}/{adaptive(row.latency_p90_ms)}",
         kib(row.model_bytes),
-        _gates(row),
+        f"{row.status} {held}/{len(row.checks)}" if row.checks else row.status,
     )
 
 
-def _gates(row: Row) -> str:
-    missed = [gate_text(check) for check in row.checks if not check.passed]
-    if not missed:
-        return f"{row.status} {len(row.checks)}/{len(row.checks)}" if row.checks else row.status
-    reasons = "; ".join(f"{gate.title} {gate.measured}, not {gate.sign} {gate.limit}"
-                        for gate in missed)
-    return f"{row.status} {len(missed)}/{len(row.checks)}: {reasons}"
+def _missed(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each gate that does not hold."""
+    return [
+        f"{row.model}/{row.recipe} on {row.device}: {gate.title} {gate.measured}, "
+        f"must be {gate.sign} {gate.limit}"
+        for row in rows
+        for gate in map(gate_text, row.checks)
+        if not gate.passed
+    ]
 
 
 def print_summary(rows: Sequence[Row], file: TextIO) -> None:
-    """Print one line per row: a table on a terminal, fixed-width text elsewhere.
+    """Print a line per row, then one per missed gate: a table on a terminal, else plain text.
 
     Colours are left out where NO_COLOR is set.
     """
@@ -42,6 +46,8 @@ def print_summary(rows: Sequence[Row], file: TextIO) -> None:
         _print_table(rows, file)
     else:
         _print_plain(rows, file)
+    for line in _missed(rows):
+        print(line, file=file)
 
 
 def _print_table(rows: Sequence[Row], file: TextIO) -> None:
@@ -50,10 +56,11 @@ def _print_table(rows: Sequence[Row], file: TextIO) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in HEADER:
-        right = name in HEADER[3:6]
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        figures = name in _FIGURES
+        align: Literal["left", "right"] = "right" if figures else "left"
+        table.add_column(name, justify=align, no_wrap=figures, overflow="fold")
     for row in rows:
         *cells, gates = _cells(row)
         # Text, not str: a name in square brackets is no markup.

@@ -37,18 +37,22 @@ def write_page(
         # Our own SVG: its texts were escaped when it was written as XML.
         return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))  # noqa: S704
 
-    page = _environment().get_template("report.html.j2").render(
-        rows=rows,
-        trainings=trainings,
-        plots=plots,
-        plot=plot,
-        sizes=sizes(rows),
-        counts=Counter(row.status for row in rows),
-        headline=headline(rows),
-        series=series_index(row.target for row in rows),
-        tones=TONES,
-        code=code,
-        version=version("edgeflow"),
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            rows=rows,
+            trainings=trainings,
+            plots=plots,
+            plot=plot,
+            sizes=sizes(rows),
+            counts=Counter(row.status for row in rows),
+            headline=headline(rows),
+            series=series_index(row.target for row in rows),
+            tones=TONES,
+            code=code,
+            version=version("edgeflow"),
+        )
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
 
@@ -93,6 +97,7 @@ def _environment() -> Environment:
         "percent": text.percent,
         "points": text.points,
         "kib": text.kib,
+        "fact_title": text.title,
         "gate": text.gate_text,
         "confused": confused,
         "confusion_name": confusion_name,

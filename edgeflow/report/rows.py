@@ -1,6 +1,5 @@
 """What was measured, as one tidy row per deployment and device."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from edgeflow.errors import IntegrityError
 from edgeflow.validate.gates import GateResult, check_gates
+from edgeflow.validate.schema import Validation
 
 Matrix = Sequence[Sequence[int]]
 """Confusion matrix: counts by true class (row) and predicted class (column)."""
@@ -23,7 +23,6 @@ class Row:
         checks: each gate of the deployment against its figure; empty if not measured.
         limits: the gates asked for, by name.
         labels: class names, in the order of the confusion matrices.
-        confusion_float: empty if there is none; then `confusion_device` is, too.
     """
 
     model: str
@@ -40,7 +39,6 @@ class Row:
     parity: float | None = None
     parity_max_abs: float | None = None
     parity_tolerance: float | None = None
-    bit_exact: bool | None = None
     first_divergence: str | None = None
     latency_p50_ms: float | None = None
     latency_p90_ms: float | None = None
@@ -67,6 +65,11 @@ class Row:
         return all(check.passed for check in self.checks) if self.checks else None
 
     @property
+    def same_bytes(self) -> bool:
+        """Whether each output of the device equals the host's, to the last bit."""
+        return self.parity == 1.0 and self.parity_max_abs == 0.0
+
+    @property
     def accuracy_change(self) -> float | None:
         """Accuracy on the device minus that of the trained model."""
         if self.accuracy_float is None or self.accuracy_device is None:
@@ -81,83 +84,54 @@ class Row:
         return {True: "passed", False: "failed", None: "no gates"}[self.gates_passed]
 
 
-_PATHS: Mapping[str, tuple[str, ...]] = {
-    "accuracy_float": ("accuracy", "float"),
-    "accuracy_host": ("accuracy", "host"),
-    "accuracy_compiled": ("accuracy", "compiled"),
-    "accuracy_device": ("accuracy", "device"),
-    "parity": ("parity", "share"),
-    "parity_max_abs": ("parity", "max_abs"),
-    "parity_tolerance": ("parity", "tolerance"),
-    "bit_exact": ("parity", "bit_exact"),
-    "first_divergence": ("first_divergence",),
-    "latency_p50_ms": ("latency_ms", "p50"),
-    "latency_p90_ms": ("latency_ms", "p90"),
-    "latency_p99_ms": ("latency_ms", "p99"),
-    "latency_runs": ("latency_ms", "runs"),
-    "load_time_ms": ("load_time_ms",),
-    "peak_rss_mb": ("peak_rss_mb",),
-    "float_bytes": ("sizes", "float_bytes"),
-    "recipe_bytes": ("sizes", "recipe_bytes"),
-    "model_bytes": ("sizes", "model_bytes"),
-    "bundle_bytes": ("sizes", "bundle_bytes"),
-    "samples": ("samples",),
-    "engine": ("conditions", "engine"),
-    "bundle_sha256": ("bundle_sha256",),
-    "transport": ("transport",),
-}
+def _figures(validation: Validation) -> dict[str, Any]:
+    latency, parity = validation.latency_ms, validation.parity
+    return {
+        **{f"accuracy_{stage}": share for stage, share in validation.accuracy},
+        **dict(validation.sizes),
+        "parity": parity.share,
+        "parity_max_abs": parity.max_abs,
+        "parity_tolerance": parity.tolerance,
+        "first_divergence": validation.first_divergence,
+        "latency_p50_ms": latency.p50,
+        "latency_p90_ms": latency.p90,
+        "latency_p99_ms": latency.p99,
+        "latency_runs": latency.runs,
+        "load_time_ms": validation.load_time_ms,
+        "peak_rss_mb": validation.peak_rss_mb,
+        "samples": validation.samples,
+        "engine": validation.conditions.engine,
+        "bundle_sha256": validation.bundle_sha256,
+        "transport": validation.transport,
+        "labels": tuple(validation.labels),
+        "confusion_float": validation.confusion.float,
+        "confusion_device": validation.confusion.device,
+        "conditions": validation.conditions.model_dump(),
+    }
 
 
-def _dig(value: Any, path: Sequence[str]) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Validation | None:
     try:
-        validation = json.loads(path.read_text())
+        return Validation.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise _unreadable(path, str(error)) from error
-    if not isinstance(validation, dict) or validation.get("format") != 1:
-        raise _unreadable(path, "it is not in format 1")
-    return validation
-
-
-def _unreadable(path: Path, why: str) -> IntegrityError:
-    return IntegrityError(
-        f"{path} cannot be read as a validation: {why}",
-        hint=f"delete {path} and run `snakemake` again",
-    )
+        raise IntegrityError(
+            f"{path} cannot be read as a validation: {error}",
+            hint=f"delete {path} and run `snakemake` again",
+        ) from error
 
 
 def _row(unit: Mapping[str, Any], results: Path) -> Row:
-    names = {key: str(unit[key]) for key in ("model", "recipe", "target", "device")}
+    names: dict[str, Any] = {key: str(unit[key]) for key in ("model", "recipe", "target", "device")}
     limits = dict(unit["gates"])
     path = results / "devices" / names["device"] / names["model"] / "validation.json"
     validation = _read(path)
     # A file of another recipe or target is left over from before the configuration changed.
-    if validation is None or any(validation.get(key) != name for key, name in names.items()):
+    if validation is None or any(getattr(validation, key) != names[key] for key in names):
         return Row(**names, limits=limits)
-    figures = {name: _dig(validation, path) for name, path in _PATHS.items()}
-    return Row(
-        **names,
-        **figures,
-        measured=True,
-        limits=limits,
-        checks=tuple(check_gates(validation, limits)),
-        labels=tuple(str(label) for label in validation.get("labels") or ()),
-        **_confusion(validation),
-        conditions=validation.get("conditions") or {},
-    )
-
-
-def _confusion(validation: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both matrices, or none: one alone cannot be compared."""
-    before, after = (_dig(validation, ("confusion", stage)) for stage in ("float", "device"))
-    return {"confusion_float": before, "confusion_device": after} if before and after else {}
+    checks = tuple(check_gates(validation.model_dump(), limits))
+    return Row(**names, limits=limits, measured=True, checks=checks, **_figures(validation))
 
 
 def load_rows(results: Path, options: Mapping[str, Any]) -> list[Row]:

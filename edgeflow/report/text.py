@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from edgeflow.validate.gates import GateResult
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 
 
 def adaptive(value: float | None) -> str:
@@ -17,9 +17,9 @@ def adaptive(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, digits: int = 2) -> str:
     """Format a share of 0..1 in percent, without the sign."""
-    return NONE if share is None else f"{100 * share:.2f}"
+    return NONE if share is None else f"{100 * share:.{digits}f}"
 
 
 def points(share: float | None) -> str:
@@ -27,12 +27,24 @@ def points(share: float | None) -> str:
     if share is None:
         return NONE
     value = round(100 * share, 2) + 0.0  # no "-0.00"
-    return f"{value:+.2f}".replace("-", "−") if value else "0.00"
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") if value else "0.00"
 
 
 def kib(size_bytes: float | None) -> str:
     """Format a size in KiB, without the unit."""
     return NONE if size_bytes is None else f"{size_bytes / 1024:,.1f}"
+
+
+_TITLES = {
+    "accuracy_test": "Test accuracy",
+    "cpu": "CPU",
+    "temperature_c": "Temperature, °C",
+}
+
+
+def title(name: str) -> str:
+    """Turn the name of a fact or condition into words, for example ``best_epoch``."""
+    return _TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

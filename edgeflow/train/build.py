@@ -57,7 +57,7 @@ def _train(name: str, folder: Path, options: TrainOptions, out: Path) -> dict[st
     from edgeflow.train.loop import fit, predict, write_history
 
     dataset = open_dataset(folder, ("train", "validation", "test"))
-    keras = load_keras(options.train.seed)
+    keras = load_keras(options.train.seed, options.train.threads)
     model = _build(keras, dataset.facts, options.architecture)
     rows = fit(keras, model, dataset, options.train, f"train {name}")
     model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")

@@ -4,11 +4,12 @@ import os
 from typing import Any
 
 
-def load_keras(seed: int) -> Any:
-    """Import TensorFlow and tf-keras with fixed seeds and deterministic operators.
+def load_keras(seed: int, threads: int = 1) -> Any:
+    """Import TensorFlow and tf-keras with fixed seeds, threads and deterministic operators.
 
     Args:
         seed: seeds Python, numpy and TensorFlow.
+        threads: cores for one operator; the order of a sum, and so its rounding, depends on it.
 
     Returns:
         The `tf_keras` module.
@@ -20,4 +21,6 @@ def load_keras(seed: int) -> Any:
 
     tf_keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf_keras

@@ -1,6 +1,7 @@
 """The validate step: runs a deployed bundle on its device and measures it."""
 
 import json
+import posixpath
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,12 +110,14 @@ def _measure(
     remote = device.send_data(data)
     arguments = ["measure", "--data", remote, "--out", "outputs.npy"]
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
+    timeout_s = device.endpoint.run_timeout_s
     for _ in range(ATTEMPTS):
-        record: dict[str, Any] = json.loads(device.run_release(manifest.model, sha256, arguments))
+        answer = device.run_release(manifest.model, sha256, arguments, timeout_s)
+        record: dict[str, Any] = json.loads(answer)
         if not record["conditions"]["throttled"]:
             return record, _fetch(device, manifest.model, record["outputs_sha256"])
     raise DeployError(
-        f"{device.name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
+        f"{device.endpoint.name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
         hint="check its power supply and cooling, let it cool down, then run `snakemake` again",
     )
 
@@ -124,10 +127,10 @@ def _fetch(device: Device, model: str, sha256: str) -> "NDArray[Any]":
 
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / "outputs.npy"
-        device.fetch(model, "outputs.npy", local)
+        device.fetch(posixpath.join(device.model_dir(model), "outputs.npy"), local)
         if sha256_file(local) != sha256:
             raise IntegrityError(
-                f"the outputs from {device.name} changed on their way",
+                f"the outputs from {device.endpoint.name} changed on their way",
                 hint="run `snakemake` again; if it repeats, check the device's storage",
             )
         outputs: NDArray[Any] = np.load(local, allow_pickle=False)

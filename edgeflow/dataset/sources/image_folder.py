@@ -60,9 +60,7 @@ def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":
     height, width = options.size
     try:
         with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                # convert() would clip such pixels to 255 and leave a white image
-                raise ValueError(f"its pixels have mode {image.mode}, not 8 bits per channel")
+            mode = image.mode
             converted = image.convert(_MODES[options.channels])
             pixels = np.asarray(converted.resize((width, height), Image.Resampling.BILINEAR))
     except Exception as error:  # on corrupt bytes Pillow's decoders raise many kinds
@@ -70,4 +68,9 @@ def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":
             f"{path} cannot be read as an image: {error}",
             hint="replace it or move it out of the class folder",
         ) from error
+    if mode.startswith(("I", "F")):  # convert() has clipped such pixels to 255: a white image
+        raise DataError(
+            f"{path} has pixels of mode {mode}, not 8 bits per channel",
+            hint="convert the images to 8 bits, or give them as a float array with source: npz",
+        )
     return pixels.reshape(height, width, options.channels)

@@ -56,7 +56,7 @@ def _read(path: Path) -> "Arrays":
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (
         AttributeError,  # a single .npy array has no members

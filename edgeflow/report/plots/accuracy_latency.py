@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MARKERS = "osD^vPX*<>ph"
 _MOST_PANELS = 12
+_LEAST_ROOM = 0.25
+"""Percentage points above and below the points: equal accuracies are not spread out."""
 
 
 def pareto(rows: Sequence[Row]) -> list[Row]:
@@ -93,9 +95,11 @@ def _panel(
     axis.scatter(xs, ys, s=130, facecolors="none", edgecolors=INK.light, linewidths=0.9)
     for row in rows:
         _point(axis, row, colours[row.target], markers[row.recipe])
-    axis.margins(0.12, 0.18)
+    axis.margins(x=0.12)
     axis.ticklabel_format(useOffset=False)
-    draw_gates(axis, rows)
+    heights = [*map(_y, rows), *draw_gates(axis, rows)]
+    room = max(0.18 * (max(heights) - min(heights)), _LEAST_ROOM)
+    axis.set_ylim(min(heights) - room, max(heights) + room)
     low, high = axis.dataLim.x0, axis.dataLim.x1
     if low > 0 and high / low > 8:
         plain_log(axis)
@@ -114,7 +118,10 @@ def _legend(drawing: "Figure", colours: dict[str, str], markers: dict[str, str])
     handles += [_key(name, marker, MUTED.light) for name, marker in markers.items()]
     ring = _key("Pareto front", "o", "none")
     ring.set_markeredgecolor(INK.light)
-    drawing.legend(handles=[*handles, ring], loc="outside lower left", ncols=6)
+    handles.append(ring)
+    drawing.legend(
+        handles=handles, loc="outside lower left", ncols=min(len(handles), 8), handletextpad=0.2
+    )
 
 
 def _key(name: str, marker: str, colour: str) -> "Line2D":

@@ -18,9 +18,7 @@ class Plot:
     alt: str
 
 
-def draw_plots(
-    rows: Sequence[Row], trainings: Sequence[Training], folder: Path
-) -> dict[str, Plot]:
+def draw_plots(rows: Sequence[Row], trainings: Sequence[Training], folder: Path) -> dict[str, Plot]:
     """Draw every plot into `folder`; return them by name."""
     accuracy_latency.draw(rows, folder / "accuracy_latency.svg")
     size_by_recipe.draw(rows, folder / "size_by_recipe.svg")
@@ -65,9 +63,7 @@ def _training(item: Training, folder: Path) -> Plot:
 
 def _confusion(row: Row, folder: Path) -> Plot:
     name = confusion_name(row)
-    confusion.draw(
-        row.labels, row.confusion_float, row.confusion_device, folder / f"{name}.svg"
-    )
+    confusion.draw(row.labels, row.confusion_float, row.confusion_device, folder / f"{name}.svg")
     return Plot(
         name=name,
         alt=f"Confusion matrices of {row.model} after {row.recipe}: float model "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgeflow.report.plots.style import figure
 from edgeflow.report.rows import Matrix
-from edgeflow.report.theme import INK, SERIES, SURFACE
+from edgeflow.report.theme import INK, MUTED, SERIES, SURFACE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,8 +31,18 @@ def draw(labels: Sequence[str], before: Matrix, after: Matrix, path: Path) -> No
         axes = drawing.subplots(1, 3)
         _matrix(axes[0], "float model", labels, before)
         _matrix(axes[1], "on the device", labels, after)
-        _matrix(axes[2], "device − float", labels, change, signed=True)
+        _matrix(axes[2], "device minus float", labels, change, signed=True)
         axes[0].set_ylabel("true class")
+        if not any(any(line) for line in change):
+            axes[2].text(
+                0.5,
+                0.5,
+                "no difference",
+                transform=axes[2].transAxes,
+                ha="center",
+                va="center",
+                color=MUTED.light,
+            )
 
 
 def _matrix(

@@ -24,11 +24,12 @@ def accuracy_floor(row: Row) -> float | None:
     return 100 * max(floors) if floors else None
 
 
-def draw_gates(axis: "Axes", rows: Sequence[Row]) -> None:
-    """Draw the distinct limits on accuracy, p50 and p90 of the panel's rows."""
+def draw_gates(axis: "Axes", rows: Sequence[Row]) -> list[float]:
+    """Draw the distinct limits on accuracy, p50 and p90; return the accuracies drawn."""
     found = {round(floor, 6) for floor in map(accuracy_floor, rows) if floor is not None}
     floors = sorted(found, reverse=True)
-    for floor in floors if len(floors) <= _MOST else floors[:1]:
+    drawn = floors if len(floors) <= _MOST else floors[:1]
+    for floor in drawn:
         axis.axhline(floor, color=INK.light, linewidth=0.8, linestyle="--")
         _write(axis, f"accuracy ≥ {floor:.2f} %{_strictest(floors)}", y=floor)
     for percentile in ("p50", "p90"):
@@ -37,20 +38,37 @@ def draw_gates(axis: "Axes", rows: Sequence[Row]) -> None:
         for limit in limits if len(limits) <= _MOST else limits[:1]:
             axis.axvline(limit, color=INK.light, linewidth=0.8, linestyle="--")
             _write(axis, f"{percentile} ≤ {adaptive(limit)} ms{_strictest(limits)}", x=limit)
+    return drawn
 
 
 def _strictest(limits: Sequence[float]) -> str:
     return f" (strictest of {len(limits)})" if len(limits) > _MOST else ""
 
 
+# Beyond the line, where no row stands that holds the gate.
 def _write(axis: "Axes", text: str, *, x: float | None = None, y: float | None = None) -> None:
     if x is not None:
         axis.annotate(
-            text, (x, 0.98), (-3, 0), xycoords=("data", "axes fraction"), rotation=90,
-            textcoords="offset points", ha="right", va="top", fontsize=7.5, color=INK.light,
+            text,
+            (x, 0.98),
+            (3, 0),
+            xycoords=("data", "axes fraction"),
+            rotation=90,
+            textcoords="offset points",
+            ha="left",
+            va="top",
+            fontsize=7.5,
+            color=INK.light,
         )
     if y is not None:
         axis.annotate(
-            text, (0.01, y), (0, 3), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="left", va="bottom", fontsize=7.5, color=INK.light,
+            text,
+            (0.01, y),
+            (0, -3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="left",
+            va="top",
+            fontsize=7.5,
+            color=INK.light,
         )

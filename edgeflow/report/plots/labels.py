@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 MOST = 40
 """Points that get a try; more names than this are noise."""
 
-# Offset in points and alignment: right, left, above, below.
+# Offset in points and alignment: above, below, left, right; then above to either side.
 _SPOTS: tuple[tuple[tuple[int, int], str, str], ...] = (
-    ((8, 0), "left", "center"),
+    ((0, 7), "center", "bottom"),
+    ((0, -7), "center", "top"),
     ((-8, 0), "right", "center"),
-    ((0, 8), "center", "bottom"),
-    ((0, -8), "center", "top"),
+    ((8, 0), "left", "center"),
+    ((4, 6), "left", "bottom"),
+    ((-4, 6), "right", "bottom"),
 )
 
 
@@ -30,7 +32,7 @@ def place_labels(axis: "Axes", points: Sequence[tuple[float, float, str]]) -> in
 
     pixels = axis.transData.transform([(x, y) for x, y, _ in points])
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
-    taken += [text.get_window_extent() for text in axis.texts]
+    taken += [thing.get_window_extent() for thing in (*axis.texts, *axis.lines)]
     return sum(_place(axis, point, taken) for point in points[:MOST])
 
 
@@ -39,8 +41,13 @@ def _place(axis: "Axes", point: tuple[float, float, str], taken: list["Bbox"]) -
     for offset, horizontal, vertical in _SPOTS:
         options: dict[str, Any] = {"ha": horizontal, "va": vertical}
         text = axis.annotate(
-            name, (x, y), offset, textcoords="offset points", fontsize=8,
-            color=MUTED.light, **options,
+            name,
+            (x, y),
+            offset,
+            textcoords="offset points",
+            fontsize=8,
+            color=MUTED.light,
+            **options,
         )
         box = text.get_window_extent()
         inside = axis.bbox.x0 <= box.x0 and box.x1 <= axis.bbox.x1

@@ -77,8 +77,13 @@ def _group(axis: "Axes", place: int, row: Row, colour: str, scale: float) -> Non
 def _write(axis: "Axes", place: int, row: Row, scale: float) -> None:
     for _, y, length in _bars(place, row, scale):
         axis.annotate(
-            f"{length:,.1f}", (length, y), (4, 0), textcoords="offset points", va="center",
-            fontsize=7, color=MUTED.light,
+            f"{length:,.1f}",
+            (length, y),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=MUTED.light,
         )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_RC: dict[str, Any] = {
+_RC: Any = {
     "svg.fonttype": "none",  # text stays text: small files that can be searched and read aloud
     "svg.hashsalt": "edgeflow",
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign

@@ -31,8 +31,14 @@ def _curves(axis: "Axes", training: Training, name: str, scale: float) -> None:
     for label, curve, tone, dashes in lines:
         values = [value * scale for value in training.curves[curve]]
         axis.plot(
-            training.epochs, values, dashes, color=tone.light, linewidth=1.4, label=label,
-            marker=marker, markersize=3,
+            training.epochs,
+            values,
+            dashes,
+            color=tone.light,
+            linewidth=1.4,
+            label=label,
+            marker=marker,
+            markersize=3,
         )
     best = training.facts.get("best_epoch")
     if best is not None:

@@ -7,13 +7,14 @@ import struct
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-CIFAR_LABELS = "airplane automobile bird cat deer dog frog horse ship truck".split()
+CIFAR_LABELS = ["airplane", "automobile", "bird", "cat", "deer"]
+CIFAR_LABELS += ["dog", "frog", "horse", "ship", "truck"]
 
 
 def idx_bytes(values: NDArray[np.uint8]) -> bytes:
@@ -22,10 +23,13 @@ def idx_bytes(values: NDArray[np.uint8]) -> bytes:
     return bytes((0, 0, 8, values.ndim)) + sizes + values.tobytes()
 
 
-class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+_Pickler: Any = pickle._Pickler  # the one in Python: the one in C has no methods to replace
+
+
+class Python2Pickler(_Pickler):  # type: ignore[misc]
     """Writes what Python 2 with numpy 1 wrote: byte strings, and numpy's old module names."""
 
-    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[type, Any]] = dict(_Pickler.dispatch)
 
     def save_string(self, value: bytes) -> None:
         self.write(pickle.BINSTRING + struct.pack("<i", len(value)) + value)
@@ -51,42 +55,39 @@ def python2_pickle(value: object) -> bytes:
     return stream.getvalue()
 
 
-def tar_gz(members: dict[str, bytes], path: Path) -> Path:
-    """Write an archive with the given members."""
-    with tarfile.open(path, "w:gz") as archive:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return path
+@pytest.fixture
+def write_archive(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
+    """Return a function that writes a .tar.gz with the given members."""
 
+    def write(members: dict[str, bytes]) -> Path:
+        path = tmp_path / "cifar-10-python.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            for name, data in members.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        return path
 
-class Mnist:
-    """Four IDX files of random 6x5 images, 40 train and 20 test samples of 10 classes."""
-
-    def __init__(self, folder: Path, *, zipped: bool) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng(0)
-        for part, count in (("train", 40), ("t10k", 20)):
-            images = rng.integers(0, 256, (count, 6, 5), np.uint8)
-            labels = (np.arange(count) % 10).astype(np.uint8)
-            self._write(f"{part}-images-idx3-ubyte", idx_bytes(images), zipped)
-            self._write(f"{part}-labels-idx1-ubyte", idx_bytes(labels), zipped)
-            setattr(self, part, images)
-
-    train: NDArray[np.uint8]
-    t10k: NDArray[np.uint8]
-
-    def _write(self, name: str, data: bytes, zipped: bool) -> None:
-        path = self.folder / (f"{name}.gz" if zipped else name)
-        path.write_bytes(gzip.compress(data, mtime=0) if zipped else data)
+    return write
 
 
 @pytest.fixture
-def mnist(tmp_path: Path) -> Mnist:
-    """Gzipped IDX files in `tmp_path`/mnist."""
-    return Mnist(tmp_path / "mnist", zipped=True)
+def write_mnist() -> Callable[[Path, bool], dict[str, NDArray[np.uint8]]]:
+    """Return a function that writes four IDX files, gzipped or not, and returns the images."""
+
+    def write(folder: Path, zipped: bool) -> dict[str, NDArray[np.uint8]]:
+        folder.mkdir(parents=True)
+        rng, images = np.random.default_rng(0), {}
+        for part, count in (("train", 40), ("t10k", 20)):
+            images[part] = rng.integers(0, 256, (count, 6, 5), np.uint8)
+            labels = (np.arange(count) % 10).astype(np.uint8)
+            for name, values in (("images-idx3", images[part]), ("labels-idx1", labels)):
+                path = folder / f"{part}-{name}-ubyte{'.gz' if zipped else ''}"
+                data = idx_bytes(values)
+                path.write_bytes(gzip.compress(data, mtime=0) if zipped else data)
+        return images
+
+    return write
 
 
 @pytest.fixture
@@ -125,9 +126,9 @@ def images(tmp_path: Path) -> Path:
         folder = root / label
         folder.mkdir(parents=True)
         for number, mode in enumerate(("RGB", "L", "RGBA")):
-            color = {"RGB": (grey,) * 3, "L": grey, "RGBA": (grey, grey, grey, 255)}[mode]
-            Image.new(mode, (9 + number, 7), color).save(folder / f"{number}.png")
-            Image.new("RGB", (16, 16), (grey,) * 3).save(folder / f"{number}.jpg")
+            image = Image.new("L", (9 + number, 7), grey)
+            image.convert(mode).save(folder / f"{number}.png")
+            image.save(folder / f"{number}.jpg")
     return root
 
 

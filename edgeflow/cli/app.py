@@ -1,0 +1,34 @@
+"""`edgeflow`: the command line, and the exit code of every failure."""
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from edgeflow.cli import device, project, steps
+from edgeflow.errors import EdgeflowError
+
+app = typer.Typer(
+    name="edgeflow",
+    help="From data to a fleet of embedded devices. `snakemake` builds; these commands look, "
+    "check, and run single steps.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+project.register(app)
+steps.register(app)
+app.add_typer(device.app, name="device")
+
+
+def main() -> None:
+    """Run the command line; a known failure prints its message and exits with its code."""
+    # Said once here rather than in each step: TensorFlow writes its start-up notes otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.path.insert(0, str(Path.cwd()))  # a user's own architectures live beside config.yaml
+    try:
+        app()
+    except EdgeflowError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,27 @@
+"""Where a step's words go when a rule gives it a log file."""
+
+import os
+import sys
+from pathlib import Path
+
+from edgeflow.artifact.events import set_event_log
+from edgeflow.console import attach_terminal
+
+
+def send_to(log: Path | None) -> None:
+    """Send standard output and error, also of C++ libraries, to `log`; progress to both.
+
+    The event log stands beside the steps' log folders: ``logs/train/x.log`` belongs to
+    ``logs/events.jsonl``.
+    """
+    if log is None:
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    set_event_log(log.parent.parent / "events.jsonl")
+    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    sys.stdout.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    attach_terminal(terminal)

@@ -1,0 +1,92 @@
+"""Commands about a whole project: check, run, summary, targets."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeflow.config.load import load_file
+from edgeflow.console import say
+from edgeflow.errors import EdgeflowError
+from edgeflow.plan import Plan
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration to read.")]
+Results = Annotated[Path, typer.Option(help="Folder that holds models/ and devices/.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands about a project to the command line."""
+    for command in (check, run, summary, targets):
+        app.command(rich_help_panel="Project")(command)
+
+
+def check(config: ConfigFile = Path("config.yaml")) -> None:
+    """Validate a configuration and say what would be built from it."""
+    from edgeflow.targets import registry
+
+    plan = Plan(load_file(config))
+    missing = False
+    for name, options in plan.config.targets.items():
+        for item in registry.get(options.kind).check(options):  # type: ignore[attr-defined]
+            say(f"target {name} needs {item.what}: {item.install}")
+            missing = True
+    for line in describe(plan):
+        print(line)
+    raise typer.Exit(3 if missing else 0)
+
+
+def describe(plan: Plan) -> list[str]:
+    """Return what a plan builds, one line for each kind of step and each deployment."""
+    units = plan.units
+    models = {unit.model for unit in units}
+    counts = {
+        "datasets": len({plan.config.models[model].dataset for model in models}),
+        "trainings": len(models),
+        "compressions": len({(unit.model, unit.recipe) for unit in units}),
+        "compilations": len({(unit.target, unit.model, unit.recipe) for unit in units}),
+        "deployments": len(units),
+    }
+    lines = [", ".join(f"{count} {name}" for name, count in counts.items())]
+    for unit in units:
+        gates = unit.gates.model_dump(exclude_none=True)
+        limits = ", ".join(f"{name} {limit:g}" for name, limit in gates.items()) or "no gates"
+        lines.append(f"  {unit.model}/{unit.recipe} -> {unit.target} -> {unit.device}: {limits}")
+    return lines
+
+
+def summary(
+    config: ConfigFile = Path("config.yaml"), results: Results = Path("results")
+) -> None:
+    """Print the table of all deployments as they were last measured."""
+    from edgeflow.report.console import print_summary
+    from edgeflow.report.rows import load_rows
+
+    plan = Plan(load_file(config))
+    print_summary(load_rows(results, plan.report().options), sys.stdout)
+
+
+def targets() -> None:
+    """List the kinds of targets, what they take, and what is missing here to use them."""
+    from edgeflow.targets import registry
+
+    for name in registry.names():
+        try:
+            target = registry.get(name)
+        except EdgeflowError as error:
+            print(f"{name}: {error}")
+            continue
+        problems = target.check(target.Options.model_validate({"kind": name}))
+        state = "; ".join(f"needs {item.what}: {item.install}" for item in problems) or "ready"
+        print(f"{name}: {', '.join(sorted(target.capabilities.quantize))}: {state}")
+
+
+def run(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Passed to snakemake, for example -n or --cores 4.")
+    ] = None,
+) -> None:
+    """Run snakemake, and exit with the code of the first step that failed."""
+    from edgeflow.cli.workflow import run_snakemake
+
+    raise typer.Exit(run_snakemake(arguments or []))

@@ -1,0 +1,162 @@
+"""One command for each step of the DAG; the rules call these, and so can you."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgeflow.cli.log import send_to
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter("not a JSON object")
+    return value
+
+
+Options = Annotated[
+    dict[str, Any], typer.Option(parser=_json, help="Resolved slice of the configuration, JSON.")
+]
+Code = Annotated[str, typer.Option(help="Fingerprint of the step's code.")]
+Out = Annotated[Path, typer.Option(help="Folder or file to write.")]
+Log = Annotated[Path | None, typer.Option(help="File for everything the step says.")]
+Name = Annotated[str, typer.Option(help="What is built, for messages.")]
+Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of that name.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the steps to the command line, in the order of the data's way."""
+    for step in (dataset, train, compress, compile, bundle, deploy, validate, gate, report):
+        app.command(rich_help_panel="Steps")(step)
+
+
+def dataset(name: Name, options: Options, code: Code, out: Out, log: Log = None) -> None:
+    """Load a source and split it."""
+    send_to(log)
+    from edgeflow.dataset.build import build_dataset
+
+    build_dataset(name, options, code, out)
+
+
+def train(
+    name: Name, dataset: Folder, options: Options, code: Code, out: Out, log: Log = None
+) -> None:
+    """Train a float model."""
+    send_to(log)
+    from edgeflow.train.build import train_model
+
+    train_model(name, dataset, options, code, out)
+
+
+def compress(
+    name: Name,
+    dataset: Folder,
+    model: Folder,
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Apply a recipe to a trained model."""
+    send_to(log)
+    from edgeflow.compress.build import compress_model
+
+    compress_model(name, dataset, model, options, code, out)
+
+
+def compile(  # noqa: A001  # the step's name on the command line
+    name: Name,
+    dataset: Folder,
+    recipe: Folder,
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Compile a recipe's model for a target."""
+    send_to(log)
+    from edgeflow.targets.build import compile_model
+
+    compile_model(name, dataset, recipe, options, code, out)
+
+
+def bundle(
+    name: Name,
+    dataset: Folder,
+    compiled: Folder,
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Pack a compiled model with its runner."""
+    send_to(log)
+    from edgeflow.bundle.pack import pack_bundle
+
+    pack_bundle(name, dataset, compiled, options, code, out)
+
+
+def deploy(
+    bundle: Annotated[Path, typer.Option(help="The bundle.tar to deploy.")],
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Bring a bundle to a device and make it the current release."""
+    send_to(log)
+    from edgeflow.deploy.deploy import deploy as run
+
+    run(bundle, options, code, out)
+
+
+def validate(
+    dataset: Folder,
+    model: Folder,
+    recipe: Folder,
+    compiled: Folder,
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Measure a deployed bundle on its device."""
+    send_to(log)
+    from edgeflow.validate.run import Folders
+    from edgeflow.validate.run import validate as run
+
+    folders = Folders(dataset=dataset, model=model, recipe=recipe, compiled=compiled)
+    run(options, code, folders, out)
+
+
+def gate(
+    validation: Annotated[Path, typer.Option(help="validation.json of the validate step.")],
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Confirm a measured deployment, or roll its device back."""
+    send_to(log)
+    from edgeflow.validate.confirm import confirm
+
+    confirm(options, code, validation, out)
+
+
+def report(
+    results: Annotated[Path, typer.Option(help="Folder that holds models/ and devices/.")],
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Write the report over all deployments."""
+    send_to(log)
+    from edgeflow.report.build import build_report
+
+    build_report(options, code, results, out)

@@ -1,0 +1,143 @@
+"""Speaks with the agent on a device; puts it there first if need be."""
+
+import json
+import posixpath
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.deploy.text import clean, tail
+from edgeflow.deploy.transport import Completed, Session
+from edgeflow.errors import DeployError, MissingToolError
+from edgeflow.ondevice import agent as agent_module
+
+AGENT = Path(agent_module.__file__)
+OLDEST_PYTHON = (3, 7)
+QUICK_S = 60.0
+"""Enough for anything that reads no large file, on a slow device too."""
+
+# Must run on any Python, to tell an old one from none.
+_PROBE = (
+    "import hashlib, json, os, sys; path = sys.argv[1]; "
+    "agent = hashlib.sha256(open(path, 'rb').read()).hexdigest() if os.path.isfile(path) else ''; "
+    "print(json.dumps(dict(version=sys.version_info[:3], home=os.getcwd(), agent=agent)))"
+)
+
+
+class Refusal(DeployError):
+    """The agent's own no; `kind` is corrupt, locked, no space, absent or failed."""
+
+    def __init__(self, message: str, *, kind: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+
+
+class _Probe(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    version: tuple[int, int, int]
+    home: str
+    agent: str
+
+
+class Agent:
+    """The agent on the other end of a session.
+
+    Attributes:
+        home: folder where programs start, absolute.
+        python: the device's interpreter.
+        sha256: digest of the agent's file, which is part of its name.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._name = session.endpoint.name
+        self.sha256 = sha256_file(AGENT)
+        path = posixpath.join(session.endpoint.path, "bin", f"agent-{self.sha256}.py")
+        probe = self._probe(path)
+        if probe.agent != self.sha256:
+            upload(session, AGENT, path)
+        self.home = probe.home
+        self._path = posixpath.join(probe.home, path)
+        # Programs may start elsewhere; a bare name is looked up in PATH from anywhere.
+        python = session.endpoint.python
+        self.python = posixpath.join(probe.home, python) if "/" in python else python
+
+    def call(self, verb: str, *arguments: str, timeout_s: float = QUICK_S) -> dict[str, Any]:
+        """Run a verb and return its answer.
+
+        Raises:
+            Refusal: the agent says no.
+            DeployError: there is no answer; what happened on the device is unknown.
+        """
+        # -I: neither the account's own packages nor PYTHON* variables play a part.
+        done = self._session.run(
+            [self.python, "-I", self._path, verb, *arguments], timeout_s=timeout_s
+        )
+        answer = _last_line(done)
+        if answer is None:
+            raise DeployError(
+                f"the agent on device {self._name} gave no answer to {verb} (exit code "
+                f"{done.exit_code}): {tail(done.stderr)}",
+                hint="run the same command again: it reads the device's state first",
+            )
+        if "error" in answer:
+            self._refuse(verb, answer)
+        return answer
+
+    def _refuse(self, verb: str, answer: dict[str, Any]) -> None:
+        kind, detail = clean(str(answer["error"])), clean(str(answer.get("detail", "")))
+        hints = {
+            "locked": "another deployment is at work on the device; wait for it, then run again",
+            "no space": f"make room: {self._session.endpoint.shell_command('df -h')}",
+            "corrupt": "run the same command again; if it stays, delete the bundle and rebuild it",
+        }
+        raise Refusal(
+            f"device {self._name} refuses to {verb}: {kind}: {detail}",
+            kind=kind,
+            hint=hints.get(kind, f"look at the device: {self._session.endpoint.shell_command()}"),
+        )
+
+    def _probe(self, agent: str) -> _Probe:
+        python = self._session.endpoint.python
+        done = self._session.run([python, "-c", _PROBE, agent], timeout_s=QUICK_S)
+        try:
+            probe = _Probe.model_validate(_last_line(done))
+        except ValidationError as error:
+            raise MissingToolError(
+                f"device {self._name} cannot run {python} (exit code {done.exit_code}): "
+                f"{tail(done.stderr)}",
+                hint="install Python 3.7 or newer there, or set `python` of the device",
+            ) from error
+        if probe.version < OLDEST_PYTHON:
+            raise MissingToolError(
+                f"{python} on device {self._name} is Python "
+                f"{'.'.join(map(str, probe.version))}; 3.7 is the oldest that works",
+                hint="install a newer one there and set `python` of the device to it",
+            )
+        return probe
+
+
+def upload(session: Session, local: Path, remote: str) -> int:
+    """Send a file to a path that shows up only when all of it is there; return its bytes."""
+    part = remote.removesuffix(".part") + ".part"
+    session.run(["mkdir", "-p", "--", posixpath.dirname(remote)], timeout_s=QUICK_S)
+    try:
+        sent = session.put(local, part)
+    except DeployError:
+        session.run(["rm", "-f", "--", part], timeout_s=QUICK_S)  # it fills a full disk
+        raise
+    if part != remote:
+        session.run(["mv", "-f", "--", part, remote], timeout_s=QUICK_S)
+    return sent
+
+
+def _last_line(done: Completed) -> dict[str, Any] | None:
+    """Return the JSON object a program ended with; a login script may print before it."""
+    lines = done.stdout.strip().splitlines()
+    try:
+        value = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

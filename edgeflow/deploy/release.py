@@ -1,0 +1,215 @@
+"""A device as deploy, validate and gate see it: releases, data files, programs."""
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.console import say
+from edgeflow.deploy.agent import Agent, Refusal, upload
+from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
+from edgeflow.deploy.text import tail
+from edgeflow.deploy.transport import Session
+from edgeflow.errors import DeployError
+
+LOCKS = Path(".edgeflow/locks")
+
+
+class Status(BaseModel):
+    """What a device says about itself and one model.
+
+    Attributes:
+        current: digest of the bundle in use, if any.
+        previous: digest of the bundle that a rollback would bring back.
+        releases: digests of the bundles on the device, the oldest first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    current: str | None
+    previous: str | None
+    releases: tuple[str, ...]
+    free_bytes: int
+    python: str
+    machine: str
+
+
+class Device:
+    """A device with an open session and its agent in place."""
+
+    def __init__(self, session: Session) -> None:
+        self.endpoint: Endpoint = session.endpoint
+        self._session = session
+        self._agent = Agent(session)
+
+    @property
+    def agent_sha256(self) -> str:
+        """Digest of the agent that answers."""
+        return self._agent.sha256
+
+    def model_dir(self, model: str) -> str:
+        """Return a model's folder on the device, absolute."""
+        return posixpath.join(self._agent.home, self.endpoint.path, model)
+
+    def status(self, model: str) -> Status:
+        """Ask the device what it has of a model."""
+        return Status.model_validate(self._agent.call("status", self.model_dir(model)))
+
+    def install(self, model: str, bundle: Path, sha: str) -> int:
+        """Bring a bundle to the device, without using it yet; return the bytes sent."""
+        status = self.status(model)
+        if sha in status.releases and self._intact(model, sha):
+            return 0
+        size = bundle.stat().st_size
+        self._require_space(bundle, int(2 * size * 1.1), status.free_bytes)
+        part = posixpath.join(self.endpoint.path, model, "incoming", f"{sha}.part")
+        sent = upload(self._session, bundle, part)
+        self._call("install", self.model_dir(model), sha)
+        return sent
+
+    def activate(self, model: str, sha: str) -> None:
+        """Make a release current.
+
+        Raises:
+            DeployError: it is not on the device, or not whole.
+        """
+        answer = self._call("activate", self.model_dir(model), sha)
+        if answer["current"] != sha:
+            raise DeployError(
+                f"device {self.endpoint.name} still uses {answer['current']} instead of {sha}",
+                hint="run the same command again",
+            )
+
+    def ensure_active(self, model: str, sha: str) -> None:
+        """Make a release current if another one is.
+
+        Raises:
+            DeployError: it is not on the device.
+        """
+        status = self.status(model)
+        if status.current == sha:
+            return
+        if sha not in status.releases:
+            raise DeployError(
+                f"device {self.endpoint.name} has no release {sha[:12]} of {model}",
+                hint=f"deploy it again: delete deploy.json of {self.endpoint.name}/{model}, "
+                "then run `snakemake`",
+            )
+        self.activate(model, sha)
+
+    def rollback(self, model: str, sha: str, reason: str) -> str | None:
+        """Take a release out of use if it is current; return what is current then."""
+        answer = self._call("rollback", self.model_dir(model), sha, "--reason", reason)
+        current: str | None = answer["current"]
+        return current
+
+    def prune(self, model: str, keep: int) -> None:
+        """Remove all but the newest releases; never the current or the previous one."""
+        self._call("prune", self.model_dir(model), str(keep))
+
+    def send_data(self, path: Path) -> str:
+        """Bring a data file to the device, once, and return its absolute path there."""
+        sha = sha256_file(path)
+        folder = posixpath.join(self.endpoint.path, "data")
+        where = (posixpath.join(self._agent.home, folder), sha, path.name)
+        found = self._call("find-data", *where)
+        if not found["stored"]:
+            self._require_space(path, int(path.stat().st_size * 1.1), found["free_bytes"])
+            upload(self._session, path, posixpath.join(folder, f"{sha}.part"))
+            found = self._call("store-data", *where)
+        return str(found["path"])
+
+    def run_release(self, model: str, sha: str, argv_tail: Sequence[str], timeout_s: float) -> str:
+        """Run a release's runner in the model's folder and return what it printed.
+
+        Raises:
+            DeployError: it fails, or does not end within `timeout_s`.
+        """
+        folder = self.model_dir(model)
+        runner = posixpath.join(folder, "releases", sha, "runner.py")
+        # -B: a release is read-only, no compiled files beside its own.
+        program = [self._agent.python, "-B", runner, *argv_tail]
+        done = self._session.run(["sh", "-c", 'cd "$0" && exec "$@"', folder, *program], timeout_s)
+        if done.exit_code != 0:
+            raise DeployError(
+                f"the runner of {model} failed on device {self.endpoint.name} (exit code "
+                f"{done.exit_code}):\n{tail(done.stderr)}",
+                hint=f"look at the device: {self.endpoint.shell_command()}",
+            )
+        return done.stdout
+
+    def fetch(self, remote: str, local: Path) -> None:
+        """Copy a file from the device; `remote` is absolute or relative to the account's home."""
+        # SFTP may be confined to the home; there only relative paths mean the same file.
+        self._session.get(remote.removeprefix(self._agent.home.rstrip("/") + "/"), local)
+
+    def _call(self, verb: str, *arguments: str) -> dict[str, Any]:
+        return self._agent.call(verb, *arguments, timeout_s=self.endpoint.run_timeout_s)
+
+    def _intact(self, model: str, sha: str) -> bool:
+        try:
+            self._call("verify", self.model_dir(model), sha)
+        except Refusal as refusal:
+            if refusal.kind != "corrupt":
+                raise
+            return False
+        return True
+
+    def _require_space(self, path: Path, need_bytes: int, have_bytes: int) -> None:
+        if have_bytes < need_bytes:
+            raise DeployError(
+                f"no space on device {self.endpoint.name} for {path.name}: need {need_bytes} "
+                f"bytes, have {have_bytes}",
+                hint=f"make room: {self.endpoint.shell_command('df -h')}",
+            )
+
+
+@contextmanager
+def connect(where: Endpoint) -> Iterator[Device]:
+    """Open a session to an endpoint."""
+    with Session(where) as session:
+        yield Device(session)
+
+
+@contextmanager
+def open_device(options: Mapping[str, Any]) -> Iterator[Device]:
+    """Open the device of a deploy step's slice; one session of this project at a time.
+
+    Args:
+        options: `name`, `device` and `store`, as in `Plan.deploy(device).options`.
+
+    Raises:
+        DeployError: the device refuses the login, or is in use for too long.
+        UnreachableError: it does not answer.
+        MissingToolError: it has no usable Python.
+    """
+    device = parse_device(options["device"])
+    name, store = options["name"], options["store"]
+    with _locked(name, device.run_timeout_s), connect(endpoint(name, device, store)) as opened:
+        yield opened
+
+
+@contextmanager
+def _locked(name: str, timeout_s: float) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(LOCKS / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"device {name} is in use by another process; waiting")
+        try:
+            lock.acquire(timeout=timeout_s)
+        except Timeout as error:
+            raise DeployError(
+                f"device {name} has been in use by another process for {timeout_s:g} s",
+                hint=f"find it: fuser {LOCKS / f'{name}.lock'}",
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,74 @@
+"""Starts virtual devices on demand: one server process for all of a project's."""
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from edgeflow.errors import UnreachableError
+from edgeflow.testing.virtual_layout import Address, DeviceFolder
+
+STATE = Path(".edgeflow/virtual")
+IDLE_S = 120.0
+_START_S = 30.0
+_POLL_S = 0.05
+
+
+def ensure(name: str, python: Path, state: Path = STATE, idle_s: float = IDLE_S) -> Address:
+    """Return the address of a virtual device that listens now.
+
+    Args:
+        python: interpreter that the device calls ``python3``.
+        idle_s: after this long without a connection the server ends by itself.
+
+    Raises:
+        UnreachableError: the server does not start.
+    """
+    from filelock import FileLock
+
+    state = state.absolute()
+    folder = DeviceFolder(state / name)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with FileLock(state / "start.lock"):
+        folder.request(python)
+        return _wait(folder, state, idle_s)
+
+
+def _wait(folder: DeviceFolder, state: Path, idle_s: float) -> Address:
+    server: subprocess.Popen[bytes] | None = None
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        address = folder.address()
+        if address is not None and _answers(address):
+            return address
+        # A second server ends at once if one is running: it will see the request.
+        if server is None or server.poll() is not None:
+            server = _start(state, idle_s)
+        time.sleep(_POLL_S)
+    raise UnreachableError(
+        f"the server of virtual device {folder.path.name} did not start in {_START_S:g} s",
+        hint=f"read {state / 'server.log'}",
+    )
+
+
+def _answers(address: Address) -> bool:
+    """Tell whether an SSH server speaks there; this connection also keeps it from going idle."""
+    try:
+        with socket.create_connection((address.host, address.port), timeout=5) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _start(state: Path, idle_s: float) -> "subprocess.Popen[bytes]":
+    module = ("-P", "-m", "edgeflow.testing.virtual_device")
+    options = ("--state", str(state), "--idle-s", str(idle_s))
+    with (state / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, *module, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )

@@ -1,0 +1,148 @@
+"""Virtual devices: one process with a real SSH server and a folder for each of them.
+
+Loopback and public keys only. SFTP stays inside a device's folder, programs do not: this
+stands in for a device that is trusted, it is no sandbox. Run as
+``python -P -m edgeflow.testing.virtual_device --state DIR --idle-s N``.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeflow.testing.virtual_layout import USER, Address, DeviceFolder, device_folders
+
+if TYPE_CHECKING:
+    import asyncssh
+
+_HOST = "127.0.0.1"
+_POLL_S = 0.1
+
+
+class Activity:
+    """Counts open connections, and remembers when the last one ended."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self._last = time.monotonic()
+
+    def change(self, by: int) -> None:
+        """Count a connection that opens (+1) or ends (-1)."""
+        self.open += by
+        self._last = time.monotonic()
+
+    def idle_s(self) -> float:
+        """Return for how long nobody has been connected."""
+        return 0.0 if self.open else time.monotonic() - self._last
+
+
+def _keys(folder: DeviceFolder) -> None:
+    """Create the device's host key and its account's key pair, once."""
+    import asyncssh
+
+    for path in (folder.host_key, folder.identity):
+        if not path.exists():
+            key = asyncssh.generate_private_key("ssh-ed25519", comment=folder.path.name)
+            key.write_public_key(path.with_suffix(".pub"))
+            temporary = path.with_suffix(".new")
+            temporary.touch(mode=0o600)
+            key.write_private_key(temporary)
+            temporary.replace(path)  # last: whoever sees it has the public half too
+
+
+async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAcceptor":
+    """Start one device's SSH server and publish its address."""
+    import asyncssh
+
+    from edgeflow.testing import virtual_exec
+
+    class Server(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            activity.change(+1)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            activity.change(-1)
+
+        def begin_auth(self, username: str) -> bool:
+            print(f"{folder.path.name}: {username} wants to log in", flush=True)
+            return True
+
+        def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+            return username == USER and key.public_data == allowed.public_data
+
+        def public_key_auth_supported(self) -> bool:
+            return True
+
+    _keys(folder)
+    folder.root.mkdir(exist_ok=True)
+    allowed = asyncssh.read_public_key(folder.identity.with_suffix(".pub"))
+    host_key = asyncssh.read_private_key(folder.host_key)
+    acceptor = await asyncssh.listen(
+        _HOST,
+        0,
+        server_factory=Server,
+        server_host_keys=[host_key],
+        process_factory=functools.partial(virtual_exec.serve, folder),
+        sftp_factory=functools.partial(asyncssh.SFTPServer, chroot=os.fsencode(folder.root)),
+        encoding=None,
+        password_auth=False,
+        kbdint_auth=False,
+        gss_host=None,
+        agent_forwarding=False,
+        line_editor=False,
+        config=[],
+    )
+    public = host_key.export_public_key().decode().split()
+    folder.publish(
+        Address(
+            host=_HOST,
+            port=acceptor.get_port(),
+            user=USER,
+            host_key=" ".join(public[:2]),
+            identity=folder.identity,
+            pid=os.getpid(),
+        )
+    )
+    return acceptor
+
+
+async def serve(state: Path, idle_s: float) -> None:
+    """Serve every device that is asked for, until nobody connects for `idle_s` or SIGTERM."""
+    stop, activity = asyncio.Event(), Activity()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    acceptors: dict[DeviceFolder, asyncssh.SSHAcceptor] = {}
+    while not stop.is_set() and activity.idle_s() < idle_s:
+        for folder in device_folders(state):
+            if folder not in acceptors:
+                acceptors[folder] = await listen(folder, activity)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _POLL_S)
+    for folder, acceptor in acceptors.items():
+        folder.withdraw()
+        acceptor.close()
+
+
+def main() -> int:
+    """Run the server, unless another one serves this folder already."""
+    from filelock import FileLock, Timeout
+
+    parser = argparse.ArgumentParser(description="serve virtual devices over SSH on loopback")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--idle-s", type=float, default=120.0)
+    options = parser.parse_args()
+    try:
+        with FileLock(options.state / "server.lock", timeout=0):
+            asyncio.run(serve(options.state, options.idle_s))
+    except Timeout:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The folder of a virtual device: how a client and the server find each other.
+
+A client writes `request.json`; the server answers with `endpoint.json`. Everything else is
+the server's: host key, the client's key pair, and `root/`, the device's file system.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edgeflow.artifact.atomic import write_json
+
+USER = "edge"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """Where a virtual device listens.
+
+    Attributes:
+        host_key: public host key, as in ``ssh-ed25519 AAAA...``.
+        identity: private key file that may log in.
+        pid: process of the server.
+    """
+
+    host: str
+    port: int
+    user: str
+    host_key: str
+    identity: Path
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFolder:
+    """Paths and records of one virtual device."""
+
+    path: Path
+
+    @property
+    def root(self) -> Path:
+        """The device's file system, which is also the account's home."""
+        return self.path / "root"
+
+    @property
+    def host_key(self) -> Path:
+        """Private host key file."""
+        return self.path / "host_key"
+
+    @property
+    def identity(self) -> Path:
+        """Private key file of the one account; its public half has the suffix `.pub`."""
+        return self.path / "identity"
+
+    def request(self, python: Path) -> None:
+        """Ask for a device whose `python3` is `python`."""
+        record = {"python": str(python)}
+        path = self.path / "request.json"
+        if not path.exists() or json.loads(path.read_text()) != record:
+            write_json(path, record)
+
+    def python(self) -> Path:
+        """Return the interpreter that was asked for."""
+        return Path(json.loads((self.path / "request.json").read_text())["python"])
+
+    def publish(self, address: Address) -> None:
+        """Tell clients where the device listens now."""
+        record = {**asdict(address), "identity": str(address.identity)}
+        write_json(self.path / "endpoint.json", record)
+
+    def withdraw(self) -> None:
+        """Tell clients that the device listens no more."""
+        (self.path / "endpoint.json").unlink(missing_ok=True)
+
+    def address(self) -> Address | None:
+        """Return where the device said it listens; the server may have died since."""
+        try:
+            record = json.loads((self.path / "endpoint.json").read_text())
+        except FileNotFoundError:
+            return None
+        return Address(**{**record, "identity": Path(record["identity"])})
+
+
+def device_folders(state: Path) -> list[DeviceFolder]:
+    """Return the devices that clients have asked for."""
+    return [DeviceFolder(path.parent) for path in sorted(state.glob("*/request.json"))]

@@ -1,0 +1,27 @@
+"""What goes to a device, in one tar; one bundle serves all devices of a target."""
+
+
+rule bundle:
+    localrule: True
+    input:
+        dataset=manifest_of_dataset,
+        compiled="<results>/targets/{target}/{model}/{recipe}/compile.json",
+        # A folder has no checksum, only a time; what is in it stands in compile.json.
+        artifact=ancient("<results>/targets/{target}/{model}/{recipe}/compiled"),
+    output:
+        bundle="<results>/targets/{target}/{model}/{recipe}/bundle.tar",
+        manifest="<results>/targets/{target}/{model}/{recipe}/bundle.json",
+    params:
+        options=options("bundle"),
+        code=code("bundle"),
+        dataset=subpath(input.dataset, parent=True),
+        compiled=subpath(input.compiled, parent=True),
+        out=subpath(output.manifest, parent=True),
+    log:
+        "<logs>/bundle/{target}.{model}.{recipe}.log",
+    message:
+        "bundle {wildcards.model}/{wildcards.recipe} for {wildcards.target}"
+    shell:
+        "edgeflow bundle --name {wildcards.target}/{wildcards.model}/{wildcards.recipe}"
+        " --dataset {params.dataset:q} --compiled {params.compiled:q}"
+        " --options {params.options:q} --code {params.code} --out {params.out:q} --log {log:q}"

@@ -1,0 +1,75 @@
+"""What all rules share: the plan, slices of the configuration, fingerprints, device slots."""
+
+import functools
+import inspect
+import sys
+from pathlib import Path
+
+from edgeflow.artifact.fingerprint import fingerprint
+from edgeflow.artifact.hashing import canonical_json
+from edgeflow.config.load import parse as parse_config
+from edgeflow.errors import ConfigError
+from edgeflow.plan import Plan
+
+sys.path.insert(0, str(Path.cwd()))  # a user's own architectures live beside config.yaml
+
+try:
+    PLAN = Plan(parse_config({key: config[key] for key in config if key != "pathvars"}))
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    dataset=r"[a-z0-9][a-z0-9_-]*",
+    model=r"[a-z0-9][a-z0-9_-]*",
+    recipe=r"[a-z0-9][a-z0-9_-]*",
+    target=r"[a-z0-9][a-z0-9_-]*",
+    device=r"[a-z0-9][a-z0-9_-]*",
+
+
+def planned(step, wildcards):
+    """Return the plan's job for a step; each step takes the wildcards it may depend on."""
+    make = getattr(PLAN, step)
+    return make(**{name: wildcards[name] for name in inspect.signature(make).parameters})
+
+
+def options(step):
+    """Return a function of wildcards: the step's slice of the configuration, as JSON."""
+    return lambda wildcards: canonical_json(planned(step, wildcards).options)
+
+
+def code(step):
+    """Return a function of wildcards: the fingerprint of the step's code."""
+    return lambda wildcards: fingerprint(*planned(step, wildcards).modules)
+
+
+def manifest_of_dataset(wildcards):
+    """Return the manifest of the dataset that a model is trained on."""
+    return f"<results>/datasets/{PLAN.config.models[wildcards.model].dataset}/manifest.json"
+
+
+def of_unit(pattern):
+    """Return a function of device and model that fills in their target and recipe too."""
+
+    def fill(wildcards):
+        unit = PLAN.unit(wildcards.device, wildcards.model)
+        return pattern.format(target=unit.target, model=unit.model, recipe=unit.recipe)
+
+    return fill
+
+
+def slot(device):
+    """Return the name of the resource that one job at a time holds on a device."""
+    return f"device_{device}"
+
+
+def occupies(device, wildcards):
+    return int(wildcards.device == device)
+
+
+for device in PLAN.config.devices:
+    workflow.register_resource(slot(device), 1)
+
+DEVICE_SLOTS = {
+    slot(device): functools.partial(occupies, device) for device in PLAN.config.devices
+}

@@ -1,0 +1,26 @@
+"""A recipe's model compiled for a target; edgeflow/targets/ has one file for each kind."""
+
+
+rule compile:
+    localrule: True
+    input:
+        dataset=manifest_of_dataset,
+        recipe="<results>/models/{model}/{recipe}/manifest.json",
+    output:
+        compiled=directory("<results>/targets/{target}/{model}/{recipe}/compiled"),
+        reference="<results>/targets/{target}/{model}/{recipe}/reference.npy",
+        manifest="<results>/targets/{target}/{model}/{recipe}/compile.json",
+    params:
+        options=options("compile"),
+        code=code("compile"),
+        dataset=subpath(input.dataset, parent=True),
+        recipe=subpath(input.recipe, parent=True),
+        out=subpath(output.manifest, parent=True),
+    log:
+        "<logs>/compile/{target}.{model}.{recipe}.log",
+    message:
+        "compile {wildcards.model}/{wildcards.recipe} for {wildcards.target}"
+    shell:
+        "edgeflow compile --name {wildcards.target}/{wildcards.model}/{wildcards.recipe}"
+        " --dataset {params.dataset:q} --recipe {params.recipe:q} --options {params.options:q}"
+        " --code {params.code} --out {params.out:q} --log {log:q}"

@@ -1,0 +1,29 @@
+"""A recipe applied to a trained model: the file that targets compile."""
+
+
+rule compress:
+    localrule: True
+    input:
+        dataset=manifest_of_dataset,
+        model="<results>/models/{model}/float/manifest.json",
+    output:
+        model="<results>/models/{model}/{recipe}/model.tflite",
+        float_model="<results>/models/{model}/{recipe}/float.tflite",
+        logits="<results>/models/{model}/{recipe}/logits.npy",
+        manifest="<results>/models/{model}/{recipe}/manifest.json",
+    params:
+        options=options("compress"),
+        code=code("compress"),
+        dataset=subpath(input.dataset, parent=True),
+        model=subpath(input.model, parent=True),
+        out=subpath(output.manifest, parent=True),
+    wildcard_constraints:
+        recipe=r"(?!float$)[a-z0-9][a-z0-9_-]*",
+    log:
+        "<logs>/compress/{model}.{recipe}.log",
+    message:
+        "compress {wildcards.model} with {wildcards.recipe}"
+    shell:
+        "edgeflow compress --name {wildcards.model}/{wildcards.recipe} --dataset {params.dataset:q}"
+        " --model {params.model:q} --options {params.options:q} --code {params.code}"
+        " --out {params.out:q} --log {log:q}"

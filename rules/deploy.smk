@@ -1,0 +1,21 @@
+"""A bundle brought to a device over SSH, verified there, and made its current release."""
+
+
+rule deploy:
+    localrule: True
+    input:
+        bundle=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar"),
+    output:
+        record="<results>/devices/{device}/{model}/deploy.json",
+    params:
+        options=options("deploy"),
+        code=code("deploy"),
+    log:
+        "<logs>/deploy/{device}.{model}.log",
+    message:
+        "deploy {wildcards.model} to {wildcards.device}"
+    resources:
+        **DEVICE_SLOTS,
+    shell:
+        "edgeflow deploy --bundle {input.bundle:q} --options {params.options:q}"
+        " --code {params.code} --out {output.record:q} --log {log:q}"

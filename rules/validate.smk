@@ -1,0 +1,50 @@
+"""A deployed bundle measured on its device, then held against its gates."""
+
+
+rule validate:
+    localrule: True
+    input:
+        deployed="<results>/devices/{device}/{model}/deploy.json",
+        dataset=manifest_of_dataset,
+        model="<results>/models/{model}/float/manifest.json",
+        recipe=of_unit("<results>/models/{model}/{recipe}/manifest.json"),
+        compiled=of_unit("<results>/targets/{target}/{model}/{recipe}/compile.json"),
+    output:
+        validation="<results>/devices/{device}/{model}/validation.json",
+    params:
+        options=options("validate"),
+        code=code("validate"),
+        dataset=subpath(input.dataset, parent=True),
+        model=subpath(input.model, parent=True),
+        recipe=subpath(input.recipe, parent=True),
+        compiled=subpath(input.compiled, parent=True),
+    log:
+        "<logs>/validate/{device}.{model}.log",
+    message:
+        "validate {wildcards.model} on {wildcards.device}"
+    resources:
+        **DEVICE_SLOTS,
+    shell:
+        "edgeflow validate --dataset {params.dataset:q} --model {params.model:q}"
+        " --recipe {params.recipe:q} --compiled {params.compiled:q} --options {params.options:q}"
+        " --code {params.code} --out {output.validation:q} --log {log:q}"
+
+
+rule gate:
+    localrule: True
+    input:
+        validation="<results>/devices/{device}/{model}/validation.json",
+    output:
+        gates="<results>/devices/{device}/{model}/gates.json",
+    params:
+        options=options("gate"),
+        code=code("gate"),
+    log:
+        "<logs>/gate/{device}.{model}.log",
+    message:
+        "gate {wildcards.model} on {wildcards.device}"
+    resources:
+        **DEVICE_SLOTS,
+    shell:
+        "edgeflow gate --validation {input.validation:q} --options {params.options:q}"
+        " --code {params.code} --out {output.gates:q} --log {log:q}"

@@ -1,0 +1,131 @@
+"""What two sections say about each other."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow import plugins
+
+Check = Callable[[object], dict[str, str]]
+
+
+@pytest.mark.parametrize(
+    ("section", "entry", "key", "value", "says"),
+    [
+        ("models", "cnn", "dataset", "digit", "no dataset 'digit' (did you mean 'digits'?)"),
+        ("devices", "bench-pi", "target", "intl", "no target 'intl' (did you mean 'intel'?)"),
+        ("deployments", 0, "model", "cn", "no model 'cn' (did you mean 'cnn'?)"),
+        ("deployments", 0, "recipe", "zzz", "no recipe 'zzz' (there are: dyn, fp32, int8)"),
+    ],
+)
+def test_a_reference_to_nothing(
+    good: dict[str, Any],
+    problems: Check,
+    section: str,
+    entry: str | int,
+    key: str,
+    value: str,
+    says: str,
+) -> None:
+    good[section][entry][key] = value
+    assert problems(good) == {f"{section}.{entry}.{key}": says}
+
+
+def test_each_missing_device_is_named(good: dict[str, Any], problems: Check) -> None:
+    good["deployments"][0]["devices"] = ["bench-po", "bench-pi", "nothing"]
+    assert set(problems(good)) == {"deployments.0.devices.0", "deployments.0.devices.2"}
+
+
+def test_a_reference_to_an_invalid_entry_is_no_second_problem(
+    good: dict[str, Any], problems: Check
+) -> None:
+    good["targets"]["pi"] = {"kind": "nothing-like-it"}
+    assert list(problems(good)) == ["targets.pi.kind"]
+
+
+def test_a_bad_name_is_told_once_where_it_is_given(good: dict[str, Any], problems: Check) -> None:
+    good["datasets"] = {"My Digits": {"source": "digits"}}
+    good["models"]["cnn"]["dataset"] = "My Digits"
+    assert list(problems(good)) == ["datasets.My Digits"]
+
+
+def test_two_deployments_of_a_model_to_one_device(good: dict[str, Any], problems: Check) -> None:
+    good["deployments"].append({"model": "cnn", "recipe": "fp32", "devices": ["bench-pi"]})
+    (found,) = problems(good).items()
+    assert found[0] == "deployments.1.devices.0"
+    assert "model 'cnn' goes to device 'bench-pi' twice" in found[1]
+    assert "see deployments.0.devices.0" in found[1]
+
+
+def test_one_device_twice_in_a_deployment(good: dict[str, Any], problems: Check) -> None:
+    good["deployments"][0]["devices"] = ["bench-pi", "bench-pi"]
+    assert list(problems(good)) == ["deployments.0.devices.1"]
+
+
+def test_a_recipe_that_the_target_kind_cannot_take(good: dict[str, Any], problems: Check) -> None:
+    good["devices"]["second-intel"] = {"target": "intel", "transport": "virtual"}
+    devices = ["bench-pi", "bench-intel", "second-intel"]
+    good["deployments"] = [{"model": "cnn", "recipe": "dyn", "devices": devices}]
+    assert problems(good) == {
+        "deployments.0.recipe": "target kind 'openvino' cannot take a recipe with quantize: "
+        "dynamic (it takes: fp16, none, ptq-int8)"
+    }
+
+
+def test_the_recipe_name_float_is_reserved(good: dict[str, Any], problems: Check) -> None:
+    good["recipes"]["float"] = {}
+    assert list(problems(good)) == ["recipes.float"]
+
+
+def test_an_unknown_architecture(good: dict[str, Any], problems: Check) -> None:
+    good["models"]["cnn"]["architecture"] = {"name": "ds_cn", "depth": 3}
+    assert problems(good) == {
+        "models.cnn.architecture.name": "no architecture 'ds_cn' (did you mean 'ds_cnn'?)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "where", "says"),
+    [
+        ("chanels", [8], "chanels", "did you mean 'channels'?"),
+        ("kernel", "3", "kernel", "without quotes"),
+        ("channels", [8, "x"], "channels.1", "valid integer, got 'x'"),
+        ("dropout", float("nan"), "dropout", "finite number"),
+    ],
+)
+def test_an_option_that_the_architecture_has_not(
+    good: dict[str, Any], problems: Check, option: str, value: object, where: str, says: str
+) -> None:
+    good["models"]["cnn"]["architecture"] = {"name": "convnet", option: value}
+    found = problems(good)
+    assert list(found) == [f"models.cnn.architecture.{where}"]
+    assert says in found[f"models.cnn.architecture.{where}"]
+
+
+def test_a_list_is_taken_for_a_tuple_option(good: dict[str, Any], problems: Check) -> None:
+    good["models"]["cnn"]["architecture"] = {"name": "convnet", "channels": [8, 16]}
+    assert problems(good) == {}
+
+
+def test_a_module_of_the_user_is_found_but_not_run(
+    good: dict[str, Any], problems: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["/nonexistent"])
+    (tmp_path / "own_nets.py").write_text("raise SystemExit\n")
+    good["models"]["cnn"]["architecture"] = {"name": "own_nets:build", "anything": [1, {"a": 2}]}
+    assert problems(good) == {}
+    good["models"]["cnn"]["architecture"]["name"] = "own_net:build"
+    assert "no module 'own_net'" in problems(good)["models.cnn.architecture.name"]
+
+
+def test_a_target_that_cannot_be_imported_says_why(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "broken", lambda _: {"tpu": "ImportError: no libtpu"})
+    good["targets"]["pi"] = {"kind": "tpu"}
+    found = problems(good)
+    assert list(found) == ["targets.pi.kind"]
+    assert "cannot be imported: ImportError: no libtpu" in found["targets.pi.kind"]

@@ -1,0 +1,341 @@
+"""The agent alone: what it installs, what it refuses, what it leaves after a failure."""
+
+import ast
+import fcntl
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow.ondevice import agent
+
+AGENT = Path(agent.__file__)
+Answer = tuple[int, dict[str, Any]]
+Call = Callable[..., Answer]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "net" / "incoming").mkdir(parents=True)
+    return tmp_path / "net"
+
+
+@pytest.fixture
+def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+    def run(verb: str, *arguments: str) -> Answer:
+        code = agent.main([verb, str(folder), *arguments])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def members(files: dict[str, bytes]) -> list[tuple[tarfile.TarInfo, bytes]]:
+    """Return a valid bundle's members, to be spoiled by a test."""
+    entries = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+        for name, data in files.items()
+    }
+    manifest = json.dumps({"format": 1, "files": entries}).encode()
+    return [member(name, data) for name, data in {"manifest.json": manifest, **files}.items()]
+
+
+def member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE) -> Any:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = len(data), kind
+    return info, data
+
+
+def upload(folder: Path, parts: list[tuple[tarfile.TarInfo, bytes]]) -> str:
+    """Put a tar of `parts` where an upload ends, under its right name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for info, data in parts:
+            archive.addfile(info, io.BytesIO(data))
+    return upload_bytes(folder, buffer.getvalue())
+
+
+def upload_bytes(folder: Path, data: bytes) -> str:
+    sha = hashlib.sha256(data).hexdigest()
+    (folder / "incoming").mkdir(exist_ok=True)
+    (folder / "incoming" / f"{sha}.part").write_bytes(data)
+    return sha
+
+
+def install(call: Call, folder: Path, content: bytes) -> str:
+    sha = upload(folder, members({"runner.py": b"pass\n", "data/model": content}))
+    assert call("install", sha) == (0, {"installed": sha, "changed": True})
+    return sha
+
+
+def in_use(call: Call, folder: Path, content: bytes) -> str:
+    sha = install(call, folder, content)
+    assert call("activate", sha)[0] == 0
+    return sha
+
+
+def test_a_release_is_installed_read_only_and_switched_to(call: Call, folder: Path) -> None:
+    sha = in_use(call, folder, b"weights")
+    assert os.readlink(folder / "current") == f"releases/{sha}"
+    model = folder / "current" / "data" / "model"
+    assert model.read_bytes() == b"weights"
+    assert model.stat().st_mode & 0o777 == 0o444
+    assert list((folder / "incoming").iterdir()) == []
+    assert call("verify") == (0, {"verified": sha})
+    log = [json.loads(line)["verb"] for line in (folder / "audit.log").read_text().splitlines()]
+    assert log == ["install", "activate"]
+
+
+def test_installing_again_needs_no_upload_and_changes_nothing(call: Call, folder: Path) -> None:
+    sha = install(call, folder, b"weights")
+    assert call("install", sha) == (0, {"installed": sha, "changed": False})
+
+
+def test_status_describes_device_and_releases(call: Call, folder: Path) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    code, answer = call("status")
+    assert code == 0
+    assert (answer["current"], answer["previous"]) == (new, old)
+    assert sorted(answer["releases"]) == sorted([old, new])
+    assert answer["agent_sha256"] == hashlib.sha256(AGENT.read_bytes()).hexdigest()
+    assert answer["free_bytes"] > 0
+
+
+def test_status_of_a_model_that_never_was_creates_nothing(call: Call, folder: Path) -> None:
+    (folder / "incoming").rmdir()
+    folder.rmdir()
+    code, answer = call("status")
+    assert (code, answer["current"], answer["releases"]) == (0, None, [])
+    assert not folder.exists()
+
+
+def test_rollback_returns_to_the_previous_release_once(call: Call, folder: Path) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    assert call("rollback", new, "--reason", "too slow")[1] == {"current": old, "rolled_back": True}
+    assert call("rollback", new)[1] == {"current": old, "rolled_back": False}
+    last = json.loads((folder / "audit.log").read_text().splitlines()[-1])
+    assert (last["verb"], last["sha"], last["to"], last["reason"]) == (
+        "rollback",
+        new,
+        old,
+        "too slow",
+    )
+
+
+def test_rollback_of_the_first_release_leaves_none(call: Call, folder: Path) -> None:
+    sha = in_use(call, folder, b"first")
+    assert call("rollback", sha)[1] == {"current": None, "rolled_back": True}
+    assert not (folder / "current").is_symlink()
+
+
+def test_rollback_refuses_a_previous_release_that_is_damaged(call: Call, folder: Path) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    damage(folder / "releases" / old / "data" / "model")
+    assert call("rollback", new)[0] == 65
+    assert os.readlink(folder / "current") == f"releases/{new}"
+
+
+def test_prune_keeps_current_and_previous_however_old(call: Call, folder: Path) -> None:
+    shas = [install(call, folder, bytes([n])) for n in range(4)]
+    for age, sha in enumerate(shas):
+        os.utime(folder / "releases" / sha, (1000 + age, 1000 + age))
+    call("activate", shas[0])
+    call("activate", shas[1])
+    assert call("prune", "1") == (0, {"removed": [shas[2]]})
+    assert set(os.listdir(folder / "releases")) == {shas[0], shas[1], shas[3]}
+
+
+def test_an_upload_with_other_bytes_is_refused_and_removed(call: Call, folder: Path) -> None:
+    sha = upload(folder, members({"runner.py": b"pass\n"}))
+    part = folder / "incoming" / f"{sha}.part"
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    code, answer = call("install", sha)
+    assert (code, answer["error"]) == (65, "corrupt")
+    assert not part.exists()
+    assert os.listdir(folder / "releases") == []
+    assert json.loads((folder / "audit.log").read_text())["error"] == "corrupt"
+
+
+def damage(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(b"?" * path.stat().st_size)
+
+
+@pytest.mark.parametrize("name", ["data/model", "manifest.json"])
+def test_a_changed_file_is_found_and_never_activated(call: Call, folder: Path, name: str) -> None:
+    sha = install(call, folder, b"weights")
+    damage(folder / "releases" / sha / name)
+    for verb in ("verify", "activate"):
+        code, answer = call(verb, sha)
+        assert (code, answer["error"]) == (65, "corrupt")
+        assert name in answer["detail"]
+    assert not (folder / "current").is_symlink()
+
+
+def test_a_damaged_release_is_replaced_by_a_new_upload(call: Call, folder: Path) -> None:
+    sha = in_use(call, folder, b"weights")
+    damage(folder / "releases" / sha / "data" / "model")
+    assert install(call, folder, b"weights") == sha
+    assert call("verify") == (0, {"verified": sha})
+    assert os.listdir(folder / "releases") == [sha]
+
+
+def linked(kind: bytes) -> Any:
+    info, data = member("data/model", b"", kind)
+    info.linkname = "/etc/passwd"
+    return info, data
+
+
+GOOD = members({"runner.py": b"pass\n", "data/model": b"weights"})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([*GOOD, member("../../evil", b"x")], id="parent"),
+        pytest.param([*GOOD, member("/tmp/evil", b"x")], id="absolute"),
+        pytest.param([*GOOD, member("extra", b"x")], id="extra"),
+        pytest.param([*GOOD, GOOD[1]], id="twice"),
+        pytest.param([*GOOD, member("folder", kind=tarfile.DIRTYPE)], id="folder"),
+        pytest.param([*GOOD[:2], linked(tarfile.SYMTYPE)], id="symlink"),
+        pytest.param([*GOOD[:2], linked(tarfile.LNKTYPE)], id="hardlink"),
+        pytest.param([*GOOD[:2], linked(tarfile.CHRTYPE)], id="device"),
+        pytest.param([*GOOD[:2], linked(tarfile.GNUTYPE_SPARSE)], id="sparse"),
+        pytest.param(GOOD[:2], id="missing"),
+        pytest.param(GOOD[1:], id="no manifest"),
+        pytest.param([*GOOD[:2], member("data/model", b"weights and more")], id="larger"),
+        pytest.param([*GOOD[:2], member("data/model", b"wEights")], id="other content"),
+        pytest.param(members({"../evil": b"x"}), id="manifest lists parent"),
+        pytest.param(members({"/evil": b"x"}), id="manifest lists absolute"),
+        pytest.param([member("manifest.json", b"[1]")], id="manifest is no object"),
+        pytest.param([member("manifest.json", b"{")], id="manifest is no json"),
+    ],
+)
+def test_a_tar_that_is_not_its_manifest_is_refused(
+    call: Call, folder: Path, parts: list[tuple[tarfile.TarInfo, bytes]]
+) -> None:
+    code, answer = call("install", upload(folder, parts))
+    assert (code, answer["error"]) == (65, "corrupt")
+    assert os.listdir(folder / "releases") == []
+    assert os.listdir(folder / "incoming") == []
+    assert sorted(os.listdir(folder)) == ["audit.log", "incoming", "lock", "releases"]
+    assert os.listdir(folder.parent) == ["net"]
+
+
+def test_bytes_that_are_no_tar_are_refused(call: Call, folder: Path) -> None:
+    code, answer = call("install", upload_bytes(folder, b"no tar" * 500))
+    assert (code, answer["error"]) == (65, "corrupt")
+
+
+def test_what_was_never_uploaded_is_absent(call: Call) -> None:
+    code, answer = call("install", "0" * 64)
+    assert (code, answer["error"]) == (70, "absent")
+    assert call("verify")[1]["error"] == "absent"
+
+
+def test_leftovers_of_a_killed_install_are_removed(call: Call, folder: Path) -> None:
+    (folder / "releases" / ".tmp-dead" / "data").mkdir(parents=True)
+    sha = install(call, folder, b"weights")
+    assert os.listdir(folder / "releases") == [sha]
+
+
+def test_a_verb_is_refused_while_another_process_holds_the_lock(call: Call, folder: Path) -> None:
+    sha = upload(folder, members({"runner.py": b"pass\n"}))
+    with (folder / "lock").open("w") as lock:
+        lock.write("install (pid 1)")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, answer = call("install", sha)
+        assert (code, answer["error"]) == (75, "locked")
+        assert "install (pid 1)" in answer["detail"]
+        assert call("status")[0] == 0
+    assert call("install", sha)[0] == 0
+
+
+def test_too_little_space_is_said_with_figures_before_unpacking(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = upload(folder, members({"runner.py": b"pass\n", "data/model": b"w" * 100_000}))
+    usage = list(os.statvfs(folder))
+    usage[1], usage[4] = 1, 7  # f_frsize, f_bavail
+    monkeypatch.setattr(agent.os, "statvfs", lambda path: os.statvfs_result(usage))
+    code, answer = call("install", sha)
+    assert (code, answer["error"], answer["free_bytes"]) == (70, "no space", 7)
+    assert answer["need_bytes"] > 100_000
+    assert answer["detail"] == f"need {answer['need_bytes']} bytes, have 7"
+    assert os.listdir(folder / "incoming") == []
+
+
+def test_too_few_inodes_are_said(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = upload(folder, members({"runner.py": b"pass\n"}))
+    usage = list(os.statvfs(folder))
+    usage[5], usage[7] = 1000, 2  # f_files, f_favail
+    monkeypatch.setattr(agent.os, "statvfs", lambda path: os.statvfs_result(usage))
+    assert "inodes, have 2" in call("install", sha)[1]["detail"]
+
+
+def test_a_write_that_fails_for_space_leaves_no_release(folder: Path) -> None:
+    sha = upload(folder, members({"a": b"a" * 1000, "b": b"b" * 300_000}))
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({200_000},) * 2)"
+    code = f"{limited}; import runpy; runpy.run_path({str(AGENT)!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "install", str(folder), sha],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["error"]) == (70, "no space")
+    assert os.listdir(folder / "releases") == []
+    assert os.listdir(folder / "incoming") == []
+
+
+def test_data_is_stored_by_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(verb: str, sha: str) -> Answer:
+        code = agent.main([verb, str(tmp_path), sha, "x.npy"])
+        return code, json.loads(capsys.readouterr().out)
+
+    sha = hashlib.sha256(b"samples").hexdigest()
+    assert run("find-data", sha)[1]["stored"] is False
+    assert run("store-data", sha)[1]["error"] == "absent"
+    (tmp_path / f"{sha}.part").write_bytes(b"sampl")
+    assert run("store-data", sha)[0] == 65
+    assert not (tmp_path / f"{sha}.part").exists()
+    (tmp_path / f"{sha}.part").write_bytes(b"samples")
+    code, answer = run("store-data", sha)
+    assert (code, Path(answer["path"]).read_bytes()) == (0, b"samples")
+    assert run("find-data", sha)[1]["stored"] is True
+    damage(Path(answer["path"]))
+    assert run("find-data", sha)[1]["stored"] is False
+
+
+@pytest.mark.parametrize("sha", ["../x", "A" * 64, "0" * 63, "0" * 64 + "\n"])
+def test_only_digests_name_a_release(folder: Path, sha: str) -> None:
+    with pytest.raises(SystemExit):
+        agent.main(["activate", str(folder), sha])
+
+
+def test_a_damaged_journal_is_an_answer_not_a_crash(call: Call, folder: Path) -> None:
+    (folder / "journal.json").write_text("{")
+    code, answer = call("status")
+    assert (code, answer["error"]) == (65, "corrupt")
+
+
+def test_it_is_python_3_7_with_the_standard_library_only() -> None:
+    tree = ast.parse(AGENT.read_text(), feature_version=(3, 7))
+    names = {
+        alias.name if isinstance(node, ast.Import) else str(node.module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {name.split(".")[0] for name in names} <= set(sys.stdlib_module_names)

@@ -1,0 +1,164 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow.artifact.events import set_event_log
+from edgeflow.errors import IntegrityError
+from edgeflow.report.build import build_report
+from edgeflow.report.page import confused, headline
+from edgeflow.report.text import NONE
+from tests.unit.report.samples import UNITS, make_row, write_validation
+
+CODE = "0123" * 16
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in {"src", "href", "xlink:href", "srcset", "data", "action"}:
+                self.references.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+def build(results: Path, options: dict[str, Any] = UNITS) -> Page:
+    build_report(options, CODE, results, results / "report")
+    return Page((results / "report" / "index.html").read_text())
+
+
+def test_report_holds_page_metrics_and_every_plot(results: Path) -> None:
+    build(results)
+    files = {p.relative_to(results / "report").as_posix() for p in results.rglob("report/**/*.*")}
+    assert files == {
+        "index.html",
+        "metrics.csv",
+        "plots/accuracy_latency.svg",
+        "plots/size_by_recipe.svg",
+        "plots/training_net.svg",
+        "plots/confusion_net_fp32_pi-1.svg",
+        "plots/confusion_net_int8_pi-2.svg",
+        "plots/confusion_net_fp16_pc-2.svg",
+    }
+
+
+def test_page_says_which_gates_hold_and_which_do_not(results: Path) -> None:
+    text = build(results).text
+    assert "1 of 4 deployments missed a gate" in text
+    assert "pass accuracy drop 0.50 pt (≤ 1.00 pt)" in text
+    assert "fail latency p90 0.060 ms (≤ 0.010 ms)" in text
+
+
+def test_page_marks_a_missing_validation_and_a_missing_figure(results: Path) -> None:
+    text = build(results).text
+    assert "net · int8 pc-1 · intel-cpu not measured" + 4 * f" {NONE}" in text
+    assert "No validation of this deployment was found" in text
+
+
+def test_page_names_stage_conditions_and_provenance(results: Path) -> None:
+    text = build(results).text
+    assert "99.50 differs first" in text
+    assert "Cortex-A72" in text
+    assert "ab" * 32 in text
+    assert CODE in text
+
+
+def test_page_refers_to_nothing_outside_itself(results: Path) -> None:
+    page = build(results)
+    assert page.references
+    assert all(reference.startswith("#") for reference in page.references)
+    source = (results / "report" / "index.html").read_text()
+    assert not re.search(r"https?:|@import|url\((?!#)", source)
+    assert not {"script", "link", "iframe", "img", "object"} & set(page.tags)
+
+
+def test_ids_of_the_page_are_unique_and_links_lead_somewhere(results: Path) -> None:
+    page = build(results)
+    assert len(page.ids) == len(set(page.ids))
+    assert {reference[1:] for reference in page.references} <= set(page.ids)
+
+
+def test_plots_follow_the_colours_of_the_page(results: Path) -> None:
+    build(results)
+    source = (results / "report" / "index.html").read_text()
+    assert "fill: var(--series-0)" in source
+    drawings = re.findall(r"<svg.*?</svg>", source, re.DOTALL)
+    assert len(drawings) == 6
+    assert not any("#0072b2" in drawing for drawing in drawings)
+
+
+def test_a_hostile_label_is_only_text(results: Path) -> None:
+    hostile = '<script>alert("1")</script>'
+    write_validation(results, UNITS["units"][0], [hostile, "</svg><img src=x>"])
+    page = build(results)
+    assert not {"script", "img"} & set(page.tags)
+    assert hostile in page.text
+
+
+def test_two_builds_are_the_same_bytes(results: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        build_report(UNITS, CODE, results, tmp_path / name)
+    first = {p.relative_to(tmp_path / "a"): p.read_bytes() for p in tmp_path.glob("a/**/*.*")}
+    second = {p.relative_to(tmp_path / "b"): p.read_bytes() for p in tmp_path.glob("b/**/*.*")}
+    assert len(first) == 8
+    assert first == second
+
+
+def test_a_failure_leaves_the_earlier_report(results: Path) -> None:
+    build(results)
+    before = (results / "report" / "index.html").read_bytes()
+    (results / "models" / "net" / "float" / "history.csv").write_text("epoch\nfirst\n")
+    with pytest.raises(IntegrityError, match=r"history\.csv"):
+        build(results)
+    assert (results / "report" / "index.html").read_bytes() == before
+
+
+def test_nothing_measured_and_nothing_trained_is_still_a_report(tmp_path: Path) -> None:
+    text = build(tmp_path / "results").text
+    assert "4 of 4 deployments could not be measured" in text
+
+
+def test_build_is_recorded(results: Path, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    set_event_log(log)
+    build(results)
+    event = json.loads(log.read_text().splitlines()[-1])
+    assert (event["step"], event["name"], event["outcome"]) == ("report", "report", "done")
+
+
+def test_headline_is_the_worst_that_happened() -> None:
+    good, ungated = make_row(), make_row(checks=())
+    missing = make_row(measured=False, checks=())
+    assert headline([]) == "Nothing is deployed yet"
+    assert headline([good]) == "The one deployment passed its gates"
+    assert headline([good, good]) == "All 2 deployments passed"
+    assert headline([good, ungated]) == "2 deployments measured, 1 without gates"
+    assert headline([good, missing]) == "1 of 2 deployments could not be measured"
+
+
+def test_confused_lists_mistakes_most_frequent_first() -> None:
+    row = make_row(
+        labels=("a", "b"), confusion_float=[[5, 1], [0, 5]], confusion_device=[[4, 1], [3, 2]]
+    )
+    assert confused(row) == [("b", "a", 0, 3), ("a", "b", 1, 1)]

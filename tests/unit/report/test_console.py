@@ -1,0 +1,77 @@
+import io
+from pathlib import Path
+
+import pytest
+
+from edgeflow.report.console import print_summary
+from edgeflow.report.rows import load_rows
+from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, points
+from edgeflow.validate.gates import GateResult
+from tests.unit.report.samples import UNITS, make_row
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_plain_lines_have_fixed_columns(results: Path) -> None:
+    file = io.StringIO()
+    print_summary(load_rows(results, UNITS), file)
+    header, *lines = file.getvalue().splitlines()
+    devices = ("pi-1", "pi-2", "pc-1", "pc-2")
+    starts = [line.index(name) for line, name in zip(lines, devices, strict=False)]
+    assert starts == [header.index("device")] * 4
+    figures = " ".join(lines[0].split())
+    assert figures == "net/fp32 pi-1 100.0 → 99.5 0.050/0.060 14.0 passed 2/2"
+    assert lines[2].endswith("not measured")
+    assert lines[4:] == ["net/int8 on pi-2: latency p90 0.060 ms, must be ≤ 0.010 ms"]
+    assert "\x1b" not in file.getvalue()
+
+
+def test_a_terminal_gets_a_table_with_colours(results: Path) -> None:
+    file = Terminal()
+    print_summary(load_rows(results, UNITS), file)
+    assert "\x1b[32mpassed 2/2" in file.getvalue()
+    assert "\x1b[1;31mfailed 1/2" in file.getvalue()
+    assert "─" in file.getvalue()
+
+
+def test_no_color_is_honoured(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = Terminal()
+    print_summary(load_rows(results, UNITS), file)
+    assert "passed 2/2" in file.getvalue()
+    assert "\x1b[32m" not in file.getvalue()
+    assert "31m" not in file.getvalue()
+
+
+def test_names_are_no_markup() -> None:
+    file = Terminal()
+    print_summary([make_row(device="[red]x")], file)
+    assert "[red]x" in file.getvalue()
+
+
+def test_figures_read_the_same_at_every_scale() -> None:
+    assert [adaptive(value) for value in (None, 0.0512, 5.123, 51.23, 5123.4)] == [
+        NONE, "0.051", "5.12", "51.2", "5,123",
+    ]  # fmt: skip
+    assert [points(value) for value in (None, -0.0027, 0.01, -1e-9)] == [
+        NONE, "\N{MINUS SIGN}0.27", "+1.00", "0.00",
+    ]  # fmt: skip
+    assert percent(0.99444) == "99.44"
+    assert kib(1536) == "1.5"
+
+
+def test_a_gate_without_a_figure_says_so() -> None:
+    gate = gate_text(GateResult(name="peak_rss_mb_max", limit=64.0, measured=None, passed=False))
+    assert (gate.title, gate.sign, gate.limit) == ("peak RSS", "≤", "64.0 MB")
+    assert (gate.measured, gate.verdict) == ("not measured", "fail")

@@ -1,0 +1,67 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from edgeflow.errors import IntegrityError
+from edgeflow.report.metrics import COLUMNS, write_metrics
+from edgeflow.report.rows import load_rows
+from tests.unit.report.samples import UNITS, make_row, write_validation
+
+PROMISED = [
+    "model", "recipe", "target", "device", "accuracy_float", "accuracy_host", "accuracy_device",
+    "parity", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "peak_rss_mb", "model_bytes",
+    "bundle_bytes", "gates_passed",
+]  # fmt: skip
+
+
+def test_rows_follow_the_order_of_the_units(results: Path) -> None:
+    rows = load_rows(results, UNITS)
+    assert [row.device for row in rows] == ["pi-1", "pi-2", "pc-1", "pc-2"]
+
+
+def test_status_tells_pass_fail_missing_and_ungated_apart(results: Path) -> None:
+    rows = load_rows(results, UNITS)
+    assert [row.status for row in rows] == ["passed", "failed", "not measured", "no gates"]
+
+
+def test_a_validation_of_another_recipe_is_left_over_and_does_not_count(results: Path) -> None:
+    unit = UNITS["units"][0] | {"recipe": "int8"}
+    [row] = load_rows(results, {"units": [unit]})
+    assert not row.measured
+    assert row.accuracy_device is None
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 2}'])
+def test_an_unreadable_validation_is_an_integrity_error(results: Path, damage: str) -> None:
+    path = write_validation(results, UNITS["units"][0], ["a", "b"])
+    path.write_text(damage)
+    with pytest.raises(IntegrityError, match=r"validation\.json") as caught:
+        load_rows(results, UNITS)
+    assert "delete" in caught.value.hint
+
+
+def test_same_bytes_needs_every_sample_and_every_bit() -> None:
+    assert make_row(parity=1.0, parity_max_abs=0.0).same_bytes
+    assert not make_row(parity=1.0, parity_max_abs=1e-6).same_bytes
+    assert not make_row(parity=0.9, parity_max_abs=0.0).same_bytes
+
+
+def test_metrics_begin_with_the_promised_columns(results: Path, tmp_path: Path) -> None:
+    write_metrics(load_rows(results, UNITS), tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        header = next(csv.reader(file))
+    assert header[: len(PROMISED)] == PROMISED
+    assert header == list(COLUMNS)
+
+
+def test_metrics_hold_figures_as_measured_and_empty_cells(results: Path, tmp_path: Path) -> None:
+    write_metrics(load_rows(results, UNITS), tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        passed, failed, missing, ungated = csv.DictReader(file)
+    assert passed["accuracy_device"] == "0.995"
+    assert passed["load_time_ms"] == "3.125"
+    assert passed["peak_rss_mb"] == ""
+    assert [line["gates_passed"] for line in (passed, failed, ungated)] == ["true", "false", ""]
+    assert missing["device"] == "pc-1"
+    assert set(list(missing.values())[4:]) == {""}
