@@ -28,8 +28,8 @@ def progress(title: str, total: int) -> Iterator[Advance]:
     """Yield a function that advances the progress of `total` units by one."""
     terminal = _terminal[0] if _terminal else sys.stderr
     if terminal.isatty():
-        with _bar(title, total, terminal) as advance:
-            yield advance
+        with _bar(title, total, terminal) as advance_bar:
+            yield advance_bar
         return
     done = 0
 

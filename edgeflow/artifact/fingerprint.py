@@ -117,3 +117,18 @@ def fingerprint(*modules: str) -> str:
 def closure(*modules: str) -> list[str]:
     """Return the sorted names of the modules that count in `fingerprint(*modules)`."""
     return sorted(_closure(modules))
+
+
+def normalized_source(module: str) -> str:
+    """Return a module's source as its fingerprint sees it, without comments and docstrings.
+
+    What is shipped to a device is this, so that equal fingerprints mean equal bytes.
+    """
+    spec = plugins.find_module(module)
+    if spec is None or spec.origin is None:
+        raise EdgeflowError(f"no module {module}", hint="reinstall the package that provides it")
+    tree = _Strip().visit(ast.parse(Path(spec.origin).read_bytes()))
+    for node in ast.walk(tree):
+        if getattr(node, "body", None) == []:
+            node.body = [ast.Pass()]
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"

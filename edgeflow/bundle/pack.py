@@ -1,13 +1,13 @@
 """The bundle step: compiled model, runner, golden vectors and manifest in one tar."""
 
 import hashlib
-import importlib.util
 import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeflow.artifact.fingerprint import normalized_source
 from edgeflow.artifact.manifest import FileRecord, Manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.bundle.archive import write_tar
@@ -89,9 +89,7 @@ def _pack(
 
 
 def _source(module: str) -> bytes:
-    spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.origin is not None  # the plan imported it to fingerprint it
-    return Path(spec.origin).read_bytes()
+    return normalized_source(module).encode()
 
 
 def _model_files(folder: Path) -> dict[str, bytes]:

@@ -69,7 +69,7 @@ def compress(
     compress_model(name, dataset, model, options, code, out)
 
 
-def compile(  # noqa: A001  # the step's name on the command line
+def compile(
     name: Name,
     dataset: Folder,
     recipe: Folder,

@@ -16,7 +16,7 @@ def run_snakemake(arguments: Sequence[str]) -> int:
     """
     start = EVENTS.stat().st_size if EVENTS.exists() else 0
     command = [sys.executable, "-m", "snakemake", *arguments]
-    result = subprocess.run(command, check=False)  # noqa: S603  # no shell, our own interpreter
+    result = subprocess.run(command, check=False)
     if result.returncode == 0:
         return 0
     return next((code for code in _exit_codes(start) if code), result.returncode)

@@ -53,7 +53,7 @@ def find_place(location: tuple[int | str, ...], root: Any, value: object) -> Pla
         if len(members) > 1:  # the part is the tag that told the members apart
             chosen = next((member for member in members if part in _tags(member)), None)
             place = Place(keys=place.keys, expected=chosen)
-        elif part != "[key]" and (members or _has(value, part)):
+        elif _has(value, part) or (members and part != "[key]"):  # pydantic marks a bad key so
             keys = (*place.keys, part)
             place = Place(keys=keys, **_inside(_bare(place.expected), part))
             value = _get(value, part)

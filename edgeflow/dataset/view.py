@@ -43,8 +43,10 @@ class DatasetFacts(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetView:
-    """A dataset's folder: ``{part}_x.npy`` (uint8 or float32, n x input_shape) and ``{part}_y.npy``
-    (int64, n), with their facts."""
+    """A dataset's folder, with its facts.
+
+    Files: ``{part}_x.npy`` (uint8 or float32, n x input_shape) and ``{part}_y.npy`` (int64, n).
+    """
 
     folder: Path
     facts: DatasetFacts

@@ -41,7 +41,7 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
 def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
     """Install and activate a bundle where it is not current yet; return the record of it."""
     sha, before = sha256_file(bundle), device.status(model)
-    sent_bytes = device.install(model, bundle, sha)
+    sent_bytes = device.install(model, bundle, sha, before)
     if before.current != sha:
         device.activate(model, sha)
         device.prune(model, KEEP_RELEASES)

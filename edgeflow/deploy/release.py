@@ -58,9 +58,8 @@ class Device:
         """Ask the device what it has of a model."""
         return Status.model_validate(self._agent.call("status", self.model_dir(model)))
 
-    def install(self, model: str, bundle: Path, sha: str) -> int:
+    def install(self, model: str, bundle: Path, sha: str, status: Status) -> int:
         """Bring a bundle to the device, without using it yet; return the bytes sent."""
-        status = self.status(model)
         if sha in status.releases and self._intact(model, sha):
             return 0
         size = bundle.stat().st_size

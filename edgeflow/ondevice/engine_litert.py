@@ -22,8 +22,8 @@ class Engine:
     def __init__(self, folder: str, options: dict[str, Any]) -> None:
         """Load `options["model"]` from `folder`, with `threads` and `xnnpack`."""
         module = _interpreter_module()
-        resolver = module.OpResolverType
-        kind = resolver.BUILTIN if options["xnnpack"] else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        kinds = module.OpResolverType
+        kind = kinds.BUILTIN if options["xnnpack"] else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         self._interpreter = module.Interpreter(
             model_path=os.path.join(folder, options["model"]),
             num_threads=options["threads"],

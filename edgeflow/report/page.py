@@ -15,6 +15,7 @@ from edgeflow.report.rows import Row
 from edgeflow.report.svg import inline_svg
 from edgeflow.report.theme import TONES, series_index
 from edgeflow.report.training import Training
+from edgeflow.validate.metrics import AGREEMENT_MIN
 
 _MOST_CONFUSED = 40
 
@@ -35,7 +36,7 @@ def write_page(
 
     def plot(name: str) -> Markup:
         # Our own SVG: its texts were escaped when it was written as XML.
-        return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))  # noqa: S704
+        return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))
 
     page = (
         _environment()
@@ -50,6 +51,7 @@ def write_page(
             headline=headline(rows),
             series=series_index(row.target for row in rows),
             tones=TONES,
+            agreement_min=AGREEMENT_MIN,
             code=code,
             version=version("edgeflow"),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edgeflow.validate.gates import GateResult
 
 NONE = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 
 
 def adaptive(value: float | None) -> str:
@@ -13,7 +14,7 @@ def adaptive(value: float | None) -> str:
     if value is None:
         return NONE
     size = abs(value)
-    digits = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
+    digits = 4 if size < 0.1 else 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
     return f"{value:,.{digits}f}"
 
 
@@ -27,7 +28,7 @@ def points(share: float | None) -> str:
     if share is None:
         return NONE
     value = round(100 * share, 2) + 0.0  # no "-0.00"
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") if value else "0.00"
+    return f"{value:+.2f}".replace("-", MINUS) if value else "0.00"
 
 
 def kib(size_bytes: float | None) -> str:
@@ -88,9 +89,8 @@ def gate_text(check: GateResult) -> GateText:
         if value is None:
             return "not measured"
         shown = value * kind.scale
-        # A drop below zero is a gain; two decimals are a sample in ten thousand.
-        text = f"{shown + 0.0:.2f}" if kind.scale == 100 else adaptive(shown)
-        return f"{text} {kind.unit}".rstrip()
+        text = f"{shown:.2f}" if kind.unit in {"%", "pt"} else adaptive(shown)
+        return f"{text.replace('-', MINUS)} {kind.unit}".rstrip()
 
     return GateText(
         title=kind.title,

@@ -31,6 +31,7 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ends: set[asyncio.StreamWriter] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -44,6 +45,10 @@ class FaultProxy:
     ) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+
+    def reset(self) -> None:
+        """Cut every open connection with RST, now."""
+        self._loop.call_soon_threadsafe(self._cut)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -59,26 +64,24 @@ class FaultProxy:
             await self._stop.wait()
             return
         device, forth = await asyncio.open_connection("127.0.0.1", self._target)
-        ends = (back, forth)
+        self._ends |= {back, forth}
         try:
             async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(self._upload(client, forth, ends))
+                pumps.create_task(self._upload(client, forth))
                 pumps.create_task(self._download(device, back))
         except* ConnectionError:
             pass
         finally:
-            for end in ends:
-                end.close()
+            self._ends -= {back, forth}
+            back.close()
+            forth.close()
 
-    async def _upload(
-        self,
-        source: asyncio.StreamReader,
-        sink: asyncio.StreamWriter,
-        ends: tuple[asyncio.StreamWriter, ...],
-    ) -> None:
+    async def _upload(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while block := await source.read(_BLOCK_BYTES):
-            if self.fault != "none" and self.passed_bytes >= self._after_bytes:
-                await self._strike(ends)
+            if self.fault == "hang" and self.passed_bytes >= self._after_bytes:
+                await self._stop.wait()
+            elif self.fault == "reset" and self.passed_bytes >= self._after_bytes:
+                self._cut()
             self.passed_bytes += len(block)
             sink.write(block)
             await sink.drain()
@@ -90,13 +93,9 @@ class FaultProxy:
             await sink.drain()
         sink.close()
 
-    async def _strike(self, ends: tuple[asyncio.StreamWriter, ...]) -> None:
-        if self.fault == "hang":
-            await self._stop.wait()
-            return
-        for end in ends:
+    def _cut(self) -> None:
+        for end in self._ends:
             raw: socket.socket = end.get_extra_info("socket")
             # Linger for 0 s: closing sends RST instead of FIN.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             end.transport.abort()
-        raise ConnectionResetError

@@ -1,4 +1,4 @@
-"""The Keras that edgeflow trains with: tf-keras (Keras 2), which quantization-aware training needs."""
+"""The Keras that edgeflow trains with: tf-keras (Keras 2), as quantization-aware training needs."""
 
 import os
 from typing import Any

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
 
-def fit(keras: Any, model: Any, dataset: DatasetView, train: Train, title: str) -> list[dict[str, float]]:
+def fit(
+    keras: Any, model: Any, dataset: DatasetView, train: Train, title: str
+) -> list[dict[str, float]]:
     """Train `model` in place; its weights end as those of the lowest validation loss.
 
     Returns:

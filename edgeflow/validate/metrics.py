@@ -1,6 +1,7 @@
 """Figures from raw outputs: accuracy, parity, percentiles, first stage that diverges."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def first_divergence(logits: Mapping[str, "Logits"]) -> str:
     Args:
         logits: one entry for each of `STAGES`.
     """
-    for before, stage in zip(STAGES, STAGES[1:], strict=False):
+    for before, stage in pairwise(STAGES):
         if agreement(logits[before], logits[stage]) < AGREEMENT_MIN:
             return stage
     return "none"

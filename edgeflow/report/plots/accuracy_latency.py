@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MARKERS = "osD^vPX*<>ph"
 _MOST_PANELS = 12
+_LOG_FROM = 8
+"""Ratio of the longest to the shortest latency from which the axis is logarithmic."""
 _LEAST_ROOM = 0.25
 """Percentage points above and below the points: equal accuracies are not spread out."""
 
@@ -101,7 +103,7 @@ def _panel(
     room = max(0.18 * (max(heights) - min(heights)), _LEAST_ROOM)
     axis.set_ylim(min(heights) - room, max(heights) + room)
     low, high = axis.dataLim.x0, axis.dataLim.x1
-    if low > 0 and high / low > 8:
+    if low > 0 and high / low > _LOG_FROM:
         plain_log(axis)
 
 

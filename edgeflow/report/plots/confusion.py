@@ -15,6 +15,9 @@ _MOST_WRITTEN = 12
 """Classes up to which counts fit into their cells."""
 _MOST_NAMED = 24
 """Classes up to which every one is named on the axes."""
+_LONGEST_NAME = 12
+_DARK = 0.6
+"""Opacity from which a count is written in the surface's colour."""
 _MORE, _LESS = SERIES[1].light, SERIES[0].light
 
 
@@ -58,8 +61,10 @@ def _matrix(
     fills = [(_MORE if signed and n > 0 else _LESS, _opacity(n, peak)) for *_, n in cells]
     axis.add_collection(PatchCollection(squares, facecolors=fills, edgecolors="none"))
     if len(labels) <= _MOST_WRITTEN:
-        for row, column, count in cells:
-            _count(axis, row, column, f"{count:+d}" if signed else str(count), count, peak)
+        for (row, column, count), (_, opacity) in zip(cells, fills, strict=True):
+            colour = SURFACE.light if opacity > _DARK else INK.light
+            text = f"{count:+d}" if signed else str(count)
+            axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     _dress(axis, title, labels)
 
 
@@ -67,15 +72,13 @@ def _opacity(count: int, peak: int) -> float:
     return 0.12 + 0.88 * abs(count) / peak
 
 
-def _count(axis: "Axes", row: int, column: int, text: str, count: int, peak: int) -> None:
-    colour = SURFACE.light if _opacity(count, peak) > 0.6 else INK.light
-    axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
-
-
 def _dress(axis: "Axes", title: str, labels: Sequence[str]) -> None:
     size = len(labels)
     every = range(0, size, -(-size // _MOST_NAMED))
-    names = [label if len(label) <= 12 else f"{label[:11]}…" for label in labels]
+    names = [
+        label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…"
+        for label in labels
+    ]
     long = max(map(len, names), default=0) > 2
     axis.set_xticks(every, [names[i] for i in every], rotation=90 if long else 0, fontsize=7)
     axis.set_yticks(every, [names[i] for i in every], fontsize=7)

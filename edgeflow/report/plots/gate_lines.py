@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _MOST = 3
 """Different limits of one kind that are drawn; of more, only the strictest."""
+_FAR = 10
+"""A limit so many times the slowest row would squeeze the rows: it is named, not drawn."""
+_SIZE = 7.5
 
 
 def accuracy_floor(row: Row) -> float | None:
@@ -31,44 +34,48 @@ def draw_gates(axis: "Axes", rows: Sequence[Row]) -> list[float]:
     drawn = floors if len(floors) <= _MOST else floors[:1]
     for floor in drawn:
         axis.axhline(floor, color=INK.light, linewidth=0.8, linestyle="--")
-        _write(axis, f"accuracy ≥ {floor:.2f} %{_strictest(floors)}", y=floor)
+        _write_below(axis, f"accuracy ≥ {floor:.2f} %{_strictest(floors)}", floor)
+    _draw_latencies(axis, rows)
+    return drawn
+
+
+def _draw_latencies(axis: "Axes", rows: Sequence[Row]) -> None:
+    slowest = max(max(row.latency_p50_ms or 0, row.latency_p90_ms or 0) for row in rows)
+    far = []
     for percentile in ("p50", "p90"):
         name = f"latency_{percentile}_ms_max"
         limits = sorted({row.limits[name] for row in rows if name in row.limits})
         for limit in limits if len(limits) <= _MOST else limits[:1]:
+            text = f"{percentile} ≤ {adaptive(limit)} ms{_strictest(limits)}"
+            if limit > _FAR * slowest:
+                far.append(f"{text} →")
+                continue
             axis.axvline(limit, color=INK.light, linewidth=0.8, linestyle="--")
-            _write(axis, f"{percentile} ≤ {adaptive(limit)} ms{_strictest(limits)}", x=limit)
-    return drawn
+            _write_right(axis, text, limit)
+    _write_at_edge(axis, "\n".join(far))
 
 
 def _strictest(limits: Sequence[float]) -> str:
     return f" (strictest of {len(limits)})" if len(limits) > _MOST else ""
 
 
-# Beyond the line, where no row stands that holds the gate.
-def _write(axis: "Axes", text: str, *, x: float | None = None, y: float | None = None) -> None:
-    if x is not None:
-        axis.annotate(
-            text,
-            (x, 0.98),
-            (3, 0),
-            xycoords=("data", "axes fraction"),
-            rotation=90,
-            textcoords="offset points",
-            ha="left",
-            va="top",
-            fontsize=7.5,
-            color=INK.light,
-        )
-    if y is not None:
-        axis.annotate(
-            text,
-            (0.01, y),
-            (0, -3),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="left",
-            va="top",
-            fontsize=7.5,
-            color=INK.light,
-        )
+# Names of lines stand beyond them, where no row is that holds the gate.
+def _write_right(axis: "Axes", text: str, x: float) -> None:
+    axis.annotate(
+        text, (x, 0.98), (3, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+        rotation=90, ha="left", va="top", fontsize=_SIZE, color=INK.light,
+    )  # fmt: skip
+
+
+def _write_below(axis: "Axes", text: str, y: float) -> None:
+    axis.annotate(
+        text, (0.01, y), (0, -3), xycoords=("axes fraction", "data"), textcoords="offset points",
+        ha="left", va="top", fontsize=_SIZE, color=INK.light,
+    )  # fmt: skip
+
+
+def _write_at_edge(axis: "Axes", text: str) -> None:
+    axis.text(
+        0.99, 0.02, text, transform=axis.transAxes, ha="right", va="bottom", fontsize=_SIZE,
+        color=INK.light,
+    )  # fmt: skip

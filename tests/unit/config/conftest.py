@@ -38,6 +38,12 @@ def good() -> dict[str, Any]:
 
 
 @pytest.fixture
+def good_text() -> str:
+    """The text of the small configuration."""
+    return GOOD
+
+
+@pytest.fixture
 def problems() -> Callable[[object], Found]:
     """Return path to message and hint of everything wrong in a raw configuration."""
 

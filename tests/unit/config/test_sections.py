@@ -35,7 +35,7 @@ WRONG = [
     ("datasets.digits.test", 1.0, "datasets.digits.test", "less than 1, got 1.0"),
     ("datasets.p", {"source": "npz", "path": ""}, "datasets.p.path", "at least 1 character"),
     ("datasets.Bad", {"source": "digits"}, "datasets.Bad", "not a name"),
-    ("models", [], "models", "expected a valid dictionary"),
+    ("models", [], "models", "expected a mapping, got a list"),
     ("models", None, "models", "got nothing"),
     ("models.cnn", 3, "models.cnn", "expected a mapping, got 3"),
     ("models.cnn.trian", {}, "models.cnn.trian", "did you mean 'train'?"),

@@ -16,66 +16,104 @@ import pytest
 
 from edgeflow.bundle.archive import write_tar
 from edgeflow.deploy import virtual
-from edgeflow.testing.virtual_layout import Address, device_folders
+from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
+from edgeflow.testing.virtual_layout import Address, DeviceFolder, device_folders
 
 RUNNER = b"import sys, os\nprint(os.path.basename(os.getcwd()), *sys.argv[1:])\n"
-
-MakeBundle = Callable[..., Path]
-Options = Callable[..., dict[str, Any]]
+Options = dict[str, Any]
 
 
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+class Lab:
+    """A project folder with virtual devices, and what tests do with them."""
 
+    def __init__(self, project: Path) -> None:
+        self.state = project / virtual.STATE
+        self._count = 0
 
-def end_server(state: Path) -> None:
-    """End the server of a state folder and wait until its port is closed."""
-    for folder in device_folders(state):
-        address = folder.address()
-        if address is None:
-            continue
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(address.pid, signal.SIGTERM)
-        wait_until(lambda port=address.port: not listens(port))
+    def device(self, idle_s: float = 60.0) -> Address:
+        """Start a fresh virtual device."""
+        self._count += 1
+        name = f"pi{self._count}"
+        return virtual.ensure(name, Path(sys.executable), self.state, idle_s)
 
+    def root(self, address: Address) -> Path:
+        """Return the device's file system."""
+        return DeviceFolder(address.identity.parent).root
 
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    def options(self, address: Address, **changes: Any) -> Options:
+        """Return a deploy step's options for a device that is configured as a real one."""
+        device = {
+            "transport": "ssh",
+            "host": address.host,
+            "port": address.port,
+            "user": address.user,
+            "host_key": address.host_key,
+            "identity": str(address.identity),
+            "timeout_s": 10.0,
+            "run_timeout_s": 60.0,
+        }
+        name = address.identity.parent.name
+        return {"name": name, "store": "unused", "device": {**device, **changes}}
 
+    def endpoint(self, address: Address, **changes: Any) -> Endpoint:
+        """Return the endpoint of `options`."""
+        options = self.options(address, **changes)
+        return endpoint(options["name"], parse_device(options["device"]), options["store"])
 
-def wait_until(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
+    def logins(self) -> int:
+        """Return how often anybody wanted to log in to any of the devices."""
+        return (self.state / "server.log").read_text().count("wants to log in")
+
+    def listens(self, port: int) -> bool:
+        """Tell whether a port answers."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def wait_until(self, holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+        """Wait for something to become true."""
+        deadline = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        """End the server and wait until its ports are closed."""
+        for folder in device_folders(self.state):
+            address = folder.address()
+            if address is None:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(address.pid, signal.SIGTERM)
+            port = address.port
+            self.wait_until(lambda: not self.listens(port))
 
 
 @pytest.fixture(scope="session")
-def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("project")
-    yield folder
-    end_server(folder / virtual.STATE)
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab(tmp_path_factory.mktemp("project"))
+    yield lab
+    lab.end()
 
 
 @pytest.fixture
-def project(shared_project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory whose virtual devices all tests share."""
-    monkeypatch.chdir(shared_project)
-    return shared_project
-
-
-@pytest.fixture
-def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory with a server that the test may kill."""
+def lab(shared_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """One server for all tests; each takes fresh devices."""
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    end_server(tmp_path / virtual.STATE)
+    return shared_lab
 
 
 @pytest.fixture
-def make_bundle(tmp_path: Path) -> MakeBundle:
-    """Write a bundle of a runner and a payload of the given bytes."""
+def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A server that the test may kill; the working directory is its project."""
+    monkeypatch.chdir(tmp_path)
+    lab = Lab(tmp_path)
+    yield lab
+    lab.end()
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> Callable[..., Path]:
+    """Write a bundle with a payload; equal payloads give equal bundles."""
 
     def make(payload: bytes = b"weights", model: str = "net", runner: bytes = RUNNER) -> Path:
         members = {"runner.py": runner, "data/model.tflite": payload}
@@ -99,56 +137,8 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             "files": files,
             "signature": None,
         }
-        path = tmp_path / f"bundle-{hashlib.sha256(payload + runner).hexdigest()[:8]}.tar"
+        path = tmp_path / f"{hashlib.sha256(payload + runner).hexdigest()[:8]}.tar"
         write_tar(path, {"manifest.json": json.dumps(manifest).encode(), **members})
         return path
 
     return make
-
-
-def virtual_options(name: str, **changes: Any) -> dict[str, Any]:
-    device = {
-        "transport": "virtual",
-        "environment": None,
-        "timeout_s": 10.0,
-        "run_timeout_s": 60.0,
-    }
-    return {"name": name, "store": "unused", "device": {**device, **changes}}
-
-
-def ssh_options(name: str, address: Address, **changes: Any) -> dict[str, Any]:
-    """Options of a device that is configured as a real one."""
-    device = {
-        "transport": "ssh",
-        "host": address.host,
-        "port": address.port,
-        "user": address.user,
-        "host_key": address.host_key,
-        "identity": str(address.identity),
-        "path": "edgeflow",
-        "python": "python3",
-        "timeout_s": 10.0,
-        "run_timeout_s": 60.0,
-    }
-    return {"name": name, "store": "unused", "device": {**device, **changes}}
-
-
-@pytest.fixture
-def options() -> Options:
-    return virtual_options
-
-
-@pytest.fixture
-def real_options() -> Options:
-    return ssh_options
-
-
-@pytest.fixture
-def pi(project: Path, request: pytest.FixtureRequest) -> Address:
-    """A fresh device on the shared server, named after the test."""
-    name = "".join(c for c in request.node.name.lower() if c.isalnum())[:40]
-    return virtual.ensure(name, Path(sys.executable))
-
-
-def root_of(address: Address) -> Path:
-    return address.identity.parent / "root"

@@ -273,9 +273,7 @@ def test_too_little_space_is_said_with_figures_before_unpacking(
     assert os.listdir(folder / "incoming") == []
 
 
-def test_too_few_inodes_are_said(
-    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_few_inodes_are_said(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha = upload(folder, members({"runner.py": b"pass\n"}))
     usage = list(os.statvfs(folder))
     usage[5], usage[7] = 1000, 2  # f_files, f_favail

@@ -65,7 +65,7 @@ def validation(unit: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
 
 
 def write_validation(results: Path, unit: Mapping[str, Any], labels: list[str]) -> Path:
-    path = results / "devices" / unit["device"] / unit["model"] / "validation.json"
+    path = results.joinpath("devices", unit["device"], unit["model"], "validation.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(validation(unit, labels)))
     return path

@@ -67,7 +67,7 @@ def test_page_says_which_gates_hold_and_which_do_not(results: Path) -> None:
     text = build(results).text
     assert "1 of 4 deployments missed a gate" in text
     assert "pass accuracy drop 0.50 pt (≤ 1.00 pt)" in text
-    assert "fail latency p90 0.060 ms (≤ 0.010 ms)" in text
+    assert "fail latency p90 0.0600 ms (≤ 0.0100 ms)" in text
 
 
 def test_page_marks_a_missing_validation_and_a_missing_figure(results: Path) -> None:
@@ -78,7 +78,7 @@ def test_page_marks_a_missing_validation_and_a_missing_figure(results: Path) -> 
 
 def test_page_names_stage_conditions_and_provenance(results: Path) -> None:
     text = build(results).text
-    assert "99.50 differs first" in text
+    assert "99.50 diverges first" in text
     assert "Cortex-A72" in text
     assert "ab" * 32 in text
     assert CODE in text
@@ -139,7 +139,8 @@ def test_nothing_measured_and_nothing_trained_is_still_a_report(tmp_path: Path) 
     assert "4 of 4 deployments could not be measured" in text
 
 
-def test_build_is_recorded(results: Path, tmp_path: Path) -> None:
+def test_build_is_recorded(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeflow.artifact.events._LOG", [])
     log = tmp_path / "events.jsonl"
     set_event_log(log)
     build(results)

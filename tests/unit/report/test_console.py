@@ -31,9 +31,9 @@ def test_plain_lines_have_fixed_columns(results: Path) -> None:
     starts = [line.index(name) for line, name in zip(lines, devices, strict=False)]
     assert starts == [header.index("device")] * 4
     figures = " ".join(lines[0].split())
-    assert figures == "net/fp32 pi-1 100.0 → 99.5 0.050/0.060 14.0 passed 2/2"
+    assert figures == "net/fp32 pi-1 100.0 → 99.5 0.0500/0.0600 14.0 passed 2/2"
     assert lines[2].endswith("not measured")
-    assert lines[4:] == ["net/int8 on pi-2: latency p90 0.060 ms, must be ≤ 0.010 ms"]
+    assert lines[4:] == ["net/int8 on pi-2: latency p90 0.0600 ms, must be ≤ 0.0100 ms"]
     assert "\x1b" not in file.getvalue()
 
 
@@ -62,7 +62,7 @@ def test_names_are_no_markup() -> None:
 
 def test_figures_read_the_same_at_every_scale() -> None:
     assert [adaptive(value) for value in (None, 0.0512, 5.123, 51.23, 5123.4)] == [
-        NONE, "0.051", "5.12", "51.2", "5,123",
+        NONE, "0.0512", "5.12", "51.2", "5,123",
     ]  # fmt: skip
     assert [points(value) for value in (None, -0.0027, 0.01, -1e-9)] == [
         NONE, "\N{MINUS SIGN}0.27", "+1.00", "0.00",
@@ -75,3 +75,10 @@ def test_a_gate_without_a_figure_says_so() -> None:
     gate = gate_text(GateResult(name="peak_rss_mb_max", limit=64.0, measured=None, passed=False))
     assert (gate.title, gate.sign, gate.limit) == ("peak RSS", "≤", "64.0 MB")
     assert (gate.measured, gate.verdict) == ("not measured", "fail")
+
+
+def test_a_gain_is_a_drop_below_zero() -> None:
+    gate = gate_text(
+        GateResult(name="accuracy_drop_max", limit=0.01, measured=-0.0028, passed=True)
+    )
+    assert gate.measured == "\N{MINUS SIGN}0.28 pt"

@@ -55,20 +55,26 @@ def test_pareto_front_holds_what_no_other_row_beats() -> None:
 
 
 def test_gates_are_drawn_with_their_limits(tmp_path: Path) -> None:
-    accuracy_latency.draw([make_row()], tmp_path / "plot.svg")
+    accuracy_latency.draw([make_row(10)], tmp_path / "plot.svg")
     written = texts(tmp_path / "plot.svg")
     assert "p90 ≤ 5.00 ms" in written
     assert "accuracy ≥ 98.00 %" in written
 
 
+def test_a_gate_far_off_is_named_at_the_edge(tmp_path: Path) -> None:
+    row = make_row(limits={"latency_p50_ms_max": 500.0})
+    accuracy_latency.draw([row], tmp_path / "plot.svg")
+    assert "p50 ≤ 500 ms →" in texts(tmp_path / "plot.svg")
+
+
 def test_only_the_strictest_of_many_gates_is_drawn(tmp_path: Path) -> None:
     rows = [
-        make_row(number, model="net", limits={"latency_p50_ms_max": 2.0 + number})
+        make_row(number, model="net", limits={"latency_p50_ms_max": 1.0 + number})
         for number in range(5)
     ]
     accuracy_latency.draw(rows, tmp_path / "plot.svg")
     gates = [text for text in texts(tmp_path / "plot.svg") if text.startswith("p50 ≤")]
-    assert gates == ["p50 ≤ 2.00 ms (strictest of 5)"]
+    assert gates == ["p50 ≤ 1.00 ms (strictest of 5)"]
 
 
 def test_the_stricter_accuracy_gate_is_the_floor() -> None:

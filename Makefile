@@ -1,0 +1,50 @@
+# Needs make and python3 >= 3.11; brings everything else into .venv and the cache folder.
+PYTHON ?= python3
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgeflow
+UV_HOME := $(CACHE)/uv
+UV := UV_PYTHON_DOWNLOADS=never UV_CACHE_DIR=$(CACHE)/uv-cache $(UV_HOME)/bin/uv
+
+# Without compiled modules every start of snakemake and TensorFlow is seconds slower.
+unexport PYTHONDONTWRITEBYTECODE
+unexport VIRTUAL_ENV
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help demo env lint format test test-system bench clean
+.DEFAULT_GOAL := help
+
+help: ## Say what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: .venv/.ready ## Set up the environment
+
+.venv/.ready: pyproject.toml uv.lock tools/get_uv.py
+	@$(PYTHON) -c 'import tomllib' || { echo "edgeflow needs Python >= 3.11: make PYTHON=..."; exit 3; }
+	$(PYTHON) tools/get_uv.py $(UV_HOME)
+	$(UV) sync --quiet --frozen --compile-bytecode --python $(PYTHON)
+	@touch $@
+
+demo: env ## Set up, then build config.yaml: data to validated devices
+	edgeflow run
+
+lint: env ## Check style, types, layers and rules
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+	snakefmt --check --line-length 100 Snakefile rules examples
+	python tools/lint_workflow.py
+
+format: env ## Rewrite the sources in the one style
+	ruff check --fix
+	ruff format
+	snakefmt --line-length 100 Snakefile rules examples
+
+test: env ## Set up, then run every test that needs neither root nor system packages
+	pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+test-system: env ## Run the tests that need root or system packages (installs them when root)
+	tests/system/install.sh
+	pytest tests/system
+
+clean: ## Remove what was built here; the cache folder stays
+	rm -rf results logs .snakemake .edgeflow

@@ -1,0 +1,37 @@
+"""The device environments hold the engines that the host's reference was made with."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+LOCKS = sorted((ROOT / "envs").glob("*-device.txt"))
+
+
+def pins(lock: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", lock.read_text(), re.MULTILINE):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+def test_there_is_a_lock_for_each_of_our_targets() -> None:
+    assert [lock.name for lock in LOCKS] == ["litert-device.txt", "openvino-device.txt"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_each_package_asked_for_is_pinned_as_on_the_host(lock: Path) -> None:
+    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    host = {package["name"]: package["version"] for package in packages}
+    for name in lock.with_suffix(".in").read_text().split():
+        assert host[name] in pins(lock)[name]  # others are for newer Pythons
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_locks_have_hashes_and_name_no_index(lock: Path) -> None:
+    text = lock.read_text()
+    requirements = re.split(r"\n(?=\S)", text.strip())
+    assert all("--hash=sha256:" in requirement for requirement in requirements)
+    assert "://" not in text

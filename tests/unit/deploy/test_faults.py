@@ -1,0 +1,281 @@
+"""What happens when something breaks: one clear error, the old release, a rerun that works."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.deploy import virtual
+from edgeflow.deploy.deploy import deploy
+from edgeflow.deploy.release import Device, connect
+from edgeflow.deploy.transport import Session
+from edgeflow.deploy.trust import scan_host_key
+from edgeflow.errors import DeployError, UnreachableError
+from edgeflow.testing.fault_proxy import Fault, FaultProxy
+from edgeflow.testing.virtual_layout import Address
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Lab
+
+MakeBundle = Callable[..., Path]
+PAYLOAD = random.Random(7).randbytes(3_000_000)
+HALF = 1_500_000
+
+
+def other_host_key() -> str:
+    import asyncssh
+
+    public = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    return " ".join(public.split()[:2])
+
+
+def current(lab: "Lab", pi: Address) -> str:
+    return Path(os.readlink(lab.root(pi) / "edgeflow" / "net" / "current")).name
+
+
+def test_a_refused_connection_is_unreachable_with_a_command_to_try(lab: "Lab") -> None:
+    pi = lab.device()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with (
+        pytest.raises(UnreachableError, match="refused") as caught,
+        connect(lab.endpoint(pi, port=port)),
+    ):
+        pass
+    assert f"ssh -p {port}" in caught.value.hint
+    assert caught.value.exit_code == 4
+
+
+def test_a_name_that_does_not_resolve_is_unreachable(lab: "Lab") -> None:
+    endpoint = lab.endpoint(lab.device(), host="no-such-device.invalid")
+    with pytest.raises(UnreachableError, match="no-such-device"), connect(endpoint):
+        pass
+
+
+def test_a_server_that_never_answers_is_given_up_in_time(lab: "Lab") -> None:
+    pi, start = lab.device(), time.monotonic()
+    with FaultProxy(pi.port, "silent") as proxy:
+        endpoint = lab.endpoint(pi, port=proxy.port, timeout_s=1)
+        with (
+            pytest.raises(UnreachableError, match="no SSH server speaks within 1 s"),
+            connect(endpoint),
+        ):
+            pass
+    assert time.monotonic() - start < 5
+
+
+def test_a_server_that_falls_silent_in_the_handshake_is_given_up_in_time(lab: "Lab") -> None:
+    pi, start = lab.device(), time.monotonic()
+    with FaultProxy(pi.port, "hang", after_bytes=1) as proxy:
+        endpoint = lab.endpoint(pi, port=proxy.port, timeout_s=1)
+        with pytest.raises(UnreachableError, match="does not answer"), connect(endpoint):
+            pass
+    assert time.monotonic() - start < 8
+
+
+def test_a_wrong_host_key_is_refused_before_anything_is_sent(lab: "Lab") -> None:
+    pi, pinned = lab.device(), other_host_key()
+    logins = lab.logins()
+    with pytest.raises(DeployError) as caught, connect(lab.endpoint(pi, host_key=pinned)):
+        pass
+    _, offered = scan_host_key(pi.host, pi.port, 5)
+    assert f"offered: {offered}" in caught.value.message
+    assert caught.value.message.count("SHA256:") == 2
+    assert caught.value.exit_code == 5
+    assert lab.logins() == logins
+    assert not (lab.root(pi) / "edgeflow").exists()
+
+
+def test_a_pin_of_another_type_does_not_let_the_key_pass(lab: "Lab") -> None:
+    import asyncssh
+
+    public = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key().decode()
+    endpoint = lab.endpoint(lab.device(), host_key=" ".join(public.split()[:2]))
+    with pytest.raises(DeployError, match="another host key"), connect(endpoint):
+        pass
+
+
+def test_a_pin_that_is_no_key_is_named(lab: "Lab") -> None:
+    endpoint = lab.endpoint(lab.device(), host_key="ssh-ed25519 AAAA")
+    with pytest.raises(DeployError, match="not a public key"), connect(endpoint):
+        pass
+
+
+def test_a_wrong_or_missing_login_key_is_refused(lab: "Lab", tmp_path: Path) -> None:
+    import asyncssh
+
+    pi, stranger = lab.device(), tmp_path / "stranger"
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(stranger)
+    with (
+        pytest.raises(DeployError, match="refuses to log in") as caught,
+        connect(lab.endpoint(pi, identity=str(stranger))),
+    ):
+        pass
+    assert "ssh-copy-id" in caught.value.hint
+    with (
+        pytest.raises(DeployError, match="no private key"),
+        connect(lab.endpoint(pi, identity=str(tmp_path / "absent"))),
+    ):
+        pass
+
+
+def test_the_offered_key_can_be_shown_for_pinning(lab: "Lab") -> None:
+    pi = lab.device()
+    key, fingerprint = scan_host_key(pi.host, pi.port, 5)
+    assert key == pi.host_key
+    public = pi.identity.parent / "host_key.pub"
+    assert fingerprint.startswith("SHA256:")
+    assert key in public.read_text()
+    with pytest.raises(UnreachableError, match="no SSH server"):
+        scan_host_key("127.0.0.1", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("reset", "lost the connection"), ("hang", "stood still for 1 s")]
+)
+def test_a_transfer_that_breaks_leaves_the_old_release_and_the_next_run_succeeds(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, fault: Fault, said: str
+) -> None:
+    pi, old, new = lab.device(), make_bundle(b"old"), make_bundle(PAYLOAD)
+    deploy(old, lab.options(pi), "code", tmp_path / "old.json")
+    with FaultProxy(pi.port, fault, after_bytes=HALF) as proxy:
+        options = lab.options(pi, port=proxy.port, timeout_s=1)
+        with pytest.raises(UnreachableError, match=said) as caught:
+            deploy(new, options, "code", tmp_path / "new.json")
+    assert "of 30" in caught.value.message  # how far it came
+    assert not (tmp_path / "new.json").exists()
+    assert current(lab, pi) == sha256_file(old)
+    record = deploy(new, lab.options(pi), "code", tmp_path / "new.json")
+    assert record["previous_sha256"] == sha256_file(old)
+    assert current(lab, pi) == sha256_file(new)
+    assert not (lab.root(pi) / "edgeflow" / "net" / "incoming").exists()
+
+
+def test_a_device_killed_in_a_transfer_comes_back_with_the_old_release(
+    own_lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    pi, old, new = own_lab.device(), make_bundle(b"old"), make_bundle(PAYLOAD)
+    deploy(old, own_lab.options(pi), "code", tmp_path / "old.json")
+    with FaultProxy(pi.port, "hang", after_bytes=HALF) as proxy:
+
+        def kill() -> None:
+            own_lab.wait_until(lambda: proxy.passed_bytes >= HALF)
+            os.kill(pi.pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(UnreachableError, match="lost the connection"):
+            deploy(new, own_lab.options(pi, port=proxy.port), "code", tmp_path / "new.json")
+        killer.join()
+    assert current(own_lab, pi) == sha256_file(old)
+    section = {"transport": "virtual", "environment": None, "timeout_s": 10, "run_timeout_s": 60}
+    options = {"name": "pi1", "store": "unused", "device": section}
+    deploy(new, options, "code", tmp_path / "new.json")
+    assert current(own_lab, pi) == sha256_file(new)
+
+
+def test_a_connection_lost_while_a_program_runs_is_unreachable(lab: "Lab") -> None:
+    pi = lab.device()
+    with (
+        FaultProxy(pi.port, "none") as proxy,
+        Session(lab.endpoint(pi, port=proxy.port)) as session,
+    ):
+
+        def cut() -> None:
+            lab.wait_until(lambda: (lab.root(pi) / "started").exists())
+            proxy.reset()
+
+        cutter = threading.Thread(target=cut)
+        cutter.start()
+        with pytest.raises(UnreachableError, match="lost the connection"):
+            session.run(["sh", "-c", "touch started; sleep 60"], 60)
+        cutter.join()
+
+
+def test_another_deployer_on_the_device_is_named(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    import fcntl
+
+    pi, bundle = lab.device(), make_bundle()
+    folder = lab.root(pi) / "edgeflow" / "net"
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DeployError, match="locked") as caught:
+            deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    assert "another deployment" in caught.value.hint
+    deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+
+
+def test_a_bundle_with_more_than_its_manifest_is_refused_by_the_device(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    import io
+    import tarfile
+
+    pi, bundle = lab.device(), make_bundle()
+    with tarfile.open(bundle, "a") as archive:
+        info = tarfile.TarInfo("../../../evil")
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"x"))
+    with pytest.raises(DeployError, match="unexpected member"):
+        deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    assert not (lab.root(pi) / "edgeflow" / "net" / "current").is_symlink()
+    assert not list(lab.root(pi).parent.rglob("evil"))
+
+
+def test_an_agent_that_says_nothing_sensible_is_unknown_not_success(lab: "Lab") -> None:
+    pi = lab.device()
+    with connect(lab.endpoint(pi)) as device:
+        (lab.root(pi) / "edgeflow" / "bin" / f"agent-{device.agent_sha256}.py").write_text(
+            "import sys; print('welcome'); sys.exit('gone')"
+        )
+        with pytest.raises(DeployError, match=r"no answer to status \(exit code 1\): gone"):
+            device.status("net")
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+def test_a_full_disk_is_said_and_left_clean(
+    tmp_path: Path,
+    own_lab: "Lab",
+    make_bundle: MakeBundle,
+    monkeypatch: pytest.MonkeyPatch,
+    foreseen: bool,
+) -> None:
+    monkeypatch.setattr(virtual, "_start", lambda state, idle_s: small_disk_server(state))
+    if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
+        pytest.skip("needs user and mount namespaces")
+    pi, old, new = own_lab.device(), make_bundle(b"old"), make_bundle(PAYLOAD)
+    deploy(old, own_lab.options(pi), "code", tmp_path / "deploy.json")
+    if not foreseen:  # the space goes away between the question and the transfer
+        monkeypatch.setattr(Device, "_require_space", lambda *figures: None)
+    with pytest.raises(DeployError) as caught:
+        deploy(new, own_lab.options(pi), "code", tmp_path / "deploy.json")
+    said = caught.value.message
+    assert ("need 66" in said and "bytes, have " in said) if foreseen else "bytes" in said
+    assert "df -h" in caught.value.hint
+    with connect(own_lab.endpoint(pi)) as device:
+        status = device.status("net")
+    assert status.current == sha256_file(old)
+    assert status.free_bytes > 500_000
+
+
+def small_disk_server(state: Path) -> "subprocess.Popen[bytes]":
+    """Start the server where the device's root is a file system of 1 MB."""
+    root = state / "pi1" / "root"
+    root.mkdir(exist_ok=True)
+    serve = "exec {} -P -m edgeflow.testing.virtual_device --state {} --idle-s 60"
+    script = f"mount -t tmpfs -o size=1m none {root}; " + serve.format(sys.executable, state)
+    with (state / "server.log").open("ab") as log:
+        return subprocess.Popen(["unshare", "-rm", "sh", "-c", script], stdout=log, stderr=log)

@@ -1,0 +1,143 @@
+"""The virtual device as a server: programs, files, life and end."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeflow.deploy import virtual
+from edgeflow.deploy.transport import Session
+from edgeflow.errors import DeployError, UnreachableError
+from edgeflow.testing.virtual_layout import DeviceFolder
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Lab
+
+PYTHON = Path(sys.executable)
+
+
+def test_programs_have_their_own_streams_status_and_environment(
+    lab: "Lab", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_HOST", "1")
+    pi = lab.device()
+    with Session(lab.endpoint(pi)) as session:
+        done = session.run(["sh", "-c", "printf out; printf err >&2; exit 7"], 10)
+        assert (done.stdout, done.stderr, done.exit_code) == ("out", "err", 7)
+        assert session.run(["pwd"], 10).stdout.strip() == str(lab.root(pi))
+        environment = session.run(["env"], 10).stdout
+        assert "SECRET_OF_THE_HOST" not in environment
+        assert f"PATH={PYTHON.parent}:" in environment
+        long = session.run([sys.executable, "-c", "print('x' * 3_000_000)"], 20)
+        assert (len(long.stdout), long.exit_code) == (3_000_001, 0)
+        assert session.run(["cat"], 10).exit_code == 0
+        assert session.run(["sh", "-c", "kill -9 $$"], 10).exit_code == -1
+        assert session.run(["true"], 10).exit_code == 0
+
+
+def test_the_exit_status_is_never_lost(lab: "Lab") -> None:
+    with Session(lab.endpoint(lab.device())) as session:
+        codes = [session.run(["sh", "-c", f"exit {n % 5}"], 10).exit_code for n in range(40)]
+    assert codes == [n % 5 for n in range(40)]
+
+
+def test_a_program_ends_with_its_client(lab: "Lab") -> None:
+    pi = lab.device()
+    with Session(lab.endpoint(pi)) as session:
+        with pytest.raises(DeployError, match="did not end"):
+            session.run(["sh", "-c", "echo $$ > pid; sleep 60 & wait"], 0.5)
+        pid = int((lab.root(pi) / "pid").read_text())
+        lab.wait_until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_files_stay_inside_the_devices_folder(lab: "Lab", tmp_path: Path) -> None:
+    pi = lab.device()
+    (tmp_path / "sent").write_bytes(b"content")
+    with Session(lab.endpoint(pi)) as session:
+        assert session.put(tmp_path / "sent", "/../../../escaped") == 7
+        session.get("escaped", tmp_path / "back")
+        with pytest.raises(DeployError, match="sending sent"):
+            session.put(tmp_path / "sent", "no/such/folder")
+    assert (lab.root(pi) / "escaped").read_bytes() == b"content"
+    assert (tmp_path / "back").read_bytes() == b"content"
+
+
+def test_keys_are_private_and_stay_the_same(own_lab: "Lab") -> None:
+    first = own_lab.device()
+    folder = DeviceFolder(first.identity.parent)
+    for key in (folder.identity, folder.host_key):
+        assert key.stat().st_mode & 0o777 == 0o600
+    own_lab.end()
+    assert folder.address() is None
+    second = virtual.ensure(folder.path.name, PYTHON, own_lab.state)
+    assert (second.host_key, second.identity) == (first.host_key, first.identity)
+    assert second.pid != first.pid
+
+
+def test_the_server_ends_when_nobody_connects(own_lab: "Lab") -> None:
+    pi = own_lab.device(idle_s=0.5)
+    with Session(own_lab.endpoint(pi)):
+        time.sleep(1)
+        assert own_lab.listens(pi.port)
+    own_lab.wait_until(lambda: not own_lab.listens(pi.port), timeout_s=5)
+    assert not (pi.identity.parent / "endpoint.json").exists()
+
+
+def test_a_killed_server_is_started_again(own_lab: "Lab") -> None:
+    pi = own_lab.device()
+    os.kill(pi.pid, signal.SIGKILL)
+    own_lab.wait_until(lambda: not own_lab.listens(pi.port))
+    again = virtual.ensure(pi.identity.parent.name, PYTHON, own_lab.state)
+    assert again.pid != pi.pid
+    with Session(own_lab.endpoint(again)) as session:
+        assert session.run(["true"], 10).exit_code == 0
+
+
+def test_many_at_once_share_one_server(own_lab: "Lab") -> None:
+    found = {}
+
+    def start(name: str) -> None:
+        found[name] = virtual.ensure(name, PYTHON, own_lab.state)
+
+    threads = [threading.Thread(target=start, args=(f"d{n % 3}",)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({address.pid for address in found.values()}) == 1
+    assert len({address.port for address in found.values()}) == 3
+
+
+def test_a_running_device_takes_a_new_interpreter(lab: "Lab", tmp_path: Path) -> None:
+    pi = lab.device()
+    (tmp_path / "python3").write_text("#!/bin/sh\necho another\n")
+    (tmp_path / "python3").chmod(0o755)
+    virtual.ensure(pi.identity.parent.name, tmp_path / "python3", lab.state)
+    with Session(lab.endpoint(pi)) as session:
+        assert session.run(["python3"], 10).stdout == "another\n"
+
+
+def test_a_server_that_cannot_start_is_reported_with_its_log(
+    own_lab: "Lab", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual, "_START_S", 1.0)
+    monkeypatch.setattr(virtual.sys, "executable", "/bin/false")
+    with pytest.raises(UnreachableError, match="did not start") as caught:
+        own_lab.device()
+    assert str(own_lab.state / "server.log") in caught.value.hint
+
+
+def test_an_old_address_of_another_program_is_not_believed(own_lab: "Lab") -> None:
+    pi = own_lab.device()
+    own_lab.end()
+    folder = pi.identity.parent
+    stale = {**json.loads(json.dumps({"host": pi.host, "user": pi.user})), "port": 1}
+    record = {**stale, "host_key": pi.host_key, "identity": str(pi.identity), "pid": os.getpid()}
+    (folder / "endpoint.json").write_text(json.dumps(record))
+    assert virtual.ensure(folder.name, PYTHON, own_lab.state).port != 1

@@ -1,0 +1,63 @@
+"""Put the uv that uv.lock names into a folder of our own.
+
+Usage: python3 tools/get_uv.py FOLDER. Needs Python 3.11 and nothing else: pip does it where there
+is one (and knows the machine's mirrors), else the wheel's address and digest in uv.lock do.
+"""
+
+import hashlib
+import io
+import platform
+import subprocess
+import sys
+import tomllib
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any
+
+LOCK = Path(__file__).parent.parent / "uv.lock"
+
+
+def locked_uv() -> dict[str, Any]:
+    """Return uv's entry of the lock."""
+    packages = tomllib.loads(LOCK.read_text())["package"]
+    entry: dict[str, Any] = next(package for package in packages if package["name"] == "uv")
+    return entry
+
+
+def with_pip(version: str, folder: Path) -> bool:
+    """Install with pip; return whether there is a pip and it worked."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--upgrade", "--target", str(folder), f"uv=={version}"]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def from_lock(entry: dict[str, Any], folder: Path) -> None:
+    """Download the wheel for this machine, verify its digest, and unpack the program."""
+    tag = f"linux_{platform.machine()}" if sys.platform == "linux" else "macosx"
+    wheel = next(w for w in entry["wheels"] if tag in w["url"] and "musl" not in w["url"])
+    with urllib.request.urlopen(wheel["url"], timeout=60) as answer:
+        data = answer.read()
+    if f"sha256:{hashlib.sha256(data).hexdigest()}" != wheel["hash"]:
+        sys.exit(f"error: {wheel['url']} is not what uv.lock says it is")
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    member = next(name for name in archive.namelist() if name.endswith("/scripts/uv"))
+    program = folder / "bin" / "uv"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_bytes(archive.read(member))
+    program.chmod(0o755)
+
+
+def main() -> None:
+    """Get uv unless the folder has it already."""
+    folder, entry = Path(sys.argv[1]), locked_uv()
+    marker = folder / f"{entry['version']}.installed"
+    if marker.exists():
+        return
+    if not with_pip(entry["version"], folder):
+        from_lock(entry, folder)
+    marker.touch()
+
+
+if __name__ == "__main__":
+    main()
