@@ -24,11 +24,11 @@ report: "report/workflow.rst"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         report="<results>/report/index.html",
         metrics="<results>/report/metrics.csv",
         gates=expand("<results>/devices/{unit.device}/{unit.model}/gates.json", unit=PLAN.units),
+    localrule: True
 
 
 onsuccess:
@@ -36,4 +36,4 @@ onsuccess:
 
 
 onerror:
-    show_results()
+    report_failure()

@@ -2,7 +2,6 @@
 
 
 rule bundle:
-    localrule: True
     input:
         dataset=manifest_of_dataset,
         compiled="<results>/targets/{target}/{model}/{recipe}/compile.json",
@@ -11,14 +10,15 @@ rule bundle:
     output:
         bundle="<results>/targets/{target}/{model}/{recipe}/bundle.tar",
         manifest="<results>/targets/{target}/{model}/{recipe}/bundle.json",
+    log:
+        "<logs>/bundle/{target}.{model}.{recipe}.log",
+    localrule: True
     params:
         options=options("bundle"),
         code=code("bundle"),
         dataset=subpath(input.dataset, parent=True),
         compiled=subpath(input.compiled, parent=True),
         out=subpath(output.manifest, parent=True),
-    log:
-        "<logs>/bundle/{target}.{model}.{recipe}.log",
     message:
         "bundle {wildcards.model}/{wildcards.recipe} for {wildcards.target}"
     shell:

@@ -5,6 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 
+import edgeflow.report
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json
 from edgeflow.config.load import parse as parse_config
@@ -70,6 +71,36 @@ def occupies(device, wildcards):
 for device in PLAN.config.devices:
     workflow.register_resource(slot(device), 1)
 
-DEVICE_SLOTS = {
-    slot(device): functools.partial(occupies, device) for device in PLAN.config.devices
-}
+DEVICE_SLOTS = {slot(device): functools.partial(occupies, device) for device in PLAN.config.devices}
+
+
+def source_of_dataset(wildcards):
+    """Return the local files that a dataset is read from."""
+    from edgeflow.dataset.build import source_files
+
+    return [str(path) for path in source_files(PLAN.config.datasets[wildcards.dataset])]
+
+
+def threads_of_training(wildcards):
+    return PLAN.config.models[wildcards.model].train.threads
+
+
+TEMPLATES = sorted(str(path) for path in Path(edgeflow.report.__file__).parent.glob("templates/*"))
+
+
+def show_results():
+    """Print the table of all deployments as they were last measured."""
+    from edgeflow.report.console import print_summary
+    from edgeflow.report.rows import load_rows
+
+    results = Path(workflow.pathvars.apply("<results>"))
+    print_summary(load_rows(results, PLAN.report().options), sys.stderr)
+
+
+def report_failure():
+    """Show what did get measured: the rule cannot run when a branch before it failed."""
+    from edgeflow.report.build import build_report
+
+    results = Path(workflow.pathvars.apply("<results>"))
+    build_report(PLAN.report().options, code("report")(None), results, results / "report")
+    show_results()

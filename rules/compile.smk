@@ -2,7 +2,6 @@
 
 
 rule compile:
-    localrule: True
     input:
         dataset=manifest_of_dataset,
         recipe="<results>/models/{model}/{recipe}/manifest.json",
@@ -10,14 +9,15 @@ rule compile:
         compiled=directory("<results>/targets/{target}/{model}/{recipe}/compiled"),
         reference="<results>/targets/{target}/{model}/{recipe}/reference.npy",
         manifest="<results>/targets/{target}/{model}/{recipe}/compile.json",
+    log:
+        "<logs>/compile/{target}.{model}.{recipe}.log",
+    localrule: True
     params:
         options=options("compile"),
         code=code("compile"),
         dataset=subpath(input.dataset, parent=True),
         recipe=subpath(input.recipe, parent=True),
         out=subpath(output.manifest, parent=True),
-    log:
-        "<logs>/compile/{target}.{model}.{recipe}.log",
     message:
         "compile {wildcards.model}/{wildcards.recipe} for {wildcards.target}"
     shell:

@@ -2,7 +2,6 @@
 
 
 rule compress:
-    localrule: True
     input:
         dataset=manifest_of_dataset,
         model="<results>/models/{model}/float/manifest.json",
@@ -11,16 +10,17 @@ rule compress:
         float_model="<results>/models/{model}/{recipe}/float.tflite",
         logits="<results>/models/{model}/{recipe}/logits.npy",
         manifest="<results>/models/{model}/{recipe}/manifest.json",
+    log:
+        "<logs>/compress/{model}.{recipe}.log",
+    wildcard_constraints:
+        recipe=r"(?!float$)[a-z0-9][a-z0-9_-]*",
+    localrule: True
     params:
         options=options("compress"),
         code=code("compress"),
         dataset=subpath(input.dataset, parent=True),
         model=subpath(input.model, parent=True),
         out=subpath(output.manifest, parent=True),
-    wildcard_constraints:
-        recipe=r"(?!float$)[a-z0-9][a-z0-9_-]*",
-    log:
-        "<logs>/compress/{model}.{recipe}.log",
     message:
         "compress {wildcards.model} with {wildcards.recipe}"
     shell:

@@ -1,15 +1,7 @@
 """A dataset's arrays, split once and used by all models."""
 
 
-def source_of_dataset(wildcards):
-    """Return the local files that a dataset is read from."""
-    from edgeflow.dataset.build import source_files
-
-    return [str(path) for path in source_files(PLAN.config.datasets[wildcards.dataset])]
-
-
 rule dataset:
-    localrule: True
     input:
         source=source_of_dataset,
     output:
@@ -20,12 +12,13 @@ rule dataset:
         ),
         card="<results>/datasets/{dataset}/card.md",
         manifest="<results>/datasets/{dataset}/manifest.json",
+    log:
+        "<logs>/dataset/{dataset}.log",
+    localrule: True
     params:
         options=options("dataset"),
         code=code("dataset"),
         out=subpath(output.manifest, parent=True),
-    log:
-        "<logs>/dataset/{dataset}.log",
     message:
         "dataset {wildcards.dataset}"
     shell:

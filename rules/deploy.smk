@@ -2,20 +2,20 @@
 
 
 rule deploy:
-    localrule: True
     input:
         bundle=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar"),
     output:
         record="<results>/devices/{device}/{model}/deploy.json",
+    log:
+        "<logs>/deploy/{device}.{model}.log",
+    localrule: True
+    resources:
+        **DEVICE_SLOTS,
     params:
         options=options("deploy"),
         code=code("deploy"),
-    log:
-        "<logs>/deploy/{device}.{model}.log",
     message:
         "deploy {wildcards.model} to {wildcards.device}"
-    resources:
-        **DEVICE_SLOTS,
     shell:
         "edgeflow deploy --bundle {input.bundle:q} --options {params.options:q}"
         " --code {params.code} --out {output.record:q} --log {log:q}"

@@ -1,27 +1,15 @@
 """The report over all deployments, and the table at the end of every run."""
 
-def show_results():
-    """Print the table of all deployments; a failed run shows what it did measure."""
-    from edgeflow.report.console import print_summary
-    from edgeflow.report.rows import load_rows
-
-    results = Path(workflow.pathvars.apply("<results>"))
-    print_summary(load_rows(results, PLAN.report().options), sys.stderr)
-
 
 rule report:
-    localrule: True
     input:
         validations=expand(
             "<results>/devices/{unit.device}/{unit.model}/validation.json", unit=PLAN.units
         ),
-        histories=expand(
-            "<results>/models/{unit.model}/float/history.csv", unit=PLAN.units
-        ),
+        templates=TEMPLATES,
+        histories=expand("<results>/models/{unit.model}/float/history.csv", unit=PLAN.units),
     output:
-        page=report(
-            "<results>/report/index.html", category="Report", caption="../report/index.rst"
-        ),
+        page=report("<results>/report/index.html", category="Report", caption="../report/index.rst"),
         metrics=report(
             "<results>/report/metrics.csv", category="Report", caption="../report/metrics.rst"
         ),
@@ -31,13 +19,14 @@ rule report:
             category="Plots",
             caption="../report/plots.rst",
         ),
+    log:
+        "<logs>/report/report.log",
+    localrule: True
     params:
         options=options("report"),
         code=code("report"),
         results="<results>",
         out=subpath(output.page, parent=True),
-    log:
-        "<logs>/report/report.log",
     message:
         "report"
     shell:

@@ -2,7 +2,6 @@
 
 
 rule validate:
-    localrule: True
     input:
         deployed="<results>/devices/{device}/{model}/deploy.json",
         dataset=manifest_of_dataset,
@@ -11,6 +10,11 @@ rule validate:
         compiled=of_unit("<results>/targets/{target}/{model}/{recipe}/compile.json"),
     output:
         validation="<results>/devices/{device}/{model}/validation.json",
+    log:
+        "<logs>/validate/{device}.{model}.log",
+    localrule: True
+    resources:
+        **DEVICE_SLOTS,
     params:
         options=options("validate"),
         code=code("validate"),
@@ -18,12 +22,8 @@ rule validate:
         model=subpath(input.model, parent=True),
         recipe=subpath(input.recipe, parent=True),
         compiled=subpath(input.compiled, parent=True),
-    log:
-        "<logs>/validate/{device}.{model}.log",
     message:
         "validate {wildcards.model} on {wildcards.device}"
-    resources:
-        **DEVICE_SLOTS,
     shell:
         "edgeflow validate --dataset {params.dataset:q} --model {params.model:q}"
         " --recipe {params.recipe:q} --compiled {params.compiled:q} --options {params.options:q}"
@@ -31,20 +31,20 @@ rule validate:
 
 
 rule gate:
-    localrule: True
     input:
         validation="<results>/devices/{device}/{model}/validation.json",
     output:
         gates="<results>/devices/{device}/{model}/gates.json",
+    log:
+        "<logs>/gate/{device}.{model}.log",
+    localrule: True
+    resources:
+        **DEVICE_SLOTS,
     params:
         options=options("gate"),
         code=code("gate"),
-    log:
-        "<logs>/gate/{device}.{model}.log",
     message:
         "gate {wildcards.model} on {wildcards.device}"
-    resources:
-        **DEVICE_SLOTS,
     shell:
         "edgeflow gate --validation {input.validation:q} --options {params.options:q}"
         " --code {params.code} --out {output.gates:q} --log {log:q}"

@@ -14,7 +14,7 @@ Reference = str
 """A name given elsewhere in the file. Only names that exist pass, so it needs no pattern."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""What numpy, scikit-learn and TensorFlow all take as a seed."""
+"""What Keras takes as a seed for Python, numpy and TensorFlow at once."""
 
 Text = Annotated[str, Field(min_length=1)]
 """Text that stands for something, such as a path."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from edgeflow.config.base import Section, Seed, Text
+from edgeflow.config.base import Section, Text
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
@@ -17,7 +17,7 @@ class _Dataset(Section):
     """Share of the training samples kept for early stopping."""
     test: Fraction = 0.2
     """Share of all samples kept for the test set, where the source has no test set of its own."""
-    seed: Seed = 7
+    seed: Annotated[int, Field(ge=0)] = 7
     """Seed of the stratified splits."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Use at most this many samples of each original part, stratified; for quick trials."""

@@ -89,7 +89,8 @@ def _no_mapping(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa:
 
 def _no_number(entry: _Entry, place: Place, parent: Place) -> Finding:
     quoted = isinstance(entry["input"], str) and _is_number(entry["input"])
-    hint = "write it without quotes" if quoted else ""
+    # Tools that read YAML 1.1, Snakemake among them, take 1e-3 for text.
+    hint = "write it without quotes, and with a dot, as in 1.0e-3" if quoted else ""
     return Finding(keys=place.keys, message=_wrong(entry, place, parent).message, hint=hint)
 
 

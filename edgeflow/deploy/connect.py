@@ -10,7 +10,7 @@ from edgeflow.errors import DeployError, UnreachableError
 
 if TYPE_CHECKING:
     import paramiko
-    from fabric import Connection  # type: ignore[import-untyped]
+    from fabric import Connection
 
 # Offered by paramiko for old servers; nothing that edgeflow talks to needs them.
 _WEAK = {

@@ -20,6 +20,7 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
     """Make `bundle` current on a device; a device that has it already is sent nothing.
 
     Args:
+        bundle: the bundle.tar.
         options: slice of the configuration, as in `Plan.deploy(device).options`.
         code: fingerprint of the step's code.
         out: the deploy.json to write.

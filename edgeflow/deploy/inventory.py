@@ -52,6 +52,8 @@ def endpoint(name: str, device: SshDevice | VirtualDevice, store: str) -> Endpoi
     """Return where a device is; a virtual device is started first.
 
     Args:
+        name: the device's name in the configuration.
+        device: its section.
         store: folder of the cache, for the environments of virtual devices.
 
     Raises:

@@ -14,7 +14,7 @@ from edgeflow.deploy.watchdog import Watchdog
 from edgeflow.errors import DeployError, UnreachableError
 
 if TYPE_CHECKING:
-    from fabric import Connection  # type: ignore[import-untyped]
+    from fabric import Connection
     from paramiko import SFTPFile
 
 # One round trip each. A larger block is faster far away and stalls a slow link sooner.
@@ -60,9 +60,10 @@ class Session:
         from invoke.exceptions import CommandTimedOut, ThreadException
         from paramiko import SSHException
 
+        command = f"{shlex.join(argv)} < /dev/null"  # or a program that reads waits for ever
         with Watchdog(timeout_s + _GRACE_S, self._connection.transport.close):
             try:
-                result = self._connection.run(shlex.join(argv), timeout=timeout_s)
+                result = self._connection.run(command, timeout=timeout_s)
             except CommandTimedOut as error:
                 raise DeployError(
                     f"`{argv[0]}` on device {self.endpoint.name} did not end within "
@@ -118,7 +119,7 @@ class Session:
         with self._stall_watchdog() as dog:
             try:
                 self._connection.sftp().get(
-                    remote, str(part), callback=lambda done, total: dog.touch()
+                    remote, str(part), callback=lambda _done, _total: dog.touch()
                 )
                 part.replace(local)
             except (OSError, EOFError, SSHException, SFTPError) as error:

@@ -13,13 +13,17 @@ STATE = Path(".edgeflow/virtual")
 IDLE_S = 120.0
 _START_S = 30.0
 _POLL_S = 0.05
+# A server outlives the step that started it: dropped, its Popen would warn that it still runs.
+_started: list["subprocess.Popen[bytes]"] = []
 
 
 def ensure(name: str, python: Path, state: Path = STATE, idle_s: float = IDLE_S) -> Address:
     """Return the address of a virtual device that listens now.
 
     Args:
+        name: the device's name, which is also its folder's.
         python: interpreter that the device calls ``python3``.
+        state: folder of all virtual devices of a project.
         idle_s: after this long without a connection the server ends by itself.
 
     Raises:
@@ -36,8 +40,7 @@ def ensure(name: str, python: Path, state: Path = STATE, idle_s: float = IDLE_S)
 
 
 def _wait(folder: DeviceFolder, state: Path, idle_s: float) -> Address:
-    server: subprocess.Popen[bytes] | None = None
-    deadline = time.monotonic() + _START_S
+    server, deadline = None, time.monotonic() + _START_S
     while time.monotonic() < deadline:
         address = folder.address()
         if address is not None and _answers(address):
@@ -45,6 +48,7 @@ def _wait(folder: DeviceFolder, state: Path, idle_s: float) -> Address:
         # A second server ends at once if one is running: it will see the request.
         if server is None or server.poll() is not None:
             server = _start(state, idle_s)
+            _started.append(server)
         time.sleep(_POLL_S)
     raise UnreachableError(
         f"the server of virtual device {folder.path.name} did not start in {_START_S:g} s",

@@ -63,10 +63,10 @@ async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAccep
     from edgeflow.testing import virtual_exec
 
     class Server(asyncssh.SSHServer):
-        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        def connection_made(self, _conn: asyncssh.SSHServerConnection) -> None:
             activity.change(+1)
 
-        def connection_lost(self, exc: Exception | None) -> None:
+        def connection_lost(self, _exc: Exception | None) -> None:
             activity.change(-1)
 
         def begin_auth(self, username: str) -> bool:

@@ -39,7 +39,7 @@ async def serve(folder: DeviceFolder, process: "Process") -> None:
         process.command,
         cwd=folder.root,
         env=_environment(folder),
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
@@ -56,34 +56,21 @@ async def serve(folder: DeviceFolder, process: "Process") -> None:
 
 
 async def _attend(process: "Process", child: asyncio.subprocess.Process) -> None:
-    """Pump the streams and report the exit status.
+    """Pump the output and report the exit status.
 
     asyncssh's own redirection loses the status now and then: the channel may close first.
     """
-    assert child.stdin and child.stdout and child.stderr
-    feed = asyncio.create_task(_feed(process.stdin, child.stdin))
-    try:
-        async with asyncio.TaskGroup() as pumps:
-            pumps.create_task(_pump(child.stdout, process.stdout))
-            pumps.create_task(_pump(child.stderr, process.stderr))
-        status = await child.wait()
-    finally:
-        feed.cancel()
+    async with asyncio.TaskGroup() as pumps:
+        pumps.create_task(_pump(child.stdout, process.stdout))
+        pumps.create_task(_pump(child.stderr, process.stderr))
+    status = await child.wait()
     if status < 0:
         process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
     else:
         process.exit(status)
 
 
-async def _pump(source: asyncio.StreamReader, sink: "asyncssh.SSHWriter[bytes]") -> None:
-    while block := await source.read(_BLOCK_BYTES):
+async def _pump(source: asyncio.StreamReader | None, sink: "asyncssh.SSHWriter[bytes]") -> None:
+    while source and (block := await source.read(_BLOCK_BYTES)):
         sink.write(block)
         await sink.drain()
-
-
-async def _feed(source: "asyncssh.SSHReader[bytes]", sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):  # the program may end before it read all
-        while block := await source.read(_BLOCK_BYTES):
-            sink.write(block)
-            await sink.drain()
-    sink.close()

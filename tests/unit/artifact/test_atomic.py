@@ -102,18 +102,22 @@ def test_a_file_takes_the_place_of_a_folder(tmp_path: Path) -> None:
     assert contents(out) == {"model": "file"}
 
 
+def fill(out: Path, text: str, error: type[BaseException] | None = None) -> None:
+    with staged(out) as scratch:
+        (scratch / "model").write_text(text)
+        if error:
+            raise error
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_leaves_out_as_it_was(tmp_path: Path, error: type[BaseException]) -> None:
     out = tmp_path / "out"
-    with pytest.raises(error), staged(out) as scratch:
-        (scratch / "model").write_text("half")
-        raise error
+    with pytest.raises(error):
+        fill(out, "half", error)
     assert list(tmp_path.iterdir()) == []
-    with staged(out) as scratch:
-        (scratch / "model").write_text("whole")
-    with pytest.raises(error), staged(out) as scratch:
-        (scratch / "model").write_text("half")
-        raise error
+    fill(out, "whole")
+    with pytest.raises(error):
+        fill(out, "half", error)
     assert contents(tmp_path) == {"out/model": "whole"}
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 HEAVY = frozenset(
-    ("numpy", "tensorflow", "tf_keras", "openvino", "nncf", "ai_edge_litert", "fabric")
-    + ("paramiko", "asyncssh", "snakemake", "matplotlib", "sklearn", "PIL", "rich", "typer")
+    {
+        *("numpy", "tensorflow", "tf_keras", "openvino", "nncf", "ai_edge_litert", "fabric"),
+        *("paramiko", "asyncssh", "snakemake", "matplotlib", "sklearn", "PIL", "rich", "typer"),
+    }
 )
 LOAD = """\
 import time

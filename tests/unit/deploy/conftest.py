@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,10 @@ class Lab:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
+    def is_closed(self, port: int) -> bool:
+        """Tell whether a port does not answer any more."""
+        return not self.listens(port)
+
     def wait_until(self, holds: Callable[[], object], timeout_s: float = 10.0) -> None:
         """Wait for something to become true."""
         deadline = time.monotonic() + timeout_s
@@ -84,8 +89,7 @@ class Lab:
                 continue
             with contextlib.suppress(ProcessLookupError):
                 os.kill(address.pid, signal.SIGTERM)
-            port = address.port
-            self.wait_until(lambda: not self.listens(port))
+            self.wait_until(partial(self.is_closed, address.port))
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,10 @@ def members(files: dict[str, bytes]) -> list[tuple[tarfile.TarInfo, bytes]]:
     return [member(name, data) for name, data in {"manifest.json": manifest, **files}.items()]
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE) -> Any:
     info = tarfile.TarInfo(name)
     info.size, info.type = len(data), kind
@@ -83,7 +87,7 @@ def in_use(call: Call, folder: Path, content: bytes) -> str:
 
 def test_a_release_is_installed_read_only_and_switched_to(call: Call, folder: Path) -> None:
     sha = in_use(call, folder, b"weights")
-    assert os.readlink(folder / "current") == f"releases/{sha}"
+    assert (folder / "current").readlink() == Path(f"releases/{sha}")
     model = folder / "current" / "data" / "model"
     assert model.read_bytes() == b"weights"
     assert model.stat().st_mode & 0o777 == 0o444
@@ -139,7 +143,7 @@ def test_rollback_refuses_a_previous_release_that_is_damaged(call: Call, folder:
     old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
     damage(folder / "releases" / old / "data" / "model")
     assert call("rollback", new)[0] == 65
-    assert os.readlink(folder / "current") == f"releases/{new}"
+    assert (folder / "current").readlink() == Path(f"releases/{new}")
 
 
 def test_prune_keeps_current_and_previous_however_old(call: Call, folder: Path) -> None:
@@ -149,7 +153,7 @@ def test_prune_keeps_current_and_previous_however_old(call: Call, folder: Path) 
     call("activate", shas[0])
     call("activate", shas[1])
     assert call("prune", "1") == (0, {"removed": [shas[2]]})
-    assert set(os.listdir(folder / "releases")) == {shas[0], shas[1], shas[3]}
+    assert set(names(folder / "releases")) == {shas[0], shas[1], shas[3]}
 
 
 def test_an_upload_with_other_bytes_is_refused_and_removed(call: Call, folder: Path) -> None:
@@ -159,7 +163,7 @@ def test_an_upload_with_other_bytes_is_refused_and_removed(call: Call, folder: P
     code, answer = call("install", sha)
     assert (code, answer["error"]) == (65, "corrupt")
     assert not part.exists()
-    assert os.listdir(folder / "releases") == []
+    assert names(folder / "releases") == []
     assert json.loads((folder / "audit.log").read_text())["error"] == "corrupt"
 
 
@@ -184,7 +188,7 @@ def test_a_damaged_release_is_replaced_by_a_new_upload(call: Call, folder: Path)
     damage(folder / "releases" / sha / "data" / "model")
     assert install(call, folder, b"weights") == sha
     assert call("verify") == (0, {"verified": sha})
-    assert os.listdir(folder / "releases") == [sha]
+    assert names(folder / "releases") == [sha]
 
 
 def linked(kind: bytes) -> Any:
@@ -223,10 +227,10 @@ def test_a_tar_that_is_not_its_manifest_is_refused(
 ) -> None:
     code, answer = call("install", upload(folder, parts))
     assert (code, answer["error"]) == (65, "corrupt")
-    assert os.listdir(folder / "releases") == []
-    assert os.listdir(folder / "incoming") == []
-    assert sorted(os.listdir(folder)) == ["audit.log", "incoming", "lock", "releases"]
-    assert os.listdir(folder.parent) == ["net"]
+    assert names(folder / "releases") == []
+    assert names(folder / "incoming") == []
+    assert names(folder) == ["audit.log", "incoming", "lock", "releases"]
+    assert names(folder.parent) == ["net"]
 
 
 def test_bytes_that_are_no_tar_are_refused(call: Call, folder: Path) -> None:
@@ -243,7 +247,7 @@ def test_what_was_never_uploaded_is_absent(call: Call) -> None:
 def test_leftovers_of_a_killed_install_are_removed(call: Call, folder: Path) -> None:
     (folder / "releases" / ".tmp-dead" / "data").mkdir(parents=True)
     sha = install(call, folder, b"weights")
-    assert os.listdir(folder / "releases") == [sha]
+    assert names(folder / "releases") == [sha]
 
 
 def test_a_verb_is_refused_while_another_process_holds_the_lock(call: Call, folder: Path) -> None:
@@ -265,19 +269,19 @@ def test_too_little_space_is_said_with_figures_before_unpacking(
     sha = upload(folder, members({"runner.py": b"pass\n", "data/model": b"w" * 100_000}))
     usage = list(os.statvfs(folder))
     usage[1], usage[4] = 1, 7  # f_frsize, f_bavail
-    monkeypatch.setattr(agent.os, "statvfs", lambda path: os.statvfs_result(usage))
+    monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(usage))
     code, answer = call("install", sha)
     assert (code, answer["error"], answer["free_bytes"]) == (70, "no space", 7)
     assert answer["need_bytes"] > 100_000
     assert answer["detail"] == f"need {answer['need_bytes']} bytes, have 7"
-    assert os.listdir(folder / "incoming") == []
+    assert names(folder / "incoming") == []
 
 
 def test_too_few_inodes_are_said(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha = upload(folder, members({"runner.py": b"pass\n"}))
     usage = list(os.statvfs(folder))
     usage[5], usage[7] = 1000, 2  # f_files, f_favail
-    monkeypatch.setattr(agent.os, "statvfs", lambda path: os.statvfs_result(usage))
+    monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(usage))
     assert "inodes, have 2" in call("install", sha)[1]["detail"]
 
 
@@ -293,8 +297,8 @@ def test_a_write_that_fails_for_space_leaves_no_release(folder: Path) -> None:
     )
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["error"]) == (70, "no space")
-    assert os.listdir(folder / "releases") == []
-    assert os.listdir(folder / "incoming") == []
+    assert names(folder / "releases") == []
+    assert names(folder / "incoming") == []
 
 
 def test_data_is_stored_by_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -330,10 +334,10 @@ def test_a_damaged_journal_is_an_answer_not_a_crash(call: Call, folder: Path) ->
 
 def test_it_is_python_3_7_with_the_standard_library_only() -> None:
     tree = ast.parse(AGENT.read_text(), feature_version=(3, 7))
-    names = {
+    imported = {
         alias.name if isinstance(node, ast.Import) else str(node.module)
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    assert {name.split(".")[0] for name in names} <= set(sys.stdlib_module_names)
+    assert {name.split(".")[0] for name in imported} <= set(sys.stdlib_module_names)

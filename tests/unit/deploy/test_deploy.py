@@ -1,7 +1,6 @@
 """Deployment over real SSH to a virtual device, when nothing goes wrong."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -78,7 +77,7 @@ def test_only_three_releases_stay(lab: "Lab", make_bundle: MakeBundle, tmp_path:
     pi = lab.device()
     for number in range(4):
         deploy(make_bundle(bytes([number])), lab.options(pi), "code", tmp_path / "deploy.json")
-    assert len(os.listdir(lab.root(pi) / "edgeflow" / "net" / "releases")) == 3
+    assert len(list((lab.root(pi) / "edgeflow" / "net" / "releases").iterdir())) == 3
 
 
 def test_a_damaged_agent_is_replaced(lab: "Lab") -> None:
@@ -90,7 +89,7 @@ def test_a_damaged_agent_is_replaced(lab: "Lab") -> None:
     with connect(lab.endpoint(pi)) as device:
         assert device.status("net").current is None
     assert sha256_file(agent) in name
-    assert os.listdir(agent.parent) == [name]
+    assert list(agent.parent.iterdir()) == [agent]
 
 
 def test_one_server_serves_two_devices_apart(

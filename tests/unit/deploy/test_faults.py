@@ -40,7 +40,7 @@ def other_host_key() -> str:
 
 
 def current(lab: "Lab", pi: Address) -> str:
-    return Path(os.readlink(lab.root(pi) / "edgeflow" / "net" / "current")).name
+    return (lab.root(pi) / "edgeflow" / "net" / "current").readlink().name
 
 
 def test_a_refused_connection_is_unreachable_with_a_command_to_try(lab: "Lab") -> None:

@@ -85,8 +85,9 @@ def test_the_server_ends_when_nobody_connects(own_lab: "Lab") -> None:
     with Session(own_lab.endpoint(pi)):
         time.sleep(1)
         assert own_lab.listens(pi.port)
+    published = pi.identity.parent / "endpoint.json"
+    own_lab.wait_until(lambda: not published.exists(), timeout_s=5)
     own_lab.wait_until(lambda: not own_lab.listens(pi.port), timeout_s=5)
-    assert not (pi.identity.parent / "endpoint.json").exists()
 
 
 def test_a_killed_server_is_started_again(own_lab: "Lab") -> None:
@@ -127,7 +128,7 @@ def test_a_server_that_cannot_start_is_reported_with_its_log(
     own_lab: "Lab", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(virtual, "_START_S", 1.0)
-    monkeypatch.setattr(virtual.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UnreachableError, match="did not start") as caught:
         own_lab.device()
     assert str(own_lab.state / "server.log") in caught.value.hint
