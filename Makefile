@@ -40,7 +40,7 @@ format: env ## Rewrite the sources in the one style
 	snakefmt --line-length 100 Snakefile rules examples
 
 test: env ## Set up, then run every test that needs neither root nor system packages
-	pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
+	pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 test-system: env ## Run the tests that need root or system packages (installs them when root)
 	tests/system/install.sh

@@ -5,17 +5,27 @@ import inspect
 import sys
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
+
 import edgeflow.report
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json
+from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan
 
-sys.path.insert(0, str(Path.cwd()))  # a user's own architectures live beside config.yaml
+
+def load_config():
+    """Return the validated configuration, with line numbers in errors where a file is all of it."""
+    files = workflow.configfiles
+    if len(files) == 1 and config == load_configfile(files[0]):
+        return load_config_file(Path(files[0]))
+    return parse_config({key: config[key] for key in config if key != "pathvars"})
+
 
 try:
-    PLAN = Plan(parse_config({key: config[key] for key in config if key != "pathvars"}))
+    PLAN = Plan(load_config())
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 

@@ -25,7 +25,7 @@ rule report:
     params:
         options=options("report"),
         code=code("report"),
-        results="<results>",
+        results=subpath(output.page, ancestor=2),
         out=subpath(output.page, parent=True),
     message:
         "report"

@@ -130,5 +130,5 @@ def normalized_source(module: str) -> str:
     tree = _Strip().visit(ast.parse(Path(spec.origin).read_bytes()))
     for node in ast.walk(tree):
         if getattr(node, "body", None) == []:
-            node.body = [ast.Pass()]
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]  # it has, see above
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"

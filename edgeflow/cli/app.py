@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import typer
 
@@ -26,7 +25,6 @@ def main() -> None:
     """Run the command line; a known failure prints its message and exits with its code."""
     # Said once here rather than in each step: TensorFlow writes its start-up notes otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.path.insert(0, str(Path.cwd()))  # a user's own architectures live beside config.yaml
     try:
         app()
     except EdgeflowError as error:

@@ -60,7 +60,7 @@ class Session:
         from invoke.exceptions import CommandTimedOut, ThreadException
         from paramiko import SSHException
 
-        command = f"{shlex.join(argv)} < /dev/null"  # or a program that reads waits for ever
+        command = f"exec {shlex.join(argv)} < /dev/null"  # whoever reads would wait for ever
         with Watchdog(timeout_s + _GRACE_S, self._connection.transport.close):
             try:
                 result = self._connection.run(command, timeout=timeout_s)

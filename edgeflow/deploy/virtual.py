@@ -7,14 +7,12 @@ import time
 from pathlib import Path
 
 from edgeflow.errors import UnreachableError
-from edgeflow.testing.virtual_layout import Address, DeviceFolder
+from edgeflow.testing.virtual_layout import Address, DeviceFolder, is_served
 
 STATE = Path(".edgeflow/virtual")
 IDLE_S = 120.0
 _START_S = 30.0
 _POLL_S = 0.05
-# A server outlives the step that started it: dropped, its Popen would warn that it still runs.
-_started: list["subprocess.Popen[bytes]"] = []
 
 
 def ensure(name: str, python: Path, state: Path = STATE, idle_s: float = IDLE_S) -> Address:
@@ -40,20 +38,20 @@ def ensure(name: str, python: Path, state: Path = STATE, idle_s: float = IDLE_S)
 
 
 def _wait(folder: DeviceFolder, state: Path, idle_s: float) -> Address:
-    server, deadline = None, time.monotonic() + _START_S
+    deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         address = folder.address()
         if address is not None and _answers(address):
             return address
-        # A second server ends at once if one is running: it will see the request.
-        if server is None or server.poll() is not None:
-            server = _start(state, idle_s)
-            _started.append(server)
+        if not is_served(state):  # none yet, or the one that was there just ended
+            _start(state, idle_s)
         time.sleep(_POLL_S)
-    raise UnreachableError(
-        f"the server of virtual device {folder.path.name} did not start in {_START_S:g} s",
-        hint=f"read {state / 'server.log'}",
-    )
+    raise _not_started(state)
+
+
+def _not_started(state: Path) -> UnreachableError:
+    log = state / "server.log"
+    return UnreachableError("the server of the virtual devices does not start", hint=f"read {log}")
 
 
 def _answers(address: Address) -> bool:
@@ -65,14 +63,18 @@ def _answers(address: Address) -> bool:
         return False
 
 
-def _start(state: Path, idle_s: float) -> "subprocess.Popen[bytes]":
+def _start(state: Path, idle_s: float) -> None:
+    """Start the server; it detaches itself, so that no job has to wait for its end."""
     module = ("-P", "-m", "edgeflow.testing.virtual_device")
     options = ("--state", str(state), "--idle-s", str(idle_s))
     with (state / "server.log").open("ab") as log:
-        return subprocess.Popen(
+        done = subprocess.run(
             [sys.executable, *module, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            check=False,
         )
+    if done.returncode != 0:
+        raise _not_started(state)

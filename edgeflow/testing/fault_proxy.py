@@ -1,6 +1,7 @@
 """A TCP proxy that breaks connections on purpose, for tests of what happens then."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
@@ -32,6 +33,7 @@ class FaultProxy:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ends: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -55,13 +57,19 @@ class FaultProxy:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._attend, sock=self._socket)
+        server = await asyncio.start_server(self._accept, sock=self._socket)
         await self._stop.wait()
         server.close()
+        self._cut()
+        await asyncio.gather(*self._connections)
+
+    def _accept(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        self._connections.add(self._loop.create_task(self._attend(client, back)))
 
     async def _attend(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         if self.fault == "silent":
             await self._stop.wait()
+            await self._close(back)
             return
         device, forth = await asyncio.open_connection("127.0.0.1", self._target)
         self._ends |= {back, forth}
@@ -73,14 +81,20 @@ class FaultProxy:
             pass
         finally:
             self._ends -= {back, forth}
-            back.close()
-            forth.close()
+            await self._close(back)
+            await self._close(forth)
+
+    async def _close(self, end: asyncio.StreamWriter) -> None:
+        end.close()
+        with contextlib.suppress(ConnectionError):
+            await end.wait_closed()
 
     async def _upload(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while block := await source.read(_BLOCK_BYTES):
             if self.fault == "hang" and self.passed_bytes >= self._after_bytes:
                 await self._stop.wait()
-            elif self.fault == "reset" and self.passed_bytes >= self._after_bytes:
+                return
+            if self.fault == "reset" and self.passed_bytes >= self._after_bytes:
                 self._cut()
             self.passed_bytes += len(block)
             sink.write(block)
@@ -94,7 +108,7 @@ class FaultProxy:
         sink.close()
 
     def _cut(self) -> None:
-        for end in self._ends:
+        for end in [end for end in self._ends if not end.is_closing()]:
             raw: socket.socket = end.get_extra_info("socket")
             # Linger for 0 s: closing sends RST instead of FIN.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeflow.testing.virtual_layout import USER, Address, DeviceFolder, device_folders
+from edgeflow.testing.virtual_layout import USER, Address, DeviceFolder, claim, device_folders
 
 if TYPE_CHECKING:
     import asyncssh
@@ -129,18 +129,18 @@ async def serve(state: Path, idle_s: float) -> None:
 
 
 def main() -> int:
-    """Run the server, unless another one serves this folder already."""
-    from filelock import FileLock, Timeout
-
+    """Run the server in the background, unless another one serves the folder already."""
     parser = argparse.ArgumentParser(description="serve virtual devices over SSH on loopback")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--idle-s", type=float, default=120.0)
     options = parser.parse_args()
-    try:
-        with FileLock(options.state / "server.lock", timeout=0):
-            asyncio.run(serve(options.state, options.idle_s))
-    except Timeout:
+    lock = claim(options.state)
+    if lock is None:
         return 0
+    if os.fork():
+        os._exit(0)  # the claim goes on in the child
+    with lock:
+        asyncio.run(serve(options.state, options.idle_s))
     return 0
 
 

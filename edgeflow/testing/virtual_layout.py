@@ -4,9 +4,11 @@ A client writes `request.json`; the server answers with `endpoint.json`. Everyth
 the server's: host key, the client's key pair, and `root/`, the device's file system.
 """
 
+import fcntl
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from edgeflow.artifact.atomic import write_json
 
@@ -84,3 +86,22 @@ class DeviceFolder:
 def device_folders(state: Path) -> list[DeviceFolder]:
     """Return the devices that clients have asked for."""
     return [DeviceFolder(path.parent) for path in sorted(state.glob("*/request.json"))]
+
+
+def claim(state: Path) -> TextIO | None:
+    """Take the right to serve a state folder, held until the file is closed; None if taken."""
+    lock = (state / "server.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def is_served(state: Path) -> bool:
+    """Tell whether a server runs for a state folder."""
+    lock = claim(state)
+    if lock is not None:
+        lock.close()
+    return lock is None

@@ -2,11 +2,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgeflow.artifact import fingerprint as module
-from edgeflow.artifact.fingerprint import closure, fingerprint
+from edgeflow.artifact.fingerprint import closure, fingerprint, normalized_source
 from edgeflow.errors import EdgeflowError
 
 FILES = {
@@ -174,3 +175,16 @@ def test_a_closure_is_quick_and_imports_nothing_of_it() -> None:
     ]
     assert min(float(seconds) for seconds, _ in runs) < 0.15
     assert {imported for _, imported in runs} == {"False"}
+
+
+def test_normalized_source_runs_and_differs_only_where_the_fingerprint_does(shop: Path) -> None:
+    text = "def f(x):\n    try:\n        return x[0]\n    except IndexError:\n        pass\n"
+    write(shop / "nets.py", text)
+    source = normalized_source("nets")
+    write(shop / "nets.py", '"""Doc."""\n' + text.replace("pass", '"""Doc."""  # why'))
+    assert normalized_source("nets") == source
+    names: dict[str, Any] = {}
+    exec(source, names)
+    assert (names["f"]([7]), names["f"]([])) == (7, None)
+    with pytest.raises(EdgeflowError, match="no module nothing_here"):
+        normalized_source("nothing_here")

@@ -271,11 +271,11 @@ def test_a_full_disk_is_said_and_left_clean(
     assert status.free_bytes > 500_000
 
 
-def small_disk_server(state: Path) -> "subprocess.Popen[bytes]":
+def small_disk_server(state: Path) -> None:
     """Start the server where the device's root is a file system of 1 MB."""
     root = state / "pi1" / "root"
     root.mkdir(exist_ok=True)
     serve = "exec {} -P -m edgeflow.testing.virtual_device --state {} --idle-s 60"
     script = f"mount -t tmpfs -o size=1m none {root}; " + serve.format(sys.executable, state)
     with (state / "server.log").open("ab") as log:
-        return subprocess.Popen(["unshare", "-rm", "sh", "-c", script], stdout=log, stderr=log)
+        subprocess.run(["unshare", "-rm", "sh", "-c", script], stdout=log, stderr=log, check=True)

@@ -1,0 +1,279 @@
+"""What every target must do, as tests that any package can run over its own targets.
+
+Usage, in a test module beside a conftest.py that has `edgeflow.testing.trained.trained`::
+
+    class TestMyTarget(TargetContract):
+        kinds = ("my-target",)
+"""
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import FrozenInstanceError, asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from edgeflow import plugins
+from edgeflow.artifact.fingerprint import normalized_source
+from edgeflow.artifact.manifest import describe_files
+from edgeflow.compress.evaluate import dequantized, quantized
+from edgeflow.errors import CompileError
+from edgeflow.targets import registry
+from edgeflow.targets.base import CompiledModel, Runtime, Target, parse_options
+from edgeflow.testing.trained import QUANTIZE, Trained
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+AGREEMENT_MIN = 0.9
+"""Share of test samples whose class a compiled model must share with the recipe's reference."""
+
+_HEAVY = (
+    *("numpy", "tensorflow", "tf_keras", "keras", "torch", "onnx", "onnxruntime", "openvino"),
+    *("nncf", "ai_edge_litert", "sklearn", "matplotlib", "PIL", "fabric", "paramiko", "asyncssh"),
+)
+_HOST_ENGINE = "edgeflow.ondevice.engine_litert"
+
+_COMPILE = """\
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from edgeflow.targets import registry
+from edgeflow.targets.base import parse_options
+from edgeflow.testing.trained import Trained
+folder, quantize, options, out = sys.argv[1:]
+options = json.loads(options)
+target = registry.get(options["kind"])
+compiled = target.compile(
+    Trained(folder=Path(folder)).job(quantize), parse_options(target, options), Path(out)
+)
+Path(out + ".json").write_text(json.dumps(asdict(compiled)))
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A compiled model under test, and what it came from."""
+
+    quantize: str
+    trained: Trained
+    options: Mapping[str, Any]
+    runtime: Runtime
+    compiled: CompiledModel
+    out: Path
+
+    def engine(self) -> Any:
+        """Return a new engine with the model loaded, as on a device."""
+        module = importlib.import_module(self.runtime.engine_module)
+        options = {"model": self.compiled.model, **self.runtime.options}
+        return module.Engine(str(self.out), options)
+
+    def outputs(self, engine: Any) -> "NDArray[Any]":
+        """Return the engine's raw outputs for the test set, (n, classes)."""
+        import numpy as np
+
+        inputs = quantized(self.trained.view().inputs("test"), _details(engine.io()["input"]))
+        return np.concatenate([engine.infer(sample[None]) for sample in inputs])
+
+
+class TargetContract:
+    """Tests of each of `kinds` with each value of `quantize` that it accepts."""
+
+    kinds: ClassVar[Sequence[str]]
+
+    def options(self, kind: str) -> dict[str, Any]:
+        """Return the options to test a kind with; override where some are required."""
+        return {"kind": kind}
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Give tests of a compiled model all pairs of kind and quantize, others all kinds."""
+        if "quantize" in metafunc.fixturenames:
+            pairs = [
+                (kind, quantize)
+                for kind in self.kinds
+                for quantize in sorted(registry.get(kind).capabilities.quantize)
+            ]
+            metafunc.parametrize(("kind", "quantize"), pairs)
+        elif "kind" in metafunc.fixturenames:
+            metafunc.parametrize("kind", self.kinds)
+
+    @pytest.fixture
+    def target(self, kind: str) -> type[Target]:
+        """The target's class; skips where this machine cannot compile for it."""
+        target = registry.get(kind)
+        missing = target.check(parse_options(target, self.options(kind)))
+        if missing:
+            pytest.skip("; ".join(f"needs {item.what}: {item.install}" for item in missing))
+        return target
+
+    @pytest.fixture
+    def subject(
+        self, target: type[Target], quantize: str, trained: Trained, tmp_path: Path
+    ) -> Subject:
+        """The tiny network, compiled."""
+        raw = self.options(target.name)
+        options, out = parse_options(target, raw), tmp_path / "out"
+        out.mkdir()
+        return Subject(
+            quantize=quantize,
+            trained=trained,
+            options=raw,
+            runtime=target.runtime(options),
+            compiled=target.compile(trained.job(quantize), options, out),
+            out=out,
+        )
+
+    def test_its_name_is_that_of_its_entry_point(self, kind: str) -> None:
+        """`kind` in config.yaml finds the class by this name."""
+        assert registry.get(kind).name == kind
+
+    def test_its_options_are_strict_and_survive_json(self, kind: str) -> None:
+        """Unknown keys are errors, and what a rule passes on is what the user wrote."""
+        target, raw = registry.get(kind), self.options(kind)
+        assert get_args(target.Options.model_fields["kind"].annotation) == (kind,)
+        options = parse_options(target, raw)
+        assert parse_options(target, json.loads(options.model_dump_json())) == options
+        with pytest.raises(ValidationError):
+            parse_options(target, {**raw, "no_such_option": 1})
+
+    def test_its_capabilities_are_a_value(self, kind: str) -> None:
+        """They name recipes that exist, and nothing can change them."""
+        capabilities = registry.get(kind).capabilities
+        assert capabilities.quantize
+        assert capabilities.bit_exact <= capabilities.quantize <= set(QUANTIZE)
+        with pytest.raises(FrozenInstanceError):
+            capabilities.quantize = frozenset()  # type: ignore[misc]
+
+    def test_its_module_imports_nothing_heavy(self, kind: str) -> None:
+        """Every command imports all targets to read the configuration."""
+        module = plugins.module_of(plugins.TARGETS, kind)
+        program = f"import sys, {module}; print(*sys.modules)"
+        loaded = _python("-c", program).split()
+        assert sorted(set(_HEAVY) & set(loaded)) == []
+
+    def test_it_says_what_is_missing_and_how_to_install_it(self, kind: str) -> None:
+        """A user without the compiler reads this instead of a traceback."""
+        target = registry.get(kind)
+        missing = target.check(parse_options(target, self.options(kind)))
+        assert isinstance(missing, list)
+        assert all(item.what and item.install for item in missing)
+
+    def test_its_engine_is_one_file_for_old_pythons(self, kind: str) -> None:
+        """A device has the standard library from 3.7 on, numpy and one engine."""
+        target = registry.get(kind)
+        runtime = target.runtime(parse_options(target, self.options(kind)))
+        tree = ast.parse(normalized_source(runtime.engine_module), feature_version=(3, 7))
+        assert len(_foreign_imports(tree)) <= 1
+        assert json.loads(json.dumps(dict(runtime.options))) == dict(runtime.options)
+        assert runtime.tolerance >= 0
+
+    def test_it_compiles_to_the_same_bytes_in_another_process_and_folder(
+        self, subject: Subject, tmp_path: Path
+    ) -> None:
+        """Unchanged inputs must give unchanged bundles, on every machine."""
+        work = tmp_path / "elsewhere" / "work"
+        out = work / "out"
+        out.mkdir(parents=True)
+        inputs = describe_files(subject.trained.folder)
+        arguments = (subject.quantize, json.dumps(dict(subject.options)), str(out))
+        _python("-c", _COMPILE, str(subject.trained.folder), *arguments, cwd=work)
+        again = json.loads((work / "out.json").read_text())
+        assert again == json.loads(json.dumps(asdict(subject.compiled)))
+        assert describe_files(out) == describe_files(subject.out)
+        assert describe_files(subject.trained.folder) == inputs
+        assert {path.name for path in work.iterdir()} == {"out", "out.json"}
+
+    def test_what_it_writes_names_no_folder_of_this_machine(self, subject: Subject) -> None:
+        """The model file is there, and no file holds a path that differs between builds."""
+        assert (subject.out / subject.compiled.model).stat().st_size > 0
+        assert sum(subject.compiled.operators.values()) > 0
+        paths = (subject.out, subject.trained.folder, Path.home(), Path.cwd())
+        for file in (path for path in subject.out.rglob("*") if path.is_file()):
+            content = file.read_bytes()
+            assert [path for path in paths if str(path).encode() in content] == []
+
+    def test_it_rejects_what_is_no_model(
+        self, target: type[Target], quantize: str, trained: Trained, tmp_path: Path
+    ) -> None:
+        """Garbage raises CompileError with a hint."""
+        garbage = tmp_path / "garbage.tflite"
+        garbage.write_bytes(b"this is not a flatbuffer" * 64)
+        job = replace(trained.job(quantize), model=garbage, float_model=garbage)
+        out = tmp_path / "out"
+        out.mkdir()
+        with pytest.raises(CompileError) as caught:
+            target.compile(job, parse_options(target, self.options(target.name)), out)
+        assert caught.value.hint
+
+    def test_its_engine_describes_and_keeps_shapes(self, subject: Subject) -> None:
+        """`io` says how to feed the model and how to read its answer."""
+        import numpy as np
+
+        engine, facts = subject.engine(), subject.trained.view().facts
+        io = engine.io()
+        assert io["input"]["shape"] == [1, *facts.input_shape]
+        assert io["output"]["shape"] == [1, len(facts.labels)]
+        assert json.loads(json.dumps(io)) == io
+        sample = np.zeros(io["input"]["shape"], io["input"]["dtype"])
+        answer = engine.infer(sample)
+        assert (list(answer.shape), answer.dtype) == (io["output"]["shape"], io["output"]["dtype"])
+        assert engine.version()
+
+    def test_its_engine_repeats_itself(self, subject: Subject) -> None:
+        """The golden vectors of a bundle only mean something where equal inputs answer equally."""
+        import numpy as np
+
+        first, second = subject.engine(), subject.engine()
+        outputs = subject.outputs(first)
+        np.testing.assert_array_equal(subject.outputs(first), outputs)
+        np.testing.assert_array_equal(subject.outputs(second), outputs)
+
+    def test_it_answers_like_the_recipe(self, subject: Subject) -> None:
+        """Compiling may round, never change what the network does."""
+        import numpy as np
+
+        engine, reference = subject.engine(), subject.trained.logits(subject.quantize)
+        answers = dequantized(subject.outputs(engine), _details(engine.io()["output"]))
+        agreement = (answers.argmax(axis=1) == reference.argmax(axis=1)).mean()
+        assert agreement >= AGREEMENT_MIN
+        bit_exact = registry.get(subject.options["kind"]).capabilities.bit_exact
+        if subject.quantize in bit_exact and subject.runtime.engine_module == _HOST_ENGINE:
+            np.testing.assert_array_equal(answers, reference)
+
+
+def _details(tensor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tensor of `io` in the form that the interpreter gives it."""
+    return {"dtype": tensor["dtype"], "quantization": (tensor["scale"], tensor["zero_point"])}
+
+
+def _python(*arguments: str, cwd: Path | None = None) -> str:
+    """Run this interpreter and return what it printed."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _foreign_imports(tree: ast.Module) -> set[str]:
+    """Return imported packages beside numpy and the standard library; fallbacks do not count."""
+    fallbacks = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        for inner in ast.walk(node)
+    }
+    names: set[str] = set()
+    for node in set(ast.walk(tree)) - fallbacks:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." * node.level + (node.module or ""))
+    tops = {name.partition(".")[0] or "a relative import" for name in names}
+    assert not tops & {"edgeflow", "a relative import"}
+    return tops - sys.stdlib_module_names - {"numpy"}

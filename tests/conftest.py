@@ -1,0 +1,3 @@
+from edgeflow.testing.trained import trained
+
+__all__ = ["trained"]

@@ -1,0 +1,19 @@
+"""The contract, over every target that is registered here."""
+
+import pkgutil
+
+from edgeflow import plugins, targets
+from edgeflow.targets import registry
+from edgeflow.testing.contract import TargetContract
+
+NO_TARGETS = {"base", "build", "registry"}
+
+
+class TestRegistered(TargetContract):
+    kinds = tuple(registry.names())
+
+
+def test_every_file_of_a_target_is_registered() -> None:
+    files = {module.name for module in pkgutil.iter_modules(targets.__path__)} - NO_TARGETS
+    registered = {plugins.module_of(plugins.TARGETS, kind) for kind in registry.names()}
+    assert {f"{targets.__name__}.{name}" for name in files} <= registered

@@ -1,0 +1,142 @@
+"""A step's slice holds all that it depends on, and nothing else."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow.artifact.fingerprint import closure
+from edgeflow.config.load import parse
+from edgeflow.plan import Plan
+
+RAW: dict[str, Any] = {
+    "datasets": {"digits": {"source": "digits"}, "more": {"source": "digits", "seed": 1}},
+    "models": {
+        "a": {"dataset": "digits", "architecture": {"name": "ds_cnn", "width": 8}},
+        "b": {"dataset": "more", "architecture": {"name": "convnet"}},
+    },
+    "recipes": {"fp32": {}, "int8": {"quantize": "ptq-int8"}},
+    "targets": {"pi": {"kind": "litert"}, "intel": {"kind": "openvino"}},
+    "devices": {
+        "pi-1": {"target": "pi", "transport": "virtual"},
+        "pc-1": {"target": "intel", "transport": "virtual"},
+    },
+    "deployments": [
+        {"model": "a", "recipe": "int8", "devices": ["pi-1"], "gates": {"accuracy_min": 0.5}},
+        {"model": "b", "recipe": "fp32", "devices": ["pc-1"]},
+    ],
+}
+
+
+def slices(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of every job that a configuration leads to, by the job's name."""
+    plan = Plan(parse(raw))
+    jobs = {"report": plan.report()}
+    for model, section in plan.config.models.items():
+        jobs[f"dataset {section.dataset}"] = plan.dataset(section.dataset)
+        jobs[f"train {model}"] = plan.train(model)
+    for unit in plan.units:
+        jobs[f"compress {unit.model}/{unit.recipe}"] = plan.compress(unit.recipe)
+        jobs[f"compile {unit.target}"] = plan.compile(unit.target, unit.recipe)
+        jobs[f"bundle {unit.target}"] = plan.bundle(unit.target, unit.model, unit.recipe)
+        jobs[f"deploy {unit.device}"] = plan.deploy(unit.device)
+        jobs[f"validate {unit.device}"] = plan.validate(unit.device, unit.model)
+        jobs[f"gate {unit.device}"] = plan.gate(unit.device, unit.model)
+    return {name: job.options for name, job in jobs.items()}
+
+
+Edit = Callable[[dict[str, Any]], Any]
+EDITS: dict[str, tuple[Edit, set[str]]] = {
+    "gates": (
+        lambda raw: raw["deployments"][0]["gates"].update(accuracy_min=0.6),
+        {"gate pi-1", "report"},
+    ),
+    "measure": (
+        lambda raw: raw["deployments"][0].update(measure={"runs": 50}),
+        {"validate pi-1"},
+    ),
+    "options of a target": (
+        lambda raw: raw["targets"]["pi"].update(threads=2),
+        {"compile pi", "bundle pi"},
+    ),
+    "options of a dataset": (
+        lambda raw: raw["datasets"]["digits"].update(seed=9),
+        {"dataset digits"},
+    ),
+    "architecture": (
+        lambda raw: raw["models"]["a"]["architecture"].update(width=16),
+        {"train a"},
+    ),
+    "training": (
+        lambda raw: raw["models"]["b"].update(train={"epochs": 3}),
+        {"train b"},
+    ),
+    "recipe": (
+        lambda raw: raw["recipes"]["fp32"].update(quantize="fp16"),
+        {"compress b/fp32", "compile intel"},
+    ),
+    "a device's address": (
+        lambda raw: raw["devices"]["pi-1"].update(timeout_s=5.0),
+        {"deploy pi-1", "validate pi-1", "gate pi-1"},
+    ),
+    "another device": (
+        lambda raw: (
+            raw["devices"].update({"pi-2": {"target": "pi", "transport": "virtual"}}),
+            raw["deployments"][0]["devices"].append("pi-2"),
+        ),
+        {"deploy pi-2", "validate pi-2", "gate pi-2", "report"},
+    ),
+    "a device that is not used": (
+        lambda raw: raw["devices"].update({"pi-2": {"target": "pi", "transport": "virtual"}}),
+        set(),
+    ),
+    "a recipe that is not used": (lambda raw: raw["recipes"].update(half={}), set()),
+}
+
+
+@pytest.mark.parametrize(("edit", "touched"), EDITS.values(), ids=EDITS)
+def test_a_change_reaches_the_jobs_that_depend_on_it_alone(edit: Edit, touched: set[str]) -> None:
+    before, raw = slices(RAW), copy.deepcopy(RAW)
+    edit(raw)
+    after = slices(raw)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert changed == touched
+
+
+def test_another_store_is_another_place_for_devices_alone() -> None:
+    before, after = slices(RAW), slices({**RAW, "store": {"path": "/elsewhere"}})
+    changed = {name.partition(" ")[0] for name in before if before[name] != after[name]}
+    assert changed == {"deploy", "validate", "gate"}
+
+
+def test_units_are_the_rows_of_the_report() -> None:
+    plan = Plan(parse(RAW))
+    rows = [(unit.device, unit.target, unit.model, unit.recipe) for unit in plan.units]
+    assert rows == [("pi-1", "pi", "a", "int8"), ("pc-1", "intel", "b", "fp32")]
+    assert plan.unit("pc-1", "b") is plan.units[1]
+    with pytest.raises(KeyError):
+        plan.unit("pc-1", "a")
+
+
+def test_code_of_a_step_is_that_of_its_own_variant() -> None:
+    plan = Plan(parse(RAW))
+    litert = closure(*plan.compile("pi", "int8").modules)
+    assert "edgeflow.targets.litert" in litert
+    assert "edgeflow.targets.openvino" not in litert
+    assert "edgeflow.train.architectures.ds_cnn" in closure(*plan.train("a").modules)
+    assert "edgeflow.train.architectures.convnet" not in closure(*plan.train("a").modules)
+    assert "edgeflow.compress.quantize.ptq_int8" not in closure(*plan.compress("fp32").modules)
+    engine = closure(*plan.bundle("pi", "a", "int8").modules)
+    assert {"edgeflow.ondevice.runner", "edgeflow.ondevice.engine_litert"} <= set(engine)
+
+
+def test_a_users_architecture_is_part_of_the_trainings_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_nets_of_plan.py").write_text("def build(keras, shape, classes): ...\n")
+    monkeypatch.chdir(tmp_path)
+    raw = copy.deepcopy(RAW)
+    raw["models"]["a"]["architecture"] = {"name": "own_nets_of_plan:build"}
+    assert "own_nets_of_plan" in closure(*Plan(parse(raw)).train("a").modules)

@@ -1,0 +1,85 @@
+"""A full build: what it leaves behind, and that it does so again, byte by byte."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.workflow.conftest import ROOT, NewProject, Project
+
+COLUMNS = [
+    "model", "recipe", "target", "device", "accuracy_float", "accuracy_host", "accuracy_device",
+    "parity", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "peak_rss_mb", "model_bytes",
+    "bundle_bytes", "gates_passed",
+]  # fmt: skip
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".snakemake_timestamp"
+    }
+
+
+@pytest.mark.xdist_group("built-project")
+def test_every_deployment_is_measured_on_its_device(built: Project) -> None:
+    with (built.folder / "results/report/metrics.csv").open() as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    assert list(reader.fieldnames or [])[: len(COLUMNS)] == COLUMNS
+    assert {(row["device"], row["recipe"]) for row in rows} == {
+        ("pi-1", "int8"),
+        ("intel-1", "fp32"),
+    }
+    for row in rows:
+        assert float(row["latency_p50_ms"]) > 0
+        assert float(row["accuracy_device"]) > 0.2
+
+
+@pytest.mark.xdist_group("built-project")
+def test_int8_on_the_device_is_the_host_bit_by_bit(built: Project) -> None:
+    record = json.loads((built.folder / "results/devices/pi-1/tiny/validation.json").read_text())
+    assert record["parity"]["bit_exact"] is True
+    assert record["parity"]["share"] == 1.0
+    assert record["parity"]["max_abs"] == 0.0
+
+
+@pytest.mark.xdist_group("built-project")
+def test_validation_json_fits_its_schema(built: Project) -> None:
+    schema = json.loads((ROOT / "edgeflow/validate/validation.schema.json").read_text())
+    for path in built.folder.glob("results/devices/*/*/validation.json"):
+        jsonschema.validate(json.loads(path.read_text()), schema)
+
+
+@pytest.mark.xdist_group("built-project")
+def test_manifests_name_no_time_host_or_folder(built: Project) -> None:
+    manifests = [
+        *built.folder.glob("results/**/manifest.json"),
+        *built.folder.glob("results/**/compile.json"),
+        *built.folder.glob("results/**/bundle.json"),
+    ]
+    assert len(manifests) == 8
+    for path in manifests:
+        assert str(built.folder) not in path.read_text()
+
+
+@pytest.mark.xdist_group("built-project")
+def test_a_clean_build_elsewhere_gives_the_same_bytes(
+    built: Project, new_project: NewProject
+) -> None:
+    other = new_project("another-place/with a space")
+    other.build("--until", "bundle")
+    for part in ("datasets", "models", "targets"):
+        mine, theirs = (digests(p.folder / "results" / part) for p in (built, other))
+        assert mine == theirs
+        assert any(name.endswith(("manifest.json", "bundle.tar")) for name in mine)
+
+
+@pytest.mark.xdist_group("built-project")
+def test_snakemakes_own_report_holds_ours(built: Project) -> None:
+    built.build("--report", "report.zip")
+    assert (built.folder / "report.zip").stat().st_size > 100_000
