@@ -1,3 +1,17 @@
-from edgeflow.testing.trained import trained
+from pathlib import Path
 
-__all__ = ["trained"]
+import pytest
+
+from edgeflow.testing.trained import Trained, trained
+from tests.unit.packed import compile_tiny, pack_tiny
+
+__all__ = ["packed", "trained"]
+
+
+@pytest.fixture(scope="session")
+def packed(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """A folder with the outputs of the steps compile and bundle, for litert and ptq-int8."""
+    folder = tmp_path_factory.mktemp("packed")
+    compile_tiny(trained, "litert", "ptq-int8", folder)
+    pack_tiny(trained, "litert", "ptq-int8", folder)
+    return folder

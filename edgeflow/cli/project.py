@@ -55,9 +55,7 @@ def describe(plan: Plan) -> list[str]:
     return lines
 
 
-def summary(
-    config: ConfigFile = Path("config.yaml"), results: Results = Path("results")
-) -> None:
+def summary(config: ConfigFile = Path("config.yaml"), results: Results = Path("results")) -> None:
     """Print the table of all deployments as they were last measured."""
     from edgeflow.report.console import print_summary
     from edgeflow.report.rows import load_rows

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.artifact.manifest import Manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
@@ -13,6 +13,10 @@ from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.errors import CompileError
 from edgeflow.train.build import MODEL_FILE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def compress_model(
@@ -59,10 +63,20 @@ def _compress(name: str, folder: Path, model: Path, recipe: Recipe, out: Path) -
     )
     (out / "float.tflite").write_bytes(float_flatbuffer)
     (out / "model.tflite").write_bytes(flatbuffer)
-    logits = host_outputs(flatbuffer, dataset.inputs("test"))
+    logits = _reference(name, flatbuffer, dataset)
     np.save(out / "logits.npy", logits)
     accuracy = float((logits.argmax(axis=1) == dataset.labels("test")).mean())
     return {"accuracy_test": accuracy, "size_bytes": len(flatbuffer)}
+
+
+def _reference(name: str, flatbuffer: bytes, dataset: DatasetView) -> "NDArray[np.float32]":
+    try:
+        return host_outputs(flatbuffer, dataset.inputs("test"))
+    except RuntimeError as error:
+        raise CompileError(
+            f"LiteRT cannot run what the converter made of {name}: {_first_line(error)}",
+            hint="look for extreme weights or samples; try `quantize: none` to tell",
+        ) from error
 
 
 def _convert(name: str, source: FloatModel, quantize: str, dataset: DatasetView) -> bytes:
@@ -78,4 +92,5 @@ def _convert(name: str, source: FloatModel, quantize: str, dataset: DatasetView)
 
 
 def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)

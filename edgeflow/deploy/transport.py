@@ -61,17 +61,17 @@ class Session:
         from paramiko import SSHException
 
         command = f"exec {shlex.join(argv)} < /dev/null"  # whoever reads would wait for ever
+        deadline = time.monotonic() + timeout_s
         with Watchdog(timeout_s + _GRACE_S, self._connection.transport.close):
             try:
                 result = self._connection.run(command, timeout=timeout_s)
-            except CommandTimedOut as error:
-                raise DeployError(
-                    f"`{argv[0]}` on device {self.endpoint.name} did not end within "
-                    f"{timeout_s:g} s",
-                    hint="raise run_timeout_s of the device in config.yaml, or look at its load",
-                ) from error
+            except CommandTimedOut:
+                raise self._overdue(argv[0], timeout_s) from None
             except (SSHException, ThreadException, OSError, EOFError) as error:
                 self._lost(f"running `{argv[0]}`", error)
+        # invoke ends a program that takes too long, but does not always say that it did.
+        if result.exited == -1 and time.monotonic() >= deadline:
+            raise self._overdue(argv[0], timeout_s)
         if result.exited == -1 and not self._stays_alive():
             self._lost(f"running `{argv[0]}`", None)
         return Completed(stdout=result.stdout, stderr=result.stderr, exit_code=result.exited)
@@ -129,6 +129,12 @@ class Session:
     def _stall_watchdog(self) -> Watchdog:
         return Watchdog(self.endpoint.timeout_s, self._connection.transport.close)
 
+    def _overdue(self, program: str, timeout_s: float) -> DeployError:
+        return DeployError(
+            f"`{program}` on device {self.endpoint.name} did not end within {timeout_s:g} s",
+            hint="raise run_timeout_s of the device in config.yaml, or look at its load",
+        )
+
     def _stays_alive(self) -> bool:
         """Tell whether the connection outlives the program; its end may take a moment to show."""
         deadline = time.monotonic() + 0.5
@@ -152,7 +158,8 @@ class Session:
         ) from error
 
     def _lost(self, doing: str, error: Exception | None) -> NoReturn:
-        why = f": {error}" if error is not None and str(error) else ""
+        cause = str(error or "").strip(": ")
+        why = f": {cause}" if cause else ""
         raise UnreachableError(
             f"lost the connection to device {self.endpoint.name} while {doing}{why}",
             hint="run the same command again once this answers: " + self.endpoint.shell_command(),

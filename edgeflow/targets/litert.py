@@ -59,9 +59,7 @@ class LiteRT:
                 f"LiteRT cannot load {job.model}: {error}",
                 hint="the model has an operator this LiteRT version lacks; try another recipe",
             ) from error
-        return CompiledModel(
-            model="model.tflite", operators={"cpu": engine.operators()}
-        )
+        return CompiledModel(model="model.tflite", operators={"cpu": engine.operators()})
 
     @staticmethod
     def runtime(options: LiteRTOptions) -> Runtime:

@@ -1,5 +1,6 @@
 """The train step: dataset to float model, curves, metrics."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def _train(name: str, folder: Path, options: TrainOptions, out: Path) -> dict[st
     keras = load_keras(options.train.seed, options.train.threads)
     model = _build(keras, dataset.facts, options.architecture)
     rows = fit(keras, model, dataset, options.train, f"train {name}")
-    model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")
+    with warnings.catch_warnings(action="ignore"):  # h5 is "legacy", but has no time stamps
+        model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")
     write_history(rows, out / "history.csv")
     logits = predict(model, dataset.inputs("test"))
     np.save(out / "logits.npy", logits)

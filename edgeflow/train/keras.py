@@ -1,6 +1,8 @@
 """The Keras that edgeflow trains with: tf-keras (Keras 2), as quantization-aware training needs."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -16,11 +18,28 @@ def load_keras(seed: int, threads: int = 1) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    import tensorflow as tf
-    import tf_keras
+    with _quiet():
+        import tensorflow as tf
+        import tf_keras
 
+    # Layers are named by a counter of the process; the names stand in the saved model.
+    tf_keras.backend.clear_session()
     tf_keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf_keras
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what C++ writes to standard error: TensorFlow's start-up notes heed no log level."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -26,7 +26,7 @@ def fit(
         One row per epoch with the keys of `COLUMNS`.
 
     Raises:
-        TrainingError: the loss became NaN or infinite.
+        TrainingError: the loss, also that on the validation set, became NaN or infinite.
     """
     x, y = dataset.inputs("train"), dataset.labels("train")
     model.compile(
@@ -60,9 +60,11 @@ def _callbacks(
 ) -> list[Any]:
     def record(epoch: int, logs: Mapping[str, float]) -> None:
         row = {name: float(logs[name]) for name in COLUMNS[1:5]}
-        if not math.isfinite(row["loss"]):
+        # The loss is taken before each step, the validation loss after the last one.
+        if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
             raise TrainingError(
-                f"training diverged in epoch {epoch + 1}: the loss is {row['loss']}",
+                f"training diverged in epoch {epoch + 1}: the loss is {row['loss']}, "
+                f"on the validation set {row['val_loss']}",
                 hint=f"lower train.learning_rate (now {train.learning_rate}), "
                 "or check the samples for extreme values",
             )

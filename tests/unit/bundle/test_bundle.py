@@ -1,0 +1,138 @@
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeflow.artifact.fingerprint import normalized_source
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.manifest import read_manifest
+from edgeflow.bundle import pack
+from edgeflow.bundle.archive import read_member, write_tar
+from edgeflow.bundle.manifest import read_bundle
+from edgeflow.errors import IntegrityError
+from edgeflow.ondevice import runner
+from edgeflow.testing.trained import Trained
+from tests.unit.packed import compile_tiny, pack_tiny, target_options
+
+
+def members(bundle: Path) -> dict[str, bytes]:
+    with tarfile.open(bundle) as archive:
+        return {name: read_member(bundle, name) for name in archive.getnames()}
+
+
+def test_a_tar_depends_on_names_and_contents_alone(tmp_path: Path) -> None:
+    content = {"b/x": b"one", "a": b"two"}
+    write_tar(tmp_path / "1.tar", content)
+    write_tar(tmp_path / "2.tar", content)
+    assert (tmp_path / "1.tar").read_bytes() == (tmp_path / "2.tar").read_bytes()
+    with tarfile.open(tmp_path / "1.tar") as archive:
+        infos = archive.getmembers()
+    assert [info.name for info in infos] == ["b/x", "a"]
+    assert {(info.mtime, info.uid, info.gid, info.uname, info.mode) for info in infos} == {
+        (0, 0, 0, "", 0o644)
+    }
+    assert read_member(tmp_path / "1.tar", "a") == b"two"
+    with pytest.raises(KeyError):
+        read_member(tmp_path / "1.tar", "c")
+
+
+def test_what_is_in_a_bundle(packed: Path) -> None:
+    found = members(packed / "bundle.tar")
+    assert next(iter(found)) == "manifest.json"
+    manifest = read_bundle(packed / "bundle.tar")
+    del found["manifest.json"]
+    assert list(found) == list(manifest.files) == sorted(manifest.files)
+    assert set(found) == {
+        *("runner.py", "engine.py", "golden_x.npy", "golden_y.npy", "model/model.tflite")
+    }
+    for name, data in found.items():
+        assert manifest.files[name].sha256 == hashlib.sha256(data).hexdigest()
+        assert manifest.files[name].size_bytes == len(data)
+
+
+def test_its_manifest_says_how_to_run_it(trained: Trained, packed: Path) -> None:
+    manifest = read_bundle(packed / "bundle.tar")
+    compiled = read_manifest(packed / "compile.json")
+    assert (manifest.model, manifest.recipe, manifest.quantize) == ("tiny", "ptq-int8", "ptq-int8")
+    assert manifest.target == target_options("litert")
+    assert manifest.engine == {"model": "model.tflite", "threads": 1, "xnnpack": True}
+    assert manifest.io == compiled.facts["io"]
+    assert manifest.labels == trained.view().facts.labels
+    assert manifest.preprocess == trained.view().facts.preprocess
+    assert (manifest.bit_exact, manifest.tolerance) == (True, 0.0)
+    assert manifest.entry in manifest.files
+
+
+def test_golden_vectors_are_test_samples_with_the_engines_answers(
+    trained: Trained, packed: Path
+) -> None:
+    found = members(packed / "bundle.tar")
+    x, y = (np.load(io.BytesIO(found[f"golden_{axis}.npy"])) for axis in "xy")
+    np.testing.assert_array_equal(x, trained.view().raw("test")[: pack.GOLDEN_VECTORS])
+    np.testing.assert_array_equal(y, np.load(packed / "reference.npy")[: pack.GOLDEN_VECTORS])
+
+
+def test_a_target_without_bit_exactness_gets_a_tolerance(trained: Trained, tmp_path: Path) -> None:
+    compile_tiny(trained, "litert", "none", tmp_path)
+    pack_tiny(trained, "litert", "none", tmp_path)
+    manifest = read_bundle(tmp_path / "bundle.tar")
+    assert not manifest.bit_exact
+    assert manifest.tolerance > 0
+
+
+def test_equal_inputs_give_equal_bundles(trained: Trained, packed: Path, tmp_path: Path) -> None:
+    compile_tiny(trained, "litert", "ptq-int8", tmp_path)
+    manifest = pack_tiny(trained, "litert", "ptq-int8", tmp_path)
+    assert (tmp_path / "bundle.tar").read_bytes() == (packed / "bundle.tar").read_bytes()
+    assert manifest == read_manifest(packed / "bundle.json")
+    assert manifest.facts["sha256"] == sha256_file(packed / "bundle.tar")
+
+
+def test_a_comment_in_the_runner_changes_no_bundle(
+    trained: Trained, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path(runner.__file__).read_text()
+    edited = tmp_path / "edited_runner.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(pack, "RUNNER", "edited_runner")
+    for change, same in ((text + "\n\n# a remark\n", True), (text + "\nX = 1\n", False)):
+        edited.write_text(change)
+        out = tmp_path / f"out-{same}"
+        shutil.copytree(packed, out)
+        pack_tiny(trained, "litert", "ptq-int8", out)
+        equal = sha256_file(out / "bundle.tar") == sha256_file(packed / "bundle.tar")
+        assert equal is same
+
+
+def test_what_is_shipped_needs_no_edgeflow(packed: Path) -> None:
+    found = members(packed / "bundle.tar")
+    assert found["runner.py"].decode() == normalized_source("edgeflow.ondevice.runner")
+    assert b"import edgeflow" not in found["runner.py"] + found["engine.py"]
+    assert b"from edgeflow" not in found["runner.py"] + found["engine.py"]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 500, None], ids=["empty", "bytes", "tar"])
+def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "bundle.tar"
+    if content is None:
+        write_tar(path, {"manifest.json": json.dumps({"format": 1}).encode()})
+    else:
+        path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="is not a bundle") as caught:
+        read_bundle(path)
+    assert str(path) in caught.value.hint
+
+
+def test_a_compilation_that_changed_is_refused(
+    trained: Trained, packed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(packed, tmp_path / "out")
+    (tmp_path / "out" / "compiled" / "model.tflite").write_bytes(b"other")
+    with pytest.raises(IntegrityError, match=r"model\.tflite"):
+        pack_tiny(trained, "litert", "ptq-int8", tmp_path / "out")
+    assert sha256_file(tmp_path / "out" / "bundle.tar") == sha256_file(packed / "bundle.tar")

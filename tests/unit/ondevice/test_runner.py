@@ -1,0 +1,205 @@
+"""The bundle's programs, run as the agent runs them: in a folder of their own, by themselves."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow.ondevice import runner
+from edgeflow.testing.trained import Trained
+from tests.unit.packed import compile_tiny, pack_tiny, unpack
+
+
+@pytest.fixture
+def release(packed: Path, tmp_path: Path) -> Path:
+    """An unpacked bundle."""
+    return unpack(packed / "bundle.tar", tmp_path / "release")
+
+
+def run(release: Path, *arguments: str, cwd: Path | None = None) -> Any:
+    command = [sys.executable, "-B", str(release / "runner.py"), *arguments]
+    return subprocess.run(
+        command, cwd=cwd or release.parent, capture_output=True, text=True, check=False
+    )
+
+
+def test_golden_vectors_pass_on_the_machine_that_made_them(release: Path) -> None:
+    before = sorted(release.rglob("*"))
+    done = run(release, "golden")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"passed": True, "max_abs": 0.0, "tolerance": 0.0}
+    assert sorted(release.rglob("*")) == before
+
+
+def test_golden_vectors_within_the_tolerance_pass(trained: Trained, tmp_path: Path) -> None:
+    compile_tiny(trained, "openvino", "ptq-int8", tmp_path)
+    pack_tiny(trained, "openvino", "ptq-int8", tmp_path)
+    release = unpack(tmp_path / "bundle.tar", tmp_path / "release")
+    answer = json.loads(run(release, "golden").stdout)
+    assert answer["passed"]
+    expected = np.load(release / "golden_y.npy")
+    np.save(release / "golden_y.npy", expected + np.float32(2 * answer["tolerance"]))
+    done = run(release, "golden")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["max_abs"] == pytest.approx(2 * answer["tolerance"], rel=0.1)
+
+
+def test_a_tampered_golden_vector_fails(release: Path) -> None:
+    expected = np.load(release / "golden_y.npy")
+    expected[3, 2] += 1 if expected[3, 2] < 127 else -1
+    np.save(release / "golden_y.npy", expected)
+    done = run(release, "golden")
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    step = json.loads((release / "manifest.json").read_text())["io"]["output"]["scale"]
+    assert not answer["passed"]
+    assert answer["max_abs"] == pytest.approx(step)
+
+
+def test_a_tampered_model_fails(release: Path, trained: Trained) -> None:
+    model = release / "model" / "model.tflite"
+    good = bytearray(model.read_bytes())
+    middle = len(good) // 2
+    good[middle : middle + 400] = bytes(byte ^ 0x55 for byte in good[middle : middle + 400])
+    model.write_bytes(good)
+    assert run(release, "golden").returncode != 0
+    shutil.copyfile(trained.recipe("none") / "float.tflite", model)
+    assert run(release, "golden").returncode == 1
+
+
+def test_measure_runs_every_sample(
+    release: Path, trained: Trained, packed: Path, tmp_path: Path
+) -> None:
+    data, work = trained.dataset / "test_x.npy", tmp_path / "work"
+    work.mkdir()
+    arguments = ("--data", str(data), "--out", "outputs.npy", "--warmup", "3", "--runs", "25")
+    done = run(release, "measure", *arguments, cwd=work)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    np.testing.assert_array_equal(
+        np.load(work / "outputs.npy"), np.load(packed / "reference.npy")
+    )
+    digest = hashlib.sha256((work / "outputs.npy").read_bytes()).hexdigest()
+    assert record["outputs_sha256"] == digest
+    assert len(record["latencies_ms"]) == 25
+    assert min(record["latencies_ms"]) > 0
+    assert record["load_time_ms"] > 0
+    assert 10 < record["peak_rss_mb"] < 2000
+    conditions = record["conditions"]
+    assert conditions["numpy"] == np.__version__
+    assert conditions["engine"].startswith("ai-edge-litert 2.")
+    assert {"cpu", "machine", "kernel", "python", "governor", "temperature_c", "throttled"} <= set(
+        conditions
+    )
+
+
+def test_an_unknown_verb_is_a_usage_error(release: Path) -> None:
+    done = run(release, "fly")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_inputs_are_quantized_like_on_the_host(release: Path, trained: Trained) -> None:
+    manifest = json.loads((release / "manifest.json").read_text())
+    view, tensor = trained.view(), manifest["io"]["input"]
+    steps = np.rint(view.inputs("test") / np.float32(tensor["scale"])) + tensor["zero_point"]
+    wanted = np.clip(steps, -128, 127).astype(np.int8)
+    np.testing.assert_array_equal(runner.to_input(view.raw("test"), manifest), wanted)
+    manifest["io"]["input"] = {"dtype": "float32", "scale": 0.0, "zero_point": 0}
+    np.testing.assert_array_equal(
+        runner.to_input(view.raw("test"), manifest), view.inputs("test")
+    )
+
+
+class Doubler:
+    """An engine that doubles, and counts how often it is asked."""
+
+    calls = 0
+
+    def infer(self, sample: Any) -> Any:
+        self.calls += 1
+        return sample * 2
+
+
+def test_warmup_runs_are_not_timed() -> None:
+    engine = Doubler()
+    times = runner.latencies(engine, np.ones((3, 2), np.float32), warmup=4, runs=7)
+    assert len(times) == 7
+    assert engine.calls == 11
+
+
+BOARDS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "Raspberry Pi": (
+        {
+            "/proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+            "/sys/devices/platform/soc/soc:firmware/get_throttled": "50005",
+            "/sys/class/thermal/thermal_zone0/temp": "48312",
+            "/proc/self/status": "Name:\tx\nVmHWM:\t   50000 kB\n",
+        },
+        {"cpu": "Raspberry Pi 4 Model B Rev 1.4", "flags": 0x50005, "celsius": 48.312,
+         "rss": 51.2},
+    ),
+    "PC": (
+        {"/proc/cpuinfo": "processor\t: 0\nmodel name\t: Intel(R) N100\n"},
+        {"cpu": "Intel(R) N100", "flags": None, "celsius": None, "rss": None},
+    ),
+    "odd sensor": (
+        {"/proc/cpuinfo": "Hardware\t: BCM2835\n", "/sys/class/thermal/thermal_zone0/temp": "?"},
+        {"cpu": "BCM2835", "flags": None, "celsius": None, "rss": None},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "wanted"), BOARDS.values(), ids=BOARDS)
+def test_what_a_board_says_of_itself(
+    monkeypatch: pytest.MonkeyPatch, files: dict[str, str], wanted: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(runner, "read_text", files.get)
+    assert {
+        "cpu": runner.cpu_name(),
+        "flags": runner.throttle_flags(),
+        "celsius": runner.temperature_c(),
+        "rss": runner.peak_rss_mb(),
+    } == wanted
+
+
+@pytest.mark.parametrize(
+    ("flags", "throttled"), [(None, None), (0, False), (0x50000, False), (0x4, True), (0x1, True)]
+)
+def test_only_throttling_during_the_run_counts(
+    release: Path,
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: int | None,
+    throttled: bool | None,
+) -> None:
+    class Engine(Doubler):
+        @staticmethod
+        def version() -> str:
+            return "doubler 1"
+
+    monkeypatch.setattr(runner, "HERE", str(release))
+    monkeypatch.setattr(runner, "load_engine", lambda manifest: Engine())
+    monkeypatch.setattr(runner, "throttle_flags", lambda: flags)
+    verb = ["measure", "--data", str(trained.dataset / "test_x.npy"), "--warmup", "1"]
+    verb += ["--out", str(tmp_path / "o.npy"), "--runs", "2"]
+    monkeypatch.setattr(sys, "argv", ["runner.py", *verb])
+    printed: list[str] = []
+    monkeypatch.setattr("builtins.print", lambda text: printed.append(text))
+    assert runner.main() == 0
+    assert json.loads(printed[0])["conditions"]["throttled"] is throttled
+    assert json.loads(printed[0])["conditions"]["engine"] == "doubler 1"
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text(" ondemand\n")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    assert runner.read_text(str(tmp_path / "text")) == "ondemand"
+    assert runner.read_text(str(tmp_path / "bytes")) is None
+    assert runner.read_text(str(tmp_path / "none")) is None

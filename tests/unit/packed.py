@@ -1,0 +1,36 @@
+"""The tiny network, compiled and packed as the steps do it."""
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from edgeflow.artifact.manifest import Manifest
+from edgeflow.bundle.pack import pack_bundle
+from edgeflow.targets import registry
+from edgeflow.targets.base import parse_options
+from edgeflow.targets.build import compile_model
+from edgeflow.testing.trained import Trained
+
+
+def target_options(kind: str, **options: Any) -> dict[str, Any]:
+    target = registry.get(kind)
+    return parse_options(target, {"kind": kind, **options}).model_dump(mode="json")
+
+
+def compile_tiny(trained: Trained, kind: str, quantize: str, out: Path) -> Manifest:
+    options = {"target": target_options(kind), "quantize": quantize}
+    name = f"{kind}/tiny/{quantize}"
+    return compile_model(name, trained.dataset, trained.recipe(quantize), options, "0", out)
+
+
+def pack_tiny(trained: Trained, kind: str, quantize: str, out: Path) -> Manifest:
+    """Pack what `compile_tiny` left in `out`, into the same folder."""
+    options = {"model": "tiny", "recipe": quantize, "target": target_options(kind)}
+    return pack_bundle(f"{kind}/tiny/{quantize}", trained.dataset, out, options, "0", out)
+
+
+def unpack(bundle: Path, folder: Path) -> Path:
+    """Unpack a bundle as the agent does, and return its folder."""
+    with tarfile.open(bundle) as archive:
+        archive.extractall(folder, filter="data")
+    return folder

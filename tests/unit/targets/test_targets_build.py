@@ -1,0 +1,110 @@
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow import plugins
+from edgeflow.artifact.manifest import verify_files
+from edgeflow.errors import CompileError, IntegrityError, MissingToolError
+from edgeflow.targets import registry
+from edgeflow.targets.base import Missing
+from edgeflow.targets.litert import LiteRT
+from edgeflow.targets.openvino import OpenVINO
+from edgeflow.testing.trained import Trained
+from tests.unit.packed import compile_tiny, target_options
+
+
+def test_what_a_compilation_leaves(trained: Trained, tmp_path: Path) -> None:
+    facts = compile_tiny(trained, "litert", "ptq-int8", tmp_path).facts
+    manifest = verify_files(tmp_path / "compile.json")
+    assert set(manifest.files) == {"compiled/model.tflite", "reference.npy"}
+    assert set(manifest.tools) == {"numpy", "ai-edge-litert"}
+    model = trained.recipe("ptq-int8") / "model.tflite"
+    assert (tmp_path / "compiled" / "model.tflite").read_bytes() == model.read_bytes()
+    assert facts["size_bytes"] == model.stat().st_size
+    assert facts["operators"]["cpu"] > 5
+    assert (facts["kind"], facts["quantize"]) == ("litert", "ptq-int8")
+
+
+def test_the_reference_is_what_the_engine_answers(trained: Trained, tmp_path: Path) -> None:
+    facts = compile_tiny(trained, "litert", "ptq-int8", tmp_path).facts
+    reference, sink = np.load(tmp_path / "reference.npy"), facts["io"]["output"]
+    assert reference.dtype == np.int8
+    floats = (reference.astype(np.float32) - sink["zero_point"]) * np.float32(sink["scale"])
+    np.testing.assert_array_equal(floats, trained.logits("ptq-int8"))
+    hits = reference.argmax(axis=1) == trained.view().labels("test")
+    assert facts["accuracy_test"] == pytest.approx(hits.mean())
+
+
+def test_openvino_stores_what_the_recipe_asks_for(trained: Trained, tmp_path: Path) -> None:
+    sizes = {
+        quantize: compile_tiny(trained, "openvino", quantize, tmp_path / quantize)
+        .files["compiled/model.bin"]
+        .size_bytes
+        for quantize in ("none", "fp16", "ptq-int8")
+    }
+    assert sizes["fp16"] < 0.6 * sizes["none"]
+    assert sizes["ptq-int8"] < 0.6 * sizes["none"]
+    assert 'element_type="i8"' in (tmp_path / "ptq-int8/compiled/model.xml").read_text()
+
+
+def test_a_compiler_that_is_not_installed(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = [
+        Missing(what="frobc", install="apt install frobc"),
+        Missing(what="its driver", install="modprobe frob"),
+    ]
+    monkeypatch.setattr(LiteRT, "check", staticmethod(lambda options: missing))
+    with pytest.raises(MissingToolError, match="tiny/none needs frobc, its driver") as caught:
+        compile_tiny(trained, "litert", "none", tmp_path / "out")
+    assert caught.value.hint == "apt install frobc; modprobe frob"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_compiler_that_fails_leaves_nothing(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(job: Any, options: Any, out: Path) -> None:
+        (out / "half").write_text("written")
+        raise CompileError("no")
+
+    monkeypatch.setattr(OpenVINO, "compile", staticmethod(fail))
+    with pytest.raises(CompileError):
+        compile_tiny(trained, "openvino", "none", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_whose_bytes_changed(trained: Trained, tmp_path: Path) -> None:
+    recipe = tmp_path / "none"
+    shutil.copytree(trained.recipe("none"), recipe)
+    (recipe / "model.tflite").write_bytes(b"other")
+    changed = Trained(folder=tmp_path)
+    (tmp_path / "dataset").symlink_to(trained.dataset)
+    with pytest.raises(IntegrityError, match=r"model\.tflite"):
+        compile_tiny(changed, "litert", "none", tmp_path / "out")
+
+
+def test_a_target_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(group: str, name: str) -> None:
+        raise ImportError("no module frob")
+
+    monkeypatch.setattr(plugins, "load", fail)
+    with pytest.raises(MissingToolError, match="'frob' cannot be loaded: no module frob") as caught:
+        registry.get("frob")
+    assert "reinstall" in caught.value.hint
+
+
+def test_options_reach_the_engine() -> None:
+    raw = target_options("litert", threads=3, xnnpack=False)
+    assert LiteRT.runtime(LiteRT.Options.model_validate(raw)).options == {
+        "threads": 3,
+        "xnnpack": False,
+    }
+    raw = target_options("openvino", device="GPU", threads=2)
+    assert OpenVINO.runtime(OpenVINO.Options.model_validate(raw)).options == {
+        "device": "GPU",
+        "threads": 2,
+    }
