@@ -2,7 +2,9 @@
 PYTHON ?= python3
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgeflow
 UV_HOME := $(CACHE)/uv
-UV := UV_PYTHON_DOWNLOADS=never UV_CACHE_DIR=$(CACHE)/uv-cache $(UV_HOME)/bin/uv
+UV := $(UV_HOME)/bin/uv
+export UV_PYTHON_DOWNLOADS := never
+export UV_CACHE_DIR := $(CACHE)/uv-cache
 
 # Without compiled modules every start of snakemake and TensorFlow is seconds slower.
 unexport PYTHONDONTWRITEBYTECODE

@@ -69,6 +69,11 @@ def of_unit(pattern):
     return fill
 
 
+def environment_of_device(wildcards):
+    """Return the lock file of a virtual device's own environment, if it has one."""
+    return getattr(PLAN.config.devices[wildcards.device], "environment", None) or []
+
+
 def slot(device):
     """Return the name of the resource that one job at a time holds on a device."""
     return f"device_{device}"

@@ -4,6 +4,7 @@
 rule deploy:
     input:
         bundle=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar"),
+        environment=environment_of_device,
     output:
         record="<results>/devices/{device}/{model}/deploy.json",
     log:

@@ -40,10 +40,15 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
 
 
 def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
-    """Install and activate a bundle where it is not current yet; return the record of it."""
+    """Install and activate a bundle where it is not current yet; return the record of it.
+
+    Between the two its golden vectors run on the device: a model that does not load there, or
+    gives other outputs than on the host, never becomes current.
+    """
     sha, before = sha256_file(bundle), device.status(model)
     sent_bytes = device.install(model, bundle, sha, before)
     if before.current != sha:
+        device.run_release(model, sha, ["golden"], device.endpoint.run_timeout_s)
         device.activate(model, sha)
         device.prune(model, KEEP_RELEASES)
     return {

@@ -74,7 +74,11 @@ def golden(arguments: argparse.Namespace) -> dict[str, Any]:
     step = tensor["scale"] or 1.0
     worst = float(np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max() * step)
     tolerance = float(manifest["tolerance"])
-    return {"passed": bool(worst <= tolerance), "max_abs": worst, "tolerance": tolerance}
+    passed = bool(worst <= tolerance)
+    if not passed:
+        text = "golden vectors differ from the host's by %g, allowed are %g" % (worst, tolerance)
+        print(text, file=sys.stderr)
+    return {"passed": passed, "max_abs": worst, "tolerance": tolerance}
 
 
 def latencies(engine: Any, samples: Any, warmup: int, runs: int) -> list[float]:

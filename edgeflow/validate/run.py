@@ -113,13 +113,25 @@ def _measure(
     timeout_s = device.endpoint.run_timeout_s
     for _ in range(ATTEMPTS):
         answer = device.run_release(manifest.model, sha256, arguments, timeout_s)
-        record: dict[str, Any] = json.loads(answer)
+        record = _record(device, answer)
         if not record["conditions"]["throttled"]:
             return record, _fetch(device, manifest.model, record["outputs_sha256"])
     raise DeployError(
         f"{device.endpoint.name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
         hint="check its power supply and cooling, let it cool down, then run `snakemake` again",
     )
+
+
+def _record(device: Device, answer: str) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(answer)
+    except ValueError as error:
+        raise DeployError(
+            f"the runner on {device.endpoint.name} answered {answer[:80]!r}, which is no JSON",
+            hint="a start-up file there may print something; this must print nothing: "
+            + device.endpoint.shell_command(),
+        ) from error
+    return record
 
 
 def _fetch(device: Device, model: str, sha256: str) -> "NDArray[Any]":

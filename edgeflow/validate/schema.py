@@ -1,10 +1,17 @@
-"""validation.json: what was measured on one device, and its JSON schema."""
+"""validation.json: what was measured on one device, and its JSON schema.
 
+`python -m edgeflow.validate.schema` writes the schema for those who read the file.
+"""
+
+import json
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from edgeflow.config.base import Section
+
+SCHEMA_FILE = Path(__file__).parent / "validation.schema.json"
 
 Real = float  # some fields below are named `float`
 
@@ -103,3 +110,20 @@ class Validation(Section):
     confusion: Confusion
     sizes: Sizes
     conditions: Conditions
+
+
+def generated() -> dict[Path, str]:
+    """Return the text of the generated file."""
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    schema = {"$schema": draft, **Validation.model_json_schema(mode="serialization")}
+    return {SCHEMA_FILE: json.dumps(schema, indent=2) + "\n"}
+
+
+def main() -> None:
+    """Write the generated file."""
+    for path, text in generated().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.manifest import Manifest
+from edgeflow.bundle.archive import read_member
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.targets import registry
 from edgeflow.targets.base import parse_options
@@ -29,8 +30,15 @@ def pack_tiny(trained: Trained, kind: str, quantize: str, out: Path) -> Manifest
     return pack_bundle(f"{kind}/tiny/{quantize}", trained.dataset, out, options, "0", out)
 
 
-def unpack(bundle: Path, folder: Path) -> Path:
-    """Unpack a bundle as the agent does, and return its folder."""
+def members(bundle: Path) -> dict[str, bytes]:
+    """Return a bundle's members in their order."""
     with tarfile.open(bundle) as archive:
-        archive.extractall(folder, filter="data")
+        return {name: read_member(bundle, name) for name in archive.getnames()}
+
+
+def unpack(bundle: Path, folder: Path) -> Path:
+    """Unpack a bundle and return its folder."""
+    for name, data in members(bundle).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
     return folder

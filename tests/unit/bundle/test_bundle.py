@@ -17,12 +17,7 @@ from edgeflow.bundle.manifest import read_bundle
 from edgeflow.errors import IntegrityError
 from edgeflow.ondevice import runner
 from edgeflow.testing.trained import Trained
-from tests.unit.packed import compile_tiny, pack_tiny, target_options
-
-
-def members(bundle: Path) -> dict[str, bytes]:
-    with tarfile.open(bundle) as archive:
-        return {name: read_member(bundle, name) for name in archive.getnames()}
+from tests.unit.packed import compile_tiny, members, pack_tiny, target_options
 
 
 def test_a_tar_depends_on_names_and_contents_alone(tmp_path: Path) -> None:

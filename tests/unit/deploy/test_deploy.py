@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MakeBundle = Callable[..., Path]
 
+NOT_GOLDEN = b"import sys\nif sys.argv[1:] == ['golden']:\n    sys.exit()\n"
+"""Start of a runner that has no golden vectors to miss."""
+
 
 def test_a_second_deploy_sends_nothing(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -160,7 +163,7 @@ def test_a_failing_runner_is_reported_without_its_terminal_tricks(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     tricky = b"import sys\nsys.exit('\\x1b[2J\\x1b]0;title\\x07no model\\r\\x00')\n"
-    pi, bundle = lab.device(), make_bundle(runner=tricky)
+    pi, bundle = lab.device(), make_bundle(runner=NOT_GOLDEN + tricky)
     deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device, pytest.raises(DeployError) as caught:
         device.run_release("net", sha256_file(bundle), [], 60)
@@ -171,12 +174,24 @@ def test_a_failing_runner_is_reported_without_its_terminal_tricks(
 def test_a_runner_that_does_not_end_is_left_after_its_time(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    pi, bundle = lab.device(), make_bundle(runner=b"import time\ntime.sleep(60)\n")
+    pi, bundle = lab.device(), make_bundle(runner=NOT_GOLDEN + b"import time\ntime.sleep(60)\n")
     deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device:
         with pytest.raises(DeployError, match=r"did not end within 0\.5 s"):
             device.run_release("net", sha256_file(bundle), [], 0.5)
         assert device.status("net").current == sha256_file(bundle)
+
+
+def test_a_bundle_that_misses_its_golden_vectors_never_becomes_current(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    pi, old = lab.device(), make_bundle(b"old")
+    deploy(old, lab.options(pi), "code", tmp_path / "deploy.json")
+    broken = make_bundle(b"new", runner=b"import sys\nsys.exit('golden vectors differ')\n")
+    with pytest.raises(DeployError, match="golden vectors differ"):
+        deploy(broken, lab.options(pi), "code", tmp_path / "deploy.json")
+    with connect(lab.endpoint(pi)) as device:
+        assert device.status("net").current == sha256_file(old)
 
 
 def test_the_wanted_release_is_made_current_if_it_is_there(

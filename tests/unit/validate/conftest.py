@@ -1,0 +1,88 @@
+"""A device that runs bundles in a folder of this machine, with faults on demand."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.validate import confirm, run
+from tests.unit.packed import unpack
+
+
+@dataclass
+class FakeDevice:
+    """What validate and gate need of a device.
+
+    Attributes:
+        throttled: what the next measurements say about throttling; false once it is empty.
+        previous: the release that a rollback brings back.
+        damage: whether outputs change on their way back.
+        banner: what the device's shell prints before every answer.
+        calls: the verbs that were called, in order.
+    """
+
+    release: Path
+    home: Path
+    throttled: list[bool] = field(default_factory=list)
+    previous: str | None = None
+    damage: bool = False
+    banner: str = ""
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    endpoint: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            name="bench", run_timeout_s=60.0, shell_command=lambda: "ssh bench true"
+        )
+    )
+
+    def ensure_active(self, model: str, sha: str) -> None:
+        self.calls.append(("ensure_active", model, sha))
+
+    def rollback(self, model: str, sha: str, reason: str) -> str | None:
+        self.calls.append(("rollback", model, sha, reason))
+        return self.previous
+
+    def model_dir(self, model: str) -> str:
+        return str(self.home)
+
+    def send_data(self, path: Path) -> str:
+        self.calls.append(("send_data", sha256_file(path)))
+        (self.home / "data.npy").write_bytes(path.read_bytes())
+        return str(self.home / "data.npy")
+
+    def run_release(self, model: str, sha: str, argv: Sequence[str], timeout_s: float) -> str:
+        self.calls.append(("run_release", model, sha))
+        command = [sys.executable, "-B", str(self.release / "runner.py"), *argv]
+        done = subprocess.run(command, cwd=self.home, capture_output=True, text=True, check=True)
+        record = json.loads(done.stdout)
+        record["conditions"]["throttled"] = bool(self.throttled and self.throttled.pop(0))
+        return self.banner + json.dumps(record)
+
+    def fetch(self, remote: str, local: Path) -> None:
+        data = Path(remote).read_bytes()
+        local.write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if self.damage else data)
+
+    def verbs(self) -> list[str]:
+        return [call[0] for call in self.calls]
+
+
+@pytest.fixture
+def device(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
+    """The device that validate and gate get, whichever they ask for."""
+    fake = FakeDevice(release=unpack(packed / "bundle.tar", tmp_path / "rel"), home=tmp_path)
+
+    @contextmanager
+    def open_fake(options: Mapping[str, Any]) -> Iterator[FakeDevice]:
+        assert options["name"] == "bench"
+        yield fake
+
+    monkeypatch.setattr(run, "open_device", open_fake)
+    monkeypatch.setattr(confirm, "open_device", open_fake)
+    return fake

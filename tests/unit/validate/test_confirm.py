@@ -1,0 +1,57 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow.errors import GateError
+from edgeflow.validate.confirm import confirm
+from tests.unit.report.samples import unit, validation
+from tests.unit.validate.conftest import FakeDevice
+
+SHA = "ab" * 32
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    """A validation of `net` on device `bench`, with an accuracy drop of 0.005."""
+    path = tmp_path / "validation.json"
+    path.write_text(json.dumps(validation(unit("int8", "pi", "bench"), ["cat", "dog"])))
+    return path
+
+
+def options(**gates: float) -> dict[str, Any]:
+    return {"device": {"name": "bench"}, "gates": gates}
+
+
+def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: Path) -> None:
+    out = tmp_path / "gates.json"
+    confirm(options(accuracy_drop_max=0.005, latency_p90_ms_max=20), "0", measured, out)
+    record = json.loads(out.read_text())
+    assert record["passed"] is True
+    assert record["bundle_sha256"] == SHA
+    assert [gate["name"] for gate in record["gates"]] == ["accuracy_drop_max", "latency_p90_ms_max"]
+    assert all(gate["passed"] for gate in record["gates"])
+    assert device.calls == [("ensure_active", "net", SHA)]
+
+
+@pytest.mark.parametrize(
+    ("previous", "went"), [("cd" * 32, "release cdcdcdcdcdcd"), (None, "no release, it had none")]
+)
+def test_a_gate_that_is_missed_rolls_back(
+    device: FakeDevice, measured: Path, tmp_path: Path, previous: str | None, went: str
+) -> None:
+    device.previous, out = previous, tmp_path / "gates.json"
+    gates = options(accuracy_min=0.999, latency_p90_ms_max=0.01, peak_rss_mb_max=9, parity_min=1)
+    with pytest.raises(GateError) as caught:
+        confirm(gates, "0", measured, out)
+    text = caught.value.message
+    assert caught.value.exit_code == 6
+    assert text.startswith("bench/net misses 3 gates\n")
+    assert "accuracy_min: 0.995 (must be >= 0.999)" in text
+    assert "latency_p90_ms_max: 0.06 (must be <= 0.01)" in text
+    assert "peak_rss_mb_max: not measured" in text
+    assert "parity_min" not in text
+    assert f"the device went back to {went}" in text
+    assert device.calls == [("rollback", "net", SHA, "gate failed")]
+    assert not out.exists()

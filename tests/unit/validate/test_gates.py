@@ -1,0 +1,60 @@
+from typing import Any
+
+import pytest
+
+from edgeflow.config.deployment import Gates
+from edgeflow.validate.gates import MEASURES, check_gates
+
+VALIDATION: dict[str, Any] = {
+    "accuracy": {"float": 0.99, "device": 0.98},
+    "parity": {"share": 0.97},
+    "latency_ms": {"p50": 1.0, "p90": 2.0, "p99": 3.0},
+    "peak_rss_mb": 64.0,
+    "sizes": {"model_bytes": 1000, "bundle_bytes": 2000},
+}
+FIGURES = {
+    "accuracy_min": 0.98,
+    "accuracy_drop_max": 0.01,
+    "parity_min": 0.97,
+    "latency_p50_ms_max": 1.0,
+    "latency_p90_ms_max": 2.0,
+    "latency_p99_ms_max": 3.0,
+    "peak_rss_mb_max": 64.0,
+    "model_bytes_max": 1000.0,
+    "bundle_bytes_max": 2000.0,
+}
+
+
+def test_every_gate_of_the_configuration_is_measured() -> None:
+    assert set(MEASURES) == set(Gates.model_fields) == set(FIGURES)
+    assert all(name.endswith(("_min", "_max")) for name in MEASURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_gate_holds_up_to_its_limit(name: str) -> None:
+    step = 1e-6 if name.endswith("_max") else -1e-6
+    figure = FIGURES[name]
+    for limit, passed in ((figure, True), (figure + step, True), (figure - step, False)):
+        [result] = check_gates(VALIDATION, {name: limit})
+        assert result.passed is passed
+        assert result.measured == pytest.approx(figure)
+        assert (result.name, result.limit) == (name, limit)
+
+
+def test_what_is_not_measured_is_not_met() -> None:
+    [result] = check_gates({**VALIDATION, "peak_rss_mb": None}, {"peak_rss_mb_max": 1e9})
+    assert not result.passed
+    assert str(result) == "peak_rss_mb_max: not measured (must be <= 1e+09)"
+
+
+def test_a_result_says_figure_and_limit() -> None:
+    results = check_gates(VALIDATION, {"parity_min": 1.0, "latency_p90_ms_max": 20})
+    assert [str(result) for result in results] == [
+        "latency_p90_ms_max: 2 (must be <= 20)",
+        "parity_min: 0.97 (must be >= 1)",
+    ]
+    assert [result.passed for result in results] == [True, False]
+
+
+def test_without_gates_there_is_nothing_to_check() -> None:
+    assert check_gates(VALIDATION, {}) == []

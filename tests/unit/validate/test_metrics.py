@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import accuracy_score, confusion_matrix
+
+from edgeflow.validate import metrics
+
+LOGITS = hnp.arrays(np.float32, (12, 4), elements=st.integers(-8, 8).map(float))
+TRUTH = hnp.arrays(np.int64, 12, elements=st.integers(0, 3))
+
+
+def test_percentiles_of_known_times() -> None:
+    times = [float(value) for value in range(100, -1, -1)]
+    summary = metrics.latency_summary(times, warmup=7)
+    assert summary == {
+        "p50": 50.0, "p90": 90.0, "p99": 99.0, "mean": 50.0, "min": 0.0, "max": 100.0,
+        "runs": 101, "warmup": 7,
+    }  # fmt: skip
+
+
+@given(times=st.lists(st.floats(0, 1e4), min_size=1, max_size=50))
+def test_percentiles_agree_with_numpy_and_are_ordered(times: list[float]) -> None:
+    summary = metrics.latency_summary(times, warmup=0)
+    for name in ("p50", "p90", "p99"):
+        assert summary[name] == pytest.approx(np.percentile(times, int(name[1:])))
+    order = [summary[name] for name in ("min", "p50", "p90", "p99", "max")]
+    assert order == sorted(order)
+
+
+@given(logits=LOGITS, truth=TRUTH)
+def test_accuracy_and_confusion_agree_with_scikit_learn(
+    logits: np.ndarray, truth: np.ndarray
+) -> None:
+    guess = logits.argmax(axis=1)
+    assert metrics.accuracy(logits, truth) == pytest.approx(accuracy_score(truth, guess))
+    wanted = confusion_matrix(truth, guess, labels=range(4)).tolist()
+    assert metrics.confusion(logits, truth, 4) == wanted
+
+
+def test_parity_counts_samples_within_the_tolerance() -> None:
+    reference = np.zeros((4, 3), np.float32)
+    device = reference.copy()
+    device[1, 2], device[2, 0], device[3, 1] = 0.5, -0.25, 1.0
+    exact = metrics.parity(device, reference, tolerance=0.0, bit_exact=True)
+    assert exact == {
+        "share": 0.25, "max_abs": 1.0, "tolerance": 0.0, "bit_exact": True,
+        "agreement_argmax": 0.5,
+    }  # fmt: skip
+    loose = metrics.parity(device, reference, tolerance=0.5, bit_exact=False)
+    assert (loose["share"], loose["bit_exact"]) == (0.75, False)
+
+
+def test_outputs_that_are_no_numbers_are_not_equal() -> None:
+    reference = np.zeros((2, 3), np.float32)
+    device = np.full((2, 3), np.nan, np.float32)
+    assert metrics.parity(device, reference, tolerance=1.0, bit_exact=False)["share"] == 0.0
+
+
+@pytest.mark.parametrize("stage", ["none", *metrics.STAGES[1:]])
+def test_the_first_stage_that_diverges_is_named(stage: str) -> None:
+    same = np.eye(4, dtype=np.float32)[np.arange(100) % 4]
+    other = np.roll(same, 1, axis=1)
+    late = metrics.STAGES.index(stage) if stage != "none" else len(metrics.STAGES)
+    logits = {
+        name: same if number < late else other for number, name in enumerate(metrics.STAGES)
+    }
+    assert metrics.first_divergence(logits) == stage
+
+
+@pytest.mark.parametrize(("flips", "stage"), [(1, "none"), (2, "device")])
+def test_one_sample_in_a_hundred_is_no_divergence(flips: int, stage: str) -> None:
+    logits = {name: np.eye(4, dtype=np.float32)[np.arange(100) % 4] for name in metrics.STAGES}
+    logits["device"] = logits["device"].copy()
+    logits["device"][:flips] = np.roll(logits["device"][:flips], 1, axis=1)
+    assert metrics.first_divergence(logits) == stage
+
+
+@given(
+    truth=hnp.arrays(np.int64, st.integers(1, 80), elements=st.integers(0, 4)),
+    samples=st.integers(1, 100),
+)
+def test_a_sample_of_the_test_set_is_stratified(truth: np.ndarray, samples: int) -> None:
+    indices = metrics.stratified_indices(truth, samples)
+    wanted = min(samples, len(truth))
+    assert len(set(indices.tolist())) == len(indices) == wanted
+    assert indices.tolist() == sorted(indices.tolist())
+    assert 0 <= indices[0] <= indices[-1] < len(truth)
+    for label in range(5):
+        share = (truth == label).sum() * wanted / len(truth)
+        assert abs((truth[indices] == label).sum() - share) <= 2
+
+
+def test_the_whole_test_set_is_the_default() -> None:
+    truth = np.array([2, 0, 1, 1])
+    assert metrics.stratified_indices(truth, None).tolist() == [0, 1, 2, 3]
+
+
+def test_dequantize() -> None:
+    tensor = {"scale": 0.5, "zero_point": -3}
+    values = metrics.dequantize(np.int8([[-3, -1, 127]]), tensor)
+    assert values.tolist() == [[0.0, 1.0, 65.0]]
+    floats = np.float32([[1.5, -2.0]])
+    np.testing.assert_array_equal(metrics.dequantize(floats, {"scale": 0.0}), floats)

@@ -1,0 +1,129 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow.artifact import events
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.testing.trained import Trained
+from edgeflow.validate.run import ATTEMPTS, Folders, validate
+from edgeflow.validate.schema import Validation
+from tests.unit.validate.conftest import FakeDevice
+
+
+@pytest.fixture
+def folders(trained: Trained, packed: Path) -> Folders:
+    return Folders(
+        dataset=trained.dataset,
+        model=trained.model,
+        recipe=trained.recipe("ptq-int8"),
+        compiled=packed,
+    )
+
+
+@pytest.fixture
+def event_log(tmp_path: Path) -> Iterator[Path]:
+    events.set_event_log(tmp_path / "events.jsonl")
+    yield tmp_path / "events.jsonl"
+    events._LOG.clear()
+
+
+def options(**measure: Any) -> dict[str, Any]:
+    return {
+        "device": {"name": "bench", "store": "s", "device": {"transport": "virtual"}},
+        "measure": {"warmup": 2, "runs": 10, **measure},
+        "names": {"device": "bench", "target": "pi", "model": "tiny", "recipe": "int8"},
+    }
+
+
+def test_a_measurement(
+    device: FakeDevice, folders: Folders, trained: Trained, tmp_path: Path
+) -> None:
+    out = tmp_path / "out" / "validation.json"
+    result = validate(options(), "0", folders, out)
+    assert Validation.model_validate(json.loads(out.read_text())) == result
+
+    truth = trained.view().labels("test")
+    accuracy = {
+        name: (np.load(folder / "logits.npy").argmax(axis=1) == truth).mean()
+        for name, folder in (("float", folders.model), ("host", folders.recipe))
+    }
+    assert result.accuracy.float == pytest.approx(accuracy["float"])
+    assert result.accuracy.host == pytest.approx(accuracy["host"])
+    assert result.accuracy.device == result.accuracy.compiled == result.accuracy.host
+    assert (result.parity.share, result.parity.max_abs, result.parity.bit_exact) == (1.0, 0.0, True)
+    assert result.samples == len(truth) == np.sum(result.confusion.device)
+    assert np.trace(result.confusion.float) / len(truth) == pytest.approx(accuracy["float"])
+    assert (result.kind, result.quantize, result.recipe) == ("litert", "ptq-int8", "int8")
+    assert (result.latency_ms.runs, result.latency_ms.warmup) == (10, 2)
+    assert result.sizes.bundle_bytes == (folders.compiled / "bundle.tar").stat().st_size
+    assert result.sizes.recipe_bytes == (folders.recipe / "model.tflite").stat().st_size
+    assert result.sizes.model_bytes == result.sizes.recipe_bytes < result.sizes.float_bytes
+    assert result.bundle_sha256 == sha256_file(folders.compiled / "bundle.tar")
+    assert device.verbs() == ["ensure_active", "send_data", "run_release"]
+    assert device.calls[0] == ("ensure_active", "tiny", result.bundle_sha256)
+    assert device.calls[1] == ("send_data", sha256_file(trained.dataset / "test_x.npy"))
+
+
+def test_a_part_of_the_test_set(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
+    result = validate(options(samples=40), "0", folders, tmp_path / "v.json")
+    assert result.samples == np.sum(result.confusion.float) == 40
+    assert result.parity.share == 1.0
+    assert len(np.load(tmp_path / "data.npy")) == 40
+    assert all(2 <= sum(row) <= 6 for row in result.confusion.device)
+
+
+def test_a_run_under_throttling_is_repeated(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    device.throttled = [True, True, False]
+    result = validate(options(samples=5), "0", folders, tmp_path / "v.json")
+    assert result.conditions.throttled is False
+    assert device.verbs().count("run_release") == 3
+
+
+def test_a_device_that_keeps_throttling_is_refused(
+    device: FakeDevice, folders: Folders, tmp_path: Path, event_log: Path
+) -> None:
+    device.throttled = [True] * 9
+    with pytest.raises(DeployError, match="throttled its CPU in 3 runs") as caught:
+        validate(options(samples=5), "0", folders, tmp_path / "v.json")
+    assert "cooling" in caught.value.hint
+    assert device.verbs().count("run_release") == ATTEMPTS
+    assert not (tmp_path / "v.json").exists()
+    event = json.loads(event_log.read_text())
+    assert (event["step"], event["name"], event["exit_code"]) == ("validate", "bench/tiny", 5)
+
+
+def test_outputs_that_changed_on_their_way(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    device.damage = True
+    with pytest.raises(IntegrityError, match="outputs from bench changed"):
+        validate(options(samples=5), "0", folders, tmp_path / "v.json")
+    assert not (tmp_path / "v.json").exists()
+
+
+def test_a_shell_that_prints_a_banner(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
+    device.banner = "Welcome!\n"
+    with pytest.raises(DeployError, match=r"answered 'Welcome!") as caught:
+        validate(options(samples=5), "0", folders, tmp_path / "v.json")
+    assert "ssh bench true" in caught.value.hint
+
+
+def test_a_device_that_answers_otherwise_is_seen(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    with (device.release / "engine.py").open("a") as file:
+        file.write(
+            "\n_infer = Engine.infer\n"
+            "Engine.infer = lambda self, sample: _infer(self, sample)[:, ::-1].copy()\n"
+        )
+    result = validate(options(), "0", folders, tmp_path / "v.json")
+    assert result.first_divergence in {"recipe", "device"}
+    assert result.accuracy.device < 0.5 < result.accuracy.compiled
+    assert result.parity.share < 0.1
