@@ -146,6 +146,11 @@ def _fetch(device: Device, model: str, sha256: str) -> "NDArray[Any]":
                 hint="run `snakemake` again; if it repeats, check the device's storage",
             )
         outputs: NDArray[Any] = np.load(local, allow_pickle=False)
+    if not np.isfinite(outputs).all():
+        raise DeployError(
+            f"{model} answers on {device.endpoint.name} with values that are no finite numbers",
+            hint="the number format there may be too narrow: try another recipe",
+        )
     return outputs
 
 

@@ -1,0 +1,89 @@
+"""Servers of the system: each is started by its test, on loopback, and ended with it."""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Project, make_project
+
+ENABLE = "to run it: tests/system/install.sh (as root)"
+
+
+@dataclass(frozen=True)
+class Sshd:
+    """A running OpenSSH server and how to get in."""
+
+    port: int
+    host_key: str
+    identity: Path
+    user: str
+    home: Path
+
+
+def _keygen(path: Path) -> str:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)]
+    subprocess.run(command, check=True)
+    return path.with_suffix(".pub").read_text().strip()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """Start Debian's sshd for the user who runs the tests."""
+    program = shutil.which("sshd", path="/usr/sbin:/usr/bin")
+    if program is None:
+        pytest.skip(f"needs OpenSSH's server; {ENABLE}")
+    folder = tmp_path / "sshd"
+    folder.mkdir(mode=0o700)
+    host_key = _keygen(folder / "host_key")
+    authorized = _keygen(folder / "identity")
+    (folder / "authorized_keys").write_text(authorized + "\n")
+    port = _free_port()
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n"
+        f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
+        "PasswordAuthentication no\nPermitRootLogin prohibit-password\n"
+        "Subsystem sftp internal-sftp\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation asks for it
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen([program, "-D", "-e", "-f", str(folder / "config")], stderr=log)
+    try:
+        _wait(port, process)
+        yield Sshd(port, host_key, folder / "identity", getpass.getuser(), tmp_path / "board")
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        log.close()
+
+
+def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "sshd ended at once"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("sshd does not listen")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    made = make_project(tmp_path / "project")
+    yield made
+    made.stop_devices()

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs what the system tests need, when root; says what it would be otherwise.
+set -eu
+packages="openssh-server dataset-fashion-mnist"
+
+missing=""
+for package in $packages; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
+        missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "system tests will skip what needs:$missing"
+    echo "to install them: sudo apt-get install -y$missing"
+    exit 0
+fi
+echo "installing for the system tests:$missing"
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

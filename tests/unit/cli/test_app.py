@@ -1,0 +1,124 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow import errors
+from edgeflow.cli import app as app_module
+from edgeflow.errors import ConfigError, EdgeflowError, Problem
+from tests.unit.cli.conftest import Cli
+
+HEAVY = {
+    *("tensorflow", "tf_keras", "openvino", "nncf", "ai_edge_litert", "numpy", "fabric"),
+    *("paramiko", "asyncssh", "matplotlib", "sklearn", "PIL", "snakemake"),
+}
+
+
+def leaves(error: type[EdgeflowError]) -> list[type[EdgeflowError]]:
+    return [error, *(leaf for child in error.__subclasses__() for leaf in leaves(child))]
+
+
+@pytest.mark.parametrize("leaf", leaves(errors.EdgeflowError), ids=lambda leaf: leaf.__name__)
+def test_every_failure_has_its_exit_code(
+    leaf: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = Problem(path="models.a", message="went wrong")
+    raised = leaf([problem]) if leaf is ConfigError else leaf("went wrong", hint="do this")
+
+    def fail() -> None:
+        raise raised
+
+    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(SystemExit) as caught:
+        app_module.main()
+    assert caught.value.code == leaf.exit_code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert "went wrong" in printed.err
+    assert f"hint: {raised.hint}" in printed.err
+
+
+def test_help_imports_nothing_heavy(cli: Cli) -> None:
+    done = cli("--help", options=("-X", "importtime"))
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    assert "typer" in imported
+    assert imported & HEAVY == set()
+
+
+def test_help_lists_every_command(cli: Cli) -> None:
+    text = cli("--help").stdout
+    for command in (
+        *("check", "run", "summary", "targets", "device"),
+        *("dataset", "train", "compress", "compile", "bundle", "deploy", "validate", "gate"),
+        "report",
+    ):
+        assert f" {command} " in text
+
+
+@pytest.mark.parametrize("text", ["[", "[1]", "3", "", "{'a': 1}"])
+def test_options_that_are_no_json_object(cli: Cli, text: str, project: Path) -> None:
+    done = cli("dataset", "--name", "x", "--options", text, "--code", "0", "--out", "out")
+    assert done.returncode == 2
+    assert "JSON" in done.stderr
+    assert not (project / "out").exists()
+
+
+def test_options_of_another_step(cli: Cli, project: Path) -> None:
+    done = cli("dataset", "--name", "x", "--options", "{}", "--code", "0", "--out", "out")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert not (project / "out").exists()
+
+
+def test_a_step_writes_its_log_and_its_event(cli: Cli, project: Path) -> None:
+    options = json.dumps({"source": "digits", "limit": 200, "calibration": 20})
+    arguments = ("--name", "digits", "--options", options, "--code", "0", "--out", "out")
+    done = cli("dataset", *arguments, "--log", "logs/dataset/digits.log")
+    assert done.returncode == 0, done.stderr
+    assert (project / "out" / "manifest.json").is_file()
+    assert (project / "logs" / "dataset" / "digits.log").is_file()
+    [event] = map(json.loads, (project / "logs" / "events.jsonl").read_text().splitlines())
+    assert (event["step"], event["name"], event["exit_code"]) == ("dataset", "digits", 0)
+
+
+def test_what_a_failed_step_says_goes_to_its_log(cli: Cli, project: Path) -> None:
+    options = json.dumps({"source": "npz", "path": "none.npz"})
+    arguments = ("--name", "mine", "--options", options, "--code", "0", "--out", "out")
+    done = cli("dataset", *arguments, "--log", "logs/dataset/mine.log")
+    assert done.returncode == 9
+    assert (done.stdout, done.stderr) == ("", "")
+    text = (project / "logs" / "dataset" / "mine.log").read_text()
+    assert text.startswith("error: none.npz does not exist\n  hint: ")
+    assert json.loads((project / "logs" / "events.jsonl").read_text())["exit_code"] == 9
+
+
+def test_progress_is_seen_on_the_terminal_and_in_the_log(cli: Cli, project: Path) -> None:
+    (project / "show.py").write_text(
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from edgeflow.cli.log import send_to\n"
+        "from edgeflow.console import say\n"
+        "send_to(Path('logs/train/x.log'))\n"
+        "say('half way')\n"
+        "print('details')\n"
+        "sys.stdout.flush()\n"
+        "os.write(2, b'from C++\\n')\n"
+    )
+    done = cli("--help", options=("show.py",))
+    assert (done.stdout, done.stderr) == ("", "half way\n")
+    log = (project / "logs" / "train" / "x.log").read_text()
+    assert sorted(log.splitlines()) == ["details", "from C++", "half way"]
+
+
+def test_a_file_of_the_user_shadows_no_library(cli: Cli, project: Path) -> None:
+    for name in ("typer", "yaml", "numpy"):
+        (project / f"{name}.py").write_text("raise RuntimeError('shadowed')\n")
+    done = cli("check", options=("-P",))
+    assert done.returncode == 0, done.stderr
