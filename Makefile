@@ -4,6 +4,8 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgeflow
 UV_HOME := $(CACHE)/uv
 UV := $(UV_HOME)/bin/uv
 export UV_PYTHON_DOWNLOADS := never
+# The machine's own certificates where it has them: a company's proxy is known there alone.
+export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
 export UV_CACHE_DIR := $(CACHE)/uv-cache
 
 # Without compiled modules every start of snakemake and TensorFlow is seconds slower.
