@@ -89,22 +89,28 @@ class Plan:
 
     def compile(self, target: str, recipe: str) -> Job:
         """Return the job that compiles a recipe's model for a target."""
-        section = self.config.targets[target]
         return Job(
             options={
-                "target": section.model_dump(mode="json"),
+                "target": self.config.targets[target].model_dump(mode="json"),
                 "quantize": self.config.recipes[recipe].quantize,
             },
-            modules=("edgeflow.targets.build", self._target_module(target)),
+            modules=(
+                "edgeflow.targets.build",
+                self._target_module(target),
+                self._engine_module(target),
+            ),
         )
 
     def bundle(self, target: str, model: str, recipe: str) -> Job:
         """Return the job that packs a compiled model with its runner."""
         section = self.config.targets[target]
-        runtime = plugins.load(plugins.TARGETS, target_kind(section)).runtime(section)
         return Job(
             options={"model": model, "recipe": recipe, "target": section.model_dump(mode="json")},
-            modules=("edgeflow.bundle.pack", "edgeflow.ondevice.runner", runtime.engine_module),
+            modules=(
+                "edgeflow.bundle.pack",
+                "edgeflow.ondevice.runner",
+                self._engine_module(target),
+            ),
         )
 
     def deploy(self, device: str) -> Job:
@@ -163,6 +169,11 @@ class Plan:
     def _device(self, device: str) -> dict[str, Any]:
         section = self.config.devices[device]
         return {"device": section.model_dump(mode="json", exclude={"target"})}
+
+    def _engine_module(self, target: str) -> str:
+        section = self.config.targets[target]
+        runtime = plugins.load(plugins.TARGETS, target_kind(section)).runtime(section)
+        return str(runtime.engine_module)
 
     def _target_module(self, target: str) -> str:
         return plugins.module_of(plugins.TARGETS, target_kind(self.config.targets[target]))

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +29,10 @@ try:
     PLAN = Plan(load_config())
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+# For the steps that this and all jobs run; what the caller's environment says goes first.
+os.environ.setdefault(
+    "EDGEFLOW_STORE", str((Path(PLAN.config.store.path).expanduser() / "store").absolute())
+)
 
 
 wildcard_constraints:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -5,11 +6,14 @@ import pytest
 from edgeflow.testing.trained import Trained, trained
 from tests.unit.packed import compile_tiny, pack_tiny
 
+# A test that trains twice must train twice, and never touches the store of whoever runs it.
+os.environ["EDGEFLOW_STORE"] = "off"
+
 __all__ = ["packed", "trained"]
 
 
 @pytest.fixture(scope="session")
-def packed(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def packed(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the outputs of the steps compile and bundle, for litert and ptq-int8."""
     folder = tmp_path_factory.mktemp("packed")
     compile_tiny(trained, "litert", "ptq-int8", folder)

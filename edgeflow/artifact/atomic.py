@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Make a file's bytes, or a folder's names, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -34,7 +35,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _fsync(path.parent)
+    fsync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -98,7 +99,7 @@ def _locked(folder: Path, flags: int = 0) -> Iterator[None]:
 
 def _publish(scratch: Path, out: Path, last: str) -> None:
     for path in scratch.rglob("*"):
-        _fsync(path)
+        fsync(path)
     out.mkdir(exist_ok=True)
     (out / last).unlink(missing_ok=True)
     for entry in sorted(scratch.iterdir(), key=lambda path: (path.name == last, path.name)):
@@ -108,4 +109,4 @@ def _publish(scratch: Path, out: Path, last: str) -> None:
         elif entry.is_dir():
             target.unlink(missing_ok=True)
         entry.replace(target)
-    _fsync(out)
+    fsync(out)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -10,6 +11,7 @@ from edgeflow.artifact.atomic import staged
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest, describe_files, read_manifest, tool_versions
+from edgeflow.artifact.store import current_store, describe
 from edgeflow.errors import IntegrityError
 
 
@@ -60,25 +62,42 @@ def content_digest(path: Path) -> str:
 
 
 def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
-    """Run `build` in a scratch folder and publish its files into `out` with a manifest.
+    """Take the step's files from the store, or run `build`, and publish them into `out`.
 
-    After an error `out` is as it was before. The event names the step's key: the digest of
-    everything in `spec` that can change the output.
+    `build` works in a scratch folder; after an error `out` is as it was before. The event names
+    the step's key, the digest of everything in `spec` that can change the output, and whether
+    the store had it.
     """
-    inputs = {name: content_digest(path) for name, path in sorted(spec.inputs.items())}
-    tools = tool_versions(spec.tools)
-    identity = {"inputs": inputs, "options": spec.options, "code": spec.code, "tools": tools}
-    with recorded(spec.step, spec.name) as event, staged(out, spec.manifest) as scratch:
-        event.facts["key"] = sha256_json({"step": spec.step, **identity})
-        facts = build(scratch)
-        manifest = Manifest(
-            step=spec.step,
-            inputs=inputs,
-            options=dict(spec.options),
-            code=spec.code,
-            tools=tools,
-            files=describe_files(scratch),
-            facts=dict(facts),
-        )
-        manifest.write(scratch / spec.manifest)
+    with recorded(spec.step, spec.name) as event:
+        identity = identify(spec)
+        key = sha256_json(identity)
+        event.facts.update(key=key, store="off")
+        with staged(out, spec.manifest) as scratch:
+            store = current_store()
+            if store is not None:
+                hit = store.fetch(key, scratch)
+                event.facts["store"] = "miss" if hit is None else "hit"
+                if hit is not None:
+                    return read_manifest(scratch / spec.manifest)
+            manifest = _build(spec, identity, build, scratch)
+            if store is not None:
+                store.put(describe(key, spec.step, spec.name, identity, scratch), scratch)
+    return manifest
+
+
+def identify(spec: StepSpec) -> dict[str, Any]:
+    """Return everything that can change the step's output, as JSON."""
+    return {
+        "step": spec.step,
+        "inputs": {name: content_digest(path) for name, path in sorted(spec.inputs.items())},
+        "options": dict(spec.options),
+        "code": spec.code,
+        "tools": tool_versions(spec.tools),
+    }
+
+
+def _build(spec: StepSpec, identity: Mapping[str, Any], build: Build, scratch: Path) -> Manifest:
+    facts = build(scratch)
+    manifest = Manifest(**identity, files=describe_files(scratch), facts=dict(facts))
+    manifest.write(scratch / spec.manifest)
     return manifest

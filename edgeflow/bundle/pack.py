@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from edgeflow.bundle.manifest import MANIFEST, BundleManifest
 from edgeflow.dataset.view import open_dataset
 from edgeflow.targets import registry
 from edgeflow.targets.base import Runtime, parse_options
+from edgeflow.targets.build import COMPILED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,13 +62,14 @@ def pack_bundle(
 def _pack(
     path: Path, folder: Path, compiled: Path, options: Mapping[str, Any], runtime: Runtime
 ) -> None:
-    facts = verify_files(compiled / "compile.json").facts
+    record = verify_files(compiled / "compile.json")
+    facts, files = record.facts, record.files
     dataset = open_dataset(folder, ("test",))
     members = {
         "runner.py": _source(RUNNER),
         "engine.py": _source(runtime.engine_module),
         **_golden(dataset.raw("test"), compiled / "reference.npy"),
-        **_model_files(compiled / "compiled"),
+        **_model_files(compiled, files),
     }
     capabilities = registry.get(facts["kind"]).capabilities
     bit_exact = facts["quantize"] in capabilities.bit_exact
@@ -92,11 +94,13 @@ def _source(module: str) -> bytes:
     return normalized_source(module).encode()
 
 
-def _model_files(folder: Path) -> dict[str, bytes]:
+def _model_files(folder: Path, files: Iterable[str]) -> dict[str, bytes]:
+    """Return the compiled files by their name in the bundle; nothing that compile did not list."""
+    prefix = f"{COMPILED}/"
     return {
-        f"model/{path.relative_to(folder).as_posix()}": path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        f"model/{name.removeprefix(prefix)}": (folder / name).read_bytes()
+        for name in sorted(files)
+        if name.startswith(prefix)
     }
 
 

@@ -17,8 +17,10 @@ Results = Annotated[Path, typer.Option(help="Folder that holds models/ and devic
 
 def register(app: typer.Typer) -> None:
     """Add the commands about a project to the command line."""
-    for command in (check, run, summary, targets):
+    for command in (check, summary, targets):
         app.command(rich_help_panel="Project")(command)
+    # What `run` does not know is snakemake's.
+    app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)
 
 
 def check(config: ConfigFile = Path("config.yaml")) -> None:

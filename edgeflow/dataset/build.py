@@ -61,7 +61,7 @@ def _parse(options: Mapping[str, Any]) -> Dataset:
 
 def _source(section: Dataset) -> Source:
     # by name, so that one source's edit does not change the fingerprint of the others
-    return cast(Source, importlib.import_module(f"edgeflow.dataset.sources.{section.source}"))
+    return cast("Source", importlib.import_module(f"edgeflow.dataset.sources.{section.source}"))
 
 
 def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, object]:

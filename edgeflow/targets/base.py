@@ -74,6 +74,8 @@ class Runtime:
     Attributes:
         engine_module: dotted module with a class `Engine`; its one file goes into the bundle.
         options: passed to `Engine` on the device.
+        host_options: the same for the host's reference, where the device has hardware that the
+            host has not.
         tolerance: largest absolute difference of an output from the host's reference, where
             equality is not demanded; in units of the dequantized output.
         tools: distributions whose versions shape the compiled model or its reference.
@@ -81,6 +83,7 @@ class Runtime:
 
     engine_module: str
     options: Mapping[str, JsonValue]
+    host_options: Mapping[str, JsonValue]
     tolerance: float
     tools: tuple[str, ...]
 

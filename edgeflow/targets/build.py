@@ -91,7 +91,7 @@ def _reference(
     import numpy as np
 
     engine_class = importlib.import_module(runtime.engine_module).Engine
-    engine = engine_class(str(artifact), {"model": model, **runtime.options})
+    engine = engine_class(str(artifact), {"model": model, **runtime.host_options})
     io: dict[str, Any] = engine.io()
     source, sink = (_details(io[side]) for side in ("input", "output"))
     samples = quantized(dataset.inputs("test"), source)

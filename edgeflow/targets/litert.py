@@ -67,6 +67,7 @@ class LiteRT:
         return Runtime(
             engine_module="edgeflow.ondevice.engine_litert",
             options=_engine_options(options),
+            host_options=_engine_options(options),
             tolerance=1e-3,
             tools=("ai-edge-litert",),
         )

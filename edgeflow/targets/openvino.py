@@ -69,6 +69,7 @@ class OpenVINO:
         return Runtime(
             engine_module="edgeflow.ondevice.engine_openvino",
             options={"device": options.device, "threads": options.threads},
+            host_options={"device": "CPU", "threads": options.threads},
             tolerance=2e-2,
             tools=("openvino", "nncf"),
         )
@@ -85,7 +86,12 @@ def _quantize(model: Any, job: CompileInput) -> Any:
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     samples = [sample[None] for sample in job.calibration]
-    return nncf.quantize(model, nncf.Dataset(samples), subset_size=len(samples))
+    return nncf.quantize(
+        model,
+        nncf.Dataset(samples),
+        subset_size=len(samples),
+        fast_bias_correction=False,  # the fast one lost a point of accuracy on small networks
+    )
 
 
 def _name_nodes(model: Any) -> None:

@@ -7,14 +7,11 @@ Usage, in a test module beside a conftest.py that has `edgeflow.testing.trained.
 """
 
 import ast
-import importlib
 import json
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import FrozenInstanceError, asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -22,14 +19,12 @@ from pydantic import ValidationError
 from edgeflow import plugins
 from edgeflow.artifact.fingerprint import normalized_source
 from edgeflow.artifact.manifest import describe_files
-from edgeflow.compress.evaluate import dequantized, quantized
+from edgeflow.compress.evaluate import dequantized
 from edgeflow.errors import CompileError
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompiledModel, Runtime, Target, parse_options
+from edgeflow.targets.base import Target, parse_options
+from edgeflow.testing.subject import Subject, details, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, Trained
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 AGREEMENT_MIN = 0.9
 """Share of test samples whose class a compiled model must share with the recipe's reference."""
@@ -39,47 +34,6 @@ _HEAVY = (
     *("nncf", "ai_edge_litert", "sklearn", "matplotlib", "PIL", "fabric", "paramiko", "asyncssh"),
 )
 _HOST_ENGINE = "edgeflow.ondevice.engine_litert"
-
-_COMPILE = """\
-import json, sys
-from dataclasses import asdict
-from pathlib import Path
-from edgeflow.targets import registry
-from edgeflow.targets.base import parse_options
-from edgeflow.testing.trained import Trained
-folder, quantize, options, out = sys.argv[1:]
-options = json.loads(options)
-target = registry.get(options["kind"])
-compiled = target.compile(
-    Trained(folder=Path(folder)).job(quantize), parse_options(target, options), Path(out)
-)
-Path(out + ".json").write_text(json.dumps(asdict(compiled)))
-"""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """A compiled model under test, and what it came from."""
-
-    quantize: str
-    trained: Trained
-    options: Mapping[str, Any]
-    runtime: Runtime
-    compiled: CompiledModel
-    out: Path
-
-    def engine(self) -> Any:
-        """Return a new engine with the model loaded, as on a device."""
-        module = importlib.import_module(self.runtime.engine_module)
-        options = {"model": self.compiled.model, **self.runtime.options}
-        return module.Engine(str(self.out), options)
-
-    def outputs(self, engine: Any) -> "NDArray[Any]":
-        """Return the engine's raw outputs for the test set, (n, classes)."""
-        import numpy as np
-
-        inputs = quantized(self.trained.view().inputs("test"), _details(engine.io()["input"]))
-        return np.concatenate([engine.infer(sample[None]) for sample in inputs])
 
 
 class TargetContract:
@@ -154,7 +108,7 @@ class TargetContract:
         """Every command imports all targets to read the configuration."""
         module = plugins.module_of(plugins.TARGETS, kind)
         program = f"import sys, {module}; print(*sys.modules)"
-        loaded = _python("-c", program).split()
+        loaded = run_python("-c", program).split()
         assert sorted(set(_HEAVY) & set(loaded)) == []
 
     def test_it_says_what_is_missing_and_how_to_install_it(self, kind: str) -> None:
@@ -169,7 +123,9 @@ class TargetContract:
         target = registry.get(kind)
         runtime = target.runtime(parse_options(target, self.options(kind)))
         tree = ast.parse(normalized_source(runtime.engine_module), feature_version=(3, 7))
-        assert len(_foreign_imports(tree)) <= 1
+        foreign = foreign_imports(tree)
+        assert not foreign & {"edgeflow", "a relative import"}
+        assert len(foreign) <= 1
         assert json.loads(json.dumps(dict(runtime.options))) == dict(runtime.options)
         assert runtime.tolerance >= 0
 
@@ -177,17 +133,13 @@ class TargetContract:
         self, subject: Subject, tmp_path: Path
     ) -> None:
         """Unchanged inputs must give unchanged bundles, on every machine."""
-        work = tmp_path / "elsewhere" / "work"
-        out = work / "out"
+        out = tmp_path / "elsewhere" / "out"
         out.mkdir(parents=True)
         inputs = describe_files(subject.trained.folder)
-        arguments = (subject.quantize, json.dumps(dict(subject.options)), str(out))
-        _python("-c", _COMPILE, str(subject.trained.folder), *arguments, cwd=work)
-        again = json.loads((work / "out.json").read_text())
-        assert again == json.loads(json.dumps(asdict(subject.compiled)))
+        assert subject.compile_elsewhere(out) == subject.facts()
         assert describe_files(out) == describe_files(subject.out)
         assert describe_files(subject.trained.folder) == inputs
-        assert {path.name for path in work.iterdir()} == {"out", "out.json"}
+        assert list(out.parent.iterdir()) == [out]
 
     def test_what_it_writes_names_no_folder_of_this_machine(self, subject: Subject) -> None:
         """The model file is there, and no file holds a path that differs between builds."""
@@ -239,41 +191,9 @@ class TargetContract:
         import numpy as np
 
         engine, reference = subject.engine(), subject.trained.logits(subject.quantize)
-        answers = dequantized(subject.outputs(engine), _details(engine.io()["output"]))
+        answers = dequantized(subject.outputs(engine), details(engine.io()["output"]))
         agreement = (answers.argmax(axis=1) == reference.argmax(axis=1)).mean()
         assert agreement >= AGREEMENT_MIN
         bit_exact = registry.get(subject.options["kind"]).capabilities.bit_exact
         if subject.quantize in bit_exact and subject.runtime.engine_module == _HOST_ENGINE:
             np.testing.assert_array_equal(answers, reference)
-
-
-def _details(tensor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tensor of `io` in the form that the interpreter gives it."""
-    return {"dtype": tensor["dtype"], "quantization": (tensor["scale"], tensor["zero_point"])}
-
-
-def _python(*arguments: str, cwd: Path | None = None) -> str:
-    """Run this interpreter and return what it printed."""
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def _foreign_imports(tree: ast.Module) -> set[str]:
-    """Return imported packages beside numpy and the standard library; fallbacks do not count."""
-    fallbacks = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler)
-        for inner in ast.walk(node)
-    }
-    names: set[str] = set()
-    for node in set(ast.walk(tree)) - fallbacks:
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            names.add("." * node.level + (node.module or ""))
-    tops = {name.partition(".")[0] or "a relative import" for name in names}
-    assert not tops & {"edgeflow", "a relative import"}
-    return tops - sys.stdlib_module_names - {"numpy"}

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "edgeflow", "rules", "profiles", "report")
 
 CONFIG: dict[str, Any] = {
+    "store": {"path": "store"},
     "datasets": {"digits": {"source": "digits", "calibration": 50}},
     "models": {
         "tiny": {
@@ -47,7 +48,8 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**os.environ, "PYTHONPATH": str(self.folder), "PATH": path}
+        inherited = {key: value for key, value in os.environ.items() if key != "EDGEFLOW_STORE"}
+        return {**inherited, "PYTHONPATH": str(self.folder), "PATH": path}
 
     def write_config(self, config: dict[str, Any]) -> None:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))

@@ -42,9 +42,7 @@ def test_check_without_a_file(cli: Cli) -> None:
     assert "none.yaml" in done.stderr
 
 
-def test_check_says_which_tool_is_missing(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_says_which_tool_is_missing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = [Missing(what="frobc", install="apt install frobc")]
     monkeypatch.setattr(OpenVINO, "check", staticmethod(lambda options: missing))
     config = str(project / "config.yaml")
@@ -73,7 +71,7 @@ def test_targets_shows_a_broken_one_and_goes_on(monkeypatch: pytest.MonkeyPatch)
 
 def test_summary_is_a_table_of_the_deployments(cli: Cli, project: Path) -> None:
     config = project / "config.yaml"
-    config.write_text(config.read_text().replace("cnn", "net"))
+    config.write_text(config.read_text().replace(" cnn", " net"))
     write_training(project / "results", "net")
     row = unit("int8", "pi", "pi-1", accuracy_drop_max=0.01)
     write_validation(project / "results", row, ["cat", "dog"])

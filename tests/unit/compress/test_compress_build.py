@@ -7,6 +7,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgeflow.artifact.manifest import verify_files
+from edgeflow.compress import build
 from edgeflow.compress.build import compress_model
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.quantize import fp16, ptq_int8
@@ -27,9 +28,7 @@ def dtypes(path: Path) -> set[str]:
 
 
 def compress(trained: Trained, quantize: str, out: Path) -> Any:
-    return compress_model(
-        "tiny", trained.dataset, trained.model, {"quantize": quantize}, "0", out
-    )
+    return compress_model("tiny", trained.dataset, trained.model, {"quantize": quantize}, "0", out)
 
 
 @pytest.mark.parametrize("quantize", QUANTIZE)
@@ -107,6 +106,18 @@ def test_a_converter_that_fails(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_that_the_interpreter_cannot_run(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(flatbuffer: bytes, inputs: Any) -> None:
+        raise RuntimeError("tensor 3 cannot be prepared")
+
+    monkeypatch.setattr(build, "host_outputs", fail)
+    with pytest.raises(CompileError, match=r"LiteRT cannot run .* tiny: tensor 3 cannot"):
+        compress(trained, "none", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_operator_without_an_int8_kernel_is_an_error(keras: Any) -> None:
     import tensorflow as tf
 
@@ -119,7 +130,7 @@ def test_an_operator_without_an_int8_kernel_is_an_error(keras: Any) -> None:
         return tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
 
     source: Any = SimpleNamespace(converter=converter)
-    with pytest.raises(Exception, match="(?i)erf|int8|custom|flex"):
+    with pytest.raises(Exception, match=r"(?i)erf|int8|custom|flex"):
         ptq_int8.convert(source, np.ones((2, 4), np.float32))
 
 

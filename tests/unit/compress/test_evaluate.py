@@ -28,7 +28,7 @@ def test_a_value_in_range_moves_half_a_step_at_most(
 ) -> None:
     details = {"dtype": np.int8, "quantization": (scale, zero)}
     steps = quantized(values, details)
-    low, high = (dequantized(np.int8([end]), details)[0] for end in (-128, 127))
+    low, high = dequantized(np.array([-128, 127], np.int8), details)
     back = dequantized(steps, details)
     inside = (values >= low) & (values <= high)
     assert np.all(np.abs(back - values)[inside] <= scale * 0.5 + 1e-4)

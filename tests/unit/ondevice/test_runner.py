@@ -1,5 +1,6 @@
 """The bundle's programs, run as the agent runs them: in a folder of their own, by themselves."""
 
+import argparse
 import hashlib
 import json
 import shutil
@@ -73,6 +74,20 @@ def test_a_tampered_model_fails(release: Path, trained: Trained) -> None:
     assert run(release, "golden").returncode == 1
 
 
+def test_golden_vectors_in_this_process(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "HERE", str(release))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    try:
+        answer = runner.golden(argparse.Namespace())
+        np.save(release / "golden_y.npy", np.load(release / "golden_y.npy") // 2)
+        other = runner.golden(argparse.Namespace())
+    finally:
+        sys.modules.pop("engine", None)
+    assert answer == {"passed": True, "max_abs": 0.0, "tolerance": 0.0}
+    assert not other["passed"]
+
+
 def test_measure_runs_every_sample(
     release: Path, trained: Trained, packed: Path, tmp_path: Path
 ) -> None:
@@ -82,9 +97,7 @@ def test_measure_runs_every_sample(
     done = run(release, "measure", *arguments, cwd=work)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    np.testing.assert_array_equal(
-        np.load(work / "outputs.npy"), np.load(packed / "reference.npy")
-    )
+    np.testing.assert_array_equal(np.load(work / "outputs.npy"), np.load(packed / "reference.npy"))
     digest = hashlib.sha256((work / "outputs.npy").read_bytes()).hexdigest()
     assert record["outputs_sha256"] == digest
     assert len(record["latencies_ms"]) == 25
@@ -111,9 +124,7 @@ def test_inputs_are_quantized_like_on_the_host(release: Path, trained: Trained) 
     wanted = np.clip(steps, -128, 127).astype(np.int8)
     np.testing.assert_array_equal(runner.to_input(view.raw("test"), manifest), wanted)
     manifest["io"]["input"] = {"dtype": "float32", "scale": 0.0, "zero_point": 0}
-    np.testing.assert_array_equal(
-        runner.to_input(view.raw("test"), manifest), view.inputs("test")
-    )
+    np.testing.assert_array_equal(runner.to_input(view.raw("test"), manifest), view.inputs("test"))
 
 
 class Doubler:

@@ -9,7 +9,7 @@ from edgeflow import plugins
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.errors import CompileError, IntegrityError, MissingToolError
 from edgeflow.targets import registry
-from edgeflow.targets.base import Missing
+from edgeflow.targets.base import Missing, parse_options
 from edgeflow.targets.litert import LiteRT
 from edgeflow.targets.openvino import OpenVINO
 from edgeflow.testing.trained import Trained
@@ -97,14 +97,14 @@ def test_a_target_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None
     assert "reinstall" in caught.value.hint
 
 
-def test_options_reach_the_engine() -> None:
-    raw = target_options("litert", threads=3, xnnpack=False)
-    assert LiteRT.runtime(LiteRT.Options.model_validate(raw)).options == {
-        "threads": 3,
-        "xnnpack": False,
-    }
-    raw = target_options("openvino", device="GPU", threads=2)
-    assert OpenVINO.runtime(OpenVINO.Options.model_validate(raw)).options == {
-        "device": "GPU",
-        "threads": 2,
-    }
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("litert", {"threads": 3, "xnnpack": False}),
+        ("openvino", {"threads": 2, "device": "GPU"}),
+    ],
+)
+def test_options_reach_the_engine(kind: str, options: dict[str, Any]) -> None:
+    target = registry.get(kind)
+    parsed = parse_options(target, target_options(kind, **options))
+    assert target.runtime(parsed).options == options

@@ -1,3 +1,5 @@
+import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ def layers(model: Any, kind: str) -> list[Any]:
 def ds_cnn_parameters(channels: int, classes: int, widths: list[int]) -> int:
     """Convolutions without bias, each with a batch normalization of four numbers a channel."""
     total = 9 * channels * widths[0] + 4 * widths[0]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         total += 9 * before + 4 * before + before * after + 4 * after
     return total + widths[-1] * classes + classes
 
@@ -33,7 +35,7 @@ def test_ds_cnn_fits_any_image(keras: Any, shape: tuple[int, int, int], classes:
 @pytest.mark.parametrize(("shape", "classes"), SHAPES)
 def test_convnet_fits_any_image(keras: Any, shape: tuple[int, int, int], classes: int) -> None:
     model = convnet.build(keras, shape, classes, channels=(4, 8), kernel=3, dense=5)
-    height, width = (-(-(-(-size // 2)) // 2) for size in shape[:2])
+    height, width = (math.ceil(size / 4) for size in shape[:2])
     convolutions = (9 * shape[2] + 1) * 4 + (9 * 4 + 1) * 8
     assert model.name == "convnet"
     assert model.output_shape == (None, classes)

@@ -66,9 +66,7 @@ def test_equal_trainings_give_equal_bytes(once: Path, digits: Path, tmp_path: Pa
     assert again == verify_files(once / "manifest.json")
 
 
-def test_the_weights_of_the_best_epoch_are_kept(
-    digits: Path, keras: Any, tmp_path: Path
-) -> None:
+def test_the_weights_of_the_best_epoch_are_kept(digits: Path, keras: Any, tmp_path: Path) -> None:
     # Steps this large make the validation loss jump, so its lowest is not the last one.
     wild = options(epochs=12, learning_rate=0.3, patience=3, seed=1)
     facts = train_model("wild", digits, wild, "0", tmp_path).facts

@@ -63,9 +63,7 @@ def test_the_first_stage_that_diverges_is_named(stage: str) -> None:
     same = np.eye(4, dtype=np.float32)[np.arange(100) % 4]
     other = np.roll(same, 1, axis=1)
     late = metrics.STAGES.index(stage) if stage != "none" else len(metrics.STAGES)
-    logits = {
-        name: same if number < late else other for number, name in enumerate(metrics.STAGES)
-    }
+    logits = {name: same if number < late else other for number, name in enumerate(metrics.STAGES)}
     assert metrics.first_divergence(logits) == stage
 
 
@@ -99,7 +97,7 @@ def test_the_whole_test_set_is_the_default() -> None:
 
 def test_dequantize() -> None:
     tensor = {"scale": 0.5, "zero_point": -3}
-    values = metrics.dequantize(np.int8([[-3, -1, 127]]), tensor)
+    values = metrics.dequantize(np.array([[-3, -1, 127]], np.int8), tensor)
     assert values.tolist() == [[0.0, 1.0, 65.0]]
-    floats = np.float32([[1.5, -2.0]])
+    floats = np.array([[1.5, -2.0]], np.float32)
     np.testing.assert_array_equal(metrics.dequantize(floats, {"scale": 0.0}), floats)

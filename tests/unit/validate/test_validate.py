@@ -115,9 +115,7 @@ def test_a_shell_that_prints_a_banner(device: FakeDevice, folders: Folders, tmp_
     assert "ssh bench true" in caught.value.hint
 
 
-def test_answers_that_are_no_numbers(
-    device: FakeDevice, folders: Folders, tmp_path: Path
-) -> None:
+def test_answers_that_are_no_numbers(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
     with (device.release / "engine.py").open("a") as file:
         file.write("\nEngine.infer = lambda self, sample: sample.reshape(1, -1) * float('nan')\n")
     with pytest.raises(DeployError, match="tiny answers on bench with values that are no finite"):

@@ -19,8 +19,8 @@ def record() -> dict[str, Any]:
 def test_the_schema_file_is_in_step() -> None:
     for path, wanted in schema.generated().items():
         found = path.read_text(encoding="utf-8") if path.exists() else ""
-        lines = (text.splitlines(keepends=True) for text in (found, wanted))
-        diff = "".join(difflib.unified_diff(*lines, str(path), "generated"))
+        old, new = found.splitlines(keepends=True), wanted.splitlines(keepends=True)
+        diff = "".join(difflib.unified_diff(old, new, str(path), "generated"))
         assert not diff, f"run `python -m edgeflow.validate.schema` and commit the result:\n{diff}"
 
 

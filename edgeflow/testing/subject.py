@@ -1,0 +1,101 @@
+"""What the contract of targets looks at: a compiled model, and an engine's imports."""
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.compress.evaluate import quantized
+from edgeflow.targets.base import CompiledModel, Runtime
+from edgeflow.testing.trained import Trained
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_COMPILE = """\
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from edgeflow.targets import registry
+from edgeflow.targets.base import parse_options
+from edgeflow.testing.trained import Trained
+folder, quantize, options, out = sys.argv[1:]
+options = json.loads(options)
+target = registry.get(options["kind"])
+compiled = target.compile(
+    Trained(folder=Path(folder)).job(quantize), parse_options(target, options), Path(out)
+)
+print(json.dumps(asdict(compiled)))
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A compiled model under test, and what it came from."""
+
+    quantize: str
+    trained: Trained
+    options: Mapping[str, Any]
+    runtime: Runtime
+    compiled: CompiledModel
+    out: Path
+
+    def engine(self) -> Any:
+        """Return a new engine with the model loaded, as on a device."""
+        module = importlib.import_module(self.runtime.engine_module)
+        options = {"model": self.compiled.model, **self.runtime.options}
+        return module.Engine(str(self.out), options)
+
+    def outputs(self, engine: Any) -> "NDArray[Any]":
+        """Return the engine's raw outputs for the test set, (n, classes)."""
+        import numpy as np
+
+        inputs = quantized(self.trained.view().inputs("test"), details(engine.io()["input"]))
+        return np.concatenate([engine.infer(sample[None]) for sample in inputs])
+
+    def compile_elsewhere(self, out: Path) -> Any:
+        """Compile again in a new process, in the folder above `out`; return what it says."""
+        folder, options = str(self.trained.folder), json.dumps(dict(self.options))
+        text = run_python("-c", _COMPILE, folder, self.quantize, options, str(out), cwd=out.parent)
+        return json.loads(text.splitlines()[-1])
+
+    def facts(self) -> Any:
+        """Return the compiler's answer in the form that `compile_elsewhere` gives it."""
+        return json.loads(json.dumps(asdict(self.compiled)))
+
+
+def details(tensor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tensor of `io` in the form that the interpreter gives it."""
+    return {"dtype": tensor["dtype"], "quantization": (tensor["scale"], tensor["zero_point"])}
+
+
+def run_python(*arguments: str, cwd: Path | None = None) -> str:
+    """Run this interpreter and return what it printed."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+def foreign_imports(tree: ast.Module) -> set[str]:
+    """Return imported packages beside numpy and the standard library; fallbacks do not count."""
+    fallbacks = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        for inner in ast.walk(node)
+    }
+    names: set[str] = set()
+    for node in set(ast.walk(tree)) - fallbacks:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." * node.level + (node.module or ""))
+    tops = {name.partition(".")[0] or "a relative import" for name in names}
+    return tops - sys.stdlib_module_names - {"numpy"}
