@@ -1,0 +1,97 @@
+"""The contract itself: a target that breaks a rule must not pass."""
+
+import ast
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+from pydantic import BaseModel
+
+from edgeflow.targets import registry
+from edgeflow.targets.base import (
+    Capabilities,
+    CompiledModel,
+    CompileInput,
+    Missing,
+    Runtime,
+    TargetOptions,
+)
+from edgeflow.testing.contract import TargetContract
+from edgeflow.testing.subject import Subject, foreign_imports
+from edgeflow.testing.trained import Trained
+
+
+class BadOptions(BaseModel):
+    kind: Literal["other"]
+
+
+class Careless:
+    """Another name, options that ignore what they do not know, no recipe, any input is fine."""
+
+    name: ClassVar[str] = "careful"
+    capabilities: ClassVar[Capabilities] = Capabilities(quantize=frozenset())
+    Options: ClassVar[type[Any]] = BadOptions
+
+    @staticmethod
+    def check(options: Any) -> list[Missing]:
+        return [Missing(what="frobc", install="")]
+
+    @staticmethod
+    def compile(job: CompileInput, options: Any, out: Path) -> CompiledModel:
+        (out / "model").write_text(f"made in {out}")
+        return CompiledModel(model="model", operators={"cpu": 1})
+
+    @staticmethod
+    def runtime(options: Any) -> Runtime:
+        return Runtime(engine_module="ast", options={"path": {1}}, tolerance=-1.0, tools=())
+
+
+class LooseOptions(TargetOptions):
+    kind: Literal["careless"]
+
+
+CHECKS = [
+    "test_its_name_is_that_of_its_entry_point",
+    "test_its_options_are_strict_and_survive_json",
+    "test_its_capabilities_are_a_value",
+    "test_it_says_what_is_missing_and_how_to_install_it",
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_careless_target_is_caught(monkeypatch: pytest.MonkeyPatch, check: str) -> None:
+    monkeypatch.setattr(registry, "get", lambda kind: Careless)
+    if "options" not in check:
+        monkeypatch.setattr(Careless, "Options", LooseOptions)
+    with pytest.raises(AssertionError):
+        getattr(TargetContract(), check)("careless")
+
+
+def test_a_compiler_that_takes_anything_is_caught(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Careless, "Options", LooseOptions)
+    monkeypatch.setattr(Careless, "name", "careless")
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        TargetContract().test_it_rejects_what_is_no_model(Careless, "none", trained, tmp_path)
+
+
+def test_a_path_in_the_output_is_caught(trained: Trained, tmp_path: Path) -> None:
+    subject = Subject(
+        quantize="none",
+        trained=trained,
+        options={"kind": "careless"},
+        runtime=Careless.runtime(None),
+        compiled=Careless.compile(trained.job("none"), None, tmp_path),
+        out=tmp_path,
+    )
+    with pytest.raises(AssertionError):
+        TargetContract().test_what_it_writes_names_no_folder_of_this_machine(subject)
+
+
+def test_imports_of_an_engine() -> None:
+    text = (
+        "import os, numpy\nfrom . import x\nfrom edgeflow import y\n"
+        "def f():\n  try:\n    import one.two\n  except ImportError:\n    import other\n"
+    )
+    assert foreign_imports(ast.parse(text)) == {"a relative import", "edgeflow", "one"}
