@@ -19,6 +19,7 @@ rule report:
             category="Plots",
             caption="../report/plots.rst",
         ),
+        manifest="<results>/report/manifest.json",
     log:
         "<logs>/report/report.log",
     localrule: True

@@ -26,7 +26,8 @@ rule validate:
         "validate {wildcards.model} on {wildcards.device}"
     shell:
         "edgeflow validate --dataset {params.dataset:q} --model {params.model:q}"
-        " --recipe {params.recipe:q} --compiled {params.compiled:q} --options {params.options:q}"
+        " --recipe {params.recipe:q} --compiled {params.compiled:q} --deployed {input.deployed:q}"
+        " --options {params.options:q}"
         " --code {params.code} --out {output.validation:q} --log {log:q}"
 
 

@@ -19,14 +19,8 @@ def clone(source: Path, target: Path) -> None:
         FileNotFoundError: `source` is not there.
         OSError: no space is left, or a folder cannot be written.
     """
-    if not _reflink(source, target):
-        target.unlink(missing_ok=True)
-        try:
-            target.hardlink_to(source)
-        except FileNotFoundError:
-            raise
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source, target)
+    if not (_reflink(source, target) or _hardlink(source, target)):
+        shutil.copyfile(source, target)
     target.chmod(0o444)
     os.utime(target)  # what was made before its input looks out of date to make-like tools
 
@@ -37,4 +31,17 @@ def _reflink(source: Path, target: Path) -> bool:
             fcntl.ioctl(copy.fileno(), FICLONE, original.fileno())
         except OSError:
             return False
+    return True
+
+
+def _hardlink(source: Path, target: Path) -> bool:
+    if source.stat().st_uid != os.geteuid():
+        return False  # neither its mode nor its times would be ours to set
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, one without links, or no more links to this file
+        return False
     return True

@@ -6,53 +6,36 @@ Layout below the store's folder::
     blobs/<sha[:2]>/<sha>           their bytes, read-only, shared by all entries
 
 A key is the digest of a step's input bytes, options, tool versions and code. Entries appear
-whole or not at all, and every byte is verified when it is taken out.
+whole or not at all, and every byte is verified when it is taken out. Nothing here locks:
+whatever two processes do at once, what cannot be verified counts as not there.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from edgeflow.artifact.atomic import fsync, write_json
+from edgeflow.artifact.atomic import fsync, write_text
 from edgeflow.artifact.clone import clone
+from edgeflow.artifact.entry import Blob, Entry, unseal
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.artifact.manifest import FileRecord, describe_files
 from edgeflow.console import say
 
-VARIABLE = "EDGEFLOW_STORE"
-"""Environment variable that names the store's folder; ``off`` turns it off."""
-DEFAULT = "~/.cache/edgeflow/store"
+SCRATCH = ".part-"
+"""How the name of a folder begins that holds a blob not yet whole."""
 
 
-class Entry(BaseModel):
-    """What one execution of a step made.
+def entry_name(key: str) -> str:
+    """Return where the entry of a key is, below a store."""
+    return f"entries/{key[:2]}/{key}.json"
 
-    Attributes:
-        key: digest of all that could change the files.
-        step: the step that ran.
-        name: what it was called when it was first made; for people.
-        identity: what the key is the digest of; for `edgeflow explain`.
-        files: path relative to the output folder to digest and size.
-    """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    key: str
-    step: str
-    name: str
-    identity: dict[str, object]
-    files: dict[str, FileRecord]
-
-    @property
-    def size_bytes(self) -> int:
-        """Sum of the sizes of its files."""
-        return sum(record.size_bytes for record in self.files.values())
+def blob_name(sha256: str) -> str:
+    """Return where the bytes with a digest are, below a store."""
+    return f"blobs/{sha256[:2]}/{sha256}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +46,36 @@ class Store:
 
     def entry_path(self, key: str) -> Path:
         """Return where the entry of a key is, or would be."""
-        return self.root / "entries" / key[:2] / f"{key}.json"
+        return self.root / entry_name(key)
 
     def blob_path(self, sha256: str) -> Path:
         """Return where the bytes with a digest are, or would be."""
-        return self.root / "blobs" / sha256[:2] / sha256
+        return self.root / blob_name(sha256)
+
+    def keys(self) -> list[str]:
+        """Return the keys of all entries, the longest unused first."""
+        used: dict[str, float] = {}
+        for path in self.root.glob("entries/*/*.json"):
+            with contextlib.suppress(FileNotFoundError):  # another process dropped it
+                used[path.stem] = path.stat().st_mtime
+        return sorted(used, key=lambda key: (used[key], key))
 
     def entries(self) -> Iterator[Entry]:
-        """Yield all readable entries, the longest unused first."""
-        paths = sorted(self.root.glob("entries/*/*.json"), key=lambda path: path.stat().st_mtime)
-        for path in paths:
-            entry = self.find(path.stem)
+        """Yield all entries, the longest unused first; those that cannot be read are dropped."""
+        for key in self.keys():
+            entry = self.find(key)
             if entry is not None:
                 yield entry
 
     def find(self, key: str) -> Entry | None:
         """Return the entry of a key, or None; its files are not looked at."""
         try:
-            entry = Entry.model_validate(json.loads(self.entry_path(key).read_text()))
-        except FileNotFoundError:
+            return unseal(self.entry_path(key).read_bytes(), key)
+        except OSError:  # not there, or not for us to read
             return None
-        except (OSError, ValueError, ValidationError):
-            self._drop(key, "its entry cannot be read")
+        except ValueError as error:
+            self.drop(key, f"its entry {str(error).splitlines()[0]}")
             return None
-        return entry if entry.key == key else None
 
     def fetch(self, key: str, out: Path) -> Entry | None:
         """Put the files of a key into the empty folder `out`; None if they are not all there.
@@ -96,12 +85,16 @@ class Store:
         entry = self.find(key)
         if entry is None:
             return None
-        for name, record in entry.files.items():
-            problem = self._take(record, out / name)
-            if problem:
-                self._drop(key, f"{name} {problem}")
-                _empty(out)
-                return None
+        try:
+            wrong = self._fill(entry, out)
+        except OSError as error:
+            say(f"the store {self.root} cannot give {entry.name}: {error.strerror or error}")
+            empty(out)
+            return None
+        if wrong:
+            self.drop(key, wrong)
+            empty(out)
+            return None
         with contextlib.suppress(OSError):  # a read-only store is a good store
             os.utime(self.entry_path(key))
         return entry
@@ -112,76 +105,70 @@ class Store:
         A store that cannot be written is said so and changes nothing: the caller has its files.
         """
         try:
-            for name, record in entry.files.items():
-                self._keep(folder / name, record)
-            write_json(self.entry_path(entry.key), entry.model_dump(mode="json"))
+            for name, blob in entry.files.items():
+                self._keep(folder / name, blob)
+            write_text(self.entry_path(entry.key), entry.sealed())
         except OSError as error:
             say(f"the store {self.root} cannot keep {entry.name}: {error.strerror or error}")
+
+    def drop(self, key: str, why: str) -> None:
+        """Forget an entry and say so; its bytes stay until the next `collect`."""
+        say(f"the store drops {key[:12]}: {why}; it will be made again")
+        with contextlib.suppress(OSError):
+            self.entry_path(key).unlink(missing_ok=True)
 
     def problems(self, entry: Entry) -> list[str]:
         """Return what is wrong with an entry's files; nothing if it is whole."""
         return [
             f"{name} {problem}"
-            for name, record in entry.files.items()
-            if (problem := self._problem(record, self.blob_path(record.sha256)))
+            for name, blob in entry.files.items()
+            if (problem := self._problem(blob, self.blob_path(blob.sha256)))
         ]
 
-    def drop(self, key: str) -> None:
-        """Forget an entry; its bytes stay until the next `collect`."""
-        self.entry_path(key).unlink(missing_ok=True)
+    def _fill(self, entry: Entry, out: Path) -> str:
+        """Take all files of an entry; return what is wrong with the first bad one."""
+        for name, blob in entry.files.items():
+            problem = self._take(blob, out / name)
+            if problem:
+                return f"{name} {problem}"
+        return ""
 
-    def _problem(self, record: FileRecord, path: Path) -> str:
-        try:
-            if sha256_file(path) == record.sha256:
-                return ""
-        except OSError as error:
-            return f"cannot be read: {error.strerror}"
-        return "has other bytes than were stored"
-
-    def _take(self, record: FileRecord, target: Path) -> str:
-        """Clone a blob to `target` and verify it there; return what is wrong."""
+    def _take(self, blob: Blob, target: Path) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
-        blob = self.blob_path(record.sha256)
+        path = self.blob_path(blob.sha256)
+        with contextlib.suppress(FileNotFoundError):  # said below
+            clone(path, target)
+        return self._problem(blob, target, path)
+
+    def _problem(self, blob: Blob, path: Path, source: Path | None = None) -> str:
+        """Return what is wrong with the bytes at `path`; wrong bytes leave the store."""
         try:
-            clone(blob, target)
+            if sha256_file(path) == blob.sha256:
+                return ""
         except FileNotFoundError:
             return "is not in the store any more"
-        problem = self._problem(record, target)
-        if problem:
-            blob.unlink(missing_ok=True)
-        return problem
+        with contextlib.suppress(OSError):
+            (source or path).unlink()
+        return "has other bytes than were stored"
 
-    def _keep(self, source: Path, record: FileRecord) -> None:
-        blob = self.blob_path(record.sha256)
-        if blob.exists():
-            return
-        blob.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=blob.parent, prefix=".part-") as scratch:
-            part = Path(scratch) / blob.name
+    def _keep(self, source: Path, blob: Blob) -> None:
+        path = self.blob_path(blob.sha256)
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == blob.size_bytes:
+                os.utime(path)  # a `collect` that runs now spares what is new
+                return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=SCRATCH) as scratch:
+            part = Path(scratch) / path.name
             clone(source, part)
             fsync(part)
-            part.replace(blob)
-
-    def _drop(self, key: str, why: str) -> None:
-        say(f"the store drops {key[:12]}: {why}; it will be made again")
-        with contextlib.suppress(OSError):
-            self.drop(key)
+            part.replace(path)
 
 
-def describe(key: str, step: str, name: str, identity: Mapping[str, object], out: Path) -> Entry:
-    """Return the entry for a folder of outputs."""
-    return Entry(key=key, step=step, name=name, identity=dict(identity), files=describe_files(out))
-
-
-def _empty(folder: Path) -> None:
+def empty(folder: Path) -> None:
+    """Remove all that is in a folder."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def current_store() -> Store | None:
-    """Return the store that this process' environment names, or None if it is off."""
-    place = os.environ.get(VARIABLE, DEFAULT)
-    return None if place == "off" else Store(Path(place).expanduser())

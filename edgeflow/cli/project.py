@@ -2,14 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeflow.config.load import load_file
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
-from edgeflow.plan import Plan
+
+if TYPE_CHECKING:
+    from edgeflow.plan import Plan
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration to read.")]
 Results = Annotated[Path, typer.Option(help="Folder that holds models/ and devices/.")]
@@ -27,7 +28,7 @@ def check(config: ConfigFile = Path("config.yaml")) -> None:
     """Validate a configuration and say what would be built from it."""
     from edgeflow.targets import registry
 
-    plan = Plan(load_file(config))
+    plan = load_plan(config)
     missing = False
     for name, options in plan.config.targets.items():
         for item in registry.get(options.kind).check(options):  # type: ignore[attr-defined]
@@ -38,7 +39,16 @@ def check(config: ConfigFile = Path("config.yaml")) -> None:
     raise typer.Exit(3 if missing else 0)
 
 
-def describe(plan: Plan) -> list[str]:
+def load_plan(config: Path) -> "Plan":
+    """Return what a configuration file asks for."""
+    # Here, as all commands import this module and most steps need no configuration.
+    from edgeflow.config.load import load_file
+    from edgeflow.plan import Plan
+
+    return Plan(load_file(config))
+
+
+def describe(plan: "Plan") -> list[str]:
     """Return what a plan builds, one line for each kind of step and each deployment."""
     units = plan.units
     models = {unit.model for unit in units}
@@ -62,7 +72,7 @@ def summary(config: ConfigFile = Path("config.yaml"), results: Results = Path("r
     from edgeflow.report.console import print_summary
     from edgeflow.report.rows import load_rows
 
-    plan = Plan(load_file(config))
+    plan = load_plan(config)
     print_summary(load_rows(results, plan.report().options), sys.stdout)
 
 

@@ -120,6 +120,7 @@ def validate(
     model: Folder,
     recipe: Folder,
     compiled: Folder,
+    deployed: Annotated[Path, typer.Option(help="deploy.json of the deploy step.")],
     options: Options,
     code: Code,
     out: Out,
@@ -131,7 +132,7 @@ def validate(
     from edgeflow.validate.run import validate as run
 
     folders = Folders(dataset=dataset, model=model, recipe=recipe, compiled=compiled)
-    run(options, code, folders, out)
+    run(options, code, folders, deployed, out)
 
 
 def gate(

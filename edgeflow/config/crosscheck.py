@@ -5,7 +5,7 @@ section reports itself (a wrong type, a missing key) is passed over in silence.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -21,10 +21,15 @@ RESERVED_RECIPES = frozenset({"float"})
 _Entry = Mapping[Any, Any]
 
 
-def cross_check(raw: Mapping[str, Any]) -> list[Finding]:
-    """Return every problem between the sections of a raw configuration."""
+def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Finding]:
+    """Return every problem between the sections of a raw configuration.
+
+    Args:
+        raw: the configuration, with plain models only.
+        families: names that deployments may have used for several models.
+    """
     return [
-        *_references(raw),
+        *_references(raw, families),
         *_architectures(raw),
         *_twice(raw),
         *_unfit(raw),
@@ -53,23 +58,25 @@ def _deployments(raw: _Entry) -> Iterator[tuple[Keys, _Entry, list[str]]]:
             yield keys, entry, devices if isinstance(devices, list) else []
 
 
-def _references(raw: _Entry) -> Iterator[Finding]:
+def _references(raw: _Entry, families: Iterable[str]) -> Iterator[Finding]:
     for name, entry in _entries(raw, "models").items():
         yield from _missing(raw, "datasets", entry.get("dataset"), ("models", name, "dataset"))
     for name, entry in _entries(raw, "devices").items():
         yield from _missing(raw, "targets", entry.get("target"), ("devices", name, "target"))
     for keys, deployment, devices in _deployments(raw):
-        yield from _missing(raw, "models", deployment.get("model"), (*keys, "model"))
+        yield from _missing(raw, "models", deployment.get("model"), (*keys, "model"), families)
         yield from _missing(raw, "recipes", deployment.get("recipe"), (*keys, "recipe"))
         for position, device in enumerate(devices):
             yield from _missing(raw, "devices", device, (*keys, "devices", position))
 
 
-def _missing(raw: _Entry, section: str, name: object, keys: Keys) -> Iterator[Finding]:
+def _missing(
+    raw: _Entry, section: str, name: object, keys: Keys, more: Iterable[str] = ()
+) -> Iterator[Finding]:
     entries = raw.get(section)
     if not isinstance(name, str) or not isinstance(entries, Mapping):
         return
-    known = [str(key) for key in entries]
+    known = [*more, *(str(key) for key in entries)]
     if name not in known:
         message = f"no {section.removesuffix('s')} {name!r}"
         yield Finding(keys=keys, message=message, hint=did_you_mean(name, known))
@@ -113,20 +120,18 @@ def _options(name: str, given: _Entry, keys: Keys) -> Iterator[Finding]:
 
 
 def _twice(raw: _Entry) -> Iterator[Finding]:
-    first: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, str], Keys] = {}
     for keys, deployment, devices in _deployments(raw):
         model = deployment.get("model")
         for position, device in enumerate(devices):
             if not isinstance(model, str) or not isinstance(device, str):
                 continue
-            here = Finding(
-                keys=(*keys, "devices", position),
-                message=f"model {model!r} goes to device {device!r} twice",
-                hint="a device holds one recipe of a model at a time; "
-                f"see {first.get((model, device))}",
-            )
-            if first.setdefault((model, device), here.path) != here.path:
-                yield here
+            here = (*keys, "devices", position)
+            before = first.setdefault((model, device), here)
+            if before != here:
+                message = f"model {model!r} goes to device {device!r} twice"
+                hint = "a device holds one recipe of a model at a time"
+                yield Finding(keys=here, message=message, hint=hint, see=before)
 
 
 def _unfit(raw: _Entry) -> Iterator[Finding]:

@@ -8,12 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from edgeflow.config.base import NAME_RULE
-from edgeflow.config.finding import Finding, Keys, closest, did_you_mean
+from edgeflow.config.finding import UNKNOWN_KEY, Finding, Keys, closest, did_you_mean
 from edgeflow.config.place import Place, find_place
 
 _Entry = Mapping[str, Any]
 _ABSENT = ("missing", "union_tag_not_found")
-_UNKNOWN = "unknown key"
 
 
 def explain(error: ValidationError, root: type[BaseModel], value: object) -> list[Finding]:
@@ -32,7 +31,7 @@ def explain(error: ValidationError, root: type[BaseModel], value: object) -> lis
         parent = find_place(entry["loc"][:-1], root, value)
         finding = _KINDS.get(entry["type"], _wrong)(entry, place, parent)
         before = found.setdefault(finding.keys, finding)
-        if before.message not in (finding.message, _UNKNOWN):  # members of an untagged union
+        if before.message not in (finding.message, UNKNOWN_KEY):  # members of an untagged union
             message = f"{before.message}; or: {finding.message}"
             found[finding.keys] = Finding(keys=finding.keys, message=message, hint=before.hint)
     return list(found.values())
@@ -52,7 +51,7 @@ def _absent(given: object, parent: Place, key: str, hint: str) -> Finding:
     words = [word for word in given if isinstance(word, str)] if isinstance(given, dict) else []
     slip = closest(key, set(words) - parent.fields)
     if slip:
-        return Finding(keys=(*parent.keys, slip), message=_UNKNOWN, hint=f"did you mean {key!r}?")
+        return Finding(keys=(*parent.keys, slip), message=UNKNOWN_KEY, hint=f"did you mean {key!r}?")
     return Finding(keys=(*parent.keys, key), message="required, but not there", hint=hint)
 
 
@@ -64,7 +63,7 @@ def _bad_tag(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: AR
 
 def _unknown(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
     hint = did_you_mean(str(place.keys[-1]), parent.fields)
-    return Finding(keys=place.keys, message=_UNKNOWN, hint=hint)
+    return Finding(keys=place.keys, message=UNKNOWN_KEY, hint=hint)
 
 
 def _form(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001

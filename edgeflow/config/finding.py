@@ -5,20 +5,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 Keys = tuple[int | str, ...]
+UNKNOWN_KEY = "unknown key"
+
+_LISTED = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What is wrong below which keys of the file."""
+    """What is wrong below which keys of the file, and the keys of the entry it is at odds with."""
 
     keys: Keys
     message: str
     hint: str = ""
+    see: Keys = ()
 
     @property
     def path(self) -> str:
         """The keys with dots between them, as messages show them."""
-        return ".".join(str(key) for key in self.keys)
+        return dotted(self.keys)
+
+
+def dotted(keys: Keys) -> str:
+    """Return keys with dots between them."""
+    return ".".join(str(key) for key in keys)
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
@@ -32,4 +41,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = closest(word, words)
     if close:
         return f"did you mean {close!r}?"
-    return f"there are: {', '.join(words)}" if words else "none are defined"
+    more = [f"{len(words) - _LISTED} more"] if len(words) > _LISTED else []
+    return f"there are: {', '.join(words[:_LISTED] + more)}" if words else "none are defined"

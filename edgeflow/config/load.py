@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from edgeflow.config.crosscheck import cross_check
 from edgeflow.config.document import read_document
+from edgeflow.config.expansion import expand
 from edgeflow.config.explain import explain
-from edgeflow.config.finding import Finding, Keys
+from edgeflow.config.finding import Finding, Keys, dotted
 from edgeflow.config.root import Config
 from edgeflow.errors import ConfigError, Problem
 
@@ -44,12 +45,14 @@ def _validate(raw: object) -> tuple[Config | None, list[Finding]]:
         message = "empty" if not raw else "not a mapping"
         hint = f"it needs the sections {', '.join(required)}"
         return None, [Finding(keys=(), message=message, hint=hint)]
-    plain = dict(raw)
-    crossed = cross_check(plain)
+    expansion = expand(raw)
+    findings = [*expansion.findings, *cross_check(expansion.raw, families=expansion.families)]
+    config = None
     try:
-        return Config.model_validate(plain), crossed
+        config = Config.model_validate(expansion.raw)
     except ValidationError as error:
-        return None, [*crossed, *explain(error, Config, plain)]
+        findings += explain(error, Config, expansion.raw)
+    return config, expansion.locate(findings)
 
 
 def _result(
@@ -64,8 +67,12 @@ def _result(
     first: dict[str, Problem] = {}
     for finding in findings:  # one place, one problem: what follows from the first is no news
         path = finding.path or source
-        problem = Problem(
-            path=path, message=finding.message, hint=finding.hint, line=line_of(finding.keys)
-        )
+        hint = "; ".join(filter(None, [finding.hint, _see(finding.see)]))
+        line = line_of(finding.keys)
+        problem = Problem(path=path, message=finding.message, hint=hint, line=line)
         first.setdefault(path, problem)
     raise ConfigError(sorted(first.values(), key=lambda p: p.line or 0), source=source)
+
+
+def _see(keys: Keys) -> str:
+    return f"see {dotted(keys)}" if keys else ""

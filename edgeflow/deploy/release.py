@@ -82,15 +82,15 @@ class Device:
                 hint="run the same command again",
             )
 
-    def ensure_active(self, model: str, sha: str) -> None:
-        """Make a release current if another one is.
+    def ensure_active(self, model: str, sha: str) -> bool:
+        """Make a release current if another one is; return whether that was so.
 
         Raises:
             DeployError: it is not on the device.
         """
         status = self.status(model)
         if status.current == sha:
-            return
+            return False
         if sha not in status.releases:
             raise DeployError(
                 f"device {self.endpoint.name} has no release {sha[:12]} of {model}",
@@ -98,6 +98,7 @@ class Device:
                 "then run `snakemake`",
             )
         self.activate(model, sha)
+        return True
 
     def rollback(self, model: str, sha: str, reason: str) -> str | None:
         """Take a release out of use if it is current; return what is current then."""

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeflow.artifact.atomic import staged
-from edgeflow.artifact.events import recorded
+from edgeflow.artifact.manifest import Manifest
+from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.report.metrics import write_metrics
-from edgeflow.report.page import write_page
-from edgeflow.report.plots.build import draw_plots
 from edgeflow.report.rows import load_rows
 from edgeflow.report.training import load_training
 
 
-def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path) -> None:
+def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path) -> Manifest:
     """Write the report over all units of `options` into `out`.
 
     A unit without a validation appears as not measured.
@@ -22,14 +20,46 @@ def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path
         options: the units, as in the plan's report job.
         code: fingerprint of the step's code, shown in the page.
         results: folder that holds ``devices/`` and ``models/``.
+        out: folder for index.html, metrics.csv, plots/ and manifest.json.
 
     Raises:
         IntegrityError: a validation, history or manifest cannot be read.
     """
-    with recorded("report", "report"), staged(out, last="index.html") as scratch:
-        rows = load_rows(results, options)
-        trainings = load_training(results, [row.model for row in rows])
-        (scratch / "plots").mkdir()
-        write_metrics(rows, scratch / "metrics.csv")
-        plots = draw_plots(rows, trainings, scratch / "plots")
-        write_page(rows, trainings, plots, code, scratch)
+    spec = StepSpec(
+        step="report",
+        name="report",
+        inputs=_inputs(options, results),
+        options=dict(options),
+        code=code,
+        tools=("edgeflow", "matplotlib", "jinja2"),
+    )
+    return run_step(spec, out, lambda scratch: _draw(options, code, results, scratch))
+
+
+def _inputs(options: Mapping[str, Any], results: Path) -> dict[str, Path]:
+    """Return the files that the page speaks of, as far as they are there; templates too."""
+    wanted = [
+        name
+        for unit in options["units"]
+        for name in (
+            f"devices/{unit['device']}/{unit['model']}/validation.json",
+            f"models/{unit['model']}/float/history.csv",
+            f"models/{unit['model']}/float/manifest.json",
+        )
+    ]
+    found = {name: results / name for name in wanted if (results / name).is_file()}
+    templates = sorted((Path(__file__).parent / "templates").iterdir())
+    return {**found, **{f"templates/{path.name}": path for path in templates}}
+
+
+def _draw(options: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:
+    from edgeflow.report.page import write_page
+    from edgeflow.report.plots.build import draw_plots
+
+    rows = load_rows(results, options)
+    trainings = load_training(results, [row.model for row in rows])
+    (out / "plots").mkdir()
+    write_metrics(rows, out / "metrics.csv")
+    plots = draw_plots(rows, trainings, out / "plots")
+    write_page(rows, trainings, plots, code, out)
+    return {}

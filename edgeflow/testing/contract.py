@@ -126,7 +126,8 @@ class TargetContract:
         foreign = foreign_imports(tree)
         assert not foreign & {"edgeflow", "a relative import"}
         assert len(foreign) <= 1
-        assert json.loads(json.dumps(dict(runtime.options))) == dict(runtime.options)
+        for engine_options in (runtime.options, runtime.host_options):
+            assert json.loads(json.dumps(dict(engine_options))) == dict(engine_options)
         assert runtime.tolerance >= 0
 
     def test_it_compiles_to_the_same_bytes_in_another_process_and_folder(

@@ -46,9 +46,9 @@ class Subject:
     out: Path
 
     def engine(self) -> Any:
-        """Return a new engine with the model loaded, as on a device."""
+        """Return a new engine with the model loaded, as the compile step runs it."""
         module = importlib.import_module(self.runtime.engine_module)
-        options = {"model": self.compiled.model, **self.runtime.options}
+        options = {"model": self.compiled.model, **self.runtime.host_options}
         return module.Engine(str(self.out), options)
 
     def outputs(self, engine: Any) -> "NDArray[Any]":

@@ -40,7 +40,7 @@ def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) 
                     record["model"], record["bundle_sha256"], reason="gate failed"
                 )
                 raise _gate_error(name, failed, state)
-            device.ensure_active(record["model"], record["bundle_sha256"])
+            event.facts["changed"] = device.ensure_active(record["model"], record["bundle_sha256"])
         write_json(
             out,
             {

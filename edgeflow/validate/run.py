@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.events import recorded
-from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import read_manifest, verify_files
+from edgeflow.artifact.step import content_digest
 from edgeflow.bundle.manifest import BundleManifest, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
@@ -19,6 +20,7 @@ from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.deploy.release import Device, open_device
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.validate import metrics
+from edgeflow.validate.kept import Kept
 from edgeflow.validate.schema import Validation
 
 if TYPE_CHECKING:
@@ -56,13 +58,16 @@ class Folders:
     compiled: Path
 
 
-def validate(options: Mapping[str, Any], code: str, folders: Folders, out: Path) -> Validation:
+def validate(
+    options: Mapping[str, Any], code: str, folders: Folders, deployed: Path, out: Path
+) -> Validation:
     """Measure a deployed model on its device and write validation.json.
 
     Args:
         options: JSON form of `ValidateOptions`.
-        code: fingerprint of the step; part of the command line, so that new code runs again.
+        code: fingerprint of the step.
         folders: outputs of the earlier steps.
+        deployed: deploy.json of the deploy step.
         out: the file to write.
 
     Raises:
@@ -73,10 +78,25 @@ def validate(options: Mapping[str, Any], code: str, folders: Folders, out: Path)
     parsed = ValidateOptions.model_validate(dict(options))
     name = f"{parsed.names.device}/{parsed.names.model}"
     with recorded("validate", name) as event:
-        event.facts["code"] = code
-        result = _validate(parsed, folders)
+        kept = Kept(name, sha256_json({"options": options, "code": code, **_inputs(folders)}))
+        result = kept.find(deployed)
+        event.facts["measured"] = result is None
+        if result is None:
+            result = _validate(parsed, folders)
         write_json(out, result.model_dump(mode="json"))
+        kept.keep(result)
     return result
+
+
+def _inputs(folders: Folders) -> dict[str, str]:
+    """Return the digests of all that a measurement and its comparisons depend on."""
+    return {
+        "bundle": sha256_file(folders.compiled / "bundle.tar"),
+        "compiled": content_digest(folders.compiled / "compile.json"),
+        "dataset": content_digest(folders.dataset / "manifest.json"),
+        "model": content_digest(folders.model / "manifest.json"),
+        "recipe": content_digest(folders.recipe / "manifest.json"),
+    }
 
 
 def _validate(options: ValidateOptions, folders: Folders) -> Validation:

@@ -43,7 +43,7 @@ class Careless:
 
     @staticmethod
     def runtime(options: Any) -> Runtime:
-        return Runtime(engine_module="ast", options={"path": {1}}, tolerance=-1.0, tools=())
+        return Runtime(engine_module="ast", options={}, host_options={}, tolerance=-1.0, tools=())
 
 
 class LooseOptions(TargetOptions):

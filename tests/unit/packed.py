@@ -18,8 +18,8 @@ def target_options(kind: str, **options: Any) -> dict[str, Any]:
     return parse_options(target, {"kind": kind, **options}).model_dump(mode="json")
 
 
-def compile_tiny(trained: Trained, kind: str, quantize: str, out: Path) -> Manifest:
-    options = {"target": target_options(kind), "quantize": quantize}
+def compile_tiny(trained: Trained, kind: str, quantize: str, out: Path, **target: Any) -> Manifest:
+    options = {"target": target_options(kind, **target), "quantize": quantize}
     name = f"{kind}/tiny/{quantize}"
     return compile_model(name, trained.dataset, trained.recipe(quantize), options, "0", out)
 

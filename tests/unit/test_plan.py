@@ -124,6 +124,7 @@ def test_code_of_a_step_is_that_of_its_own_variant() -> None:
     plan = Plan(parse(RAW))
     litert = closure(*plan.compile("pi", "int8").modules)
     assert "edgeflow.targets.litert" in litert
+    assert "edgeflow.ondevice.engine_litert" in litert
     assert "edgeflow.targets.openvino" not in litert
     assert "edgeflow.train.architectures.ds_cnn" in closure(*plan.train("a").modules)
     assert "edgeflow.train.architectures.convnet" not in closure(*plan.train("a").modules)

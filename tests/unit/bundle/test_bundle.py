@@ -123,6 +123,15 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes | None) -> 
     assert str(path) in caught.value.hint
 
 
+def test_a_file_that_no_compiler_made_is_not_packed(
+    trained: Trained, packed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(packed, tmp_path / "out")
+    (tmp_path / "out" / "compiled" / "notes.txt").write_text("left by someone")
+    pack_tiny(trained, "litert", "ptq-int8", tmp_path / "out")
+    assert sha256_file(tmp_path / "out" / "bundle.tar") == sha256_file(packed / "bundle.tar")
+
+
 def test_a_compilation_that_changed_is_refused(
     trained: Trained, packed: Path, tmp_path: Path
 ) -> None:

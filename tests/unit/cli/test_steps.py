@@ -46,8 +46,14 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     ),
     "validate": (
         "edgeflow.validate.run.validate",
-        ["--dataset", "d", "--model", "m", "--recipe", "r", "--compiled", "c"],
-        (OPTIONS, "c0de", Folders(dataset=D, model=M, recipe=R, compiled=C), Path("o")),
+        ["--dataset=d", "--model=m", "--recipe=r", "--compiled=c", "--deployed=y.json"],
+        (
+            OPTIONS,
+            "c0de",
+            Folders(dataset=D, model=M, recipe=R, compiled=C),
+            Path("y.json"),
+            Path("o"),
+        ),
     ),
     "gate": (
         "edgeflow.validate.confirm.confirm",

@@ -50,6 +50,13 @@ def test_openvino_stores_what_the_recipe_asks_for(trained: Trained, tmp_path: Pa
     assert 'element_type="i8"' in (tmp_path / "ptq-int8/compiled/model.xml").read_text()
 
 
+def test_hardware_of_the_device_is_not_needed_here(trained: Trained, tmp_path: Path) -> None:
+    npu = compile_tiny(trained, "openvino", "none", tmp_path / "npu", device="NPU")
+    cpu = compile_tiny(trained, "openvino", "none", tmp_path / "cpu", device="CPU")
+    assert npu.files == cpu.files
+    assert npu.facts["accuracy_test"] > 0.7
+
+
 def test_a_compiler_that_is_not_installed(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

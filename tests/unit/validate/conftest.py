@@ -42,8 +42,9 @@ class FakeDevice:
         )
     )
 
-    def ensure_active(self, model: str, sha: str) -> None:
+    def ensure_active(self, model: str, sha: str) -> bool:
         self.calls.append(("ensure_active", model, sha))
+        return False
 
     def rollback(self, model: str, sha: str, reason: str) -> str | None:
         self.calls.append(("rollback", model, sha, reason))
@@ -77,6 +78,8 @@ class FakeDevice:
 def device(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
     """The device that validate and gate get, whichever they ask for."""
     fake = FakeDevice(release=unpack(packed / "bundle.tar", tmp_path / "rel"), home=tmp_path)
+
+    monkeypatch.chdir(tmp_path)  # measurements are kept in the working folder
 
     @contextmanager
     def open_fake(options: Mapping[str, Any]) -> Iterator[FakeDevice]:

@@ -40,11 +40,18 @@ def options(**measure: Any) -> dict[str, Any]:
     }
 
 
+def deployed(folder: Path, *, changed: bool = True) -> Path:
+    """Write what the deploy step leaves, now."""
+    path = folder / "deploy.json"
+    path.write_text(json.dumps({"changed": changed}))
+    return path
+
+
 def test_a_measurement(
     device: FakeDevice, folders: Folders, trained: Trained, tmp_path: Path
 ) -> None:
     out = tmp_path / "out" / "validation.json"
-    result = validate(options(), "0", folders, out)
+    result = validate(options(), "0", folders, deployed(tmp_path), out)
     assert Validation.model_validate(json.loads(out.read_text())) == result
 
     truth = trained.view().labels("test")
@@ -70,7 +77,7 @@ def test_a_measurement(
 
 
 def test_a_part_of_the_test_set(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
-    result = validate(options(samples=40), "0", folders, tmp_path / "v.json")
+    result = validate(options(samples=40), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.samples == np.sum(result.confusion.float) == 40
     assert result.parity.share == 1.0
     assert len(np.load(tmp_path / "data.npy")) == 40
@@ -81,7 +88,7 @@ def test_a_run_under_throttling_is_repeated(
     device: FakeDevice, folders: Folders, tmp_path: Path
 ) -> None:
     device.throttled = [True, True, False]
-    result = validate(options(samples=5), "0", folders, tmp_path / "v.json")
+    result = validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.conditions.throttled is False
     assert device.verbs().count("run_release") == 3
 
@@ -91,7 +98,7 @@ def test_a_device_that_keeps_throttling_is_refused(
 ) -> None:
     device.throttled = [True] * 9
     with pytest.raises(DeployError, match="throttled its CPU in 3 runs") as caught:
-        validate(options(samples=5), "0", folders, tmp_path / "v.json")
+        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert "cooling" in caught.value.hint
     assert device.verbs().count("run_release") == ATTEMPTS
     assert not (tmp_path / "v.json").exists()
@@ -104,14 +111,14 @@ def test_outputs_that_changed_on_their_way(
 ) -> None:
     device.damage = True
     with pytest.raises(IntegrityError, match="outputs from bench changed"):
-        validate(options(samples=5), "0", folders, tmp_path / "v.json")
+        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert not (tmp_path / "v.json").exists()
 
 
 def test_a_shell_that_prints_a_banner(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
     device.banner = "Welcome!\n"
     with pytest.raises(DeployError, match=r"answered 'Welcome!") as caught:
-        validate(options(samples=5), "0", folders, tmp_path / "v.json")
+        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert "ssh bench true" in caught.value.hint
 
 
@@ -119,7 +126,7 @@ def test_answers_that_are_no_numbers(device: FakeDevice, folders: Folders, tmp_p
     with (device.release / "engine.py").open("a") as file:
         file.write("\nEngine.infer = lambda self, sample: sample.reshape(1, -1) * float('nan')\n")
     with pytest.raises(DeployError, match="tiny answers on bench with values that are no finite"):
-        validate(options(samples=5), "0", folders, tmp_path / "v.json")
+        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
 
 
 def test_a_device_that_answers_otherwise_is_seen(
@@ -130,7 +137,34 @@ def test_a_device_that_answers_otherwise_is_seen(
             "\n_infer = Engine.infer\n"
             "Engine.infer = lambda self, sample: _infer(self, sample)[:, ::-1].copy()\n"
         )
-    result = validate(options(), "0", folders, tmp_path / "v.json")
+    result = validate(options(), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.first_divergence in {"recipe", "device"}
     assert result.accuracy.device < 0.5 < result.accuracy.compiled
     assert result.parity.share < 0.1
+
+
+def test_a_deployment_that_changed_nothing_is_not_measured_again(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    def measure(where: Path, **measuring: Any) -> Validation:
+        return validate(options(samples=5, **measuring), "0", folders, where, tmp_path / "v.json")
+
+    first = measure(deployed(tmp_path))
+    (tmp_path / "v.json").unlink()
+    assert measure(deployed(tmp_path, changed=False)) == first
+    assert Validation.model_validate(json.loads((tmp_path / "v.json").read_text())) == first
+    assert device.verbs().count("run_release") == 1
+    measure(tmp_path / "deploy.json")  # nothing was deployed since: somebody asked for it
+    measure(deployed(tmp_path, changed=True))
+    measure(deployed(tmp_path, changed=False), runs=11)
+    assert device.verbs().count("run_release") == 4
+
+
+def test_a_kept_measurement_that_cannot_be_read_is_measured_again(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    (tmp_path / ".edgeflow/measured/bench/tiny.json").write_text("{}")
+    again = deployed(tmp_path, changed=False)
+    validate(options(samples=5), "0", folders, again, tmp_path / "v.json")
+    assert device.verbs().count("run_release") == 2
