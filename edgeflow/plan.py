@@ -4,6 +4,7 @@ Pure functions for the rules, `edgeflow check` and the report. Each step gets on
 of the configuration that it may depend on, so that a change elsewhere cannot rerun it.
 """
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +34,22 @@ class Job:
     Attributes:
         options: JSON-ready slice, all defaults filled in.
         modules: dotted modules whose import closure is the step's code.
+        tools: distributions whose version the step's output depends on, beside those that the
+            modules name as `TOOLS`.
     """
 
     options: dict[str, Any]
     modules: tuple[str, ...]
+    tools: tuple[str, ...] = ()
+
+    def distributions(self) -> tuple[str, ...]:
+        """Return all distributions whose version shapes the output.
+
+        A user's own module is not imported here: it may import anything.
+        """
+        ours = [name for name in self.modules if name.startswith("edgeflow.")]
+        named = [getattr(importlib.import_module(name), "TOOLS", ()) for name in ours]
+        return tuple(sorted({*self.tools, *(tool for tools in named for tool in tools)}))
 
 
 class Plan:
@@ -74,7 +87,10 @@ class Plan:
         """Return the job that trains a model."""
         section = self.config.models[model]
         return Job(
-            options=section.model_dump(mode="json", include={"architecture", "train"}),
+            options={
+                "architecture": section.architecture.model_dump(mode="json"),
+                "train": section.train.model_dump(mode="json", exclude={"cluster"}),
+            },
             modules=("edgeflow.train.build", architecture_module(section.architecture.name)),
         )
 
@@ -99,6 +115,7 @@ class Plan:
                 self._target_module(target),
                 self._engine_module(target),
             ),
+            tools=self._runtime(target).tools,
         )
 
     def bundle(self, target: str, model: str, recipe: str) -> Job:
@@ -109,6 +126,7 @@ class Plan:
             modules=(
                 "edgeflow.bundle.pack",
                 "edgeflow.ondevice.runner",
+                self._target_module(target),
                 self._engine_module(target),
             ),
         )
@@ -170,10 +188,12 @@ class Plan:
         section = self.config.devices[device]
         return {"device": section.model_dump(mode="json", exclude={"target"})}
 
-    def _engine_module(self, target: str) -> str:
+    def _runtime(self, target: str) -> Any:
         section = self.config.targets[target]
-        runtime = plugins.load(plugins.TARGETS, target_kind(section)).runtime(section)
-        return str(runtime.engine_module)
+        return plugins.load(plugins.TARGETS, target_kind(section)).runtime(section)
+
+    def _engine_module(self, target: str) -> str:
+        return str(self._runtime(target).engine_module)
 
     def _target_module(self, target: str) -> str:
         return plugins.module_of(plugins.TARGETS, target_kind(self.config.targets[target]))

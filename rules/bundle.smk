@@ -16,6 +16,7 @@ rule bundle:
     params:
         options=options("bundle"),
         code=code("bundle"),
+        tools=tools("bundle"),
         dataset=subpath(input.dataset, parent=True),
         compiled=subpath(input.compiled, parent=True),
         out=subpath(output.manifest, parent=True),

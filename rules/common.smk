@@ -1,6 +1,5 @@
 """What all rules share: the plan, slices of the configuration, fingerprints, device slots."""
 
-import functools
 import inspect
 import os
 import sys
@@ -9,8 +8,12 @@ from pathlib import Path
 from snakemake.common.configfile import load_configfile
 
 import edgeflow.report
+from edgeflow import cluster
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json
+from edgeflow.artifact.manifest import tool_versions
+from edgeflow.cli.workflow import claim
+from edgeflow.artifact.tiers import environment as store_environment
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
 from edgeflow.errors import ConfigError
@@ -29,10 +32,14 @@ try:
     PLAN = Plan(load_config())
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
+
 # For the steps that this and all jobs run; what the caller's environment says goes first.
-os.environ.setdefault(
-    "EDGEFLOW_STORE", str((Path(PLAN.config.store.path).expanduser() / "store").absolute())
-)
+for variable, value in store_environment(PLAN.config.store).items():
+    os.environ.setdefault(variable, value)
+
+
+cluster.guard_slurm()
 
 
 wildcard_constraints:
@@ -57,6 +64,14 @@ def options(step):
 def code(step):
     """Return a function of wildcards: the fingerprint of the step's code."""
     return lambda wildcards: fingerprint(*planned(step, wildcards).modules)
+
+
+def tools(step):
+    """Return a function of wildcards: the versions of what shapes the step's output, as JSON.
+
+    No command reads it: as a parameter it makes Snakemake see an upgrade.
+    """
+    return lambda wildcards: canonical_json(tool_versions(planned(step, wildcards).distributions()))
 
 
 def manifest_of_dataset(wildcards):
@@ -84,14 +99,16 @@ def slot(device):
     return f"device_{device}"
 
 
-def occupies(device, wildcards):
-    return int(wildcards.device == device)
+def occupies(device):
+    """Return a function of wildcards: whether a job is one on the device, as a number."""
+    # No functools.partial: Snakemake inspects it for each job and device, slowly.
+    return lambda wildcards: int(wildcards.device == device)
 
 
 for device in PLAN.config.devices:
     workflow.register_resource(slot(device), 1)
 
-DEVICE_SLOTS = {slot(device): functools.partial(occupies, device) for device in PLAN.config.devices}
+DEVICE_SLOTS = {slot(device): occupies(device) for device in PLAN.config.devices}
 
 
 def source_of_dataset(wildcards):
@@ -103,6 +120,15 @@ def source_of_dataset(wildcards):
 
 def threads_of_training(wildcards):
     return PLAN.config.models[wildcards.model].train.threads
+
+
+def requested(key):
+    """Return a function of wildcards: what a training asks of a cluster; None for its default."""
+    return lambda wildcards: getattr(PLAN.config.models[wildcards.model].train.cluster, key)
+
+
+def memory_of_training(wildcards, attempt):
+    return PLAN.config.models[wildcards.model].train.cluster.mem_mb * attempt
 
 
 TEMPLATES = sorted(str(path) for path in Path(edgeflow.report.__file__).parent.glob("templates/*"))

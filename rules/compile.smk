@@ -15,6 +15,7 @@ rule compile:
     params:
         options=options("compile"),
         code=code("compile"),
+        tools=tools("compile"),
         dataset=subpath(input.dataset, parent=True),
         recipe=subpath(input.recipe, parent=True),
         out=subpath(output.manifest, parent=True),

@@ -18,6 +18,7 @@ rule compress:
     params:
         options=options("compress"),
         code=code("compress"),
+        tools=tools("compress"),
         dataset=subpath(input.dataset, parent=True),
         model=subpath(input.model, parent=True),
         out=subpath(output.manifest, parent=True),

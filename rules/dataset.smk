@@ -18,6 +18,7 @@ rule dataset:
     params:
         options=options("dataset"),
         code=code("dataset"),
+        tools=tools("dataset"),
         out=subpath(output.manifest, parent=True),
     message:
         "dataset {wildcards.dataset}"

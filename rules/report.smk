@@ -26,6 +26,7 @@ rule report:
     params:
         options=options("report"),
         code=code("report"),
+        tools=tools("report"),
         results=subpath(output.page, ancestor=2),
         out=subpath(output.page, parent=True),
     message:

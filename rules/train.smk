@@ -1,4 +1,4 @@
-"""A float model; one training serves all recipes and targets."""
+"""A float model; one training serves all recipes and targets. The one rule for a cluster."""
 
 
 rule train:
@@ -12,9 +12,17 @@ rule train:
     log:
         "<logs>/train/{model}.log",
     threads: threads_of_training
+    resources:
+        slurm_partition=requested("partition"),
+        slurm_account=requested("account"),
+        mem_mb=memory_of_training,
+        runtime=requested("runtime_min"),
+        gres=requested("gres"),
+        cpus_per_task=requested("cpus"),
     params:
         options=options("train"),
         code=code("train"),
+        tools=tools("train"),
         dataset=subpath(input.dataset, parent=True),
         out=subpath(output.manifest, parent=True),
     message:

@@ -46,6 +46,12 @@ def _try_append(path: Path, record: dict[str, object]) -> None:
         say(f"the event log {path} cannot be written: {error.strerror}")
 
 
+def _job() -> dict[str, str]:
+    """Return which job of a cluster this process runs in, if any."""
+    job = os.environ.get("SLURM_JOB_ID")
+    return {"slurm_job": job} if job else {}
+
+
 @contextmanager
 def recorded(step: str, name: str) -> Iterator[Event]:
     """Append one event when the block ends, with outcome, seconds and peak memory."""
@@ -66,6 +72,7 @@ def recorded(step: str, name: str) -> Iterator[Event]:
             "ended_unix_s": round(time.time(), 3),
             "seconds": round(time.monotonic() - start, 3),
             "peak_rss_mb": round(peak_kib / 1024, 1),
+            **_job(),
             **event.facts,
         }
         for path in _LOG:

@@ -13,8 +13,13 @@ from pathlib import Path
 from edgeflow import plugins
 from edgeflow.errors import EdgeflowError
 
-# These say how a step talks about its work, never what it writes.
-_SILENT = frozenset({"edgeflow.errors", "edgeflow.console", "edgeflow.artifact.events"})
+# How a step talks about its work, and where it finds what it made before: never what it writes.
+_SILENT = frozenset(
+    {
+        *("edgeflow.errors", "edgeflow.console", "edgeflow.artifact.events"),
+        *("edgeflow.artifact.entry", "edgeflow.artifact.tiers"),
+    }
+)
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
@@ -99,6 +104,7 @@ def _closure(modules: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+@cache
 def fingerprint(*modules: str) -> str:
     """Return the fingerprint of `modules` and of all code they import that is not installed.
 

@@ -8,11 +8,27 @@ from typing import Any
 from pydantic import JsonValue
 
 from edgeflow.artifact.atomic import staged
+from edgeflow.artifact.entry import describe
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest, describe_files, read_manifest, tool_versions
-from edgeflow.artifact.store import current_store, describe
+from edgeflow.artifact.tiers import current_cache
 from edgeflow.errors import IntegrityError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Files:
+    """Some of what a manifest lists: a step that reads no more depends on no more.
+
+    Attributes:
+        manifest: the manifest.
+        names: files it lists.
+        facts: facts it holds.
+    """
+
+    manifest: Path
+    names: tuple[str, ...]
+    facts: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +48,7 @@ class StepSpec:
 
     step: str
     name: str
-    inputs: Mapping[str, Path]
+    inputs: Mapping[str, Path | Files]
     options: Mapping[str, JsonValue]
     code: str
     tools: tuple[str, ...] = ()
@@ -45,12 +61,18 @@ Build = Callable[[Path], Mapping[str, object]]
 """Writes the outputs into the folder it is given and returns the manifest's facts."""
 
 
-def content_digest(path: Path) -> str:
+def content_digest(path: Path | Files) -> str:
     """Return the digest of a file's bytes, or of what a manifest says was made.
 
     Raises:
         IntegrityError: the file is not there.
     """
+    if isinstance(path, Files):
+        listed = read_manifest(path.manifest)
+        files = {name: listed.files[name].sha256 for name in path.names}
+        return sha256_json(
+            {"files": files, "facts": {name: listed.facts[name] for name in path.facts}}
+        )
     if not path.is_file():
         raise IntegrityError(
             f"{path} is not there; an earlier step makes it", hint="run `snakemake`"
@@ -73,7 +95,7 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
         key = sha256_json(identity)
         event.facts.update(key=key, store="off")
         with staged(out, spec.manifest) as scratch:
-            store = current_store()
+            store = current_cache()
             if store is not None:
                 hit = store.fetch(key, scratch)
                 event.facts["store"] = "miss" if hit is None else "hit"
@@ -81,7 +103,7 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
                     return read_manifest(scratch / spec.manifest)
             manifest = _build(spec, identity, build, scratch)
             if store is not None:
-                store.put(describe(key, spec.step, spec.name, identity, scratch), scratch)
+                store.put(describe(spec.name, identity, scratch), scratch)
     return manifest
 
 

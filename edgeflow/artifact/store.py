@@ -52,17 +52,21 @@ class Store:
         """Return where the bytes with a digest are, or would be."""
         return self.root / blob_name(sha256)
 
-    def keys(self) -> list[str]:
+    def keys_by_use(self) -> list[str]:
         """Return the keys of all entries, the longest unused first."""
-        used: dict[str, float] = {}
-        for path in self.root.glob("entries/*/*.json"):
-            with contextlib.suppress(FileNotFoundError):  # another process dropped it
-                used[path.stem] = path.stat().st_mtime
-        return sorted(used, key=lambda key: (used[key], key))
+        keys = sorted(path.stem for path in self.root.glob("entries/*/*.json"))
+        return sorted(keys, key=self.last_used_unix_s)
+
+    def last_used_unix_s(self, key: str) -> float:
+        """Return when an entry was last put or fetched; 0 if it is not there."""
+        try:
+            return self.entry_path(key).stat().st_mtime
+        except OSError:
+            return 0.0
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries, the longest unused first; those that cannot be read are dropped."""
-        for key in self.keys():
+        for key in self.keys_by_use():
             entry = self.find(key)
             if entry is not None:
                 yield entry
@@ -117,13 +121,18 @@ class Store:
         with contextlib.suppress(OSError):
             self.entry_path(key).unlink(missing_ok=True)
 
-    def problems(self, entry: Entry) -> list[str]:
-        """Return what is wrong with an entry's files; nothing if it is whole."""
-        return [
-            f"{name} {problem}"
-            for name, blob in entry.files.items()
-            if (problem := self._problem(blob, self.blob_path(blob.sha256)))
-        ]
+    def verify(self, entry: Entry) -> list[str]:
+        """Read all bytes of an entry; drop it if some are wrong, and return which."""
+        wrong = []
+        for name, blob in entry.files.items():
+            path = self.blob_path(blob.sha256)
+            problem = _problem(blob, path)
+            if problem:
+                wrong.append(f"{name} {problem}")
+                _discard(path)
+        if wrong:
+            self.drop(entry.key, "; ".join(wrong))
+        return wrong
 
     def _fill(self, entry: Entry, out: Path) -> str:
         """Take all files of an entry; return what is wrong with the first bad one."""
@@ -138,18 +147,10 @@ class Store:
         path = self.blob_path(blob.sha256)
         with contextlib.suppress(FileNotFoundError):  # said below
             clone(path, target)
-        return self._problem(blob, target, path)
-
-    def _problem(self, blob: Blob, path: Path, source: Path | None = None) -> str:
-        """Return what is wrong with the bytes at `path`; wrong bytes leave the store."""
-        try:
-            if sha256_file(path) == blob.sha256:
-                return ""
-        except FileNotFoundError:
-            return "is not in the store any more"
-        with contextlib.suppress(OSError):
-            (source or path).unlink()
-        return "has other bytes than were stored"
+        problem = _problem(blob, target)
+        if problem:
+            _discard(path)
+        return problem
 
     def _keep(self, source: Path, blob: Blob) -> None:
         path = self.blob_path(blob.sha256)
@@ -163,6 +164,22 @@ class Store:
             clone(source, part)
             fsync(part)
             part.replace(path)
+
+
+def _problem(blob: Blob, path: Path) -> str:
+    try:
+        if sha256_file(path) == blob.sha256:
+            return ""
+    except FileNotFoundError:
+        return "is not in the store any more"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return "has other bytes than were stored"
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def empty(folder: Path) -> None:

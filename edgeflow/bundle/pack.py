@@ -12,7 +12,7 @@ from edgeflow.artifact.manifest import FileRecord, Manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.bundle.archive import write_tar
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest
-from edgeflow.dataset.view import open_dataset
+from edgeflow.dataset.view import Part, open_dataset, part_files
 from edgeflow.targets import registry
 from edgeflow.targets.base import Runtime, parse_options
 from edgeflow.targets.build import COMPILED
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GOLDEN_VECTORS = 16
+PARTS: tuple[Part, ...] = ("test",)
 RUNNER = "edgeflow.ondevice.runner"
 
 
@@ -45,7 +46,7 @@ def pack_bundle(
     spec = StepSpec(
         step="bundle",
         name=name,
-        inputs={"dataset": dataset / "manifest.json", "compiled": compiled / "compile.json"},
+        inputs={"dataset": part_files(dataset, PARTS), "compiled": compiled / "compile.json"},
         options=dict(options),
         code=code,
         manifest="bundle.json",
@@ -64,7 +65,7 @@ def _pack(
 ) -> None:
     record = verify_files(compiled / "compile.json")
     facts, files = record.facts, record.files
-    dataset = open_dataset(folder, ("test",))
+    dataset = open_dataset(folder, PARTS)
     members = {
         "runner.py": _source(RUNNER),
         "engine.py": _source(runtime.engine_module),

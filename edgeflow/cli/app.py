@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from edgeflow.cli import device, project, steps
+from edgeflow.cli import device, explain, project, steps, store
 from edgeflow.errors import EdgeflowError
 
 app = typer.Typer(
@@ -17,8 +17,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 project.register(app)
+explain.register(app)
 steps.register(app)
 app.add_typer(device.app, name="device")
+store.register(app)
 
 
 def main() -> None:

@@ -1,12 +1,41 @@
 """Starts Snakemake; with the rules, the only place that knows it."""
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 EVENTS = Path("logs/events.jsonl")
+
+
+_claims: list[int] = []
+"""Descriptors that hold a project's claim until this process ends."""
+
+
+def claim(folder: Path) -> bool:
+    """Claim a project for this process, and forget the lock of a Snakemake that was killed.
+
+    Snakemake's own lock is a file, which outlives it. This claim ends with the process, so a
+    lock found under a fresh claim is nobody's.
+
+    Returns:
+        Whether the claim is ours; False means that another run is alive.
+    """
+    place = folder / ".edgeflow" / "run.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    _claims.append(descriptor)
+    for lock in (folder / ".snakemake" / "locks").glob("*"):
+        lock.unlink(missing_ok=True)
+    return True
 
 
 def run_snakemake(arguments: Sequence[str]) -> int:

@@ -9,14 +9,16 @@ from edgeflow.artifact.manifest import Manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.source import FloatModel
-from edgeflow.config.recipe import Recipe
-from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.config.recipe import CALIBRATED, Recipe
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files, parts_to_quantize
 from edgeflow.errors import CompileError
 from edgeflow.train.build import MODEL_FILE
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+TOOLS = ("tensorflow", "tf-keras", "numpy", "ai-edge-litert")
 
 
 def compress_model(
@@ -41,10 +43,13 @@ def compress_model(
     spec = StepSpec(
         step="compress",
         name=name,
-        inputs={"dataset": dataset / "manifest.json", "model": model / "manifest.json"},
+        inputs={
+            "dataset": part_files(dataset, parts_to_quantize(recipe.quantize)),
+            "model": model / "manifest.json",
+        },
         options=recipe.model_dump(mode="json"),
         code=code,
-        tools=("tensorflow", "tf-keras", "numpy", "ai-edge-litert"),
+        tools=TOOLS,
     )
     return run_step(spec, out, lambda folder: _compress(name, dataset, model, recipe, folder))
 
@@ -52,7 +57,7 @@ def compress_model(
 def _compress(name: str, folder: Path, model: Path, recipe: Recipe, out: Path) -> dict[str, object]:
     import numpy as np
 
-    dataset = open_dataset(folder, ("calibration", "test"))
+    dataset = open_dataset(folder, parts_to_quantize(recipe.quantize))
     verify_files(model / "manifest.json", [MODEL_FILE])
     source = FloatModel(model / MODEL_FILE)
     float_flatbuffer = _convert(name, source, "none", dataset)
@@ -82,7 +87,8 @@ def _reference(name: str, flatbuffer: bytes, dataset: DatasetView) -> "NDArray[n
 def _convert(name: str, source: FloatModel, quantize: str, dataset: DatasetView) -> bytes:
     technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
     try:
-        flatbuffer: bytes = technique.convert(source, dataset.inputs("calibration"))
+        calibration = dataset.inputs("calibration") if quantize in CALIBRATED else None
+        flatbuffer: bytes = technique.convert(source, calibration)
     except Exception as error:  # TensorFlow's converter raises many kinds, all with one meaning
         raise CompileError(
             f"{name} cannot be converted with quantize: {quantize}: {_first_line(error)}",

@@ -57,7 +57,7 @@ def expand(raw: Mapping[str, Any]) -> Expansion:
     """Replace families by their members, in `models` and in `deployments`."""
     models, deployments = raw.get("models"), raw.get("deployments")
     written = models if isinstance(models, Mapping) else {}
-    found = {name: entry for name, entry in written.items() if is_family(entry)}
+    found = {name: entry for name, entry in written.items() if is_family(name, entry)}
     families = {name: list(members(name, entry)) for name, entry in found.items()}
     result = dict(raw)
     if families:
@@ -99,7 +99,7 @@ def _copies(entry: Any, families: Mapping[str, list[Member]]) -> Iterator[Any]:
 def _collisions(
     written: Mapping[str, Any], families: Mapping[str, list[Member]]
 ) -> Iterator[Finding]:
-    owners = {str(name): str(name) for name in written if name not in families}
+    owners = {name: name for name in written if name not in families}
     for family, its in families.items():
         for one in its:
             owner = owners.setdefault(one.name, family)
@@ -110,9 +110,7 @@ def _collisions(
                 break
 
 
-def _below(
-    entry: Mapping[str, Any], values: Mapping[str, int], keys: Keys, unknown: bool
-) -> Keys:
+def _below(entry: Mapping[str, Any], values: Mapping[str, int], keys: Keys, unknown: bool) -> Keys:
     """Return where keys below a member stand below its family."""
     for path, index in values.items():
         parts = tuple(path.split("."))

@@ -51,7 +51,9 @@ def _absent(given: object, parent: Place, key: str, hint: str) -> Finding:
     words = [word for word in given if isinstance(word, str)] if isinstance(given, dict) else []
     slip = closest(key, set(words) - parent.fields)
     if slip:
-        return Finding(keys=(*parent.keys, slip), message=UNKNOWN_KEY, hint=f"did you mean {key!r}?")
+        return Finding(
+            keys=(*parent.keys, slip), message=UNKNOWN_KEY, hint=f"did you mean {key!r}?"
+        )
     return Finding(keys=(*parent.keys, key), message="required, but not there", hint=hint)
 
 

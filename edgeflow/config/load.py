@@ -46,13 +46,13 @@ def _validate(raw: object) -> tuple[Config | None, list[Finding]]:
         hint = f"it needs the sections {', '.join(required)}"
         return None, [Finding(keys=(), message=message, hint=hint)]
     expansion = expand(raw)
-    findings = [*expansion.findings, *cross_check(expansion.raw, families=expansion.families)]
+    findings = cross_check(expansion.raw, families=expansion.families)
     config = None
     try:
         config = Config.model_validate(expansion.raw)
     except ValidationError as error:
         findings += explain(error, Config, expansion.raw)
-    return config, expansion.locate(findings)
+    return config, [*expansion.findings, *expansion.locate(findings)]
 
 
 def _result(

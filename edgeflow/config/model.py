@@ -12,6 +12,7 @@ from edgeflow.config.base import Reference, Section, Seed
 ARCHITECTURES = "edgeflow.train.architectures"
 _WORD = "[A-Za-z_][A-Za-z0-9_]*"
 ARCHITECTURE_PATTERN = rf"^([a-z][a-z0-9_]*|{_WORD}(\.{_WORD})*:{_WORD})$"
+VARY_PATTERN = rf"^{_WORD}(\.{_WORD})*$"
 
 
 def architecture_module(name: str) -> str:
@@ -64,6 +65,35 @@ class Train(Section):
     """Cores of one training. Another number may sum in another order and give other weights."""
 
 
+SlurmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+GenericResource = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(:[A-Za-z0-9_.]+)?:[1-9][0-9]*$")]
+
+
+class Cluster(Section):
+    """What a training asks for as a job of a cluster; it changes no result."""
+
+    partition: SlurmName | None = None
+    """Partition (queue) of the job; the cluster's default one if left out."""
+    account: SlurmName | None = None
+    """Account that the job is charged to."""
+    mem_mb: Annotated[int, Field(ge=100)] = 4000
+    """Memory of the first attempt in MB; the second gets twice, the third three times as much."""
+    runtime_min: Annotated[int, Field(ge=1)] | None = None
+    """Minutes after which the cluster ends the job; the partition's limit if left out."""
+    gres: GenericResource | None = None
+    """Generic resources such as `gpu:1` or `gpu:a100:2`."""
+    cpus: Annotated[int, Field(ge=1)] | None = None
+    """Cores of the job; as many as `threads` if left out."""
+
+
+class Training(Train):
+    """How a float model is trained, and where."""
+
+    cluster: Cluster = Cluster()
+    """The job on a cluster. Changes here retrain nothing."""
+
+
 class Model(Section):
     """A network that edgeflow trains."""
 
@@ -71,5 +101,9 @@ class Model(Section):
     """Name of a dataset of this configuration."""
     architecture: Architecture
     """Which network."""
-    train: Train = Train()
+    train: Training = Training()
     """How it is trained."""
+    vary: dict[Annotated[str, Field(pattern=VARY_PATTERN)], list[JsonValue]] = Field(default={})
+    """Makes a family of this model: dotted keys below the model, each with the values to try, as in
+    `{architecture.width: [8, 16]}`. There is one model for each combination, named after its values
+    (`wide-width8`); a deployment may name the family (`wide`) or one member."""

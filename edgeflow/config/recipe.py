@@ -6,6 +6,9 @@ from edgeflow.config.base import Section
 
 Quantize = Literal["none", "fp16", "dynamic", "ptq-int8"]
 
+CALIBRATED: frozenset[str] = frozenset({"ptq-int8"})
+"""Values of `quantize` that read the calibration set; the others do not depend on it."""
+
 
 class Recipe(Section):
     """What happens to a trained model before it is compiled. An empty recipe keeps float32."""

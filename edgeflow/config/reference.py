@@ -81,7 +81,7 @@ class _Page:
         if schema.get("type") == "array":
             items = schema.get("prefixItems") or [schema["items"]]
             return f"list of {self.type(items[0])}"
-        if "properties" in schema or "oneOf" in schema:
+        if schema.keys() & {"properties", "patternProperties", "oneOf"}:
             return "mapping"
         limits = [text.format(schema[key]) for key, text in _LIMITS.items() if key in schema]
         return " ".join([schema["type"], ", ".join(limits)]).strip()

@@ -35,9 +35,9 @@ class Member:
     values: Mapping[str, int]
 
 
-def is_family(entry: object) -> bool:
+def is_family(name: object, entry: object) -> bool:
     """Return whether a raw model has a `vary` that can be expanded."""
-    vary = entry.get("vary") if isinstance(entry, Mapping) else None
+    vary = entry.get("vary") if isinstance(name, str) and isinstance(entry, Mapping) else None
     return isinstance(vary, Mapping) and all(
         isinstance(path, str) and isinstance(values, list) for path, values in vary.items()
     )
@@ -63,6 +63,7 @@ def problems(family: str, entry: Mapping[str, Any]) -> Iterator[Finding]:
     keys: Keys = ("models", family, "vary")
     for path, values in entry["vary"].items():
         yield from _of_path(path, (*keys, path))
+        yield from _of_parents(path, entry, (*keys, path))
         yield from _of_values(values, (*keys, path))
     usable = [values for path, values in entry["vary"].items() if _is_usable(path, values)]
     count = math.prod(map(len, usable))
@@ -72,15 +73,24 @@ def problems(family: str, entry: Mapping[str, Any]) -> Iterator[Finding]:
     longest = max(names, key=len, default=family)
     if re.fullmatch(NAME_PATTERN, family) and not re.fullmatch(NAME_PATTERN, longest):
         message = f"the name of its member {longest!r} is longer than 63"
-        yield Finding(keys=keys, message=message, hint=f"shorten {family!r}")
+        yield Finding(keys=keys[:2], message=message, hint="shorten it")
 
 
 def _of_path(path: str, keys: Keys) -> Iterator[Finding]:
     known = set(Model.model_fields) - {"vary"}
     head = path.partition(".")[0]
-    if re.fullmatch(VARY_PATTERN, path) and head not in known:
+    if head not in known or not re.fullmatch(VARY_PATTERN, path):
         hint = did_you_mean(head, known) if "." in path else "as in architecture.width"
         yield Finding(keys=keys, message="not a path below the model", hint=hint)
+
+
+def _of_parents(path: str, entry: Any, keys: Keys) -> Iterator[Finding]:
+    *parents, _ = path.split(".")
+    for parent in parents:
+        entry = entry.get(parent, {})
+        if not isinstance(entry, Mapping):
+            yield Finding(keys=keys, message=f"nothing can be set below {parent}: {entry!r}")
+            return
 
 
 def _of_values(values: list[Any], keys: Keys) -> Iterator[Finding]:

@@ -17,6 +17,9 @@ from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import DatasetFacts, Part, Preprocess
 
 
+TOOLS = ("numpy",)
+
+
 def build_dataset(name: str, options: Mapping[str, Any], code: str, out: Path) -> Manifest:
     """Read, check and split one dataset.
 
@@ -40,7 +43,7 @@ def build_dataset(name: str, options: Mapping[str, Any], code: str, out: Path) -
         inputs=source.files(section),
         options=section.model_dump(mode="json", exclude={"path"}),
         code=code,
-        tools=("numpy", *source.TOOLS),
+        tools=(*TOOLS, *source.TOOLS),
     )
     return run_step(spec, out, lambda folder: _build(section, source, folder))
 

@@ -10,6 +10,8 @@ from edgeflow.report.metrics import write_metrics
 from edgeflow.report.rows import load_rows
 from edgeflow.report.training import load_training
 
+TOOLS = ("edgeflow", "matplotlib", "jinja2")
+
 
 def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path) -> Manifest:
     """Write the report over all units of `options` into `out`.
@@ -31,7 +33,7 @@ def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path
         inputs=_inputs(options, results),
         options=dict(options),
         code=code,
-        tools=("edgeflow", "matplotlib", "jinja2"),
+        tools=TOOLS,
     )
     return run_step(spec, out, lambda scratch: _draw(options, code, results, scratch))
 

@@ -43,13 +43,14 @@ class CompileInput:
         model: the recipe's model.tflite, with a static batch of 1.
         float_model: the same network before quantization, as float32 .tflite.
         quantize: the recipe's `quantize`.
-        calibration: float32 (n, *input_shape), preprocessed as in training.
+        calibration: float32 (n, *input_shape), preprocessed as in training; None for a
+            `quantize` that does not read it.
     """
 
     model: Path
     float_model: Path
     quantize: str
-    calibration: "NDArray[np.float32]"
+    calibration: "NDArray[np.float32] | None"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,12 +8,14 @@ from typing import Any
 from edgeflow.artifact.manifest import Manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.evaluate import dequantized, quantized
-from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.config.recipe import CALIBRATED
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files, parts_to_quantize
 from edgeflow.errors import MissingToolError
 from edgeflow.targets import registry
 from edgeflow.targets.base import CompileInput, Runtime, Target, parse_options
 
 COMPILED = "compiled"
+TOOLS = ("numpy",)
 
 
 def compile_model(
@@ -45,10 +47,13 @@ def compile_model(
     spec = StepSpec(
         step="compile",
         name=name,
-        inputs={"dataset": dataset / "manifest.json", "recipe": recipe / "manifest.json"},
+        inputs={
+            "dataset": part_files(dataset, parts_to_quantize(options["quantize"])),
+            "recipe": recipe / "manifest.json",
+        },
         options=dict(options),
         code=code,
-        tools=("numpy", *target.runtime(parsed).tools),
+        tools=(*TOOLS, *target.runtime(parsed).tools),
         manifest="compile.json",
     )
     quantize = str(options["quantize"])
@@ -60,13 +65,13 @@ def compile_model(
 def _compile(
     target: type[Target], options: Any, quantize: str, folder: Path, recipe: Path, out: Path
 ) -> dict[str, object]:
-    dataset = open_dataset(folder, ("calibration", "test"))
+    dataset = open_dataset(folder, parts_to_quantize(quantize))
     verify_files(recipe / "manifest.json", ["model.tflite", "float.tflite"])
     job = CompileInput(
         model=recipe / "model.tflite",
         float_model=recipe / "float.tflite",
         quantize=quantize,
-        calibration=dataset.inputs("calibration"),
+        calibration=dataset.inputs("calibration") if quantize in CALIBRATED else None,
     )
     artifact = out / COMPILED
     artifact.mkdir()

@@ -85,6 +85,8 @@ def _quantize(model: Any, job: CompileInput) -> Any:
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
+    if job.calibration is None:
+        raise ValueError("ptq-int8 reads the calibration set")
     samples = [sample[None] for sample in job.calibration]
     return nncf.quantize(
         model,

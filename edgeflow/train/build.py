@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow import plugins
+from edgeflow.artifact.hashing import sha256_json
 from edgeflow.artifact.manifest import Manifest
-from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.artifact.step import StepSpec, identify, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.model import Architecture, Train, architecture_module
-from edgeflow.dataset.view import DatasetFacts, DatasetView, open_dataset
+from edgeflow.dataset.view import DatasetFacts, DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import TrainingError
+from edgeflow.train.checkpoint import Checkpoint
 
 MODEL_FILE = "model.h5"
+TOOLS = ("tensorflow", "tf-keras", "numpy")
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 class TrainOptions(Section):
@@ -26,7 +30,7 @@ class TrainOptions(Section):
 def train_model(
     name: str, dataset: Path, options: Mapping[str, Any], code: str, out: Path
 ) -> Manifest:
-    """Train one model.
+    """Train one model, on from where a killed training of the same got.
 
     Args:
         name: the model's name, for messages.
@@ -43,24 +47,36 @@ def train_model(
     spec = StepSpec(
         step="train",
         name=name,
-        inputs={"dataset": dataset / "manifest.json"},
+        inputs={"dataset": part_files(dataset, PARTS)},
         options=parsed.model_dump(mode="json"),
         code=code,
-        tools=("tensorflow", "tf-keras", "numpy"),
+        tools=TOOLS,
     )
-    return run_step(spec, out, lambda folder: _train(name, dataset, parsed, folder))
+    # Beside the outputs, which a failed job loses, and where all nodes of a cluster see it.
+    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), sha256_json(identify(spec)))
+    try:
+        manifest = run_step(
+            spec, out, lambda folder: _train(name, dataset, parsed, checkpoint, folder)
+        )
+    except TrainingError:
+        checkpoint.remove()  # it would go on to the same end
+        raise
+    checkpoint.remove()
+    return manifest
 
 
-def _train(name: str, folder: Path, options: TrainOptions, out: Path) -> dict[str, object]:
+def _train(
+    name: str, folder: Path, options: TrainOptions, checkpoint: Checkpoint, out: Path
+) -> dict[str, object]:
     import numpy as np
 
     from edgeflow.train.keras import load_keras
-    from edgeflow.train.loop import fit, predict, write_history
+    from edgeflow.train.loop import best_epoch, fit, predict, write_history
 
-    dataset = open_dataset(folder, ("train", "validation", "test"))
+    dataset = open_dataset(folder, PARTS)
     keras = load_keras(options.train.seed, options.train.threads)
     model = _build(keras, dataset.facts, options.architecture)
-    rows = fit(keras, model, dataset, options.train, f"train {name}")
+    rows = fit(keras, model, dataset, options.train, checkpoint, f"train {name}")
     with warnings.catch_warnings(action="ignore"):  # h5 is "legacy", but has no time stamps
         model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")
     write_history(rows, out / "history.csv")
@@ -70,7 +86,7 @@ def _train(name: str, folder: Path, options: TrainOptions, out: Path) -> dict[st
         **_metrics(dataset, logits),
         "parameters": int(model.count_params()),
         "epochs": len(rows),
-        "best_epoch": min(rows, key=lambda row: row["val_loss"])["epoch"],
+        "best_epoch": best_epoch(rows),
     }
 
 

@@ -25,6 +25,8 @@ def load_keras(seed: int, threads: int = 1) -> Any:
     # Layers are named by a counter of the process; the names stand in the saved model.
     tf_keras.backend.clear_session()
     tf_keras.utils.set_random_seed(seed)
+    # Dropout draws from a generator that can be restarted, as each epoch does.
+    tf_keras.backend.experimental.enable_tf_random_generator()
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -1,4 +1,8 @@
-"""The training loop: Adam, early stopping on validation loss, best weights kept."""
+"""The training loop: Adam, early stopping on validation loss, best weights kept.
+
+All that is random in an epoch follows from the seed and the epoch's number alone, so that a
+training that goes on from a checkpoint ends in the bytes of one that was never stopped.
+"""
 
 import csv
 import math
@@ -7,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Train
-from edgeflow.console import Advance, progress
+from edgeflow.console import progress, say
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
+from edgeflow.train.checkpoint import Checkpoint, Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +23,7 @@ COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_ra
 
 
 def fit(
-    keras: Any, model: Any, dataset: DatasetView, train: Train, title: str
+    keras: Any, model: Any, dataset: DatasetView, train: Train, checkpoint: Checkpoint, title: str
 ) -> list[dict[str, float]]:
     """Train `model` in place; its weights end as those of the lowest validation loss.
 
@@ -28,24 +33,108 @@ def fit(
     Raises:
         TrainingError: the loss, also that on the validation set, became NaN or infinite.
     """
-    x, y = dataset.inputs("train"), dataset.labels("train")
-    model.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(keras, train, len(y))),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    rows: list[dict[str, float]] = []
-    with progress(title, train.epochs) as advance:
-        model.fit(
-            x,
-            y,
-            batch_size=train.batch_size,
-            epochs=train.epochs,
-            validation_data=(dataset.inputs("validation"), dataset.labels("validation")),
-            callbacks=_callbacks(keras, train, rows, advance),
-            verbose=0,
+    epochs = _Epochs(keras, model, dataset, train)
+    now = checkpoint.load()
+    if now:
+        epochs.restore(now)
+        say(f"{title}: continues after epoch {len(now.rows)} of {train.epochs}")
+    with progress(title, train.epochs - (len(now.rows) if now else 0)) as advance:
+        while now is None or not _finished(now.rows, train):
+            now = epochs.run(now)
+            checkpoint.save(now)
+            row = now.rows[-1]
+            advance(f"loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']:.4f}")
+    model.set_weights(now.best)
+    return now.rows
+
+
+def best_epoch(rows: Sequence[Mapping[str, float]]) -> int:
+    """Return the number, from 1, of the first epoch with the lowest validation loss."""
+    return int(min(rows, key=lambda row: row["val_loss"])["epoch"])
+
+
+def _finished(rows: Sequence[Mapping[str, float]], train: Train) -> bool:
+    return len(rows) in (train.epochs, best_epoch(rows) + train.patience)
+
+
+class _Epochs:
+    """A compiled model and its data; each epoch can run in another process than the last."""
+
+    def __init__(self, keras: Any, model: Any, dataset: DatasetView, train: Train) -> None:
+        import tensorflow as tf
+
+        self._keras, self._model, self._train = keras, model, train
+        with tf.device("cpu:0"):  # an accelerator gets them batch by batch
+            self._x = tf.constant(dataset.inputs("train"))
+            self._y = tf.constant(dataset.labels("train"))
+            validation = (dataset.inputs("validation"), dataset.labels("validation"))
+            self._validation = tf.data.Dataset.from_tensor_slices(validation).batch(
+                train.batch_size
+            )
+        model.compile(
+            optimizer=keras.optimizers.Adam(_learning_rate(keras, train, len(self._y))),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
         )
-    return rows
+        model.optimizer.build(model.trainable_variables)
+
+    def restore(self, now: Progress) -> None:
+        """Set model and optimizer to where they were."""
+        self._model.set_weights(now.weights)
+        for variable, value in zip(self._model.optimizer.variables, now.optimizer, strict=True):
+            variable.assign(value)
+
+    def run(self, before: Progress | None) -> Progress:
+        """Train one epoch on from `before`, which model and optimizer stand at."""
+        done = len(before.rows) if before else 0
+        history = self._model.fit(
+            self._batches(done),
+            initial_epoch=done,
+            epochs=done + 1,
+            validation_data=self._validation,
+            verbose=0,
+        ).history
+        row = {name: float(history[name][0]) for name in COLUMNS[1:5]}
+        _require_finite(row, done + 1, self._train)
+        optimizer = self._model.optimizer
+        rate = float(self._keras.backend.get_value(optimizer.learning_rate))
+        rows = [*(before.rows if before else ()), {"epoch": done + 1, **row, "learning_rate": rate}]
+        weights = self._model.get_weights()
+        return Progress(
+            rows=rows,
+            weights=weights,
+            optimizer=[variable.numpy() for variable in optimizer.variables],
+            best=weights if before is None or best_epoch(rows) == len(rows) else before.best,
+        )
+
+    def _batches(self, epoch: int) -> Any:
+        """Return the training set in the epoch's order, and restart what draws random numbers."""
+        import numpy as np
+        import tensorflow as tf
+
+        random = np.random.default_rng((self._train.seed, epoch))
+        order = random.permutation(len(self._y))
+        for layer in self._model.submodules:
+            if isinstance(layer, self._keras.__internal__.layers.BaseRandomLayer):
+                # Keras keeps the generator out of the layer's weights and has no other way to it.
+                layer._random_generator._generator.reset_from_seed(int(random.integers(2**63)))
+
+        def samples(rows: Any) -> tuple[Any, Any]:
+            return tf.gather(self._x, rows), tf.gather(self._y, rows)
+
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(self._train.batch_size)
+        return batches.map(samples).prefetch(1)
+
+
+def _require_finite(row: Mapping[str, float], epoch: int, train: Train) -> None:
+    # The loss is taken before each step, the validation loss after the last one.
+    if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+        raise TrainingError(
+            f"training diverged in epoch {epoch}: the loss is {row['loss']}, "
+            f"on the validation set {row['val_loss']}",
+            hint=f"lower train.learning_rate (now {train.learning_rate}), "
+            "or check the samples for extreme values",
+        )
 
 
 def _learning_rate(keras: Any, train: Train, samples: int) -> Any:
@@ -53,29 +142,6 @@ def _learning_rate(keras: Any, train: Train, samples: int) -> Any:
         return train.learning_rate
     steps = math.ceil(samples / train.batch_size) * train.epochs
     return keras.optimizers.schedules.CosineDecay(train.learning_rate, steps)
-
-
-def _callbacks(
-    keras: Any, train: Train, rows: list[dict[str, float]], advance: Advance
-) -> list[Any]:
-    def record(epoch: int, logs: Mapping[str, float]) -> None:
-        row = {name: float(logs[name]) for name in COLUMNS[1:5]}
-        # The loss is taken before each step, the validation loss after the last one.
-        if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
-            raise TrainingError(
-                f"training diverged in epoch {epoch + 1}: the loss is {row['loss']}, "
-                f"on the validation set {row['val_loss']}",
-                hint=f"lower train.learning_rate (now {train.learning_rate}), "
-                "or check the samples for extreme values",
-            )
-        rate = float(keras.backend.get_value(stopper.model.optimizer.learning_rate))
-        rows.append({"epoch": epoch + 1, **row, "learning_rate": rate})
-        advance(f"loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']:.4f}")
-
-    stopper = keras.callbacks.EarlyStopping(
-        monitor="val_loss", mode="min", patience=train.patience, restore_best_weights=True
-    )
-    return [stopper, keras.callbacks.LambdaCallback(on_epoch_end=record)]
 
 
 def write_history(rows: Sequence[Mapping[str, float]], path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.events import recorded
+from edgeflow.artifact.hashing import sha256_json
 from edgeflow.deploy.release import open_device
 from edgeflow.errors import GateError
 from edgeflow.validate.gates import GateResult, check_gates
@@ -31,7 +32,7 @@ def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) 
     record = json.loads(validation.read_text())
     name = f"{record['device']}/{record['model']}"
     with recorded("gate", name) as event:
-        event.facts["code"] = code
+        event.facts["key"] = sha256_json({"options": options, "code": code, "validation": record})
         results = check_gates(record, options["gates"])
         failed = [result for result in results if not result.passed]
         with open_device(options["device"]) as device:

@@ -16,7 +16,7 @@ from edgeflow.artifact.step import content_digest
 from edgeflow.bundle.manifest import BundleManifest, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
-from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.release import Device, open_device
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.validate import metrics
@@ -93,7 +93,7 @@ def _inputs(folders: Folders) -> dict[str, str]:
     return {
         "bundle": sha256_file(folders.compiled / "bundle.tar"),
         "compiled": content_digest(folders.compiled / "compile.json"),
-        "dataset": content_digest(folders.dataset / "manifest.json"),
+        "dataset": content_digest(part_files(folders.dataset, ("test",))),
         "model": content_digest(folders.model / "manifest.json"),
         "recipe": content_digest(folders.recipe / "manifest.json"),
     }

@@ -62,7 +62,7 @@ def test_manifests_name_no_time_host_or_folder(built: Project) -> None:
         *built.folder.glob("results/**/compile.json"),
         *built.folder.glob("results/**/bundle.json"),
     ]
-    assert len(manifests) == 8
+    assert len(manifests) == 9
     for path in manifests:
         assert str(built.folder) not in path.read_text()
 

@@ -1,124 +1,250 @@
-"""What each kind of change reruns: no more, and no less."""
+"""The table of docs/incremental.md: what each kind of change executes, no more and no less.
+
+Each row changes one thing, runs snakemake for real, and reads from the steps' own event log what
+executed. A step that was asked and found its answer kept has not executed.
+"""
 
 import copy
 import os
+import re
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.workflow.conftest import CONFIG, Project
+from tests.workflow.conftest import CONFIG, PARTS, Project, copy_part, make_project
 
-pytestmark = pytest.mark.xdist_group("built-project")
+pytestmark = pytest.mark.xdist_group("incremental")
 
-AFTER_COMPILE = {"bundle": 1, "deploy": 1, "validate": 1, "gate": 1, "report": 1}
-
-
-def test_a_second_run_has_nothing_to_do(pristine: Project) -> None:
-    before = len(pristine.events())
-    assert "Nothing to be done" in pristine.build()
-    assert len(pristine.events()) == before
+NETS = "nets.py"
 
 
-def test_an_edit_of_one_target_compiles_for_that_target_alone(pristine: Project) -> None:
-    pristine.edit("edgeflow/targets/openvino.py", "subset_size=len(samples)", "subset_size=9")
-    assert pristine.would_run() == {"compile": 1, **AFTER_COMPILE}
-
-
-def test_an_option_of_one_target_compiles_for_that_target_alone(pristine: Project) -> None:
+def table_config() -> dict[str, Any]:
     config = copy.deepcopy(CONFIG)
-    config["targets"]["pi"]["threads"] = 2
-    pristine.write_config(config)
-    assert pristine.would_run() == {"compile": 1, **AFTER_COMPILE}
+    config["datasets"]["digits"]["limit"] = 600
+    config["models"]["own"] = {
+        "dataset": "digits",
+        "architecture": {"name": "nets:build"},
+        "train": {"epochs": 1},
+    }
+    config["devices"]["pi-2"] = {"target": "pi", "transport": "virtual"}
+    config["deployments"].append(
+        {"model": "own", "recipe": "fp32", "devices": ["pi-2"], "measure": {"runs": 10}}
+    )
+    return config
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "edgeflow/targets/litert.py",
-        "edgeflow/train/loop.py",
-        "edgeflow/ondevice/runner.py",
-        "edgeflow/artifact/step.py",
-        "edgeflow/deploy/transport.py",
-    ],
-)
-def test_comments_and_docstrings_rerun_nothing(pristine: Project, name: str) -> None:
-    path = pristine.folder / name
+def executed(events: list[dict[str, Any]], before: int) -> set[str]:
+    """Return `step name` of all that really did its work after the first `before` events."""
+    decided = {
+        (event["name"], event["key"]) for event in events[:before] if event["step"] == "gate"
+    }
+    found = set()
+    for event in events[before:]:
+        worked = {
+            "deploy": lambda e: e["changed"],
+            "validate": lambda e: e["measured"],
+            "gate": lambda e: (e["name"], e["key"]) not in decided or e["changed"],
+        }.get(event["step"], lambda e: e["store"] != "hit")
+        if worked(event):
+            found.add(f"{event['step']} {event['name']}")
+    return found
+
+
+class Table:
+    """A built project that a row changes; `run` returns what that executed."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.config = table_config()
+
+    def run(self) -> set[str]:
+        self.project.write_config(self.config)
+        before = len(self.project.events())
+        self.project.build()
+        return executed(self.project.events(), before)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
+    folder = tmp_path_factory.mktemp("table")
+    for name in ("project", "pristine"):
+        make_project(folder / name)
+        copy_part(Path(__file__).parent / NETS, folder / name / NETS)
+    built = Table(Project(folder / "project"))
+    assert {name.split()[0] for name in built.run()} == {
+        "dataset", "train", "compress", "compile", "bundle", "deploy", "validate", "gate", "report",
+    }  # fmt: skip
+    yield built
+    built.project.stop_devices()
+
+
+@pytest.fixture
+def row(table: Table) -> Iterator[Table]:
+    """Give the table; what the row changed is taken back, and built, after it."""
+    yield table
+    pristine = table.project.folder.parent / "pristine"
+    for part in (*PARTS, NETS):
+        copy_part(pristine / part, table.project.folder / part)
+    table.config = table_config()
+    table.run()
+
+
+UNITS = {
+    "tiny/int8": ("pi", "pi-1/tiny"),
+    "tiny/fp32": ("intel", "intel-1/tiny"),
+    "own/fp32": ("pi", "pi-2/own"),
+}
+
+
+def below(step: str, *units: str) -> set[str]:
+    """Return what executes from `step` on for these of the three model/recipe pairs."""
+    steps = ["train", "compress", "compile", "bundle", "deploy", "validate", "gate"]
+    found = {"report report"}
+    for unit in units:
+        target, device = UNITS[unit]
+        names = {
+            "train": unit.split("/")[0],
+            "compress": unit,
+            "compile": f"{target}/{unit}",
+            "bundle": f"{target}/{unit}",
+        }
+        found |= {f"{name} {names.get(name, device)}" for name in steps[steps.index(step) :]}
+    return found
+
+
+def test_nothing(row: Table) -> None:
+    assert "Nothing to be done" in row.project.build()
+    assert row.run() == set()
+
+
+def test_a_training_option(row: Table) -> None:
+    row.config["models"]["tiny"]["train"]["epochs"] = 3
+    assert row.run() == below("train", "tiny/int8", "tiny/fp32")
+
+
+def test_a_retrain_that_gives_the_same_weights(row: Table) -> None:
+    row.config["models"]["tiny"]["train"]["patience"] = 77
+    assert row.run() == {"train tiny"}
+
+
+def test_an_architectures_file(row: Table) -> None:
+    row.project.edit("edgeflow/train/architectures/ds_cnn.py", "momentum=0.9", "momentum=0.8")
+    assert row.run() == below("train", "tiny/int8", "tiny/fp32")
+
+
+def test_a_users_own_module(row: Table) -> None:
+    row.project.edit(NETS, '"relu"', '"elu"')
+    assert row.run() == below("train", "own/fp32")
+
+
+def test_a_recipes_option(row: Table) -> None:
+    row.config["recipes"]["fp32"] = {"quantize": "fp16"}
+    assert row.run() == below("compress", "tiny/fp32", "own/fp32")
+
+
+def test_one_targets_option(row: Table) -> None:
+    row.config["targets"]["pi"]["threads"] = 2
+    assert row.run() == below("compile", "tiny/int8", "own/fp32")
+
+
+def test_one_targets_code(row: Table) -> None:
+    row.project.edit("edgeflow/targets/openvino.py", "tolerance=2e-2", "tolerance=3e-2")
+    assert row.run() == below("compile", "tiny/fp32")
+
+
+def test_one_targets_code_that_changes_no_byte(row: Table) -> None:
+    row.project.edit("edgeflow/targets/openvino.py", "_NO_WORK", "_NO_WORK_AT_ALL")
+    assert row.run() == {"compile intel/tiny/fp32", "bundle intel/tiny/fp32"}
+
+
+def test_the_runner_on_the_device(row: Table) -> None:
+    row.project.edit("edgeflow/ondevice/runner.py", "NOW = 0b1111", "NOW = 0b111")
+    assert row.run() == below("bundle", *UNITS)
+
+
+def test_a_gate(row: Table) -> None:
+    row.config["deployments"][0]["gates"] = {"latency_p90_ms_max": 1000}
+    assert row.run() == {"gate pi-1/tiny", "report report"}
+
+
+def test_a_device_added(row: Table) -> None:
+    row.config["devices"]["pi-3"] = {"target": "pi", "transport": "virtual"}
+    row.config["deployments"][0]["devices"].append("pi-3")
+    assert row.run() == {
+        "deploy pi-3/tiny", "validate pi-3/tiny", "gate pi-3/tiny", "report report",
+    }  # fmt: skip
+
+
+def test_a_device_removed(row: Table) -> None:
+    del row.config["deployments"][2]
+    assert row.run() == {"report report"}
+
+
+def test_a_device_with_another_address_or_host_key(row: Table) -> None:
+    """It may be another board: it is measured again, but sent only what it has not."""
+    row.config["devices"]["pi-2"]["timeout_s"] = 11.0
+    assert row.run() == {"validate pi-2/own", "gate pi-2/own", "report report"}
+
+
+def test_the_calibration_size(row: Table) -> None:
+    row.config["datasets"]["digits"]["calibration"] = 20
+    assert row.run() == {"dataset digits"} | below("compress", "tiny/int8")
+
+
+@pytest.mark.parametrize("place", ["artifact/step.py", "train/build.py", "targets/litert.py"])
+def test_a_comment_and_a_docstring(row: Table, place: str) -> None:
+    path = row.project.folder / "edgeflow" / place
     title, rest = path.read_text().split('"""', 2)[1:]
     path.write_text(f'"""{title} Also this."""\n# A remark.\n{rest}\n# Another.\n')
-    assert pristine.would_run() == {}
+    assert "Nothing to be done" in row.project.build()
 
 
-def test_touching_everything_reruns_nothing(pristine: Project) -> None:
+def test_a_reformat(row: Table) -> None:
+    for path in (row.project.folder / "edgeflow").rglob("*.py"):
+        path.write_text(re.sub(r"\n\n\n", "\n\n\n\n", path.read_text()))
+    assert "Nothing to be done" in row.project.build()
+
+
+def test_touch_on_everything(row: Table) -> None:
     now = time.time()
-    for path in pristine.folder.rglob("*"):
-        if path.is_file() and ".snakemake" not in path.parts and ".edgeflow" not in path.parts:
+    for path in row.project.folder.rglob("*"):
+        if path.is_file() and not {".snakemake", ".edgeflow", "store"} & set(path.parts):
             os.utime(path, (now, now))
-    assert pristine.would_run() == {}
+    assert "Nothing to be done" in row.project.build()
 
 
-def test_a_new_device_is_all_that_a_new_device_needs(pristine: Project) -> None:
-    config = copy.deepcopy(CONFIG)
-    config["devices"]["pi-2"] = {"target": "pi", "transport": "virtual"}
-    config["deployments"][0]["devices"].append("pi-2")
-    pristine.write_config(config)
-    assert pristine.would_run() == {"deploy": 1, "validate": 1, "gate": 1, "report": 1}
+def test_another_sources_and_architectures_code(row: Table) -> None:
+    row.project.edit("edgeflow/dataset/sources/npz.py", "def load", "unused = 1\n\n\ndef load")
+    row.project.edit("edgeflow/train/architectures/convnet.py", "= 256", "= 99")
+    assert "Nothing to be done" in row.project.build()
 
 
-def test_a_removed_device_changes_the_report_alone(pristine: Project) -> None:
-    config = copy.deepcopy(CONFIG)
-    del config["deployments"][1]
-    pristine.write_config(config)
-    assert pristine.would_run() == {"report": 1}
+def test_a_checkout_back_and_forth(row: Table) -> None:
+    """Going back builds nothing; devices go back to the release they still have."""
+    row.config["recipes"]["int8"] = {"quantize": "dynamic"}
+    row.run()
+    row.config = table_config()
+    assert row.run() == {
+        "deploy pi-1/tiny",
+        "validate pi-1/tiny",
+        "gate pi-1/tiny",
+        "report report",
+    }
 
 
-def test_a_gate_is_checked_without_measuring_again(pristine: Project) -> None:
-    config = copy.deepcopy(CONFIG)
-    config["deployments"][0]["gates"] = {"latency_p90_ms_max": 1000}
-    pristine.write_config(config)
-    assert pristine.would_run() == {"gate": 1, "report": 1}
-
-
-def test_a_recipe_compresses_again_without_training(pristine: Project) -> None:
-    config = copy.deepcopy(CONFIG)
-    config["recipes"]["fp32"] = {"quantize": "fp16"}
-    pristine.write_config(config)
-    assert pristine.would_run() == {"compress": 1, "compile": 1, **AFTER_COMPILE}
-
-
-def test_the_runner_on_the_device_is_bundled_again(pristine: Project) -> None:
-    pristine.edit("edgeflow/ondevice/runner.py", "THROTTLED_NOW = 0b1111", "THROTTLED_NOW = 0b111")
-    expected = {name: 2 * count for name, count in AFTER_COMPILE.items() if name != "report"}
-    assert pristine.would_run() == {**expected, "report": 1}
-
-
-def test_a_training_option_trains_again(pristine: Project) -> None:
-    config = copy.deepcopy(CONFIG)
-    config["models"]["tiny"]["train"]["epochs"] = 3
-    pristine.write_config(config)
-    jobs = pristine.would_run()
-    assert "dataset" not in jobs
-    assert jobs["train"] == 1
-    assert jobs["compress"] == jobs["compile"] == jobs["deploy"] == 2
-
-
-def test_another_dataset_source_trains_nothing(pristine: Project) -> None:
-    pristine.edit("edgeflow/dataset/sources/npz.py", "def load", "x_unused = 1\n\n\ndef load")
-    assert pristine.would_run() == {}
-
-
-def test_an_architecture_not_used_trains_nothing(pristine: Project) -> None:
-    pristine.edit("edgeflow/train/architectures/convnet.py", "dense: int = 256", "dense: int = 99")
-    assert pristine.would_run() == {}
-
-
-def test_an_edit_really_runs_what_was_planned(pristine: Project) -> None:
-    """The plan of a dry run is not believed alone: this one executes, and reads the event log."""
-    before = len(pristine.events())
-    config = copy.deepcopy(CONFIG)
-    config["deployments"][0]["measure"]["runs"] = 11
-    pristine.write_config(config)
-    pristine.build()
-    ran = sorted(event["step"] for event in pristine.events()[before:])
-    assert ran == ["gate", "report", "validate"]
-    pristine.write_config(CONFIG)
-    pristine.build()
+def test_a_tool_upgraded(row: Table) -> None:
+    """Another version may convert otherwise: what uses it runs, what is below sees no change."""
+    metadata = row.project.folder / "ai_edge_litert-99.0.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: ai-edge-litert\nVersion: 99.0\n")
+    try:
+        assert row.run() == {
+            "compress tiny/int8", "compress tiny/fp32", "compress own/fp32",
+            "compile pi/tiny/int8", "compile pi/own/fp32",
+        }  # fmt: skip
+    finally:
+        metadata.unlink()
+        metadata.parent.rmdir()

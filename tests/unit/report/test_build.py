@@ -53,6 +53,7 @@ def test_report_holds_page_metrics_and_every_plot(results: Path) -> None:
     files = {p.relative_to(results / "report").as_posix() for p in results.rglob("report/**/*.*")}
     assert files == {
         "index.html",
+        "manifest.json",
         "metrics.csv",
         "plots/accuracy_latency.svg",
         "plots/size_by_recipe.svg",
@@ -121,7 +122,7 @@ def test_two_builds_are_the_same_bytes(results: Path, tmp_path: Path) -> None:
         build_report(UNITS, CODE, results, tmp_path / name)
     first = {p.relative_to(tmp_path / "a"): p.read_bytes() for p in tmp_path.glob("a/**/*.*")}
     second = {p.relative_to(tmp_path / "b"): p.read_bytes() for p in tmp_path.glob("b/**/*.*")}
-    assert len(first) == 8
+    assert len(first) == 9
     assert first == second
 
 

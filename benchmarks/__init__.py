@@ -1,0 +1,1 @@
+"""What edgeflow costs, against doing the same without it: `python -m benchmarks`."""

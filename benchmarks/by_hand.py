@@ -1,0 +1,172 @@
+"""The default build as a script without a workflow: one process, one thing after the other.
+
+It imports TensorFlow once, trains, converts each recipe with the converter's own API, and calls
+edgeflow's functions for what a person would take from a library too: the dataset's split, the
+targets' compilers, the bundle, SSH and the devices' runner, the report. It has no store, no
+incremental build, and keeps nothing for the next time. Run it in a folder with config.yaml.
+"""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from edgeflow.artifact.manifest import Manifest, describe_files
+from edgeflow.bundle.pack import pack_bundle
+from edgeflow.compress.evaluate import host_outputs
+from edgeflow.config.load import load_file
+from edgeflow.config.model import Model
+from edgeflow.dataset.build import build_dataset
+from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.deploy.deploy import deploy
+from edgeflow.plan import Plan, Unit
+from edgeflow.report.build import build_report
+from edgeflow.targets.build import compile_model
+from edgeflow.train.loop import write_history
+from edgeflow.validate.confirm import confirm
+from edgeflow.validate.run import Folders, validate
+
+RESULTS = Path("results")
+CODE = "by-hand"
+
+
+def main() -> None:
+    """Build config.yaml."""
+    os.environ.update(EDGEFLOW_STORE="off", TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3")
+    plan = Plan(load_file(Path("config.yaml")))
+    for name, model in plan.config.models.items():
+        folder = RESULTS / "datasets" / model.dataset
+        build_dataset(model.dataset, plan.dataset(model.dataset).options, CODE, folder)
+        dataset = open_dataset(folder, ("train", "validation", "test", "calibration"))
+        network = train(model, dataset, RESULTS / "models" / name / "float")
+        units = [unit for unit in plan.units if unit.model == name]
+        recipes = {unit.recipe: plan.config.recipes[unit.recipe].quantize for unit in units}
+        compress(network, recipes, dataset, RESULTS / "models" / name)
+        for target, recipe in dict.fromkeys((unit.target, unit.recipe) for unit in units):
+            build_bundle(plan, target, name, recipe, folder)
+        for unit in units:
+            bring(plan, unit, folder)
+    build_report(plan.report().options, CODE, RESULTS, RESULTS / "report")
+
+
+def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
+    """Train the network and return it."""
+    import numpy as np
+    import tensorflow as tf
+    import tf_keras as keras
+
+    from edgeflow.train.architectures import ds_cnn
+
+    options, classes = settings.train, len(dataset.facts.labels)
+    keras.utils.set_random_seed(options.seed)
+    tf.config.experimental.enable_op_determinism()
+    shape = tuple(dataset.facts.input_shape)
+    network = ds_cnn.build(keras, shape, classes, **settings.architecture.options)
+    x, y = dataset.inputs("train"), dataset.labels("train")
+    steps = -(-len(y) // options.batch_size) * options.epochs
+    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
+    network.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    history = network.fit(
+        x,
+        y,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        validation_data=(dataset.inputs("validation"), dataset.labels("validation")),
+        callbacks=[
+            keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True)
+        ],
+        verbose=0,
+    ).history
+    out.mkdir(parents=True)
+    with warnings.catch_warnings(action="ignore"):
+        network.save(out / "model.h5", include_optimizer=False)
+    columns = ("loss", "accuracy", "val_loss", "val_accuracy")
+    write_history(
+        [
+            {"epoch": epoch + 1, "learning_rate": float(rate(epoch)), **dict(zip(columns, row))}
+            for epoch, row in enumerate(zip(*(history[name] for name in columns), strict=True))
+        ],
+        out / "history.csv",
+    )
+    logits = network.predict(dataset.inputs("test"), verbose=0)
+    np.save(out / "logits.npy", logits)
+    _describe(out, "train", accuracy_test=_accuracy(logits, dataset))
+    return network
+
+
+def compress(network: Any, recipes: dict[str, str], dataset: DatasetView, out: Path) -> None:
+    """Convert the network once for each recipe, and run each on the test set."""
+    import numpy as np
+    import tensorflow as tf
+
+    shape = (1, *network.input_shape[1:])
+    function = tf.function(lambda x: network(x, training=False))
+    concrete = function.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="input"))
+    plain = tf.lite.TFLiteConverter.from_concrete_functions([concrete], network).convert()
+    for recipe, quantize in recipes.items():
+        folder = out / recipe
+        folder.mkdir()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], network)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantize == "fp16":
+            converter.target_spec.supported_types = [tf.float16]
+        if quantize == "ptq-int8":
+            samples = dataset.inputs("calibration")
+            converter.representative_dataset = lambda samples=samples: (
+                [sample[None]] for sample in samples
+            )
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+        flatbuffer = plain if quantize == "none" else converter.convert()
+        (folder / "float.tflite").write_bytes(plain)
+        (folder / "model.tflite").write_bytes(flatbuffer)
+        logits = host_outputs(flatbuffer, dataset.inputs("test"))
+        np.save(folder / "logits.npy", logits)
+        _describe(folder, "compress", accuracy_test=_accuracy(logits, dataset))
+
+
+def build_bundle(plan: Plan, target: str, model: str, recipe: str, dataset: Path) -> None:
+    """Compile a recipe's model for a target and pack it."""
+    name, out = f"{target}/{model}/{recipe}", RESULTS / "targets" / target / model / recipe
+    options = plan.compile(target, recipe).options
+    compile_model(name, dataset, RESULTS / "models" / model / recipe, options, CODE, out)
+    pack_bundle(name, dataset, out, plan.bundle(target, model, recipe).options, CODE, out)
+
+
+def bring(plan: Plan, unit: Unit, dataset: Path) -> None:
+    """Deploy to a device, measure there, check the gates."""
+    device, model = unit.device, unit.model
+    compiled = RESULTS / "targets" / unit.target / model / unit.recipe
+    out = RESULTS / "devices" / device / model
+    deploy(compiled / "bundle.tar", plan.deploy(device).options, CODE, out / "deploy.json")
+    folders = Folders(
+        dataset=dataset,
+        model=RESULTS / "models" / model / "float",
+        recipe=RESULTS / "models" / model / unit.recipe,
+        compiled=compiled,
+    )
+    options = plan.validate(device, model).options
+    validate(options, CODE, folders, out / "deploy.json", out / "validation.json")
+    gates = plan.gate(device, model).options
+    confirm(gates, CODE, out / "validation.json", out / "gates.json")
+
+
+def _accuracy(logits: Any, dataset: DatasetView) -> float:
+    return float((logits.argmax(axis=1) == dataset.labels("test")).mean())
+
+
+def _describe(folder: Path, step: str, **facts: float) -> None:
+    """Write the manifest that the next function reads."""
+    files = describe_files(folder)
+    manifest = Manifest(
+        step=step, inputs={}, options={}, code=CODE, tools={}, files=files, facts=facts
+    )
+    manifest.write(folder / "manifest.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""`edgeflow explain FILE`: what made it, and what differs from the build before."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeflow.cli.store import CONFIG, ConfigFile, Json, open_store, print_json
+
+if TYPE_CHECKING:
+    from edgeflow.artifact.lineage import Origin
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(rich_help_panel="Project")(explain)
+
+
+def explain(
+    file: Annotated[Path, typer.Argument(help="A file that a building step made.")],
+    config: ConfigFile = CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Say which inputs, options, code and tools made a file, and what changed since before."""
+    from edgeflow.artifact.lineage import differences, origin, previous
+
+    made, store = origin(file), open_store(config)
+    entry = store.find(made.key)
+    before = previous(store, entry) if entry else None
+    facts = {
+        "file": str(file),
+        "manifest": str(made.manifest),
+        "as_built": made.as_built,
+        "key": made.key,
+        **made.identity,
+        "name": entry.name if entry else None,
+        "in_store": entry is not None,
+        "previous": before.key if before else None,
+        "differences": differences(before.identity, made.identity) if before else {},
+    }
+    if as_json:
+        print_json(facts)
+        return
+    for line in (*_origin(made), *_store(facts)):
+        print(line)
+
+
+def _origin(made: "Origin") -> Iterator[str]:
+    changed = "" if made.as_built else ", and changed or removed since"
+    yield f"{made.file}: made by the step {made.identity['step']}{changed}"
+    for name, digest in made.identity["inputs"].items():
+        yield f"  input {name}: {digest}"
+    yield f"  options: {json.dumps(made.identity['options'], sort_keys=True)}"
+    yield f"  code: {made.identity['code']}"
+    for name, version in made.identity["tools"].items():
+        yield f"  tool {name}: {version}"
+
+
+def _store(facts: Mapping[str, Any]) -> Iterator[str]:
+    if not facts["in_store"]:
+        yield f"not in the store (key {facts['key'][:12]}), so not held against an earlier build"
+        return
+    yield f"in the store as {facts['key'][:12]} ({facts['name']})"
+    if facts["previous"] is None:
+        yield "no other build of it is in the store"
+        return
+    yield f"differs from {facts['previous'][:12]}, the build before, in"
+    for path, (old, new) in facts["differences"].items():
+        section, _, name = path.partition(".")
+        if section in ("code", "inputs"):  # digests say nothing to people
+            yield f"  {' '.join([section.removesuffix('s'), name]).strip()}"
+        else:
+            yield f"  {section.removesuffix('s')} {name}: {json.dumps(old)} -> {json.dumps(new)}"

@@ -1,0 +1,166 @@
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.artifact.store import Store
+from tests.unit.cli.conftest import Cli
+from tests.unit.cli.test_app import HEAVY
+
+
+@pytest.fixture
+def kept(project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with two builds of one training; the folder `out` has the second."""
+    root = project / "cache" / "store"
+    monkeypatch.setenv("EDGEFLOW_STORE", str(root))
+
+    def build(folder: Path) -> dict[str, object]:
+        (folder / "model.bin").write_bytes(b"m" * 2000)
+        return {}
+
+    for epochs, code in ((1, "old"), (2, "new")):
+        spec = StepSpec(
+            step="train", name="net", inputs={"dataset": project / "config.yaml"},
+            options={"train": {"epochs": epochs}}, code=code, tools=("numpy",),
+        )  # fmt: skip
+        run_step(spec, project / "out", build)
+    return Store(root)
+
+
+def age(store: Store) -> None:
+    for path in store.root.glob("*/*/*"):
+        os.utime(path, (time.time() - 40 * 86400,) * 2)
+
+
+def test_ls(cli: Cli, kept: Store) -> None:
+    done = cli("store", "ls")
+    assert done.returncode == 0, done.stderr
+    for line, key in zip(done.stdout.splitlines(), kept.keys_by_use(), strict=True):
+        assert line.startswith(key[:12])
+        assert line.split()[-2:] == ["train", "net"]
+    rows = json.loads(cli("store", "ls", "--json").stdout)
+    assert [row["key"] for row in rows] == kept.keys_by_use()
+    assert {(row["step"], row["name"], row["size_bytes"] > 2000) for row in rows} == {
+        ("train", "net", True)
+    }
+
+
+def test_the_configuration_says_where_the_store_is(
+    cli: Cli, kept: Store, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDGEFLOW_STORE")
+    with (project / "config.yaml").open("a") as file:
+        file.write(f"store: {{path: {project}/cache}}\n")
+    assert len(cli("store", "ls").stdout.splitlines()) == 2
+    monkeypatch.setenv("EDGEFLOW_STORE", "off")
+    done = cli("store", "ls")
+    assert done.returncode == 1
+    assert "the store is off" in done.stderr
+
+
+def test_show_takes_a_key_its_start_or_a_file(cli: Cli, kept: Store) -> None:
+    key = kept.keys_by_use()[-1]
+    texts = {cli("store", "show", what).stdout for what in (key, key[:20], "out/model.bin")}
+    [text] = texts
+    assert text.startswith(f"{key}\ntrain net, ")
+    assert 'options: {"train": {"epochs": 2}}' in text
+    value = json.loads(cli("store", "show", key, "--json").stdout)
+    assert value["files"]["model.bin"]["size_bytes"] == 2000
+    for what in ("f00d", ""):
+        done = cli("store", "show", what)
+        assert done.returncode == 1
+        assert "edgeflow store ls" in done.stderr
+
+
+def test_verify_drops_what_is_corrupt_and_exits_with_8(cli: Cli, kept: Store) -> None:
+    assert cli("store", "verify").stdout == "2 entries read, 0 dropped\n"
+    manifest = kept.find(kept.keys_by_use()[0])
+    assert manifest is not None
+    blob = kept.blob_path(manifest.files["manifest.json"].sha256)
+    blob.unlink()
+    blob.write_bytes(b"rot")
+    kept.entry_path(kept.keys_by_use()[1]).write_text("{}")
+    done = cli("store", "verify")
+    assert done.returncode == 8
+    assert done.stdout == "2 entries read, 2 dropped\n"
+    assert f"drops {manifest.key[:12]}: manifest.json has other bytes" in done.stderr
+    assert "does not match its seal" in done.stderr
+    assert cli("store", "verify").returncode == 0
+
+
+def test_gc_by_age(cli: Cli, kept: Store) -> None:
+    assert cli("store", "gc", "--older-than", "30d").stdout == "0 entries, 0 files, 0B freed\n"
+    age(kept)
+    dry = cli("store", "gc", "--older-than", "30d", "--dry-run").stdout.splitlines()
+    assert dry[-1].endswith(" would go")
+    assert len(kept.keys_by_use()) == 2
+    done = cli("store", "gc", "--older-than", "30d").stdout.splitlines()
+    assert done[:2] == dry[:2]
+    assert done[2].startswith("2 entries, 3 files, ")
+    assert [path for path in kept.root.rglob("*") if path.is_file()] == []
+
+
+def test_gc_by_size_spares_what_is_new(cli: Cli, kept: Store) -> None:
+    done = cli("store", "gc", "--max-size", "0B").stdout.splitlines()
+    assert done[2:] == [
+        "2 entries, 0 files, 0B freed",
+        f"{sum(path.stat().st_size for path in kept.root.glob('blobs/*/*')) / 1000:.1f}KB"
+        " more go later: new in the last 10 min",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--max-size", "much"), ("--older-than", "30"), ("--older-than", "1y")]
+)
+def test_gc_with_words_it_does_not_know(cli: Cli, kept: Store, arguments: tuple[str, str]) -> None:
+    done = cli("store", "gc", *arguments)
+    assert done.returncode == 2
+    assert f"'{arguments[1]}' is no" in done.stderr
+    assert len(kept.keys_by_use()) == 2
+
+
+def test_explain_says_what_made_a_file_and_what_changed(cli: Cli, kept: Store) -> None:
+    done = cli("explain", "out/model.bin")
+    assert done.returncode == 0, done.stderr
+    old, new = kept.keys_by_use()
+    assert done.stdout.startswith("out/model.bin: made by the step train\n  input dataset: ")
+    assert done.stdout.endswith(
+        f"in the store as {new[:12]} (net)\n"
+        f"differs from {old[:12]}, the build before, in\n"
+        "  code\n"
+        "  option train.epochs: 1 -> 2\n"
+    )
+    value = json.loads(cli("explain", "out/model.bin", "--json").stdout)
+    assert value["differences"] == {"code": ["old", "new"], "options.train.epochs": [1, 2]}
+    assert (value["in_store"], value["as_built"], value["key"]) == (True, True, new)
+
+
+def test_explain_without_a_store_or_a_build_before(cli: Cli, kept: Store, project: Path) -> None:
+    kept.entry_path(kept.keys_by_use()[0]).unlink()
+    assert "no other build of it is in the store" in cli("explain", "out/model.bin").stdout
+    shutil.rmtree(kept.root)
+    (project / "out" / "model.bin").unlink()
+    text = cli("explain", "out/model.bin").stdout
+    assert "and changed or removed since" in text
+    assert "not in the store" in text
+    done = cli("explain", "config.yaml")
+    assert done.returncode == 1
+    assert "no manifest lists config.yaml" in done.stderr
+
+
+def test_a_hit_imports_nothing_heavy(cli: Cli, kept: Store) -> None:
+    options = json.dumps({"source": "digits", "limit": 200, "calibration": 20})
+    arguments = ("dataset", "--name", "digits", "--options", options, "--code", "0")
+    assert cli(*arguments, "--out", "first").returncode == 0
+    done = cli(*arguments, "--out", "second", options=("-X", "importtime"))
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    modules = {line.rpartition("|")[2].strip() for line in lines}
+    assert "edgeflow.artifact.store" in modules
+    tops = {module.partition(".")[0] for module in modules}
+    assert tops & (HEAVY | {"fsspec", "s3fs", "yaml", "rich"}) == set()
+    assert modules & {"edgeflow.plan", "edgeflow.config.load", "edgeflow.artifact.remote"} == set()
