@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -47,7 +46,9 @@ class Project:
         )
         seconds = time.monotonic() - start
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+            raise RuntimeError(
+                f"{' '.join(command)}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+            )
         return seconds
 
     def snakemake(self, *arguments: str) -> float:
@@ -121,8 +122,3 @@ def alternating(repeats: int, *measures: Callable[[], float]) -> list[list[float
         for seconds, measure in zip(taken, measures, strict=True):
             seconds.append(round(measure(), 2))
     return taken
-
-
-def median(seconds: list[float]) -> float:
-    """Return the median, to hundredths of a second."""
-    return round(statistics.median(seconds), 2)

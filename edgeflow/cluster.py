@@ -8,7 +8,7 @@ of a round fail, it forgets its jobs and waits for them too.
 import asyncio
 import functools
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 PLUGIN = "snakemake_executor_plugin_slurm"
@@ -34,11 +34,12 @@ def guard(executor: type[Any]) -> None:
 
 
 def _noted(report: Callable[..., None]) -> Callable[..., None]:
-    """Remember which jobs the executor reported as ended."""
+    """Mark the jobs that the executor reports as ended."""
 
     @functools.wraps(report)
     def noted(self: Any, job: Any, *arguments: Any, **keywords: Any) -> None:
-        _memory(self, "ended")[job.external_jobid] = 1
+        if job.aux is not None:  # as it is of a job that could not be submitted
+            job.aux["ended"] = True
         report(self, job, *arguments, **keywords)
 
     return noted
@@ -56,10 +57,10 @@ def _guarded(check: Check) -> Check:
         self.next_seconds_between_status_checks = min(
             self.next_seconds_between_status_checks, longest
         )
-        waiting = [job for job in active_jobs if job.external_jobid not in _memory(self, "ended")]
-        lost = _lost(self, waiting, await _known_jobs(self.run_uuid)) if waiting else []
+        waiting = [job for job in active_jobs if "ended" not in job.aux]
+        known = await _known_jobs(self.run_uuid) if waiting else None
         for job in waiting:
-            if job in lost:
+            if _is_lost(job, known):
                 _give_up(self, job)
             else:
                 yield job
@@ -67,18 +68,13 @@ def _guarded(check: Check) -> Check:
     return guarded
 
 
-def _lost(executor: Any, waiting: Iterable[Any], known: set[str] | None) -> list[Any]:
-    """Count the rounds in which Slurm did not know a job; return those it lost for good."""
-    missed, lost = _memory(executor, "missed"), []
-    for job in waiting:
-        name = str(job.external_jobid).partition("_")[0]  # a task of an array is 12_3
-        if known is not None:  # else Slurm does not answer, which is no answer
-            missed[job.external_jobid] = (
-                0 if name in known else missed.get(job.external_jobid, 0) + 1
-            )
-        if missed.get(job.external_jobid, 0) >= ROUNDS:
-            lost.append(job)
-    return lost
+def _is_lost(job: Any, known: set[str] | None) -> bool:
+    """Return whether Slurm knew nothing of a job in this and the rounds before."""
+    if known is None:  # Slurm does not answer, which is no answer
+        return False
+    name = str(job.external_jobid).partition("_")[0]  # a task of an array is 12_3
+    job.aux["missed"] = 0 if name in known else job.aux.get("missed", 0) + 1
+    return bool(job.aux["missed"] >= ROUNDS)
 
 
 def _give_up(executor: Any, job: Any) -> None:
@@ -103,9 +99,3 @@ async def _known_jobs(run: str) -> set[str] | None:
         process.kill()
         return None
     return set(output.decode().split()) if process.returncode == 0 else None
-
-
-def _memory(executor: Any, name: str) -> dict[str, int]:
-    """Return what the guard remembers of an executor, job id to count."""
-    memory: dict[str, int] = executor.__dict__.setdefault(f"_guard_{name}", {})
-    return memory

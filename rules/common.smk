@@ -1,5 +1,6 @@
 """What all rules share: the plan, slices of the configuration, fingerprints, device slots."""
 
+import functools
 import inspect
 import os
 import sys
@@ -50,10 +51,20 @@ wildcard_constraints:
     device=r"[a-z0-9][a-z0-9_-]*",
 
 
+@functools.cache
+def wildcards_of(step):
+    """Return the wildcards that a step may depend on, in the order the plan takes them."""
+    return tuple(inspect.signature(getattr(PLAN, step)).parameters)
+
+
+@functools.cache
+def job(step, *values):
+    return getattr(PLAN, step)(*values)
+
+
 def planned(step, wildcards):
-    """Return the plan's job for a step; each step takes the wildcards it may depend on."""
-    make = getattr(PLAN, step)
-    return make(**{name: wildcards[name] for name in inspect.signature(make).parameters})
+    """Return the plan's job for a step."""
+    return job(step, *(str(wildcards[name]) for name in wildcards_of(step)))
 
 
 def options(step):
@@ -66,12 +77,17 @@ def code(step):
     return lambda wildcards: fingerprint(*planned(step, wildcards).modules)
 
 
+@functools.cache
+def versions(distributions):
+    return canonical_json(tool_versions(distributions))
+
+
 def tools(step):
     """Return a function of wildcards: the versions of what shapes the step's output, as JSON.
 
     No command reads it: as a parameter it makes Snakemake see an upgrade.
     """
-    return lambda wildcards: canonical_json(tool_versions(planned(step, wildcards).distributions()))
+    return lambda wildcards: versions(planned(step, wildcards).distributions())
 
 
 def manifest_of_dataset(wildcards):

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _sweep(
     store: Store, named: set[str], gone: list[Entry], before: float, dry_run: bool
 ) -> Collected:
     blobs = size = spared = 0
-    for path in (*store.root.glob("blobs/*/*"), *store.root.glob(f"{SCRATCH}*")):
+    for path in _sweepable(store):
         if path.name in named:
             continue
         with contextlib.suppress(FileNotFoundError):  # its owner, or another `collect`, was first
@@ -92,6 +93,12 @@ def _sweep(
                 _remove(path)
             blobs, size = blobs + 1, size + status.st_size
     return Collected(entries=gone, blobs=blobs, size_bytes=size, spared_bytes=spared)
+
+
+def _sweepable(store: Store) -> Iterator[Path]:
+    """Yield all blobs, and what killed processes left of blobs, entries and transfers."""
+    for pattern in ("blobs/*/*", "entries/*/.*", f"{SCRATCH}*"):
+        yield from store.root.glob(pattern)
 
 
 def _remove(path: Path) -> None:

@@ -148,7 +148,7 @@ class Remote:
         if self._off or self._files is not None:
             return not self._off
         with contextlib.suppress(OSError):
-            self._off = time.time() - self._marker.stat().st_mtime < PAUSE_S
+            self._off = abs(time.time() - self._marker.stat().st_mtime) < PAUSE_S
         if not self._off:
             try:
                 _require(self.url)

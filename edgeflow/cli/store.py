@@ -37,12 +37,13 @@ def open_store(config: Path) -> "Store":
     Raises:
         EdgeflowError: it is turned off.
     """
+    from edgeflow.artifact.store import Store
     from edgeflow.artifact.tiers import FOLDER, current_store, environment
 
     if not os.environ.get(FOLDER) and config.is_file():
         from edgeflow.config.load import load_file
 
-        os.environ[FOLDER] = environment(load_file(config).store)[FOLDER]
+        return Store(Path(environment(load_file(config).store)[FOLDER]))
     store = current_store()
     if store is None:
         raise EdgeflowError("the store is off", hint=f"unset {FOLDER}")

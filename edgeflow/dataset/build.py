@@ -16,7 +16,6 @@ from edgeflow.dataset.check import check
 from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import DatasetFacts, Part, Preprocess
 
-
 TOOLS = ("numpy",)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Arrays = Sequence["NDArray[Any]"]
+Row = dict[str, int | float]
+"""The figures of one epoch; its number stays an int in JSON and back."""
 
 
 class _About(BaseModel):
@@ -25,7 +27,7 @@ class _About(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     key: str
-    rows: list[dict[str, float]]
+    rows: list[Row]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +41,7 @@ class Progress:
         best: the model's weights after the epoch of the lowest validation loss.
     """
 
-    rows: list[dict[str, float]]
+    rows: list[Row]
     weights: Arrays
     optimizer: Arrays
     best: Arrays
@@ -106,7 +108,7 @@ class Checkpoint:
 def _unpack(path: Path) -> tuple[_About, Progress]:
     import numpy as np
 
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         about = _About.model_validate(json.loads(str(file["about"])))
         groups = {
             group: [file[name] for name in file.files if name.startswith(f"{group}.")]

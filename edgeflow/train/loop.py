@@ -14,7 +14,7 @@ from edgeflow.config.model import Train
 from edgeflow.console import progress, say
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
-from edgeflow.train.checkpoint import Checkpoint, Progress
+from edgeflow.train.checkpoint import Checkpoint, Progress, Row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_ra
 
 def fit(
     keras: Any, model: Any, dataset: DatasetView, train: Train, checkpoint: Checkpoint, title: str
-) -> list[dict[str, float]]:
+) -> list[Row]:
     """Train `model` in place; its weights end as those of the lowest validation loss.
 
     Returns:
@@ -94,7 +94,7 @@ class _Epochs:
             validation_data=self._validation,
             verbose=0,
         ).history
-        row = {name: float(history[name][0]) for name in COLUMNS[1:5]}
+        row: Row = {name: float(history[name][0]) for name in COLUMNS[1:5]}
         _require_finite(row, done + 1, self._train)
         optimizer = self._model.optimizer
         rate = float(self._keras.backend.get_value(optimizer.learning_rate))

@@ -4,6 +4,7 @@ Scheme: Jacob et al., "Quantization and Training of Neural Networks for Efficien
 Integer-Arithmetic-Only Inference", arXiv 1712.05877.
 """
 
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,5 +29,8 @@ def convert(model: "FloatModel", calibration: "NDArray[np.float32]") -> bytes:
     # An operator without an int8 kernel is an error here, not a silent float island.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    flatbuffer: bytes = converter.convert()
+    with warnings.catch_warnings():
+        # It misses an option of the converter before MLIR; the representative dataset is that.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        flatbuffer: bytes = converter.convert()
     return flatbuffer

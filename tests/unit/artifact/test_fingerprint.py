@@ -47,7 +47,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def forget() -> None:
     """Read the files anew, as another process would."""
-    for cached in (module._closure, module._read, module._is_ours):
+    for cached in (module._closure, module._read, module._is_ours, module.fingerprint):
         cached.cache_clear()
 
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from edgeflow.artifact.lineage import differences, origin, previous
 from edgeflow.artifact.step import StepSpec, run_step
@@ -65,9 +66,14 @@ def test_the_previous_build_is_the_last_used_other_one(store: Store, make: Make)
 
 
 def test_differences_are_dotted_paths() -> None:
-    old = {"options": {"train": {"epochs": 1, "lr": 0.1}, "w": [1]}, "code": "a", "tools": {}}
-    new = {"options": {"train": {"epochs": 2, "lr": 0.1}, "w": [1, 2]}, "code": "b",
-           "tools": {"numpy": "2"}}  # fmt: skip
+    old: dict[str, JsonValue] = {
+        "options": {"train": {"epochs": 1, "lr": 0.1}, "w": [1]}, "code": "a", "tools": {},
+    }  # fmt: skip
+    new: dict[str, JsonValue] = {
+        "options": {"train": {"epochs": 2, "lr": 0.1}, "w": [1, 2]},
+        "code": "b",
+        "tools": {"numpy": "2"},
+    }
     assert differences(old, new) == {
         "code": ["a", "b"],
         "options.train.epochs": [1, 2],

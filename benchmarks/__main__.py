@@ -1,0 +1,39 @@
+"""Runs the benchmarks and writes results.json and the table in docs/performance.md."""
+
+import argparse
+import json
+import sys
+
+from benchmarks.cases import fresh_checkout, full_build, nothing_to_do, one_target_changed
+from benchmarks.project import ROOT, machine
+from benchmarks.table import update
+
+CASES = {
+    "full": (full_build, 3),
+    "noop": (nothing_to_do, 5),
+    "change": (one_target_changed, 3),
+    "warm": (fresh_checkout, 3),
+}
+
+
+def main() -> int:
+    """Run all cases, or those that are named; only a run of all of them writes the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"any of {', '.join(CASES)}")
+    parser.add_argument("--repeats", type=int, help="repetitions of each; their median counts")
+    arguments = parser.parse_args()
+    records = []
+    for name in arguments.cases or CASES:
+        measure, repeats = CASES[name]
+        case = measure(arguments.repeats or repeats)
+        records.append(case.record())
+        print(json.dumps(records[-1], indent=2), file=sys.stderr, flush=True)
+    result = {**machine(), "cases": records}
+    (ROOT / "benchmarks" / "results.json").write_text(json.dumps(result, indent=2) + "\n")
+    if not arguments.cases:
+        update(result)
+    return 0 if all(record["held"] for record in records) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The table of docs/performance.md, between its two markers."""
+
+from typing import Any
+
+from benchmarks.case import median
+from benchmarks.project import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+
+
+def update(result: dict[str, Any]) -> None:
+    """Replace what stands between the markers."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{table(result)}{END}{after}")
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return machine, versions and one row for each case, as Markdown."""
+    facts = ", ".join(f"{name} {result[name]}" for name in result if name not in _OWN_LINE)
+    lines = [
+        f"{result['machine']}; {result['system']}; {facts}.",
+        "",
+        "| what | seconds | against | seconds | measured | target | held |",
+        "|---|---|---|---|---|---|---|",
+        *[_row(case) for case in result["cases"]],
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_OWN_LINE = ("machine", "system", "cases")
+
+
+def _row(case: dict[str, Any]) -> str:
+    ratio = bool(case["baseline"])
+    cells = (
+        f"{case['name']}: {case['what']}",
+        f"{median(case['seconds']):.1f}",
+        case["against"] or "-",
+        f"{median(case['baseline']):.1f}" if ratio else "-",
+        f"{case['value']:.2f} times" if ratio else f"{case['value']:.1f} s",
+        f"≤ {case['target']:g} {'times' if ratio else 's'}",
+        "yes" if case["held"] else "no",
+    )
+    return "| " + " | ".join(cells) + " |"
