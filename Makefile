@@ -50,5 +50,8 @@ test-system: env ## Run the tests that need root or system packages (installs th
 	tests/system/install.sh
 	pytest tests/system
 
+bench: env ## Measure edgeflow against doing without it, and write docs/performance.md
+	python -m benchmarks
+
 clean: ## Remove what was built here; the cache folder stays
 	rm -rf results logs .snakemake .edgeflow

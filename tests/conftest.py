@@ -8,6 +8,8 @@ from tests.unit.packed import compile_tiny, pack_tiny
 
 # A test that trains twice must train twice, and never touches the store of whoever runs it.
 os.environ["EDGEFLOW_STORE"] = "off"
+for variable in ("EDGEFLOW_STORE_REMOTE", "EDGEFLOW_STORE_PUSH"):
+    os.environ.pop(variable, None)
 
 __all__ = ["packed", "trained"]
 

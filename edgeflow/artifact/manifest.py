@@ -38,7 +38,7 @@ class Manifest(BaseModel):
         inputs: name of an input to the SHA-256 of its bytes.
         options: the resolved slice of the configuration that the step was given.
         code: fingerprint of the step's code.
-        tools: distribution name to version, of what shaped the output.
+        tools: distribution name to version, of what shaped the output; and the kind of CPU.
         files: path relative to the manifest to digest and size.
         facts: figures and labels that later steps read.
     """

@@ -1,5 +1,6 @@
 """How every building step runs: key, scratch folder, outputs, manifest, event."""
 
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ def identify(spec: StepSpec) -> dict[str, Any]:
         "inputs": {name: content_digest(path) for name, path in sorted(spec.inputs.items())},
         "options": dict(spec.options),
         "code": spec.code,
-        "tools": tool_versions(spec.tools),
+        # Kernels sum in another order on another kind of CPU, and a store may be shared.
+        "tools": {"machine": platform.machine(), **tool_versions(spec.tools)},
     }
 
 

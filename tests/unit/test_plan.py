@@ -49,6 +49,10 @@ def slices(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 Edit = Callable[[dict[str, Any]], Any]
 EDITS: dict[str, tuple[Edit, set[str]]] = {
+    "what a training asks of a cluster": (
+        lambda raw: raw["models"]["a"].update(train={"cluster": {"partition": "x", "mem_mb": 900}}),
+        set(),
+    ),
     "gates": (
         lambda raw: raw["deployments"][0]["gates"].update(accuracy_min=0.6),
         {"gate pi-1", "report"},

@@ -257,6 +257,23 @@ def test_an_answer_that_comes_too_late_changes_nothing(
     assert list(out.iterdir()) == []
 
 
+def test_a_local_store_that_cannot_be_written_fails_nothing(
+    near: Near, make: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    entry, folder = make()
+    (tmp_path / "share").mkdir()
+    url = f"file://{tmp_path}/share"
+    Remote(url, True, near("a")).put(entry, folder)
+    near("b").root.parent.mkdir(exist_ok=True)
+    near("b").root.write_text("in the way")
+    (tmp_path / "out").mkdir()
+    tiers = Tiers(near("b"), Remote(url, False, near("b")))
+    assert tiers.fetch(entry.key, tmp_path / "out") is None
+    assert f"nothing can be taken from {url}: File exists" in capfd.readouterr().err
+    tiers.put(entry, folder)
+    assert "cannot keep net: Not a directory" in capfd.readouterr().err
+
+
 def test_within_passes_on_what_it_is_told() -> None:
     assert within(5, lambda: 3) == 3
     assert within(5, lambda: None) is None

@@ -1,0 +1,290 @@
+"""Snakemake in a few lines: which jobs of the building steps would run, and running them.
+
+What a rule declares is read from its file in rules/, so a trigger that a rule loses is lost here
+too. With the project's profile, Snakemake 9.27 (`DAG.update_needrun`) runs a job if
+
+- a job that it takes a file from runs, were that file not marked as ancient;
+- a job that runs takes a file from it which is missing, or that file was asked for and is missing;
+- nothing is known of its last run, as after a failure;
+- a parameter (options, code, tools) or the set of its input files is not that of its last run;
+- an input file is newer than its oldest output, and has other bytes than in its last run.
+
+No job runs only because a file of its own is missing that no job which runs takes: Snakemake does
+not look for it. All outputs of a job are removed before it runs. Times are counted, not taken from
+the clock, as two builds may lie closer together than two ticks of a file system.
+"""
+
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+
+from edgeflow.artifact.fingerprint import fingerprint
+from edgeflow.artifact.hashing import canonical_json, sha256_file
+from edgeflow.artifact.manifest import tool_versions
+from edgeflow.bundle.pack import pack_bundle
+from edgeflow.compress.build import compress_model
+from edgeflow.dataset.build import build_dataset, source_files
+from edgeflow.dataset.view import PARTS
+from edgeflow.errors import IntegrityError
+from edgeflow.plan import Job as Slice
+from edgeflow.plan import Plan
+from edgeflow.targets.build import compile_model
+from edgeflow.train.build import train_model
+
+RULES = Path(__file__).parents[2] / "rules"
+
+STEPS: dict[str, Callable[..., object]] = {
+    "dataset": build_dataset,
+    "train": train_model,
+    "compress": compress_model,
+    "compile": compile_model,
+    "bundle": pack_bundle,
+}
+
+_PARAMS: dict[str, Callable[[Slice], str]] = {
+    "options": lambda job: canonical_json(job.options),
+    "code": lambda job: fingerprint(*job.modules),
+    "tools": lambda job: canonical_json(tool_versions(job.distributions())),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """What a rule's file declares; patterns are below the folder of results."""
+
+    inputs: tuple[str, ...]
+    ancient: tuple[str, ...]
+    reads_source: bool
+    outputs: tuple[str, ...]
+    params: tuple[str, ...]
+
+
+@cache
+def rule(step: str) -> Rule:
+    """Return the rule of a step; whatever is not understood in its file is an error."""
+    text = (RULES / f"{step}.smk").read_text()
+    inputs, outputs, params = (_section(text, name) for name in ("input", "output", "params"))
+    of_manifest = ["datasets/{dataset}/manifest.json"] * inputs.count("=manifest_of_dataset,")
+    plain = re.findall(r'=(ancient\()?"<results>/([^"]+)"', inputs)
+    reads_source = "=source_of_dataset," in inputs
+    made = [name for part in outputs.split(",\n") for name in _patterns(part)]
+    assert _arguments(inputs) == len(of_manifest) + len(plain) + reads_source, inputs
+    assert _arguments(outputs) == len(re.findall('"<results>/', outputs)), outputs
+    return Rule(
+        inputs=(*of_manifest, *(path for ancient, path in plain if not ancient)),
+        ancient=tuple(path for ancient, path in plain if ancient),
+        reads_source=reads_source,
+        outputs=tuple(made),
+        params=tuple(re.findall(rf'^ +(\w+)=\1\("{step}"\),$', params, re.MULTILINE)),
+    )
+
+
+def _section(text: str, name: str) -> str:
+    found = re.search(rf"^    {name}:\n((?:        .*\n)+)", text, re.MULTILINE)
+    assert found, name
+    return found[1]
+
+
+def _arguments(section: str) -> int:
+    return len(re.findall(r"^ {8}\w+=", section, re.MULTILINE))
+
+
+def _patterns(argument: str) -> Iterator[str]:
+    for path in re.findall(r'"<results>/([^"]+)"', argument):
+        if "{{" not in path:
+            yield path
+            continue
+        for part, axis in itertools.product(PARTS, "xy"):
+            yield path.format(part=part, axis=axis)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A rule with its wildcards filled in; paths are below the project's folder."""
+
+    step: str
+    name: str
+    wildcards: Mapping[str, str]
+    slice: Slice
+    inputs: tuple[Path, ...]
+    sources: tuple[Path, ...]
+    ancient: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+
+    @property
+    def out(self) -> Path:
+        """The folder of the outputs; a manifest is declared last."""
+        return self.outputs[-1].parent
+
+    def params(self) -> dict[str, str]:
+        """Return what of a job's parameters Snakemake remembers."""
+        return {name: _PARAMS[name](self.slice) for name in rule(self.step).params}
+
+    def run(self) -> None:
+        """Call the step as the rule's command does."""
+        folders = [path.parent for path in self.inputs]
+        code = fingerprint(*self.slice.modules)
+        STEPS[self.step](self.name, *folders, self.slice.options, code, self.out)
+
+
+def jobs_of(plan: Plan, results: Path) -> list[Job]:
+    """Return the plan's building jobs, each after those it takes files from."""
+    found: dict[tuple[str, str], Job] = {}
+    for step in STEPS:
+        for unit in plan.units:
+            wildcards = {
+                "dataset": plan.config.models[unit.model].dataset,
+                "model": unit.model,
+                "recipe": unit.recipe,
+                "target": unit.target,
+            }
+            job = _job(plan, step, wildcards, results)
+            found.setdefault((step, job.name), job)
+    return list(found.values())
+
+
+def _job(plan: Plan, step: str, wildcards: Mapping[str, str], results: Path) -> Job:
+    names = {
+        "dataset": ("dataset",),
+        "train": ("model",),
+        "compress": ("model", "recipe"),
+    }.get(step, ("target", "model", "recipe"))
+    depends_on = {"compress": ("recipe",), "compile": ("target", "recipe")}.get(step, names)
+    job: Slice = getattr(plan, step)(**{name: wildcards[name] for name in depends_on})
+    declared = rule(step)
+
+    def fill(patterns: Iterable[str]) -> tuple[Path, ...]:
+        return tuple(results / pattern.format(**wildcards) for pattern in patterns)
+
+    return Job(
+        step=step,
+        name="/".join(wildcards[name] for name in names),
+        wildcards=wildcards,
+        slice=job,
+        inputs=fill(declared.inputs),
+        sources=tuple(source_files(job.options)) if declared.reads_source else (),
+        ancient=fill(declared.ancient),
+        outputs=fill(declared.outputs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """What Snakemake remembers of a job's last success."""
+
+    params: dict[str, str]
+    inputs: dict[Path, str]
+
+
+@dataclass
+class StandIn:
+    """One project's Snakemake, with what it remembers from run to run."""
+
+    results: Path
+    tick: Callable[[], int]
+    """Returns the time, a second later at each call."""
+    remembered: dict[tuple[str, str], LastRun] = field(default_factory=dict)
+
+    def run(self, plan: Plan, at_most: int | None = None) -> list[IntegrityError]:
+        """Bring all bundles up to date, or be interrupted after some jobs; return what failed."""
+        jobs = jobs_of(plan, self.results)
+        chosen = self._need_run(jobs)
+        failed: list[IntegrityError] = []
+        lost: set[Path] = set()
+        for job in [job for job in jobs if (job.step, job.name) in chosen][:at_most]:
+            if not lost.isdisjoint((*job.inputs, *job.ancient)):
+                lost.update(job.outputs)
+                continue
+            try:
+                self._execute(job)
+            except IntegrityError as error:
+                failed.append(error)
+                lost.update(job.outputs)
+        return failed
+
+    def _execute(self, job: Job) -> None:
+        self.remembered.pop((job.step, job.name), None)
+        for path in job.outputs:
+            remove(path)
+        job.run()
+        now = self.tick()
+        for path in job.outputs:
+            os.utime(path, (now, now))
+        self.remembered[job.step, job.name] = LastRun(job.params(), _contents(job))
+
+    def _need_run(self, jobs: list[Job]) -> set[tuple[str, str]]:
+        maker = {path: job for job in jobs for path in job.outputs}
+        oldest = _oldest_outputs(jobs, maker)
+        chosen: dict[tuple[str, str], Job] = {}
+        queue = [job for job in jobs if self._has_reason(job, oldest[job.step, job.name])]
+        while queue:
+            job = queue.pop()
+            if (job.step, job.name) in chosen:
+                continue
+            chosen[job.step, job.name] = job
+            taken = (*job.inputs, *job.ancient)
+            queue += [maker[path] for path in taken if not path.exists()]
+            made = set(job.outputs)
+            queue += [
+                below
+                for below in jobs
+                if made & set(below.inputs) or any(not p.exists() for p in made & set(below.ancient))
+            ]
+        return set(chosen)
+
+    def _has_reason(self, job: Job, oldest: float | None) -> bool:
+        """Return whether a job runs for itself, not for one above or below it."""
+        asked_for = job.outputs[:1] if job.step == "bundle" else ()
+        last = self.remembered.get((job.step, job.name))
+        if last is None or not all(path.exists() for path in asked_for):
+            return True
+        if last.params != job.params() or last.inputs.keys() != set(_inputs(job)):
+            return True
+        return oldest is not None and any(
+            path.exists()
+            and path.stat().st_mtime > oldest
+            and not (path.is_file() and sha256_file(path) == last.inputs[path])
+            for path in (*job.inputs, *job.sources)
+        )
+
+
+def _inputs(job: Job) -> tuple[Path, ...]:
+    return (*job.inputs, *job.sources, *job.ancient)
+
+
+def _contents(job: Job) -> dict[Path, str]:
+    return {path: sha256_file(path) if path.is_file() else "" for path in _inputs(job)}
+
+
+def _oldest_outputs(
+    jobs: list[Job], maker: Mapping[Path, Job]
+) -> dict[tuple[str, str], float | None]:
+    """Return the time of each job's oldest output; where none is there, that of a job below."""
+    below: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for job in jobs:
+        for path in (*job.inputs, *job.ancient):
+            above = maker[path]
+            below.setdefault((above.step, above.name), []).append((job.step, job.name))
+    oldest: dict[tuple[str, str], float | None] = {}
+    for job in reversed(jobs):
+        key = (job.step, job.name)
+        times = [path.stat().st_mtime for path in job.outputs if path.exists()]
+        others = [time for name in below.get(key, ()) if (time := oldest[name]) is not None]
+        oldest[key] = min(times) if times else next(iter(others), None)
+    return oldest
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
