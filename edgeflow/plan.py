@@ -100,7 +100,11 @@ class Plan:
         technique = section.quantize.replace("-", "_")
         return Job(
             options=section.model_dump(mode="json"),
-            modules=("edgeflow.compress.build", f"edgeflow.compress.quantize.{technique}"),
+            modules=(
+                "edgeflow.compress.build",
+                "edgeflow.compress.quantize.none",  # makes float.tflite, whatever the recipe
+                f"edgeflow.compress.quantize.{technique}",
+            ),
         )
 
     def compile(self, target: str, recipe: str) -> Job:

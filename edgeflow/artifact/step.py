@@ -101,10 +101,12 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
                 hit = store.fetch(key, scratch)
                 event.facts["store"] = "miss" if hit is None else "hit"
                 if hit is not None:
+                    _unlink_from_store(scratch / spec.manifest)
                     return read_manifest(scratch / spec.manifest)
             manifest = _build(spec, identity, build, scratch)
             if store is not None:
                 store.put(describe(spec.name, identity, scratch), scratch)
+                _unlink_from_store(scratch / spec.manifest)
     return manifest
 
 
@@ -118,6 +120,17 @@ def identify(spec: StepSpec) -> dict[str, Any]:
         # Kernels sum in another order on another kind of CPU, and a store may be shared.
         "tools": {"machine": platform.machine(), **tool_versions(spec.tools)},
     }
+
+
+def _unlink_from_store(path: Path) -> None:
+    """Give a file an inode, and so a time, of its own.
+
+    Snakemake overlooks an input that is older than all outputs of a job. Hard links alone would
+    let a build in another checkout, which takes the same from the store, make all of them newer.
+    """
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data)
 
 
 def _build(spec: StepSpec, identity: Mapping[str, Any], build: Build, scratch: Path) -> Manifest:

@@ -28,7 +28,7 @@ def config_for(**train: Any) -> dict[str, Any]:
     return config
 
 
-LONG = config_for(epochs=60, patience=60, batch_size=16)
+LONG = config_for(epochs=40, patience=40, batch_size=16)
 
 
 @pytest.fixture(scope="module")

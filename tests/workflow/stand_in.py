@@ -37,6 +37,16 @@ from edgeflow.plan import Plan
 from edgeflow.targets.build import compile_model
 from edgeflow.train.build import train_model
 
+_clock = itertools.count(1)
+_utime = os.utime
+
+
+def set_time(path: Path) -> None:
+    """Let a file be changed now, later than all before."""
+    now = next(_clock)
+    _utime(path, (now, now))
+
+
 RULES = Path(__file__).parents[2] / "rules"
 
 STEPS: dict[str, Callable[..., object]] = {
@@ -133,6 +143,7 @@ class Job:
         STEPS[self.step](self.name, *folders, self.slice.options, code, self.out)
 
 
+@cache
 def jobs_of(plan: Plan, results: Path) -> list[Job]:
     """Return the plan's building jobs, each after those it takes files from."""
     found: dict[tuple[str, str], Job] = {}
@@ -187,8 +198,6 @@ class StandIn:
     """One project's Snakemake, with what it remembers from run to run."""
 
     results: Path
-    tick: Callable[[], int]
-    """Returns the time, a second later at each call."""
     remembered: dict[tuple[str, str], LastRun] = field(default_factory=dict)
 
     def run(self, plan: Plan, at_most: int | None = None) -> list[IntegrityError]:
@@ -213,9 +222,8 @@ class StandIn:
         for path in job.outputs:
             remove(path)
         job.run()
-        now = self.tick()
         for path in job.outputs:
-            os.utime(path, (now, now))
+            set_time(path)
         self.remembered[job.step, job.name] = LastRun(job.params(), _contents(job))
 
     def _need_run(self, jobs: list[Job]) -> set[tuple[str, str]]:
