@@ -22,13 +22,13 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"any of {', '.join(CASES)}")
     parser.add_argument("--repeats", type=int, help="repetitions of each; their median counts")
     arguments = parser.parse_args()
-    records = []
+    here, records = machine(), []
     for name in arguments.cases or CASES:
         measure, repeats = CASES[name]
         case = measure(arguments.repeats or repeats)
         records.append(case.record())
         print(json.dumps(records[-1], indent=2), file=sys.stderr, flush=True)
-    result = {**machine(), "cases": records}
+    result = {**here, "cases": records}
     (ROOT / "benchmarks" / "results.json").write_text(json.dumps(result, indent=2) + "\n")
     if not arguments.cases:
         update(result)

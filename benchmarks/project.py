@@ -110,6 +110,7 @@ def machine() -> dict[str, str]:
     return {
         "machine": f"{platform.machine()}, {processor}, {os.cpu_count()} cores, {CORES} used",
         "system": f"{platform.system()} {platform.release()}",
+        "load at start": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
         **{name: version(name) for name in names},
     }

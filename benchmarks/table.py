@@ -36,7 +36,7 @@ def _row(case: dict[str, Any]) -> str:
     ratio = bool(case["baseline"])
     cells = (
         f"{case['name']}: {case['what']}",
-        f"{median(case['seconds']):.1f}",
+        f"{median(case['seconds']):.1f} (of {len(case['seconds'])})",
         case["against"] or "-",
         f"{median(case['baseline']):.1f}" if ratio else "-",
         f"{case['value']:.2f} times" if ratio else f"{case['value']:.1f} s",

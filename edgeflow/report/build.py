@@ -6,9 +6,6 @@ from typing import Any
 
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
-from edgeflow.report.metrics import write_metrics
-from edgeflow.report.rows import load_rows
-from edgeflow.report.training import load_training
 
 TOOLS = ("edgeflow", "matplotlib", "jinja2")
 
@@ -55,8 +52,11 @@ def _inputs(options: Mapping[str, Any], results: Path) -> dict[str, Path]:
 
 
 def _draw(options: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:
+    from edgeflow.report.metrics import write_metrics
     from edgeflow.report.page import write_page
     from edgeflow.report.plots.build import draw_plots
+    from edgeflow.report.rows import load_rows
+    from edgeflow.report.training import load_training
 
     rows = load_rows(results, options)
     trainings = load_training(results, [row.model for row in rows])

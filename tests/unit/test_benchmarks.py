@@ -46,5 +46,5 @@ def test_only_what_stands_between_the_markers_is_replaced(
     text = page.read_text()
     assert text.startswith(f"before\n{table.BEGIN}\nm; s; python 3.\n")
     assert text.endswith(f"{table.END}\nafter\n")
-    assert "| x: a | 13.0 | b | 10.0 | 1.30 times | ≤ 1.2 times | no |" in text
+    assert "| x: a | 13.0 (of 1) | b | 10.0 | 1.30 times | ≤ 1.2 times | no |" in text
     assert "old" not in text

@@ -19,6 +19,8 @@ import edgeflow.artifact.manifest
 import edgeflow.bundle.pack
 import edgeflow.compress.build
 import edgeflow.train.build
+from edgeflow.artifact import fingerprint
+from edgeflow.bundle import archive
 from edgeflow.config.model import architecture_module
 from edgeflow.config.recipe import CALIBRATED
 from edgeflow.dataset.base import RawDataset, Samples
@@ -32,6 +34,9 @@ from edgeflow.targets.openvino import OpenVINO
 CLASSES = 3
 SAMPLES = 60
 TRAIN_PARTS = edgeflow.train.build.PARTS
+
+SHIPPED = "_SHIPPED = 1\n"
+"""A line of source that only matters where the source, or what it says of devices, is shipped."""
 
 versions: dict[str, str] = {}
 """Distribution to version, where it is not 1.0."""
@@ -51,8 +56,8 @@ def digest(*parts: object) -> bytes:
 
 
 def stamp(modules: tuple[str, ...], tools: tuple[str, ...]) -> bytes:
-    """Return a digest of sources and versions."""
-    sources = [edgeflow.bundle.pack.normalized_source(module) for module in modules]
+    """Return a digest of sources, as far as they shape what is made, and of versions."""
+    sources = [fingerprint.normalized_source(module).replace(SHIPPED, "") for module in modules]
     return digest(*sources, *map(version, tools))
 
 
@@ -78,7 +83,9 @@ def train(
 ) -> dict[str, object]:
     """Make weights of everything but `patience`, as for a training that it does not stop."""
     dataset = open_dataset(folder, TRAIN_PARTS)
-    arrays = [get(part).tobytes() for part in TRAIN_PARTS for get in (dataset.inputs, dataset.labels)]
+    arrays = [
+        get(part).tobytes() for part in TRAIN_PARTS for get in (dataset.inputs, dataset.labels)
+    ]
     by = stamp(
         (
             "edgeflow.train.loop",
@@ -142,7 +149,9 @@ def engine(module: str, tools: tuple[str, ...]) -> type:
 
         def infer(self, sample: Any) -> Any:
             data = digest(self.seed, sample.tobytes())
-            return np.frombuffer(data[: 4 * CLASSES], dtype=np.uint8).astype(np.float32)[None, :CLASSES]
+            return np.frombuffer(data[: 4 * CLASSES], dtype=np.uint8).astype(np.float32)[
+                None, :CLASSES
+            ]
 
     return Engine
 
@@ -152,7 +161,7 @@ def _runtime_of(target: type[LiteRT] | type[OpenVINO], module: str) -> Callable[
     real: Any = target.runtime
 
     def runtime(options: Any) -> Any:
-        share = stamp((module,), ())[0] / 256
+        share = digest(fingerprint.normalized_source(module))[0] / 256
         return dataclasses.replace(real(options), tolerance=1e-3 * (1 + share))
 
     return runtime
@@ -162,10 +171,11 @@ def install(patch: pytest.MonkeyPatch) -> None:
     """Put the stand-ins in the place of the tools."""
     build = edgeflow.compress.build
     pack = edgeflow.bundle.pack
-    tar = pack.write_tar
 
     def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
-        tar(path, {**members, "by": stamp(("edgeflow.bundle.pack", "edgeflow.bundle.archive"), ())})
+        archive.write_tar(
+            path, {**members, "by": stamp(("edgeflow.bundle.pack", "edgeflow.bundle.archive"), ())}
+        )
 
     patch.setattr(edgeflow.artifact.manifest, "version", version)
     patch.setattr(digits, "load", load_digits)
@@ -185,5 +195,3 @@ def install(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(target, "compile", staticmethod(compiler(place, tools, read)))
         patch.setattr(target, "runtime", staticmethod(runtime))
         patch.setattr(module, "Engine", engine(module.__name__, tools))
-
-

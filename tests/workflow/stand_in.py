@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
@@ -242,7 +241,8 @@ class StandIn:
             queue += [
                 below
                 for below in jobs
-                if made & set(below.inputs) or any(not p.exists() for p in made & set(below.ancient))
+                if made & set(below.inputs)
+                or any(not p.exists() for p in made & set(below.ancient))
             ]
         return set(chosen)
 
@@ -294,5 +294,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-

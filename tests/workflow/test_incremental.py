@@ -39,16 +39,18 @@ def table_config() -> dict[str, Any]:
 def executed(events: list[dict[str, Any]], before: int) -> set[str]:
     """Return `step name` of all that really did its work after the first `before` events."""
     decided = {(old["name"], old["key"]) for old in events[:before] if old["step"] == "gate"}
-    found = set()
-    for event in events[before:]:
-        worked = {
-            "deploy": lambda e: e["changed"],
-            "validate": lambda e: e["measured"],
-            "gate": lambda e: (e["name"], e["key"]) not in decided or e["changed"],
-        }.get(event["step"], lambda e: e["store"] != "hit")
-        if worked(event):
-            found.add(f"{event['step']} {event['name']}")
-    return found
+
+    def worked(event: dict[str, Any]) -> bool:
+        match event["step"]:
+            case "deploy":
+                return bool(event["changed"])
+            case "validate":
+                return bool(event["measured"])
+            case "gate":
+                return (event["name"], event["key"]) not in decided or bool(event["changed"])
+        return bool(event["store"] != "hit")
+
+    return {f"{event['step']} {event['name']}" for event in events[before:] if worked(event)}
 
 
 class Table:
