@@ -48,7 +48,8 @@ def executed(events: list[dict[str, Any]], before: int) -> set[str]:
                 return bool(event["measured"])
             case "gate":
                 return (event["name"], event["key"]) not in decided or bool(event["changed"])
-        return bool(event["store"] != "hit")
+            case _:
+                return bool(event["store"] != "hit")
 
     return {f"{event['step']} {event['name']}" for event in events[before:] if worked(event)}
 
