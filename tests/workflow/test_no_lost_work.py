@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,10 @@ import pytest
 from tests.workflow.conftest import CONFIG, Project, make_project
 from tests.workflow.test_build import digests
 
-pytestmark = pytest.mark.xdist_group("no-lost-work")
+pytestmark = pytest.mark.xdist_group("built-project")
+
+Artifacts = dict[str, dict[str, str]]
+"""Digest of each file, by part of the results."""
 
 STEPS = (
     "dataset",
@@ -29,13 +31,10 @@ STEPS = (
 )
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A clean build: what every repaired one must be equal to."""
-    project = make_project(tmp_path_factory.mktemp("reference") / "project")
-    project.build()
-    yield project
-    project.stop_devices()
+@pytest.fixture
+def reference(built: Project) -> Artifacts:
+    """What a clean build gives, and every repaired one must."""
+    return artifacts(built)
 
 
 def start(project: Project) -> "subprocess.Popen[bytes]":
@@ -61,12 +60,14 @@ def kill_in(project: Project, step: str) -> None:
     process.wait()
 
 
-def built(project: Project) -> dict[str, dict[str, str]]:
+def artifacts(project: Project) -> Artifacts:
     parts = ("datasets", "models", "targets")
     return {part: digests(project.folder / "results" / part) for part in parts}
 
 
-def test_one_run_repairs_what_was_killed_in_every_step(reference: Project, tmp_path: Path) -> None:
+def test_one_run_repairs_what_was_killed_in_every_step(
+    reference: Artifacts, tmp_path: Path
+) -> None:
     """The same project is killed in each step in turn, then built once."""
     project = make_project(tmp_path / "project")
     try:
@@ -74,14 +75,14 @@ def test_one_run_repairs_what_was_killed_in_every_step(reference: Project, tmp_p
             kill_in(project, step)
         project.build()
         assert "Nothing to be done" in project.build()
-        assert built(project) == built(reference)
+        assert artifacts(project) == reference
         assert not list(project.folder.glob("results/**/.*.part"))
     finally:
         project.stop_devices()
 
 
 def test_a_second_run_on_the_same_folder_is_refused_or_does_the_same(
-    reference: Project, tmp_path: Path
+    reference: Artifacts, tmp_path: Path
 ) -> None:
     project = make_project(tmp_path / "project")
     try:
@@ -96,12 +97,12 @@ def test_a_second_run_on_the_same_folder_is_refused_or_does_the_same(
         assert second.returncode != 0
         assert "lock" in (second.stdout + second.stderr).lower()
         assert first.wait(timeout=200) == 0
-        assert built(project) == built(reference)
+        assert artifacts(project) == reference
     finally:
         project.stop_devices()
 
 
-def test_two_projects_share_a_store_at_once(reference: Project, tmp_path: Path) -> None:
+def test_two_projects_share_a_store_at_once(reference: Artifacts, tmp_path: Path) -> None:
     config: dict[str, Any] = copy.deepcopy(CONFIG)
     config["store"] = {"path": str(tmp_path / "store")}
     projects = [make_project(tmp_path / name, config) for name in ("a", "b")]
@@ -109,13 +110,13 @@ def test_two_projects_share_a_store_at_once(reference: Project, tmp_path: Path) 
         processes = [start(project) for project in projects]
         assert [process.wait(timeout=280) for process in processes] == [0, 0]
         for project in projects:
-            assert built(project) == built(reference)
+            assert artifacts(project) == reference
     finally:
         for project in projects:
             project.stop_devices()
 
 
-def test_what_was_changed_by_hand_is_made_again(reference: Project, tmp_path: Path) -> None:
+def test_what_was_changed_by_hand_is_made_again(reference: Artifacts, tmp_path: Path) -> None:
     """A corrupt store and a corrupt result are noticed, said, and repaired by one run."""
     config: dict[str, Any] = copy.deepcopy(CONFIG)
     config["store"] = {"path": str(tmp_path / "store")}
@@ -128,6 +129,6 @@ def test_what_was_changed_by_hand_is_made_again(reference: Project, tmp_path: Pa
             blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
         said = project.build("--until", "bundle", "--forceall")
         assert "drops" in said
-        assert built(project) == built(reference)
+        assert artifacts(project) == reference
     finally:
         project.stop_devices()

@@ -45,7 +45,7 @@ def test_digits_give_verified_parts(tmp_path: Path) -> None:
         assert 0.0 <= view.inputs(part).min() <= view.inputs(part).max() == 1.0
         assert np.bincount(view.labels(part)).tolist() == view.facts.counts[part]
     assert len(view.labels("calibration")) == 50
-    assert set(manifest.tools) == {"numpy", "scikit-learn"}
+    assert set(manifest.tools) == {"machine", "numpy", "scikit-learn"}
 
 
 def test_a_rebuild_elsewhere_is_byte_identical(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_manifest_names_bytes_not_places(tmp_path: Path, images: Path) -> No
     assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text()
     assert "path" not in manifest.options
     assert manifest.inputs["dark/0.png"] == sha256_file(moved / "dark" / "0.png")
-    assert (len(manifest.inputs), set(manifest.tools)) == (12, {"numpy", "pillow"})
+    assert (len(manifest.inputs), set(manifest.tools)) == (12, {"machine", "numpy", "pillow"})
 
 
 def test_edited_data_changes_the_manifest_inputs(tmp_path: Path, npz: WriteNpz) -> None:

@@ -20,7 +20,7 @@ def test_what_a_compilation_leaves(trained: Trained, tmp_path: Path) -> None:
     facts = compile_tiny(trained, "litert", "ptq-int8", tmp_path).facts
     manifest = verify_files(tmp_path / "compile.json")
     assert set(manifest.files) == {"compiled/model.tflite", "reference.npy"}
-    assert set(manifest.tools) == {"numpy", "ai-edge-litert"}
+    assert set(manifest.tools) == {"machine", "numpy", "ai-edge-litert"}
     model = trained.recipe("ptq-int8") / "model.tflite"
     assert (tmp_path / "compiled" / "model.tflite").read_bytes() == model.read_bytes()
     assert facts["size_bytes"] == model.stat().st_size
