@@ -1,5 +1,5 @@
 # Needs make and python3 >= 3.11; brings everything else into .venv and the cache folder.
-PYTHON ?= python3
+PYTHON := $(shell command -v $(or $(PYTHON),python3))
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgeflow
 UV_HOME := $(CACHE)/uv
 UV := $(UV_HOME)/bin/uv
@@ -44,7 +44,7 @@ format: env ## Rewrite the sources in the one style
 	snakefmt --line-length 100 Snakefile rules examples
 
 test: env ## Set up, then run every test that needs neither root nor system packages
-	pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
+	pytest -n 2 --dist loadgroup --durations=40 --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 test-system: env ## Run the tests that need root or system packages (installs them when root)
 	tests/system/install.sh

@@ -34,8 +34,12 @@ def with_pip(version: str, folder: Path) -> bool:
 
 def from_lock(entry: dict[str, Any], folder: Path) -> None:
     """Download the wheel for this machine, verify its digest, and unpack the program."""
-    tag = f"linux_{platform.machine()}" if sys.platform == "linux" else "macosx"
-    wheel = next(w for w in entry["wheels"] if tag in w["url"] and "musl" not in w["url"])
+    system = "-manylinux_" if sys.platform == "linux" else "-macosx_"
+    ending = f"_{platform.machine()}.whl"
+    wheels = [w for w in entry["wheels"] if system in w["url"] and w["url"].endswith(ending)]
+    if not wheels:
+        sys.exit(f"error: uv.lock has no uv for {platform.machine()}; install pip or uv yourself")
+    wheel = wheels[0]
     with urllib.request.urlopen(wheel["url"], timeout=60) as answer:
         data = answer.read()
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != wheel["hash"]:

@@ -24,13 +24,13 @@ def wheel() -> bytes:
 def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A lock's entry whose wheel lies on this machine."""
     monkeypatch.setattr(sys, "platform", "linux")
-    file = tmp_path / "uv-1-linux_x86_64.whl"
+    file = tmp_path / "uv-1-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     file.write_bytes(wheel())
     digest = hashlib.sha256(wheel()).hexdigest()
     wheels = [
-        {"url": "file:///nowhere/uv-musllinux_x86_64.whl", "hash": "sha256:0"},
-        {"url": "file:///nowhere/uv-linux_aarch64.whl", "hash": "sha256:0"},
+        {"url": "file:///nowhere/uv-1-py3-none-musllinux_1_1_x86_64.whl", "hash": "sha256:0"},
+        {"url": "file:///nowhere/uv-1-py3-none-manylinux_2_17_aarch64.whl", "hash": "sha256:0"},
         {"url": file.as_uri(), "hash": f"sha256:{digest}"},
     ]
     return {"name": "uv", "version": "1", "wheels": wheels}
@@ -41,6 +41,11 @@ def test_the_lock_names_uv_with_wheels_for_this_machine() -> None:
     assert entry["name"] == "uv"
     assert entry["version"]
     assert all(wheel["hash"].startswith("sha256:") for wheel in entry["wheels"])
+    ending = ("manylinux2014_x86_64.whl", "manylinux2014_aarch64.musllinux_1_1_aarch64.whl")
+    names = [wheel["url"] for wheel in entry["wheels"]]
+    assert all(
+        any("-manylinux_" in name and name.endswith(end) for name in names) for end in ending
+    )
 
 
 def test_the_program_comes_from_the_wheel(entry: dict[str, Any], tmp_path: Path) -> None:
