@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo env lint format test test-system bench clean
+.PHONY: help demo env lint format test test-long test-system bench clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to make
@@ -44,7 +44,10 @@ format: env ## Rewrite the sources in the one style
 	snakefmt --line-length 100 Snakefile rules examples
 
 test: env ## Set up, then run every test that needs neither root nor system packages
-	pytest -n 2 --dist loadgroup --durations=40 --cov --cov-report=term:skip-covered --cov-fail-under=90
+	pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+test-long: env ## Run killed builds, shared stores and 1,000 random sequences of edits (needs no root)
+	pytest -n 2 --dist loadfile tests/long
 
 test-system: env ## Run the tests that need root or system packages (installs them when root)
 	tests/system/install.sh

@@ -1,14 +1,14 @@
 """A full build: what it leaves behind, and that it does so again, byte by byte."""
 
+import copy
 import csv
 import hashlib
 import json
 from pathlib import Path
 
 import jsonschema
-import pytest
 
-from tests.workflow.conftest import ROOT, NewProject, Project
+from tests.workflow.conftest import CONFIG, ROOT, NewProject, Project
 
 COLUMNS = [
     "model", "recipe", "target", "device", "accuracy_float", "accuracy_host", "accuracy_device",
@@ -25,7 +25,6 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.xdist_group("built-project")
 def test_every_deployment_is_measured_on_its_device(built: Project) -> None:
     with (built.folder / "results/report/metrics.csv").open() as file:
         reader = csv.DictReader(file)
@@ -40,7 +39,6 @@ def test_every_deployment_is_measured_on_its_device(built: Project) -> None:
         assert float(row["accuracy_device"]) > 0.2
 
 
-@pytest.mark.xdist_group("built-project")
 def test_int8_on_the_device_is_the_host_bit_by_bit(built: Project) -> None:
     record = json.loads((built.folder / "results/devices/pi-1/tiny/validation.json").read_text())
     assert record["parity"]["bit_exact"] is True
@@ -48,14 +46,12 @@ def test_int8_on_the_device_is_the_host_bit_by_bit(built: Project) -> None:
     assert record["parity"]["max_abs"] == 0.0
 
 
-@pytest.mark.xdist_group("built-project")
 def test_validation_json_fits_its_schema(built: Project) -> None:
     schema = json.loads((ROOT / "edgeflow/validate/validation.schema.json").read_text())
     for path in built.folder.glob("results/devices/*/*/validation.json"):
         jsonschema.validate(json.loads(path.read_text()), schema)
 
 
-@pytest.mark.xdist_group("built-project")
 def test_manifests_name_no_time_host_or_folder(built: Project) -> None:
     manifests = [
         *built.folder.glob("results/**/manifest.json"),
@@ -67,7 +63,6 @@ def test_manifests_name_no_time_host_or_folder(built: Project) -> None:
         assert str(built.folder) not in path.read_text()
 
 
-@pytest.mark.xdist_group("built-project")
 def test_a_clean_build_elsewhere_gives_the_same_bytes(
     built: Project, new_project: NewProject
 ) -> None:
@@ -79,7 +74,30 @@ def test_a_clean_build_elsewhere_gives_the_same_bytes(
         assert any(name.endswith(("manifest.json", "bundle.tar")) for name in mine)
 
 
-@pytest.mark.xdist_group("built-project")
 def test_snakemakes_own_report_holds_ours(built: Project) -> None:
     built.build("--report", "report.zip")
     assert (built.folder / "report.zip").stat().st_size > 100_000
+
+
+def test_a_device_runs_its_own_environment_built_once(pristine: Project, tmp_path: Path) -> None:
+    lock = tmp_path / "device.txt"
+    lock.write_bytes((ROOT / "envs/litert-device.txt").read_bytes())
+    config = copy.deepcopy(CONFIG)
+    config["devices"]["pi-1"]["environment"] = str(lock)
+    config["store"] = {"path": str(tmp_path / "store")}
+    pristine.write_config(config)
+    wanted = "results/devices/pi-1/tiny/validation.json"
+    pristine.build(wanted)
+    environments = [path for path in (tmp_path / "store/envs").iterdir() if path.is_dir()]
+    assert len(environments) == 1
+    request = pristine.folder / ".edgeflow/virtual/pi-1/request.json"
+    assert json.loads(request.read_text())["python"].startswith(str(environments[0]))
+    assert not list(environments[0].glob("lib/*/site-packages/tensorflow"))
+    record = json.loads((pristine.folder / wanted).read_text())
+    assert record["conditions"]["engine"].startswith("ai-edge-litert")
+    assert record["parity"]["share"] == 1.0
+
+    lock.write_text("# another word\n" + lock.read_text())
+    assert pristine.would_run()["deploy"] >= 1
+    pristine.write_config(CONFIG)
+    pristine.build()

@@ -17,8 +17,6 @@ import pytest
 
 from tests.workflow.conftest import CONFIG, Project, copy_part, make_project
 
-pytestmark = pytest.mark.xdist_group("incremental")
-
 NETS = "nets.py"
 
 

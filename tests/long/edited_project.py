@@ -20,9 +20,9 @@ from edgeflow.artifact.hashing import canonical_json
 from edgeflow.config.load import parse
 from edgeflow.errors import IntegrityError
 from edgeflow.plan import Plan
-from tests.workflow import cheap_tools
+from tests.long import cheap_tools
+from tests.long.stand_in import StandIn, remove, set_time
 from tests.workflow.conftest import ROOT, copy_part
-from tests.workflow.stand_in import StandIn, remove, set_time
 
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "datasets.digits.calibration": (6, 9),

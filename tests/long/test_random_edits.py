@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgeflow.plan import Plan
-from tests.workflow import cheap_tools
-from tests.workflow.edited_project import (
+from tests.long import cheap_tools
+from tests.long.edited_project import (
     ADDITIONS,
     DEPLOYMENTS,
     OPTIONS,
@@ -33,7 +33,7 @@ from tests.workflow.edited_project import (
     World,
     forget_code,
 )
-from tests.workflow.stand_in import STEPS, StandIn, jobs_of, remove, rule, set_time
+from tests.long.stand_in import STEPS, StandIn, jobs_of, remove, rule, set_time
 
 SEQUENCES = 1_000
 

@@ -13,8 +13,6 @@ import pytest
 from tests.workflow.conftest import CONFIG, Project, make_project
 from tests.workflow.test_build import digests
 
-pytestmark = pytest.mark.xdist_group("built-project")
-
 Artifacts = dict[str, dict[str, str]]
 """Digest of each file, by part of the results."""
 
