@@ -127,7 +127,7 @@ class Sources:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         copy_part(ROOT / "edgeflow", folder / "edgeflow")
-        copy_part(Path(__file__).parent / "nets.py", folder / "nets.py")
+        copy_part(ROOT / "tests" / "workflow" / "nets.py", folder / "nets.py")
         self._original = {name: (folder / name).read_text() for name in SOURCES}
         self._now = State().sources
         patch.chdir(folder)
