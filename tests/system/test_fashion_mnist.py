@@ -17,8 +17,9 @@ def test_a_network_learns_from_debians_fashion_mnist(project: Project) -> None:
         pytest.skip(f"needs Debian's dataset-fashion-mnist; {ENABLE}")
     config = copy.deepcopy(CONFIG)
     config["datasets"] = {"digits": {"source": "fashion_mnist", "limit": 4000}}
-    config["models"]["tiny"]["architecture"] = {"name": "ds_cnn", "width": 16, "blocks": 2}
-    config["models"]["tiny"]["train"]["epochs"] = 4
+    network = {"name": "convnet", "channels": [16, 32], "kernel": 3, "dense": 64}
+    config["models"]["tiny"]["architecture"] = network
+    config["models"]["tiny"]["train"] = {"epochs": 6, "learning_rate": 0.002}
     project.write_config(config)
     project.build()
     dataset = json.loads((project.folder / "results/datasets/digits/manifest.json").read_text())
