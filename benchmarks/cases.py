@@ -47,8 +47,8 @@ def nothing_to_do(repeats: int) -> Case:
         bare = Project(folder=Path(name), store="off")
         (bare.folder / "Snakefile").symlink_to(BARE / "Snakefile")
         (bare.folder / "profiles").symlink_to(ROOT / "profiles")
-        here.write_config(_grid(models=26))
-        bare.write_config({**_grid(models=26), "models": [f"m-seed{seed}" for seed in range(26)]})
+        here.write_config(_grid(models=29))
+        bare.write_config({**_grid(models=29), "models": [f"m-seed{seed}" for seed in range(29)]})
         for one in (here, bare):  # `bare/edgeflow`, first on PATH, makes empty outputs
             one.snakemake("--no-hooks")
         jobs = [len(list((one.folder / "results").rglob("*.json"))) for one in (here, bare)]
