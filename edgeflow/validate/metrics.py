@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from edgeflow.compress.evaluate import dequantized
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -18,12 +20,7 @@ STAGES = ("float", "recipe", "compiled", "device")
 
 def dequantize(values: "NDArray[Any]", tensor: Mapping[str, Any]) -> "Logits":
     """Return raw outputs as float32, by the output tensor's scale and zero point."""
-    import numpy as np
-
-    floats = values.astype(np.float32)
-    if not tensor["scale"]:
-        return floats
-    return (floats - np.float32(tensor["zero_point"])) * np.float32(tensor["scale"])
+    return dequantized(values, {"quantization": (tensor["scale"], tensor.get("zero_point", 0))})
 
 
 def accuracy(logits: "Logits", truth: "NDArray[np.int64]") -> float:
