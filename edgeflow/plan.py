@@ -94,26 +94,68 @@ class Plan:
             modules=("edgeflow.train.build", architecture_module(section.architecture.name)),
         )
 
-    def compress(self, recipe: str) -> Job:
+    def compress(self, model: str, recipe: str) -> Job:
         """Return the job that applies a recipe to a trained model."""
         section = self.config.recipes[recipe]
+        if section.auto is not None:
+            return self._choose(model, recipe)
         technique = section.quantize.replace("-", "_")
-        return Job(
-            options=section.model_dump(mode="json"),
-            modules=(
-                "edgeflow.compress.build",
-                "edgeflow.compress.quantize.none",  # makes float.tflite, whatever the recipe
-                f"edgeflow.compress.quantize.{technique}",
-            ),
-        )
-
-    def compile(self, target: str, recipe: str) -> Job:
-        """Return the job that compiles a recipe's model for a target."""
+        train = self.config.models[model].train if section.stages() else None
         return Job(
             options={
-                "target": self.config.targets[target].model_dump(mode="json"),
-                "quantize": self.config.recipes[recipe].quantize,
+                "recipe": section.model_dump(mode="json"),
+                "train": train and train.model_dump(mode="json", exclude={"cluster"}),
             },
+            modules=(
+                "edgeflow.compress.build",
+                "edgeflow.compress.pipeline",
+                "edgeflow.compress.quantize.none",  # makes float.tflite, whatever the recipe
+                f"edgeflow.compress.quantize.{technique}",
+                *(f"edgeflow.compress.{stage}" for stage in section.stages()),
+            ),
+            tools=("tensorflow-model-optimization",) if section.stages() else (),
+        )
+
+    def candidates(self, recipe: str) -> list[str]:
+        """Return the recipes that `auto` tries, in its order; none for another recipe."""
+        auto = self.config.recipes[recipe].auto
+        if auto is None:
+            return []
+        others = {name: r for name, r in self.config.recipes.items() if r.auto is None}
+        return auto.recipes or sorted(others, key=lambda name: others[name].cost())
+
+    def teachers(self, recipe: str) -> list[str]:
+        """Return the models that a recipe, or one that it tries, learns from."""
+        recipes = [self.config.recipes[name] for name in (recipe, *self.candidates(recipe))]
+        return sorted({r.distill.teacher for r in recipes if r.distill})
+
+    def trains(self, recipe: str) -> bool:
+        """Return whether a recipe, or one that it tries, has a stage that trains."""
+        return any(self.config.recipes[r].stages() for r in (recipe, *self.candidates(recipe)))
+
+    def _choose(self, model: str, recipe: str) -> Job:
+        jobs = {name: self.compress(model, name) for name in self.candidates(recipe)}
+        section = self.config.recipes[recipe]
+        return Job(
+            options={
+                "recipe": section.model_dump(mode="json"),
+                "candidates": {
+                    name: {"options": job.options, "modules": list(job.modules)}
+                    for name, job in jobs.items()
+                },
+            },
+            modules=(
+                "edgeflow.compress.build",
+                "edgeflow.compress.choose",
+                *sorted({module for job in jobs.values() for module in job.modules}),
+            ),
+            tools=tuple(sorted({tool for job in jobs.values() for tool in job.tools})),
+        )
+
+    def compile(self, target: str) -> Job:
+        """Return the job that compiles a recipe's model for a target."""
+        return Job(
+            options={"target": self.config.targets[target].model_dump(mode="json")},
             modules=(
                 "edgeflow.targets.build",
                 self._target_module(target),

@@ -3,6 +3,8 @@
 import functools
 import inspect
 import os
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -105,6 +107,23 @@ def of_unit(pattern):
     return fill
 
 
+def manifests_of_teachers(wildcards):
+    """Return the manifests of the models that a recipe learns from."""
+    return [
+        f"<results>/models/{teacher}/float/manifest.json"
+        for teacher in PLAN.teachers(wildcards.recipe)
+    ]
+
+
+def any_of(names):
+    """Return a wildcard's pattern that fits the names and nothing else."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+TRAINED_RECIPES = [recipe for recipe in PLAN.config.recipes if PLAN.trains(recipe)]
+QUICK_RECIPES = [recipe for recipe in PLAN.config.recipes if not PLAN.trains(recipe)]
+
+
 def environment_of_device(wildcards):
     """Return the lock file of a virtual device's own environment, if it has one."""
     return getattr(PLAN.config.devices[wildcards.device], "environment", None) or []
@@ -134,6 +153,12 @@ def source_of_dataset(wildcards):
     return [str(path) for path in source_files(PLAN.config.datasets[wildcards.dataset])]
 
 
+def folders_of_teachers(wildcards, input):
+    """Return the options of `edgeflow compress` that name the teachers' folders."""
+    folders = [str(Path(manifest).parent) for manifest in input.teachers]
+    return shlex.join(part for folder in folders for part in ("--teacher", folder))
+
+
 def threads_of_training(wildcards):
     return PLAN.config.models[wildcards.model].train.threads
 
@@ -145,6 +170,16 @@ def requested(key):
 
 def memory_of_training(wildcards, attempt):
     return PLAN.config.models[wildcards.model].train.cluster.mem_mb * attempt
+
+
+CLUSTER_JOB = {
+    "slurm_partition": requested("partition"),
+    "slurm_account": requested("account"),
+    "mem_mb": memory_of_training,
+    "runtime": requested("runtime_min"),
+    "gres": requested("gres"),
+    "cpus_per_task": requested("cpus"),
+}
 
 
 TEMPLATES = sorted(str(path) for path in Path(edgeflow.report.__file__).parent.glob("templates/*"))

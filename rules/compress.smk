@@ -5,6 +5,7 @@ rule compress:
     input:
         dataset=manifest_of_dataset,
         model="<results>/models/{model}/float/manifest.json",
+        teachers=manifests_of_teachers,
     output:
         model="<results>/models/{model}/{recipe}/model.tflite",
         float_model="<results>/models/{model}/{recipe}/float.tflite",
@@ -13,7 +14,7 @@ rule compress:
     log:
         "<logs>/compress/{model}.{recipe}.log",
     wildcard_constraints:
-        recipe=r"(?!float$)[a-z0-9][a-z0-9_-]*",
+        recipe=any_of(QUICK_RECIPES),
     localrule: True
     params:
         options=options("compress"),
@@ -21,10 +22,20 @@ rule compress:
         tools=tools("compress"),
         dataset=subpath(input.dataset, parent=True),
         model=subpath(input.model, parent=True),
+        teachers=folders_of_teachers,
         out=subpath(output.manifest, parent=True),
     message:
         "compress {wildcards.model} with {wildcards.recipe}"
     shell:
         "edgeflow compress --name {wildcards.model}/{wildcards.recipe} --dataset {params.dataset:q}"
-        " --model {params.model:q} --options {params.options:q} --code {params.code}"
-        " --out {params.out:q} --log {log:q}"
+        " --model {params.model:q} {params.teachers} --options {params.options:q}"
+        " --code {params.code} --out {params.out:q} --log {log:q}"
+
+
+use rule compress as compress_on_cluster with:
+    wildcard_constraints:
+        recipe=any_of(TRAINED_RECIPES),
+    localrule: False
+    threads: threads_of_training
+    resources:
+        **CLUSTER_JOB,

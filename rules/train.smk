@@ -1,4 +1,4 @@
-"""A float model; one training serves all recipes and targets. The one rule for a cluster."""
+"""A float model; one training serves all recipes and targets. A job for a cluster."""
 
 
 rule train:
@@ -13,12 +13,7 @@ rule train:
         "<logs>/train/{model}.log",
     threads: threads_of_training
     resources:
-        slurm_partition=requested("partition"),
-        slurm_account=requested("account"),
-        mem_mb=memory_of_training,
-        runtime=requested("runtime_min"),
-        gres=requested("gres"),
-        cpus_per_task=requested("cpus"),
+        **CLUSTER_JOB,
     params:
         options=options("train"),
         code=code("train"),

@@ -60,13 +60,16 @@ def compress(
     options: Options,
     code: Code,
     out: Out,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a model that the recipe learns from.")
+    ] = None,
     log: Log = None,
 ) -> None:
     """Apply a recipe to a trained model."""
     send_to(log)
     from edgeflow.compress.build import compress_model
 
-    compress_model(name, dataset, model, options, code, out)
+    compress_model(name, dataset, model, options, code, out, teacher or ())
 
 
 def compile(

@@ -1,18 +1,16 @@
 """The compress step: float model and recipe to model.tflite."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.artifact.manifest import Manifest, verify_files
+from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.evaluate import host_outputs
-from edgeflow.compress.source import FloatModel
-from edgeflow.config.recipe import CALIBRATED, Recipe
-from edgeflow.dataset.view import DatasetView, open_dataset, part_files, parts_to_quantize
+from edgeflow.compress.options import CompressOptions, parts_of
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import CompileError
-from edgeflow.train.build import MODEL_FILE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +20,13 @@ TOOLS = ("tensorflow", "tf-keras", "numpy", "ai-edge-litert")
 
 
 def compress_model(
-    name: str, dataset: Path, model: Path, options: Mapping[str, Any], code: str, out: Path
+    name: str,
+    dataset: Path,
+    model: Path,
+    options: Mapping[str, Any],
+    code: str,
+    out: Path,
+    teachers: Sequence[Path] = (),
 ) -> Manifest:
     """Apply one recipe to a trained model.
 
@@ -30,44 +34,49 @@ def compress_model(
         name: model and recipe, for messages.
         dataset: folder of the model's dataset.
         model: folder of the trained model.
-        options: JSON form of a recipe.
+        options: JSON form of `CompressOptions`.
         code: fingerprint of the step.
         out: folder for model.tflite (the recipe's result), float.tflite (the same network before
             quantization), logits.npy (float32, host reference on the test set), manifest.json.
+        teachers: folders `<model>/float` of the trained models that the recipe's stages learn
+            from.
 
     Raises:
-        CompileError: the converter rejects the network.
+        CompileError: the converter rejects the network, or a stage cannot take it.
+        TrainingError: a stage diverged.
         IntegrityError: an input is not what its manifest says.
     """
-    recipe = Recipe.model_validate(dict(options))
+    parsed = CompressOptions.model_validate(dict(options))
+    parts = parts_of(parsed.recipe)
+    named = {folder.parent.name: folder for folder in teachers}
     spec = StepSpec(
         step="compress",
         name=name,
         inputs={
-            "dataset": part_files(dataset, parts_to_quantize(recipe.quantize)),
+            "dataset": part_files(dataset, parts),
             "model": model / "manifest.json",
+            **{f"teacher {key}": path / "manifest.json" for key, path in named.items()},
         },
-        options=recipe.model_dump(mode="json"),
+        options=parsed.model_dump(mode="json"),
         code=code,
-        tools=TOOLS,
+        tools=(*TOOLS, *(("tensorflow-model-optimization",) if parsed.recipe.stages() else ())),
     )
-    return run_step(spec, out, lambda folder: _compress(name, dataset, model, recipe, folder))
+
+    def build(out: Path) -> dict[str, object]:
+        view = open_dataset(dataset, parts)
+        way = "choose" if parsed.recipe.auto else "pipeline"
+        run = importlib.import_module(f"edgeflow.compress.{way}").run
+        facts: dict[str, object] = run(name, view, model, named, parsed, out)
+        return {**facts, **_judge(name, view, out)}
+
+    return run_step(spec, out, build)
 
 
-def _compress(name: str, folder: Path, model: Path, recipe: Recipe, out: Path) -> dict[str, object]:
+def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
+    """Run the result on the host over the test set."""
     import numpy as np
 
-    dataset = open_dataset(folder, parts_to_quantize(recipe.quantize))
-    verify_files(model / "manifest.json", [MODEL_FILE])
-    source = FloatModel(model / MODEL_FILE)
-    float_flatbuffer = _convert(name, source, "none", dataset)
-    flatbuffer = (
-        float_flatbuffer
-        if recipe.quantize == "none"
-        else _convert(name, source, recipe.quantize, dataset)
-    )
-    (out / "float.tflite").write_bytes(float_flatbuffer)
-    (out / "model.tflite").write_bytes(flatbuffer)
+    flatbuffer = (out / "model.tflite").read_bytes()
     logits = _reference(name, flatbuffer, dataset)
     np.save(out / "logits.npy", logits)
     accuracy = float((logits.argmax(axis=1) == dataset.labels("test")).mean())
@@ -79,24 +88,6 @@ def _reference(name: str, flatbuffer: bytes, dataset: DatasetView) -> "NDArray[n
         return host_outputs(flatbuffer, dataset.inputs("test"))
     except RuntimeError as error:
         raise CompileError(
-            f"LiteRT cannot run what the converter made of {name}: {_first_line(error)}",
+            f"LiteRT cannot run what the converter made of {name}: {str(error).strip()}",
             hint="look for extreme weights or samples; try `quantize: none` to tell",
         ) from error
-
-
-def _convert(name: str, source: FloatModel, quantize: str, dataset: DatasetView) -> bytes:
-    technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
-    try:
-        calibration = dataset.inputs("calibration") if quantize in CALIBRATED else None
-        flatbuffer: bytes = technique.convert(source, calibration)
-    except Exception as error:  # TensorFlow's converter raises many kinds, all with one meaning
-        raise CompileError(
-            f"{name} cannot be converted with quantize: {quantize}: {_first_line(error)}",
-            hint="an operator may have no kernel of that type; try `quantize: none` to tell",
-        ) from error
-    return flatbuffer
-
-
-def _first_line(error: Exception) -> str:
-    lines = (line.strip() for line in str(error).splitlines())
-    return next(filter(None, lines), type(error).__name__)

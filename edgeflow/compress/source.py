@@ -1,19 +1,16 @@
-"""The trained model, as the converters of all recipes start from it."""
+"""The float network, as the converters of all recipes start from it."""
 
-from pathlib import Path
 from typing import Any
 
 
 class FloatModel:
-    """A trained Keras model behind a signature with a static batch of 1.
+    """A Keras model behind a signature with a static batch of 1.
 
     Embedded compilers and interpreters want every tensor's size at compile time.
     """
 
-    def __init__(self, path: Path) -> None:
-        from edgeflow.train.keras import load_keras
-
-        self._model = load_keras(seed=0).models.load_model(path, compile=False)
+    def __init__(self, model: Any) -> None:
+        self._model = model
 
     def converter(self) -> Any:
         """Return a fresh `tf.lite.TFLiteConverter` for the model."""

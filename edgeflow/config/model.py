@@ -46,6 +46,15 @@ class Architecture(Section):
         return dict(self.__pydantic_extra__)
 
 
+class Augment(Section):
+    """Random changes of training samples that leave their class as it is."""
+
+    shift: Annotated[int, Field(ge=0, le=64)] = 0
+    """Largest move along height and width, in pixels; the border is mirrored."""
+    flip: bool = False
+    """Whether half of the samples are mirrored left to right."""
+
+
 class Train(Section):
     """How a float model is trained."""
 
@@ -61,6 +70,8 @@ class Train(Section):
     """Epochs without a lower validation loss before training stops."""
     seed: Seed = 7
     """Seed of initial weights, shuffling and dropout."""
+    augment: Augment = Augment()
+    """Random changes of the training samples."""
     threads: Annotated[int, Field(ge=1, le=256)] = 2
     """Cores of one training. Another number may sum in another order and give other weights."""
 

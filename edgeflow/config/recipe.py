@@ -1,18 +1,169 @@
 """Recipes: how a trained model is compressed and quantized."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from edgeflow.config.base import Section
+from pydantic import Field, model_validator
 
-Quantize = Literal["none", "fp16", "dynamic", "ptq-int8"]
+from edgeflow.config.base import Reference, Section
 
-CALIBRATED: frozenset[str] = frozenset({"ptq-int8"})
+Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"]
+
+CALIBRATED: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8"})
 """Values of `quantize` that read the calibration set; the others do not depend on it."""
+
+INT8: frozenset[str] = frozenset({"ptq-int8", "qat-int8"})
+"""Values of `quantize` whose weights, activations, input and output are 8-bit integers."""
+
+STAGES = ("prune_channels", "distill", "prune", "cluster")
+"""The trained stages of a recipe before quantization, in the order in which they run."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+InnerShare = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Tuning(Section):
+    """A stage that trains on: Adam, the learning rate falling to zero by a cosine."""
+
+    epochs: Annotated[int, Field(ge=0)] = 3
+    """Passes over the training set; 0 leaves the weights as the stage sets them."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1.0e-3
+    """Step size at the start of the stage."""
+
+
+class PruneChannels(Tuning):
+    """Structured pruning: whole channels removed, so that the network gets smaller and faster."""
+
+    share: InnerShare = 0.5
+    """Share of the channels that goes, of each group of layers whose channels are tied."""
+
+
+class Distill(Tuning):
+    """Knowledge distillation: the network learns a larger network's answers."""
+
+    teacher: Reference
+    """Name of another model of this configuration, trained on the same dataset."""
+    temperature: Annotated[float, Field(gt=0)] = 4.0
+    """Softens the answers of both networks, so that small ones count too."""
+    alpha: Share = 0.9
+    """Weight of the teacher's answers; the rest is that of the true classes."""
+
+
+class Prune(Tuning):
+    """Magnitude pruning: the smallest weights become zero, along a polynomial schedule."""
+
+    sparsity: InnerShare = 0.8
+    """Share of zero weights in each layer at the end."""
+
+
+class Cluster(Tuning):
+    """Weight clustering: the weights of a layer share a few values."""
+
+    clusters: Annotated[int, Field(ge=2, le=256)] = 16
+    """Number of distinct weights in each layer."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1.0e-4
+    """Step size at the start of the stage."""
+
+
+class Qat(Tuning):
+    """Quantization-aware training: the rounding of int8 is part of each forward pass."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1.0e-4
+    """Step size at the start of the stage."""
+
+
+class Calibration(Section):
+    """How the range of each activation follows from the calibration set."""
+
+    method: Literal["minmax", "percentile", "mse"] = "minmax"
+    """minmax: all values. percentile: rare large ones saturate. mse: the range with the least
+    mean squared rounding and saturation error."""
+    percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
+    """Share of the values inside the range, in percent; read by `method: percentile`."""
+
+
+class KeepFloat(Section):
+    """Selective quantization: layers that stay in float32."""
+
+    layers: list[str] = []
+    """Layers by name; `*` and `?` stand for any characters."""
+    worst: Annotated[int, Field(ge=0)] = 0
+    """How many more may stay in float, those with the largest quantization error first."""
+    accuracy_drop_max: Share = 0.0
+    """No more layers stay in float once the validation set loses no more accuracy than this."""
+
+
+class Auto(Section):
+    """A choice among recipes: the first that keeps the accuracy."""
+
+    recipes: list[Reference] = []
+    """Recipes to try, in this order; by default all others, the cheapest on the device first."""
+    accuracy_drop_max: Share = 0.01
+    """Largest loss of accuracy on the validation set, from the trained model, 0..1."""
 
 
 class Recipe(Section):
-    """What happens to a trained model before it is compiled. An empty recipe keeps float32."""
+    """What happens to a trained model before it is compiled. An empty recipe keeps float32.
 
+    The stages run in the order in which they stand here, whatever their order in the file.
+    """
+
+    prune_channels: PruneChannels | None = None
+    """Structured pruning: removes whole channels."""
+    distill: Distill | None = None
+    """Knowledge distillation; all later stages that train learn from the teacher too."""
+    prune: Prune | None = None
+    """Magnitude pruning: makes weights zero."""
+    cluster: Cluster | None = None
+    """Weight clustering: makes weights equal. Keeps zeros of `prune`."""
     quantize: Quantize = "none"
     """none: float32. fp16: weights in float16. dynamic: int8 weights, float activations.
-    ptq-int8: full integer, int8 in and out, scales from the calibration set."""
+    ptq-int8: full integer, scales from the calibration set. ptq-int16x8: the same with int16
+    activations. qat-int8: full integer, trained with rounding; keeps zeros and clusters."""
+    qat: Qat = Qat()
+    """The training of `quantize: qat-int8`."""
+    calibration: Calibration = Calibration()
+    """Ranges of activations, for `quantize: ptq-int8`."""
+    keep_float: KeepFloat | None = None
+    """Layers that `quantize: ptq-int8` leaves in float32."""
+    io: Literal["int8", "uint8"] = "int8"
+    """Type of input and output of an int8 model."""
+    auto: Auto | None = None
+    """Instead of all other keys: tries recipes and takes the first that keeps the accuracy."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Recipe":
+        problems = list(self._misplaced())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _misplaced(self) -> Iterator[str]:
+        # By value, not by mention: the JSON form of a recipe mentions every key.
+        if self.auto is not None and self != Recipe.model_construct(auto=self.auto):
+            yield "`auto` stands alone: the recipes that it tries say the rest"
+        if self.qat != Qat() and self.quantize != "qat-int8":
+            yield "`qat` goes with `quantize: qat-int8`"
+        if self.calibration.method != "minmax" and self.quantize != "ptq-int8":
+            yield "`calibration` goes with `quantize: ptq-int8`"
+        if self.keep_float is not None and self.quantize != "ptq-int8":
+            yield "`keep_float` goes with `quantize: ptq-int8`"
+        if self.io == "uint8" and (self.quantize not in INT8 or self.keep_float is not None):
+            yield "`io: uint8` goes with a fully integer `quantize: ptq-int8` or `qat-int8`"
+
+    def stages(self) -> dict[str, Tuning]:
+        """Return the stages that train, by name, in the order in which they run."""
+        named = {name: getattr(self, name) for name in STAGES}
+        qat = {"qat": self.qat} if self.quantize == "qat-int8" else {}
+        return {**{name: stage for name, stage in named.items() if stage is not None}, **qat}
+
+    def cost(self) -> tuple[int, int]:
+        """Return what the recipe costs: on the device first, then in epochs of training.
+
+        The order on the device is that of Cortex-M and Cortex-A kernels: integers of 8 bits,
+        some layers in float, 16-bit activations, integer weights alone, float.
+        """
+        order = ("int8", "mixed", "ptq-int16x8", "dynamic", "fp16", "none")
+        kind = "int8" if self.quantize in INT8 else self.quantize
+        place = order.index("mixed" if self.keep_float else kind)
+        return place, sum(stage.epochs for stage in self.stages().values())

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict
 
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.artifact.step import Files
-from edgeflow.config.recipe import CALIBRATED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,11 +72,6 @@ class DatasetView:
 
         numbers: NDArray[np.int64] = np.load(self.folder / f"{part}_y.npy", allow_pickle=False)
         return numbers
-
-
-def parts_to_quantize(quantize: str) -> tuple[Part, ...]:
-    """Return the parts that a step reads which quantizes, or not, and compares on the test set."""
-    return ("calibration", "test") if quantize in CALIBRATED else ("test",)
 
 
 def part_files(folder: Path, parts: tuple[Part, ...]) -> Files:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel, JsonValue
 
 from edgeflow.config.base import Section
+from edgeflow.config.recipe import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +22,16 @@ class Capabilities:
     Attributes:
         quantize: values of a recipe's `quantize` that the target accepts.
         bit_exact: values of `quantize` for which the device must give the host's very bytes.
+        io: types of input and output of an int8 model.
+        calibration: values of `calibration.method` that can be had.
+        keep_float: whether some layers may stay in float.
     """
 
     quantize: frozenset[str]
     bit_exact: frozenset[str] = frozenset()
+    io: frozenset[str] = frozenset({"int8"})
+    calibration: frozenset[str] = frozenset({"minmax"})
+    keep_float: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,14 +49,14 @@ class CompileInput:
     Attributes:
         model: the recipe's model.tflite, with a static batch of 1.
         float_model: the same network before quantization, as float32 .tflite.
-        quantize: the recipe's `quantize`.
+        recipe: what was applied.
         calibration: float32 (n, *input_shape), preprocessed as in training; None for a
             `quantize` that does not read it.
     """
 
     model: Path
     float_model: Path
-    quantize: str
+    recipe: Recipe
     calibration: "NDArray[np.float32] | None"
 
 

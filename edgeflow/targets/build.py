@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeflow.artifact.manifest import Manifest, verify_files
+from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.evaluate import dequantized, quantized
-from edgeflow.config.recipe import CALIBRATED
-from edgeflow.dataset.view import DatasetView, open_dataset, part_files, parts_to_quantize
+from edgeflow.config.recipe import CALIBRATED, Recipe
+from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import MissingToolError
 from edgeflow.targets import registry
 from edgeflow.targets.base import CompileInput, Runtime, Target, parse_options
@@ -27,7 +27,7 @@ def compile_model(
         name: target, model and recipe, for messages.
         dataset: folder of the model's dataset.
         recipe: folder that the compress step made.
-        options: ``{"target": JSON form of the target's options, "quantize": of the recipe}``.
+        options: ``{"target": JSON form of the target's options}``.
         code: fingerprint of the step.
         out: folder for compiled/, reference.npy (what the target's engine gives on the host for
             the test set, in the model's own dtype) and compile.json.
@@ -44,11 +44,12 @@ def compile_model(
             f"{name} needs {', '.join(item.what for item in missing)}",
             hint="; ".join(item.install for item in missing),
         )
+    applied = Recipe.model_validate(read_manifest(recipe / "manifest.json").facts["recipe"])
     spec = StepSpec(
         step="compile",
         name=name,
         inputs={
-            "dataset": part_files(dataset, parts_to_quantize(options["quantize"])),
+            "dataset": part_files(dataset, _parts(applied)),
             "recipe": recipe / "manifest.json",
         },
         options=dict(options),
@@ -56,22 +57,27 @@ def compile_model(
         tools=(*TOOLS, *target.runtime(parsed).tools),
         manifest="compile.json",
     )
-    quantize = str(options["quantize"])
     return run_step(
-        spec, out, lambda folder: _compile(target, parsed, quantize, dataset, recipe, folder)
+        spec, out, lambda folder: _compile(target, parsed, applied, dataset, recipe, folder)
     )
 
 
+def _parts(recipe: Recipe) -> tuple[Part, ...]:
+    """Return what is read of the dataset: targets may quantize in a form of their own."""
+    return ("calibration", "test") if recipe.quantize in CALIBRATED else ("test",)
+
+
 def _compile(
-    target: type[Target], options: Any, quantize: str, folder: Path, recipe: Path, out: Path
+    target: type[Target], options: Any, applied: Recipe, folder: Path, recipe: Path, out: Path
 ) -> dict[str, object]:
-    dataset = open_dataset(folder, parts_to_quantize(quantize))
+    parts = _parts(applied)
+    dataset = open_dataset(folder, parts)
     verify_files(recipe / "manifest.json", ["model.tflite", "float.tflite"])
     job = CompileInput(
         model=recipe / "model.tflite",
         float_model=recipe / "float.tflite",
-        quantize=quantize,
-        calibration=dataset.inputs("calibration") if quantize in CALIBRATED else None,
+        recipe=applied,
+        calibration=dataset.inputs("calibration") if "calibration" in parts else None,
     )
     artifact = out / COMPILED
     artifact.mkdir()
@@ -79,7 +85,7 @@ def _compile(
     io, accuracy = _reference(target.runtime(options), artifact, compiled.model, dataset, out)
     return {
         "kind": target.name,
-        "quantize": quantize,
+        "quantize": applied.quantize,
         "model": compiled.model,
         "size_bytes": sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()),
         "operators": dict(compiled.operators),

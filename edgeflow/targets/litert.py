@@ -32,8 +32,9 @@ class LiteRT:
 
     name: ClassVar[str] = "litert"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        quantize=frozenset({"none", "fp16", "dynamic", "ptq-int8"}),
-        bit_exact=frozenset({"ptq-int8"}),
+        quantize=frozenset({"none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"}),
+        bit_exact=frozenset({"ptq-int8", "ptq-int16x8", "qat-int8"}),
+        io=frozenset({"int8", "uint8"}),
     )
     Options: ClassVar[type[TargetOptions]] = LiteRTOptions
 

@@ -51,10 +51,12 @@ class OpenVINO:
 
         try:
             model = openvino.Core().read_model(job.float_model)
-            if job.quantize == "ptq-int8":
+            if job.recipe.quantize == "ptq-int8":
                 model = _quantize(model, job)
             _name_nodes(model)
-            openvino.save_model(model, out / "model.xml", compress_to_fp16=job.quantize == "fp16")
+            openvino.save_model(
+                model, out / "model.xml", compress_to_fp16=job.recipe.quantize == "fp16"
+            )
         except RuntimeError as error:
             raise CompileError(
                 f"OpenVINO cannot convert {job.float_model}: {error}",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from edgeflow.config.recipe import Quantize
+from edgeflow.config.recipe import Quantize, Recipe
 from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.targets.base import CompileInput
 
@@ -61,7 +61,7 @@ class Trained:
         return CompileInput(
             model=self.recipe(quantize) / "model.tflite",
             float_model=self.recipe(quantize) / "float.tflite",
-            quantize=quantize,
+            recipe=Recipe.model_validate({"quantize": quantize}),
             calibration=self.view().inputs("calibration"),
         )
 
@@ -77,7 +77,7 @@ def train_tiny(folder: Path) -> Trained:
     options = {"architecture": ARCHITECTURE, "train": TRAIN}
     train_model("tiny", result.dataset, options, "0", result.model)
     for quantize in QUANTIZE:
-        recipe = {"quantize": quantize}
+        recipe = {"recipe": {"quantize": quantize}, "train": TRAIN}
         compress_model(
             f"tiny/{quantize}", result.dataset, result.model, recipe, "0", result.recipe(quantize)
         )

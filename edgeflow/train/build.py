@@ -84,6 +84,7 @@ def _train(
     np.save(out / "logits.npy", logits)
     return {
         **_metrics(dataset, logits),
+        "accuracy_validation": rows[best_epoch(rows) - 1]["val_accuracy"],
         "parameters": int(model.count_params()),
         "epochs": len(rows),
         "best_epoch": best_epoch(rows),

@@ -1,7 +1,7 @@
 """The training loop: Adam, early stopping on validation loss, best weights kept.
 
-All that is random in an epoch follows from the seed and the epoch's number alone, so that a
-training that goes on from a checkpoint ends in the bytes of one that was never stopped.
+Each epoch is random in its own right (see `batches.py`), so that a training that goes on from a
+checkpoint ends in the bytes of one that was never stopped.
 """
 
 import csv
@@ -14,6 +14,7 @@ from edgeflow.config.model import Train
 from edgeflow.console import progress, say
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
+from edgeflow.train.batches import Batches
 from edgeflow.train.checkpoint import Checkpoint, Progress, Row
 
 if TYPE_CHECKING:
@@ -61,18 +62,10 @@ class _Epochs:
     """A compiled model and its data; each epoch can run in another process than the last."""
 
     def __init__(self, keras: Any, model: Any, dataset: DatasetView, train: Train) -> None:
-        import tensorflow as tf
-
         self._keras, self._model, self._train = keras, model, train
-        with tf.device("cpu:0"):  # an accelerator gets them batch by batch
-            self._x = tf.constant(dataset.inputs("train"))
-            self._y = tf.constant(dataset.labels("train"))
-            validation = (dataset.inputs("validation"), dataset.labels("validation"))
-            self._validation = tf.data.Dataset.from_tensor_slices(validation).batch(
-                train.batch_size
-            )
+        self._batches = Batches(keras, dataset, train)
         model.compile(
-            optimizer=keras.optimizers.Adam(_learning_rate(keras, train, len(self._y))),
+            optimizer=keras.optimizers.Adam(_learning_rate(keras, train, len(self._batches))),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )
@@ -88,10 +81,10 @@ class _Epochs:
         """Train one epoch on from `before`, which model and optimizer stand at."""
         done = len(before.rows) if before else 0
         history = self._model.fit(
-            self._batches(done),
+            self._batches.epoch(self._model, done),
             initial_epoch=done,
             epochs=done + 1,
-            validation_data=self._validation,
+            validation_data=self._batches.validation,
             verbose=0,
         ).history
         row: Row = {name: float(history[name][0]) for name in COLUMNS[1:5]}
@@ -107,24 +100,6 @@ class _Epochs:
             best=weights if before is None or best_epoch(rows) == len(rows) else before.best,
         )
 
-    def _batches(self, epoch: int) -> Any:
-        """Return the training set in the epoch's order, and restart what draws random numbers."""
-        import numpy as np
-        import tensorflow as tf
-
-        random = np.random.default_rng((self._train.seed, epoch))
-        order = random.permutation(len(self._y))
-        for layer in self._model.submodules:
-            if isinstance(layer, self._keras.__internal__.layers.BaseRandomLayer):
-                # Keras keeps the generator out of the layer's weights and has no other way to it.
-                layer._random_generator._generator.reset_from_seed(int(random.integers(2**63)))
-
-        def samples(rows: Any) -> tuple[Any, Any]:
-            return tf.gather(self._x, rows), tf.gather(self._y, rows)
-
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(self._train.batch_size)
-        return batches.map(samples).prefetch(1)
-
 
 def _require_finite(row: Mapping[str, float], epoch: int, train: Train) -> None:
     # The loss is taken before each step, the validation loss after the last one.
@@ -137,11 +112,10 @@ def _require_finite(row: Mapping[str, float], epoch: int, train: Train) -> None:
         )
 
 
-def _learning_rate(keras: Any, train: Train, samples: int) -> Any:
+def _learning_rate(keras: Any, train: Train, steps: int) -> Any:
     if train.schedule == "constant":
         return train.learning_rate
-    steps = math.ceil(samples / train.batch_size) * train.epochs
-    return keras.optimizers.schedules.CosineDecay(train.learning_rate, steps)
+    return keras.optimizers.schedules.CosineDecay(train.learning_rate, steps * train.epochs)
 
 
 def write_history(rows: Sequence[Mapping[str, float]], path: Path) -> None:

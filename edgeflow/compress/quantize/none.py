@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgeflow.compress.source import FloatModel
+    from edgeflow.config.recipe import Recipe
 
 
-def convert(model: "FloatModel", calibration: Any) -> bytes:  # noqa: ARG001  # one signature for all
+def convert(model: "FloatModel", recipe: "Recipe", calibration: Any) -> bytes:  # noqa: ARG001
     """Return the float32 .tflite."""
     flatbuffer: bytes = model.converter().convert()
     return flatbuffer

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgeflow.compress.source import FloatModel
+    from edgeflow.config.recipe import Recipe
 
 
-def convert(model: "FloatModel", calibration: "NDArray[np.float32]") -> bytes:
+def convert(model: "FloatModel", recipe: "Recipe", calibration: "NDArray[np.float32]") -> bytes:
     """Return the int8 .tflite.
 
     Args:
         model: the trained network.
+        recipe: gives the type of input and output.
         calibration: float32 (n, *input_shape); the ranges of activations come from it.
     """
     import tensorflow as tf
@@ -28,7 +30,7 @@ def convert(model: "FloatModel", calibration: "NDArray[np.float32]") -> bytes:
     converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
     # An operator without an int8 kernel is an error here, not a silent float island.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
+    converter.inference_input_type = converter.inference_output_type = tf.as_dtype(recipe.io)
     with warnings.catch_warnings():
         # It misses an option of the converter before MLIR; the representative dataset is that.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")

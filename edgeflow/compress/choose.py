@@ -1,0 +1,118 @@
+"""The recipe `auto`: tries recipes from the cheapest on, and takes the first that is accurate."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgeflow.artifact.fingerprint import fingerprint
+from edgeflow.artifact.manifest import read_manifest
+from edgeflow.compress.evaluate import host_outputs
+from edgeflow.compress.options import Candidate, CompressOptions
+from edgeflow.config.recipe import Auto
+from edgeflow.console import say
+from edgeflow.dataset.view import DatasetView
+from edgeflow.errors import CompileError
+
+FILES = ("model.tflite", "float.tflite")
+
+
+def run(
+    name: str,
+    dataset: DatasetView,
+    folder: Path,
+    teachers: Mapping[str, Path],
+    options: CompressOptions,
+    out: Path,
+) -> dict[str, object]:
+    """Write the model of the first recipe that meets the gate; return facts with the reasons.
+
+    The gate is held against the validation set: the test set must not take part in a choice.
+
+    Args:
+        name: model and recipe, for messages.
+        dataset: with its validation part.
+        folder: of the trained model.
+        teachers: folders of trained models, by name.
+        options: the candidates and the gate.
+        out: folder to write into.
+
+    Raises:
+        CompileError: no candidate meets the gate; the message names the drop of each.
+    """
+    auto = options.recipe.auto
+    assert auto is not None
+    reference = float(read_manifest(folder / "manifest.json").facts["accuracy_validation"])
+    tried: list[dict[str, object]] = []
+    for recipe, candidate in options.candidates.items():
+        with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+            result = Path(scratch)
+            _compress(f"{name}:{recipe}", dataset.folder, folder, teachers, candidate, result)
+            drop = round(reference - _accuracy(result / "model.tflite", dataset), 9)
+            tried.append(_reason(recipe, drop, auto))
+            say(f"{name}: {recipe} loses {drop:.4f} of accuracy on the validation set")
+            if drop <= auto.accuracy_drop_max:
+                return {**_take(result, out), "chosen": recipe, "tried": tried}
+    raise CompileError(
+        f"{name}: no recipe keeps the accuracy within {auto.accuracy_drop_max:g}: "
+        + ", ".join(f"{entry['recipe']} loses {entry['accuracy_drop']:g}" for entry in tried),
+        hint="add a recipe that loses less, such as `quantize: qat-int8`, or raise "
+        "auto.accuracy_drop_max",
+    )
+
+
+def _compress(
+    name: str,
+    dataset: Path,
+    model: Path,
+    teachers: Mapping[str, Path],
+    candidate: Candidate,
+    out: Path,
+) -> None:
+    """Make a candidate as its own step would, which finds it in the store if it did.
+
+    A process for each: tfmot's wrappers trip over what earlier ones left in theirs.
+    """
+    arguments = {
+        "name": name,
+        "dataset": str(dataset),
+        "model": str(model),
+        "options": json.dumps(candidate.options.model_dump(mode="json")),
+        "code": fingerprint(*candidate.modules),
+        "out": str(out),
+    }
+    distill = candidate.options.recipe.distill
+    folders = [teachers[distill.teacher]] if distill else []
+    command = [sys.executable, "-m", "edgeflow", "compress"]
+    command += [part for key, value in arguments.items() for part in (f"--{key}", value)]
+    command += [part for path in folders for part in ("--teacher", str(path))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise CompileError(
+            f"{name} failed: {done.stderr.strip()}", hint="leave the recipe out of `auto.recipes`"
+        )
+
+
+def _accuracy(model: Path, dataset: DatasetView) -> float:
+    logits = host_outputs(model.read_bytes(), dataset.inputs("validation"))
+    return float((logits.argmax(axis=1) == dataset.labels("validation")).mean())
+
+
+def _reason(recipe: str, drop: float, auto: Auto) -> dict[str, object]:
+    return {
+        "recipe": recipe,
+        "accuracy_drop": drop,
+        "accuracy_drop_max": auto.accuracy_drop_max,
+        "taken": drop <= auto.accuracy_drop_max,
+    }
+
+
+def _take(result: Path, out: Path) -> dict[str, object]:
+    """Copy a candidate's files; return those of its facts that later steps read."""
+    for file in FILES:
+        shutil.copyfile(result / file, out / file)
+    facts = read_manifest(result / "manifest.json").facts
+    return {key: facts[key] for key in ("recipe", "parameters")}

@@ -1,0 +1,34 @@
+"""Weight clustering (weight sharing): each layer's weights take a few values only.
+
+Source: Han et al., "Deep Compression: Compressing Deep Neural Networks with Pruning, Trained
+Quantization and Huffman Coding", arXiv 1510.00149.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from edgeflow.compress.network import Network, load_tfmot
+from edgeflow.compress.tuner import fine_tune
+from edgeflow.config.recipe import Recipe
+
+
+def apply(network: Network, recipe: Recipe) -> Network:
+    """Return the network with shared weights; zeros that `prune` made stay zero."""
+    stage = recipe.cluster
+    assert stage is not None
+    clustering = load_tfmot().clustering.keras
+    model = _cluster(
+        network.model,
+        number_of_clusters=stage.clusters,
+        cluster_centroids_init=clustering.CentroidInitialization.KMEANS_PLUS_PLUS,
+        preserve_sparsity=recipe.prune is not None,
+    )
+    fine_tune(network, stage, model, recipe.distill)
+    return replace(network, model=clustering.strip_clustering(model))
+
+
+def _cluster(model: Any, **settings: Any) -> Any:
+    # The public function has no `preserve_sparsity`.
+    from tensorflow_model_optimization.python.core.clustering.keras.experimental import cluster
+
+    return cluster.cluster_weights(model, **settings)

@@ -1,0 +1,31 @@
+"""Whether a model is integer all through, as an int8 recipe promises."""
+
+from edgeflow.errors import CompileError
+
+
+def float_tensors(flatbuffer: bytes) -> list[str]:
+    """Return the names of the float tensors of a .tflite."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=flatbuffer,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    floats = (np.float32, np.float16)
+    return [t["name"] for t in interpreter.get_tensor_details() if t["dtype"] in floats]
+
+
+def require_integer(name: str, flatbuffer: bytes) -> None:
+    """Refuse a model with an operator that was silently left in float.
+
+    Raises:
+        CompileError: a tensor is float; it names them.
+    """
+    floats = float_tensors(flatbuffer)
+    if floats:
+        raise CompileError(
+            f"{name} is not fully integer: {len(floats)} tensors are float, among them "
+            + ", ".join(floats[:3]),
+            hint="an operator has no int8 form; replace it, or name it in `keep_float`",
+        )

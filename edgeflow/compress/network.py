@@ -1,0 +1,54 @@
+"""A trained network on its way through the stages of a recipe."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeflow.config.model import Train
+from edgeflow.dataset.view import DatasetView
+from edgeflow.train.build import MODEL_FILE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """A network and what its training needs.
+
+    Attributes:
+        keras: the Keras module.
+        model: gives logits.
+        train: batch size, seed and augmentation of the model's own training; None where the
+            recipe has no stage that trains.
+        teachers: folders of the trained models that `distill` names.
+        teacher: a frozen model whose answers all later stages learn from.
+        title: model and recipe, for messages.
+    """
+
+    keras: Any
+    model: Any
+    dataset: DatasetView
+    train: Train | None
+    teachers: dict[str, Path]
+    title: str
+    teacher: Any = None
+
+
+def load_model(folder: Path, train: Train | None) -> tuple[Any, Any]:
+    """Return the Keras module and the trained model of a folder.
+
+    Args:
+        folder: of the train step.
+        train: gives seed and threads, where the model is trained on.
+    """
+    from edgeflow.train.keras import load_keras
+
+    keras = load_keras(train.seed, train.threads) if train else load_keras(seed=0)
+    return keras, keras.models.load_model(folder / MODEL_FILE, compile=False)
+
+
+def load_tfmot() -> Any:
+    """Import tensorflow-model-optimization on the Keras that it needs."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    import tensorflow_model_optimization
+
+    return tensorflow_model_optimization

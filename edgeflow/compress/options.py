@@ -1,0 +1,36 @@
+"""What the compress step is asked to do, and what it reads for that."""
+
+from edgeflow.config.base import Section
+from edgeflow.config.model import Train
+from edgeflow.config.recipe import CALIBRATED, Recipe
+from edgeflow.dataset.view import Part
+
+
+class CompressOptions(Section):
+    """The slice of the configuration that a recipe's model depends on."""
+
+    recipe: Recipe
+    train: Train | None = None
+    """The model's own training settings, where the recipe trains on."""
+    candidates: "dict[str, Candidate]" = {}
+    """The recipes that `auto` tries, in this order."""
+
+
+class Candidate(Section):
+    """A recipe that `auto` may take, as a step of its own."""
+
+    options: CompressOptions
+    modules: list[str]
+    """What the fingerprint of the candidate's code is taken over."""
+
+
+def parts_of(recipe: Recipe) -> tuple[Part, ...]:
+    """Return the parts of the dataset that a recipe reads."""
+    keep = recipe.keep_float
+    wanted: dict[Part, bool] = {
+        "train": bool(recipe.stages()),
+        "validation": bool(recipe.stages() or recipe.auto or (keep and keep.worst)),
+        "test": True,
+        "calibration": recipe.quantize in CALIBRATED,
+    }
+    return tuple(part for part, needed in wanted.items() if needed)

@@ -1,0 +1,32 @@
+"""Magnitude pruning: the smallest weights of each layer become zero while the others adapt.
+
+Schedule: Zhu and Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model
+compression", arXiv 1710.01878.
+"""
+
+from dataclasses import replace
+
+from edgeflow.compress.network import Network, load_tfmot
+from edgeflow.compress.tuner import fine_tune, steps
+from edgeflow.config.recipe import Recipe
+
+RAMP = 0.6
+"""Share of the stage's steps in which sparsity rises; the rest adapts to it."""
+
+
+def apply(network: Network, recipe: Recipe) -> Network:
+    """Return the network with the recipe's share of zeros in each kernel."""
+    stage = recipe.prune
+    assert stage is not None
+    sparsity = load_tfmot().sparsity.keras
+    total = steps(network, stage)
+    schedule = sparsity.PolynomialDecay(
+        initial_sparsity=0.0,
+        final_sparsity=stage.sparsity,
+        begin_step=0,
+        end_step=max(1, int(total * RAMP)),
+        frequency=max(1, total // 100),
+    )
+    model = sparsity.prune_low_magnitude(network.model, pruning_schedule=schedule)
+    fine_tune(network, stage, model, recipe.distill, [sparsity.UpdatePruningStep()])
+    return replace(network, model=sparsity.strip_pruning(model))
