@@ -1,5 +1,6 @@
-"""The table of docs/performance.md, between its two markers."""
+"""The tables of docs/, each between its two markers."""
 
+from pathlib import Path
 from typing import Any
 
 from benchmarks.case import median
@@ -10,10 +11,15 @@ BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
 def update(result: dict[str, Any]) -> None:
-    """Replace what stands between the markers."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
+    """Write the table of all cases into docs/performance.md."""
+    replace_between(PAGE, table(result))
+
+
+def replace_between(page: Path, text: str) -> None:
+    """Replace what stands between the markers of a page."""
+    before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(result)}{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
 
 
 def table(result: dict[str, Any]) -> str:

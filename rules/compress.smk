@@ -32,7 +32,7 @@ rule compress:
         " --code {params.code} --out {params.out:q} --log {log:q}"
 
 
-use rule compress as compress_on_cluster with:
+use rule compress as finetune with:
     wildcard_constraints:
         recipe=any_of(TRAINED_RECIPES),
     localrule: False

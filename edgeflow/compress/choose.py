@@ -49,7 +49,7 @@ def run(
     reference = float(read_manifest(folder / "manifest.json").facts["accuracy_validation"])
     tried: list[dict[str, object]] = []
     for recipe, candidate in options.candidates.items():
-        with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        with tempfile.TemporaryDirectory(dir=out) as scratch:
             result = Path(scratch)
             _compress(f"{name}:{recipe}", dataset.folder, folder, teachers, candidate, result)
             drop = round(reference - _accuracy(result / "model.tflite", dataset), 9)

@@ -19,25 +19,23 @@ class Network:
         model: gives logits.
         train: batch size, seed and augmentation of the model's own training; None where the
             recipe has no stage that trains.
-        teachers: folders of the trained models that `distill` names.
-        teacher: a frozen model whose answers all later stages learn from.
-        title: model and recipe, for messages.
+        teacher: the model that `distill` names, if the recipe does; it is not trained.
+        title: model, recipe and stage, for messages.
     """
 
     keras: Any
     model: Any
     dataset: DatasetView
     train: Train | None
-    teachers: dict[str, Path]
+    teacher: Any
     title: str
-    teacher: Any = None
 
 
 def load_model(folder: Path, train: Train | None) -> tuple[Any, Any]:
-    """Return the Keras module and the trained model of a folder.
+    """Return the Keras module, freshly seeded, and the trained model of a folder.
 
     Args:
-        folder: of the train step.
+        folder: of the train step, or of a stage.
         train: gives seed and threads, where the model is trained on.
     """
     from edgeflow.train.keras import load_keras

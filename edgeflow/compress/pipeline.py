@@ -1,16 +1,17 @@
 """A recipe, stage by stage: train on what it asks for, then convert."""
 
 import importlib
-from collections.abc import Mapping
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.compress.integer import require_integer
-from edgeflow.compress.network import Network, load_model
+from edgeflow.compress.network import Network
 from edgeflow.compress.options import CompressOptions
 from edgeflow.compress.source import FloatModel
-from edgeflow.config.recipe import CALIBRATED, INT8, Recipe, Tuning
+from edgeflow.compress.stage import open_network, tuned
+from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
 from edgeflow.train.build import MODEL_FILE
@@ -37,35 +38,19 @@ def run(
     recipe = options.recipe
     for path in (folder, *teachers.values()):
         verify_files(path / "manifest.json", [MODEL_FILE])
-    keras, model = load_model(folder, options.train)
-    network = Network(
-        keras=keras,
-        model=model,
-        dataset=dataset,
-        train=options.train,
-        teachers=teachers,
-        title=name,
-    )
-    stages = recipe.stages()
-    qat = stages.pop("qat", None)
-    network = _trained_on(network, recipe, stages)
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        last = tuned(name, dataset, folder, teachers, options, Path(scratch))
+        network = open_network(name, dataset, last, teachers, options)
     float_flatbuffer = _convert(name, network, Recipe())
     parameters = int(network.model.count_params())
-    if qat is not None:
-        network = _trained_on(network, recipe, {"qat": qat})
+    if recipe.quantize == "qat-int8":
+        network = importlib.import_module("edgeflow.compress.qat").apply(network, recipe)
     flatbuffer = float_flatbuffer if recipe.quantize == "none" else _convert(name, network, recipe)
     if recipe.quantize in INT8 and recipe.keep_float is None:
         require_integer(name, flatbuffer)
     (out / "float.tflite").write_bytes(float_flatbuffer)
     (out / "model.tflite").write_bytes(flatbuffer)
     return {"recipe": recipe.model_dump(mode="json"), "parameters": parameters}
-
-
-def _trained_on(network: Network, recipe: Recipe, stages: Mapping[str, Tuning]) -> Network:
-    for name, stage in stages.items():
-        technique = importlib.import_module(f"edgeflow.compress.{name}")
-        network = technique.apply(network, stage, recipe)
-    return network
 
 
 def _convert(name: str, network: Network, recipe: Recipe) -> bytes:

@@ -11,5 +11,5 @@ from edgeflow.config.recipe import PruneChannels, Recipe
 def apply(network: Network, stage: PruneChannels, recipe: Recipe) -> Network:  # noqa: ARG001
     """Return a smaller network, trained to make up for the channels that went."""
     model = remove_channels(network.keras, network.model, stage.share)
-    fine_tune(network, stage, model, None)
+    fine_tune(network, stage, model)
     return replace(network, model=model)

@@ -16,7 +16,7 @@ def fine_tune(
     network: Network,
     stage: Tuning,
     model: Any,
-    distill: Distill | None,
+    distill: Distill | None = None,
     callbacks: Sequence[Any] = (),
 ) -> None:
     """Train `model` in place, on the dataset of `network`, for the epochs of `stage`.

@@ -1,6 +1,5 @@
 """The train step: dataset to float model, curves, metrics."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,15 +69,14 @@ def _train(
 ) -> dict[str, object]:
     import numpy as np
 
-    from edgeflow.train.keras import load_keras
+    from edgeflow.train.keras import load_keras, save_model
     from edgeflow.train.loop import best_epoch, fit, predict, write_history
 
     dataset = open_dataset(folder, PARTS)
     keras = load_keras(options.train.seed, options.train.threads)
     model = _build(keras, dataset.facts, options.architecture)
     rows = fit(keras, model, dataset, options.train, checkpoint, f"train {name}")
-    with warnings.catch_warnings(action="ignore"):  # h5 is "legacy", but has no time stamps
-        model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")
+    save_model(model, out / MODEL_FILE)
     write_history(rows, out / "history.csv")
     logits = predict(model, dataset.inputs("test"))
     np.save(out / "logits.npy", logits)

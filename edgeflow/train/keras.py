@@ -1,8 +1,10 @@
 """The Keras that edgeflow trains with: tf-keras (Keras 2), as quantization-aware training needs."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -31,6 +33,12 @@ def load_keras(seed: int, threads: int = 1) -> Any:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf_keras
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write a model without its optimizer, the same bytes for the same weights."""
+    with warnings.catch_warnings(action="ignore"):  # h5 is "legacy", but has no time stamps
+        model.save(path, include_optimizer=False, save_format="h5")
 
 
 @contextmanager
