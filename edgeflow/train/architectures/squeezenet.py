@@ -2,11 +2,11 @@
 
 Source: Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB
 model size", arXiv 1602.07360. Version 1.1, published by its authors beside the paper, has a smaller
-first convolution and pools earlier. There is no batch normalization: train it with a learning rate
-of 3e-4 or less.
+first convolution and pools earlier.
 
-Unlike there, no ReLU follows the last layer, which would clip the logits. Without it, pooling
-before the last layer gives the same as pooling after it, and costs less.
+Unlike there, no ReLU follows the last layer: it would clip the logits. Without one, pooling before
+the last layer gives the same as pooling after it, and costs less. There is no batch normalization,
+so the learning rate must be low: on digits, all eight modules learn at 3e-4 and not at 1e-3.
 """
 
 from typing import Annotated, Any
