@@ -1,10 +1,13 @@
 """The architectures are those of their papers: shapes, strides and numbers of parameters."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgeflow.config.model import architectures
 from edgeflow.train.architectures import (
     autoencoder,
     ds_cnn,
@@ -20,6 +23,11 @@ MLPERF_KEYWORDS = {
     **{"width": 64, "blocks": 4, "pool_every": 5, "kernel": [10, 4], "stride": 2},
     **{"first_dropout": 0.2, "dropout": 0.4},
 }
+PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
+
+
+def test_the_page_lists_all_networks() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE) == architectures()
 
 
 def pooled_size(model: Any) -> tuple[int, int]:
@@ -34,6 +42,15 @@ def test_mobilenet_v1_has_the_parameters_of_keras_applications(keras: Any) -> No
     reference = keras.applications.MobileNet(weights=None, alpha=0.25)
     assert model.count_params() == reference.count_params()
     assert pooled_size(model) == (7, 7)
+
+
+def test_mobilenet_v1_is_the_visual_wake_words_network_of_mlperf_tiny(keras: Any) -> None:
+    model = mobilenet_v1.build(keras, (96, 96, 3), 2)
+    pointwise = [16, 32, 32, 64, 64, *[128] * 6, 256, 256]
+    depthwise = [8, *pointwise[:-1]]
+    biases_before_batch_norm = 8 + sum(pointwise) + sum(depthwise)
+    assert model.count_params() == 221_794 - biases_before_batch_norm
+    assert pooled_size(model) == (3, 3)
 
 
 @pytest.mark.parametrize("alpha", [0.35, 1.4])
