@@ -16,6 +16,12 @@ def activated(layers: Any, x: Any, max_value: float | None = None) -> Any:
     return layers.ReLU(max_value=max_value)(normalized(layers, x))
 
 
+def pooled_logits(layers: Any, x: Any, classes: int, dropout: float) -> Any:
+    """Return global average pooling of `x`, dropout, and a dense layer of `classes` units."""
+    x = layers.Dropout(dropout)(layers.GlobalAveragePooling2D()(x))
+    return layers.Dense(classes, name="logits")(x)
+
+
 def strides(halves: Sequence[bool], kept: int) -> list[int]:
     """Return a stride for each layer: 2 in the last `kept` of those that halve, else 1."""
     first = sum(halves) - kept

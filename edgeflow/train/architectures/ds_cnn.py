@@ -7,7 +7,7 @@ pool_every: 5, kernel: [10, 4], stride: 2, first_dropout: 0.2, dropout: 0.4`.
 
 from typing import Any
 
-from edgeflow.train.blocks import activated
+from edgeflow.train.blocks import activated, pooled_logits
 
 
 def build(
@@ -50,6 +50,4 @@ def build(
         depthwise = layers.DepthwiseConv2D(3, strides=step, padding="same", use_bias=False)
         x = activated(layers, depthwise(x))
         x = activated(layers, layers.Conv2D(width, 1, use_bias=False)(x))
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="ds_cnn")
+    return keras.Model(inputs, pooled_logits(layers, x, classes, dropout), name="ds_cnn")

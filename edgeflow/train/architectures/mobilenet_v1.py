@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from edgeflow.train.blocks import activated, strides
+from edgeflow.train.blocks import activated, pooled_logits, strides
 
 _BEFORE = ((64, False), (128, True), (128, False), (256, True), (256, False), (512, True))
 _AFTER = ((1024, True), (1024, False))
@@ -45,9 +45,7 @@ def build(
     x = activated(layers, x, 6.0)
     for (channels, _), stride in zip(blocks, steps, strict=True):
         x = _separable(layers, x, int(channels * alpha), stride)
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="mobilenet_v1")
+    return keras.Model(inputs, pooled_logits(layers, x, classes, dropout), name="mobilenet_v1")
 
 
 def _separable(layers: Any, x: Any, channels: int, stride: int) -> Any:

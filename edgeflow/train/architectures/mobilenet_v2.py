@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from edgeflow.train.blocks import activated, divisible, normalized, strides
+from edgeflow.train.blocks import activated, divisible, normalized, pooled_logits, strides
 
 _STAGES = (16, 24, 32, 64, 96, 160, 320)
 _HALVES = (False, True, True, True, False, True, False)
@@ -48,9 +48,8 @@ def build(
         for step in [stride, *[1] * (count - 1)][:count]:
             x = _inverted_residual(layers, x, divisible(width * alpha), factor, step)
     head = layers.Conv2D(divisible(1280 * max(1.0, alpha)), 1, use_bias=False)
-    x = layers.GlobalAveragePooling2D()(activated(layers, head(x), 6.0))
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="mobilenet_v2")
+    x = pooled_logits(layers, activated(layers, head(x), 6.0), classes, dropout)
+    return keras.Model(inputs, x, name="mobilenet_v2")
 
 
 def _inverted_residual(layers: Any, inputs: Any, channels: int, factor: int, stride: int) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from edgeflow.train.blocks import activated, normalized
+from edgeflow.train.blocks import activated, normalized, pooled_logits
 
 
 def build(
@@ -36,9 +36,7 @@ def build(
     x = activated(layers, _convolution(layers, width, 1)(inputs))
     for stack in range(stacks):
         x = _residual(layers, x, width * 2**stack, stride=2 if stack else 1)
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="resnet8")
+    return keras.Model(inputs, pooled_logits(layers, x, classes, dropout), name="resnet8")
 
 
 def _residual(layers: Any, inputs: Any, channels: int, stride: int) -> Any:

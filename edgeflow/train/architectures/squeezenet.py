@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from edgeflow.train.blocks import strides
+from edgeflow.train.blocks import pooled_logits, strides
 
 _POOLED = (0, 2, 4)
 """Fire modules, counted from 0, with a pooling before them."""
@@ -49,9 +49,7 @@ def build(
         if stride == 2:
             x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
         x = _fire(layers, x, int(64 * (module // 2 + 1) * alpha))
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="squeezenet")
+    return keras.Model(inputs, pooled_logits(layers, x, classes, dropout), name="squeezenet")
 
 
 def _fire(layers: Any, x: Any, channels: int) -> Any:

@@ -19,7 +19,7 @@ from edgeflow.train.architectures import (
 )
 from edgeflow.train.blocks import divisible, strides
 
-MLPERF_KEYWORDS = {
+MLPERF_KEYWORDS: dict[str, Any] = {
     **{"width": 64, "blocks": 4, "pool_every": 5, "kernel": [10, 4], "stride": 2},
     **{"first_dropout": 0.2, "dropout": 0.4},
 }
