@@ -27,7 +27,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
 
 
 def test_the_page_lists_all_networks() -> None:
-    assert re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE) == architectures()
+    _head, *names = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert names == architectures()
 
 
 def pooled_size(model: Any) -> tuple[int, int]:
