@@ -87,13 +87,14 @@ def test_the_module_refuses_a_wrong_configuration(module: Project) -> None:
     assert "devices.pi-1.target: no target 'pj-cpu'" in result.stdout + result.stderr
 
 
-def test_fashion_mnist_is_planned_as_its_page_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("example", "wanted"), [("fashion-mnist", "1244"), ("cifar10", "2488")])
+def test_an_example_is_planned_as_its_page_says(tmp_path: Path, example: str, wanted: str) -> None:
     project = Project(tmp_path)
-    config = (EXAMPLES / "fashion-mnist/config.yaml").read_text()
+    config = (EXAMPLES / example / "config.yaml").read_text()
     (project.folder / "config.yaml").write_text(config)
     text = project.build("--snakefile", str(ROOT / "Snakefile"), "--dry-run")
     jobs = dict(re.findall(r"^([a-z]+) +(\d+)$", text, re.MULTILINE))
-    assert (jobs["train"], jobs["compress"], jobs["compile"], jobs["deploy"]) == (*"1244",)
+    assert (jobs["train"], jobs["compress"], jobs["compile"], jobs["deploy"]) == (*wanted,)
     assert str(ROOT / "profiles/default") in text
 
 

@@ -118,7 +118,9 @@ def test_a_retrain_that_gives_the_same_weights(table: Table) -> None:
 
 
 def test_an_architectures_file(table: Table) -> None:
-    table.project.edit("edgeflow/train/architectures/ds_cnn.py", "momentum=0.9", "momentum=0.8")
+    table.project.edit(
+        "edgeflow/train/architectures/ds_cnn.py", "dropout: float = 0.2", "dropout: float = 0.3"
+    )
     assert table.run() == below("train", "tiny/int8", "tiny/fp32")
 
 
