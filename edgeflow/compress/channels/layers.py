@@ -13,16 +13,18 @@ from edgeflow.compress.channels.ties import Channels, Ties
 
 # Functions of one value each; softmax mixes channels, so that none can go unnoticed.
 ELEMENTWISE = frozenset(
-    ("elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "mish", "relu", "relu6")
-    + ("selu", "sigmoid", "softplus", "softsign", "swish", "tanh")
+    (
+        *("elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "mish", "relu"),
+        *("relu6", "selu", "sigmoid", "softplus", "softsign", "swish", "tanh"),
+    )
 )
 MAKERS = ("Conv1D", "Conv2D", "Dense", "SeparableConv2D")
 ACTIVATIONS = ("Activation", "ELU", "LeakyReLU", "ReLU", "ThresholdedReLU")
 NOISE = ("Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D")
+POOLS = ("AveragePooling", "GlobalAveragePooling", "MaxPooling", "GlobalMaxPooling")
 SPATIAL = tuple(
     f"{what}{dimensions}D"
-    for what in ("AveragePooling", "GlobalAveragePooling", "MaxPooling", "GlobalMaxPooling")
-    + ("Cropping", "UpSampling", "ZeroPadding")
+    for what in (*POOLS, "Cropping", "UpSampling", "ZeroPadding")
     for dimensions in (1, 2)
 )
 MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")

@@ -29,7 +29,7 @@ def score_channels(model: Any, network: Network) -> Scores:
     for layer in model.layers:
         norms = _filter_norms(layer) if layer.name in network.outputs else None
         if norms is not None:
-            norms *= _scale_behind(layer)
+            norms *= _scale_behind(layer, network)
             mean = math.sqrt(np.mean(norms**2))
             np.add.at(scores, network.outputs[layer.name], norms / mean if mean else norms)
     return scores
@@ -46,10 +46,10 @@ def _filter_norms(layer: Any) -> Scores | None:
     return None
 
 
-def _scale_behind(layer: Any) -> Any:
+def _scale_behind(layer: Any, network: Network) -> Any:
     """Return by what a batch normalization multiplies each output of a layer."""
-    behind = [node.layer for node in layer.outbound_nodes]
-    if len(behind) != 1 or type(behind[0]).__name__ != "BatchNormalization":
+    behind = [node.layer for node in layer.outbound_nodes if node.layer.name in network.outputs]
+    if [type(other).__name__ for other in behind] != ["BatchNormalization"]:
         return 1.0
     normalization = behind[0]
     gamma = np.abs(normalization.gamma.numpy()) if normalization.scale else 1.0
