@@ -90,10 +90,8 @@ def _ties_together(ties: Ties, _layer: Any, wires: Sequence[Wire]) -> Channels |
         return None
     widest = max((wire.channels for wire in wires), key=len)
     for _, channels in wires:
-        if len(channels) == len(widest):
+        if len(channels) == len(widest):  # else one that is broadcast, as in spatial attention
             ties.tie(widest, channels)
-        else:  # one channel that is broadcast over all, as in spatial attention
-            ties.freeze(channels)
     return widest
 
 

@@ -19,6 +19,8 @@ def rebuild(keras: Any, model: Any, network: Network, kept: Mask) -> Any:
         config = layer.get_config()
         if layer.name in outputs:
             config.update(_sizes(layer, config, int(outputs[layer.name].sum())))
+            # One of given values fits the old size alone; all weights are set below.
+            config.update({key: "zeros" for key in config if key.endswith("_initializer")})
         return type(layer).from_config(config)
 
     small = keras.models.clone_model(model, clone_function=resized)

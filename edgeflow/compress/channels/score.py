@@ -62,6 +62,9 @@ def choose_kept(network: Network, scores: Scores, share: float) -> NDArray[np.bo
     for group in network.groups:
         order = np.argsort(-scores[group], kind="stable")
         kept[group[order[count_kept(len(group), share) :]]] = False
+    for channels in network.outputs.values():
+        # Several layers may have made a group; none of them can be left without a channel.
+        kept[channels[np.argmax(scores[channels])]] |= not kept[channels].any()
     return kept
 
 

@@ -72,6 +72,41 @@ def test_of_equal_channels_the_first_stay(keras: Any) -> None:
     assert small.get_layer("hidden").bias.numpy().tolist() == [0.0, 1.0, 2.0]
 
 
+def _dense(keras: Any, name: str, norms: list[float], inputs: Any) -> Any:
+    kernel = keras.initializers.Constant([norms])
+    return keras.layers.Dense(len(norms), name=name, kernel_initializer=kernel)(inputs)
+
+
+def test_layers_that_are_added_lose_the_same_channels(keras: Any) -> None:
+    inputs = keras.Input((1,))
+    one = _dense(keras, "one", [4, 3, 0, 1], inputs)
+    other = _dense(keras, "other", [0, 1, 1, 4], inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Add()([one, other])))
+    small = remove_channels(keras, model, 0.5)
+    kernels = [small.get_layer(name).kernel.numpy().tolist() for name in ("one", "other")]
+    assert kernels == [[[3, 1]], [[1, 4]]]
+
+
+def test_every_layer_keeps_a_channel(keras: Any) -> None:
+    inputs = keras.Input((1,))
+    strong, weak = _dense(keras, "strong", [8, 9], inputs), _dense(keras, "weak", [1, 2], inputs)
+    wide = _dense(keras, "wide", [8, 9, 0, 0], inputs)
+    x = keras.layers.Add()([keras.layers.Concatenate()([strong, weak]), wide])
+    small = remove_channels(keras, keras.Model(inputs, keras.layers.Dense(2)(x)), 0.75)
+    assert small.get_layer("weak").kernel.numpy().tolist() == [[2]]
+    assert small.get_layer("wide").kernel.numpy().tolist() == [[9, 0]]
+
+
+def test_what_is_added_to_channels_that_stay_stays(keras: Any) -> None:
+    inputs = keras.Input((1,))
+    one, other = (_dense(keras, name, [1, 2, 3, 4], inputs) for name in ("one", "other"))
+    mixed = keras.layers.LayerNormalization()(other)
+    free = _dense(keras, "free", [1, 2, 3, 4], inputs)
+    x = keras.layers.Concatenate()([keras.layers.Add()([one, other]), mixed, free])
+    small = remove_channels(keras, keras.Model(inputs, keras.layers.Dense(2)(x)), 0.5)
+    assert [small.get_layer(name).units for name in ("one", "other", "free")] == [4, 4, 2]
+
+
 @pytest.mark.parametrize(
     "mixing",
     [
