@@ -8,7 +8,7 @@ from edgeflow.compress.channels.ties import Channels, Ties
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Network:
+class Layout:
     """Where the channels of a network are.
 
     Attributes:
@@ -25,7 +25,7 @@ class Network:
     groups: list[Channels]
 
 
-def find_groups(keras: Any, model: Any) -> Network:
+def find_groups(keras: Any, model: Any) -> Layout:
     """Return the channels of a functional network whose layers are used once each."""
     ties = Ties()
     channels: dict[int, Channels] = {}  # by tensor
@@ -41,7 +41,7 @@ def find_groups(keras: Any, model: Any) -> Network:
             channels[id(node.outputs)] = followed
     for tensor in model.outputs:
         ties.freeze(channels[id(tensor)])
-    return Network(
+    return Layout(
         count=len(ties),
         inputs={name: ties.settled(carried) for name, carried in inputs.items()},
         outputs={name: ties.settled(carried) for name, carried in outputs.items()},

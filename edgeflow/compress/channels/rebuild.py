@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.compress.channels.groups import Network
+from edgeflow.compress.channels.groups import Layout
 
 Mask = NDArray[np.bool_]
 
 
-def rebuild(keras: Any, model: Any, network: Network, kept: Mask) -> Any:
+def rebuild(keras: Any, model: Any, layout: Layout, kept: Mask) -> Any:
     """Return a new network, of the same names, without the channels that are not `kept`."""
-    inputs = {name: kept[channels] for name, channels in network.inputs.items()}
-    outputs = {name: kept[channels] for name, channels in network.outputs.items()}
+    inputs = {name: kept[channels] for name, channels in layout.inputs.items()}
+    outputs = {name: kept[channels] for name, channels in layout.outputs.items()}
 
     def resized(layer: Any) -> Any:
         config = layer.get_config()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from edgeflow.compress.channels.groups import Network, find_groups
+from edgeflow.compress.channels.groups import Layout, find_groups
 from edgeflow.compress.channels.rebuild import rebuild
 from edgeflow.compress.channels.score import choose_kept, score_channels
 from edgeflow.errors import CompileError
@@ -29,10 +29,10 @@ def remove_channels(keras: Any, model: Any, share: float) -> Any:
             f"a share of {share} of the channels cannot be removed", hint="choose one in 0..1"
         )
     functional = _functional(keras, model)
-    network = find_groups(keras, functional)
-    _require_groups(functional, network)
-    kept = choose_kept(network, score_channels(functional, network), share)
-    return rebuild(keras, functional, network, kept)
+    layout = find_groups(keras, functional)
+    _require_groups(functional, layout)
+    kept = choose_kept(layout, score_channels(functional, layout), share)
+    return rebuild(keras, functional, layout, kept)
 
 
 def _functional(keras: Any, model: Any) -> Any:
@@ -51,10 +51,10 @@ def _functional(keras: Any, model: Any) -> Any:
     return model
 
 
-def _require_groups(model: Any, network: Network) -> None:
-    if not network.groups:
+def _require_groups(model: Any, layout: Layout) -> None:
+    if not layout.groups:
         unknown = sorted(
-            {type(layer).__name__ for layer in model.layers if layer.name not in network.outputs}
+            {type(layer).__name__ for layer in model.layers if layer.name not in layout.outputs}
             - {"InputLayer"}
         )
         because = f"; layers of type {', '.join(unknown)} keep all they touch" if unknown else ""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgeflow.compress.channels.remove import remove_channels
+from edgeflow.compress.channels import remove_channels
 from edgeflow.compress.channels.score import count_kept
 from tests.unit.compress.channels.networks import NETWORKS, Tied, ds_cnn
 

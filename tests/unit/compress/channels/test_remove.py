@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeflow.compress.channels.remove import remove_channels
+from edgeflow.compress.channels import remove_channels
 from edgeflow.compress.channels.score import count_kept
 from edgeflow.errors import CompileError
 from edgeflow.train.architectures import ds_cnn
@@ -129,6 +129,16 @@ def test_what_a_layer_might_mix_stays(keras: Any, mixing: Any) -> None:
     small = remove_channels(keras, model, 0.5)
     assert [small.get_layer(name).filters for name in ("first", "before", "behind")] == [4, 8, 4]
     assert small.predict(np.ones((1, 6, 4, 1)), verbose=0).shape == (1, 2)
+
+
+def test_one_number_for_each_sample_has_no_channels(keras: Any) -> None:
+    layers = keras.layers
+    inputs = keras.Input((3,))
+    x = layers.Dense(4, name="hidden")(inputs)
+    x = layers.ReLU()(layers.Lambda(lambda values: values[:, 0])(layers.Dense(2)(x)))
+    small = remove_channels(keras, keras.Model(inputs, layers.Reshape((1,))(x)), 0.5)
+    assert small.get_layer("hidden").units == 2
+    assert small.predict(np.ones((5, 3)), verbose=0).shape == (5, 1)
 
 
 def _subclassed(keras: Any) -> Any:
