@@ -47,7 +47,8 @@ def follow(keras: Any, layer: Any, ties: Ties, wires: Sequence[Wire]) -> Channel
         None for a layer of unknown type, or with options that mix or move channels.
     """
     rule = _rule(keras, layer)
-    if rule is None or not wires or getattr(layer, "data_format", "") == "channels_first":
+    sized = bool(wires) and all(wire.channels.size for wire in wires)
+    if rule is None or not sized or getattr(layer, "data_format", "") == "channels_first":
         return None
     if str(layer.get_config().get("activation", "linear")) not in ELEMENTWISE:
         return None

@@ -63,7 +63,7 @@ def choose_kept(layout: Layout, scores: Scores, share: float) -> NDArray[np.bool
         kept[group[order[count_kept(len(group), share) :]]] = False
     for channels in layout.outputs.values():
         # Several layers may have made a group; none of them can be left without a channel.
-        if channels.size and not kept[channels].any():
+        if not kept[channels].any():
             kept[channels[np.argmax(scores[channels])]] = True
     return kept
 
