@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.report.pareto import Objective, accuracy, pareto
 from edgeflow.report.plots.gate_lines import Limit, draw_gates
@@ -141,7 +141,10 @@ def _panel(
 
 def _front(axis: "Axes", front: Sequence[Row], cost: Cost, colour: str) -> None:
     xs, ys = [cost.x(row) for row in front], [_y(row) for row in front]
-    axis.step(xs, ys, where="post", color=colour, linewidth=1, linestyle=(0, (1, 2)))
+    # In pieces: names keep clear of the box around a line, and that of all steps is the plot.
+    steps: Any = {"colors": colour, "linewidth": 1, "linestyle": (0, (1, 2))}
+    axis.hlines(ys[:-1], xs[:-1], xs[1:], **steps)
+    axis.vlines(xs[1:], ys[:-1], ys[1:], **steps)
     axis.scatter(xs, ys, s=130, facecolors="none", edgecolors=INK.light, linewidths=0.9)
 
 

@@ -111,6 +111,16 @@ def test_names_of_crowded_points_are_left_out(tmp_path: Path) -> None:
     assert 1 <= len(named) <= 6
 
 
+def test_a_front_does_not_keep_names_away(tmp_path: Path) -> None:
+    rows = [
+        make_row(n, model="net", latency_p50_ms=1.0 + n, accuracy_device=0.9 + n / 100, limits={})
+        for n in range(5)
+    ]
+    for draw in (accuracy_latency.draw, accuracy_size.draw):
+        draw(rows, tmp_path / "plot.svg")
+        assert {f"device-{n}" for n in range(5)} <= set(texts(tmp_path / "plot.svg"))
+
+
 def test_sizes_are_drawn_once_for_all_devices_of_a_target() -> None:
     rows = [make_row(0), make_row(0, device="other"), make_row(0, target="other")]
     assert size_by_recipe.sizes(rows) == [rows[0], rows[2]]
