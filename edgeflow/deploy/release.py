@@ -78,7 +78,7 @@ class Device:
         if sha in status.releases and self._intact(model, sha):
             return Sent(bytes=0, form=None)
         size, packed = bundle.stat().st_size, packed_path(bundle)
-        # Two at a time are there, of what was sent, the tar and the release: the tar is largest.
+        # Of the packed file, the tar and the release never more than two are there at a time.
         self._require_space(bundle, int(2 * size * 1.1), status.free_bytes)
         part = posixpath.join(self.endpoint.path, model, "incoming", sha)
         if status.zstd and packed.is_file() and packed.stat().st_size < size:

@@ -84,10 +84,17 @@ def _bars(place: int, row: Row, scale: float) -> list[_Bar]:
     """Return the bars that exist."""
     bars = []
     for number, (stage, field) in enumerate(STAGES.items()):
-        size, packed = (getattr(row, name, None) for name in (field, PACKED.get(stage, "")))
+        size = getattr(row, field)
+        packed = getattr(row, PACKED[stage]) if stage in PACKED else None
         if size is not None:
-            y, packed = place + (number - 1.5) * _BAR, packed / scale if packed else None
-            bars.append(_Bar(stage=number, y=y, length=size / scale, packed=packed))
+            bars.append(
+                _Bar(
+                    stage=number,
+                    y=place + (number - 1.5) * _BAR,
+                    length=size / scale,
+                    packed=None if packed is None else packed / scale,
+                )
+            )
     return bars
 
 
