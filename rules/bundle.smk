@@ -1,4 +1,4 @@
-"""What goes to a device, in one tar; one bundle serves all devices of a target."""
+"""What goes to a device, in one tar, and packed; one bundle serves all devices of a target."""
 
 
 rule bundle:
@@ -9,6 +9,7 @@ rule bundle:
         artifact=ancient("<results>/targets/{target}/{model}/{recipe}/compiled"),
     output:
         bundle="<results>/targets/{target}/{model}/{recipe}/bundle.tar",
+        packed="<results>/targets/{target}/{model}/{recipe}/bundle.tar.zst",
         manifest="<results>/targets/{target}/{model}/{recipe}/bundle.json",
     log:
         "<logs>/bundle/{target}.{model}.{recipe}.log",

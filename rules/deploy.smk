@@ -4,6 +4,8 @@
 rule deploy:
     input:
         bundle=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar"),
+        # What a device that can unpack it is sent; deploy looks for it beside the tar.
+        packed=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar.zst"),
         environment=environment_of_device,
     output:
         record="<results>/devices/{device}/{model}/deploy.json",

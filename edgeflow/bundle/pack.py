@@ -1,4 +1,4 @@
-"""The bundle step: compiled model, runner, golden vectors and manifest in one tar."""
+"""The bundle step: compiled model, runner, golden vectors and manifest in one tar, and packed."""
 
 import hashlib
 import io
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.artifact.fingerprint import normalized_source
-from edgeflow.artifact.manifest import FileRecord, Manifest, verify_files
+from edgeflow.artifact.manifest import FileRecord, Manifest, read_manifest, verify_files
+from edgeflow.artifact.packed import TOOLS, packed, packed_path, packed_size
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.bundle.archive import write_tar
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest
@@ -36,7 +37,7 @@ def pack_bundle(
         compiled: folder that the compile step made.
         options: ``{"model", "recipe", "target": JSON form of the target's options}``.
         code: fingerprint of the step.
-        out: folder for bundle.tar and bundle.json.
+        out: folder for bundle.tar, bundle.tar.zst and bundle.json.
 
     Raises:
         IntegrityError: an input is not what its manifest says.
@@ -49,18 +50,34 @@ def pack_bundle(
         inputs={"dataset": part_files(dataset, PARTS), "compiled": compiled / "compile.json"},
         options=dict(options),
         code=code,
+        tools=TOOLS,
         manifest="bundle.json",
     )
 
     def build(folder: Path) -> dict[str, object]:
         path = folder / "bundle.tar"
-        _pack(path, dataset, compiled, options, runtime)
-        return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        _write_bundle(path, dataset, compiled, options, runtime)
+        data = path.read_bytes()
+        frame = packed(data)
+        packed_path(path).write_bytes(frame)
+        return {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bundle_bytes": len(data),
+            "bundle_packed_bytes": len(frame),
+            **_model_sizes(compiled),
+        }
 
     return run_step(spec, out, build)
 
 
-def _pack(
+def _model_sizes(compiled: Path) -> dict[str, object]:
+    """Return sizes of the compiled files, one after the other by name, nothing between them."""
+    files = read_manifest(compiled / "compile.json").files
+    model = b"".join(_model_files(compiled, files).values())
+    return {"model_bytes": len(model), "model_packed_bytes": packed_size(model)}
+
+
+def _write_bundle(
     path: Path, folder: Path, compiled: Path, options: Mapping[str, Any], runtime: Runtime
 ) -> None:
     record = verify_files(compiled / "compile.json")

@@ -31,6 +31,10 @@ class Gates(Section):
     """Largest size of the compiled model."""
     bundle_bytes_max: Positive | None = None
     """Largest size of the bundle."""
+    model_packed_bytes_max: Positive | None = None
+    """Largest size of the compiled model after entropy coding (Zstandard)."""
+    bundle_packed_bytes_max: Positive | None = None
+    """Largest size of the bundle after entropy coding, as a device that can unpack it is sent."""
 
 
 class Measure(Section):

@@ -20,7 +20,7 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
     """Make `bundle` current on a device; a device that has it already is sent nothing.
 
     Args:
-        bundle: the bundle.tar.
+        bundle: the bundle.tar; its packed form, bundle.tar.zst, is looked for beside it.
         options: slice of the configuration, as in `Plan.deploy(device).options`.
         code: fingerprint of the step's code.
         out: the deploy.json to write.
@@ -34,7 +34,7 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
     model = _model(bundle)
     with recorded("deploy", f"{options['name']}/{model}") as event, open_device(options) as device:
         record = {"code": code, **bring(device, model, bundle)}
-        event.facts.update({key: record[key] for key in ("changed", "sent_bytes")})
+        event.facts.update({key: record[key] for key in ("changed", "sent_bytes", "sent_form")})
         write_json(out, record)
     return record
 
@@ -46,7 +46,7 @@ def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
     gives other outputs than on the host, never becomes current.
     """
     sha, before = sha256_file(bundle), device.status(model)
-    sent_bytes = device.install(model, bundle, sha, before)
+    sent = device.install(model, bundle, sha, before)
     if before.current != sha:
         device.run_release(model, sha, ["golden"], device.endpoint.run_timeout_s)
         device.activate(model, sha)
@@ -54,13 +54,14 @@ def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
     return {
         "agent_sha256": device.agent_sha256,
         "bundle_sha256": sha,
-        "changed": before.current != sha or sent_bytes > 0,
+        "changed": before.current != sha or sent.form is not None,
         "device": device.endpoint.name,
         "machine": before.machine,
         "model": model,
         "previous_sha256": before.current,
         "python": before.python,
-        "sent_bytes": sent_bytes,
+        "sent_bytes": sent.bytes,
+        "sent_form": sent.form,
     }
 
 

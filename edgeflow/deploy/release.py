@@ -3,12 +3,14 @@
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal, upload
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
@@ -26,6 +28,7 @@ class Status(BaseModel):
         current: digest of the bundle in use, if any.
         previous: digest of the bundle that a rollback would bring back.
         releases: digests of the bundles on the device, the oldest first.
+        zstd: by what it unpacks Zstandard; None if it cannot.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +38,15 @@ class Status(BaseModel):
     free_bytes: int
     python: str
     machine: str
+    zstd: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """How a bundle came to a device; `form` is None where it was there already."""
+
+    bytes: int
+    form: Literal["tar", "tar.zst"] | None
 
 
 class Device:
@@ -58,16 +70,24 @@ class Device:
         """Ask the device what it has of a model."""
         return Status.model_validate(self._agent.call("status", self.model_dir(model)))
 
-    def install(self, model: str, bundle: Path, sha: str, status: Status) -> int:
-        """Bring a bundle to the device, without using it yet; return the bytes sent."""
+    def install(self, model: str, bundle: Path, sha: str, status: Status) -> Sent:
+        """Bring a bundle to the device, without using it yet.
+
+        What is sent is the packed form beside it, if the device can unpack that and it is smaller.
+        """
         if sha in status.releases and self._intact(model, sha):
-            return 0
-        size = bundle.stat().st_size
+            return Sent(bytes=0, form=None)
+        size, packed = bundle.stat().st_size, packed_path(bundle)
+        # Of the packed file, the tar and the release never more than two are there at a time.
         self._require_space(bundle, int(2 * size * 1.1), status.free_bytes)
-        part = posixpath.join(self.endpoint.path, model, "incoming", f"{sha}.part")
-        sent = upload(self._session, bundle, part)
+        part = posixpath.join(self.endpoint.path, model, "incoming", sha)
+        if status.zstd and packed.is_file() and packed.stat().st_size < size:
+            sent = upload(self._session, packed, f"{part}.zst.part")
+            self._call("install", self.model_dir(model), sha, "--packed-from", str(size))
+            return Sent(bytes=sent, form="tar.zst")
+        sent = upload(self._session, bundle, f"{part}.part")
         self._call("install", self.model_dir(model), sha)
-        return sent
+        return Sent(bytes=sent, form="tar")
 
     def activate(self, model: str, sha: str) -> None:
         """Make a release current.

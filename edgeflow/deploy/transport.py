@@ -48,7 +48,13 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._connection.close()
+        from paramiko import SSHException
+
+        try:
+            self._connection.close()
+        except (OSError, EOFError, SSHException):
+            # It broke, and has not seen so yet. That must not hide the error that says why.
+            self._connection.client.close()
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
         """Run a program and wait for its end.

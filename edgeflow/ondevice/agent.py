@@ -13,19 +13,21 @@ import datetime
 import errno
 import fcntl
 import hashlib
+import importlib
 import json
 import os
 import platform
 import re
 import shutil
 import stat
+import subprocess
 import sys
 import tarfile
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, Dict
+from typing import IO, TYPE_CHECKING, Any, Dict, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 Json = Dict[str, Any]
 
@@ -38,6 +40,9 @@ EXIT_CODES = {"corrupt": 65, "locked": 75}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SHA = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+# Zstandard came into the standard library with Python 3.14.
+ZSTD_MODULES = ("compression.zstd", "zstandard")
+ZSTD_PROGRAM = "zstd"
 
 
 class Refused(Exception):
@@ -156,6 +161,15 @@ class Model:
         """Return where a bundle is uploaded to."""
         return os.path.join(self.incoming, name + ".part")
 
+    def packed(self, name: str) -> str:
+        """Return where a packed bundle is uploaded to."""
+        return os.path.join(self.incoming, name + ".zst.part")
+
+    def discard_uploads(self, name: str) -> None:
+        """Remove what was uploaded of a bundle, in either form."""
+        remove(self.part(name))
+        remove(self.packed(name))
+
     def current(self) -> str | None:
         """Return the SHA-256 of the release in use."""
         try:
@@ -273,6 +287,60 @@ def content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return source
 
 
+def zstd() -> str | None:
+    """Return what unpacks Zstandard here, a module or a program; None if nothing does."""
+    for module in ZSTD_MODULES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+            return module
+    return ZSTD_PROGRAM if shutil.which(ZSTD_PROGRAM) else None
+
+
+def unpacked(path: str) -> Generator[bytes, None, None]:
+    """Yield the content of a packed file in blocks."""
+    unpacker = zstd()
+    if unpacker is None:
+        raise Refused("failed", "nothing on the device unpacks Zstandard")
+    yield from by_program(path) if unpacker == ZSTD_PROGRAM else by_module(path, unpacker)
+
+
+def by_module(path: str, name: str) -> Generator[bytes, None, None]:
+    """Unpack by a Python module."""
+    module = importlib.import_module(name)
+    try:
+        with module.open(path, "rb") as source:
+            yield from iter(partial(source.read, BLOCK_BYTES), b"")
+    except (module.ZstdError, EOFError) as error:
+        raise Refused("corrupt", f"the packed upload is damaged: {error}") from error
+
+
+def by_program(path: str) -> Generator[bytes, None, None]:
+    """Unpack by the program; where the reader stops early, a broken pipe ends it."""
+    command = [ZSTD_PROGRAM, "--decompress", "--stdout", "--quiet", path]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe) as program:
+        output, errors = cast("IO[bytes]", program.stdout), cast("IO[bytes]", program.stderr)
+        yield from iter(partial(output.read, BLOCK_BYTES), b"")
+        said = errors.read().decode("utf-8", "replace").strip()
+    if program.returncode != 0:
+        raise Refused("corrupt", f"the packed upload is damaged: {said}")
+
+
+def unpack_upload(model: Model, name: str, size_bytes: int) -> None:
+    """Turn a packed upload into the tar it was made from, of `size_bytes` and never more."""
+    packed, part, written = model.packed(name), model.part(name), 0
+    if not os.path.isfile(packed):
+        raise Refused("absent", f"{name} was not uploaded")
+    require_space(model.incoming, size_bytes + SPARE_BYTES, 1)
+    with open(part, "wb") as file, contextlib.closing(unpacked(packed)) as blocks:
+        for block in blocks:
+            written += len(block)
+            if written > size_bytes:
+                raise Refused("corrupt", f"the upload unpacks to more than {size_bytes} bytes")
+            file.write(block)
+    remove(packed)
+
+
 def unpack(part: str, folder: str) -> bytes:
     """Write exactly the listed members into `folder`; return the manifest's bytes."""
     with tarfile.open(part, "r:") as archive:
@@ -323,6 +391,7 @@ def status(options: argparse.Namespace) -> Json:
         current=model.current(),
         previous=model.journal()["previous"],
         releases=model.installed(),
+        zstd=zstd(),
     )
 
 
@@ -343,15 +412,17 @@ def install(options: argparse.Namespace) -> Json:
         discard_leftovers(model)
         with contextlib.suppress(Refused):
             model.verify(name)
-            remove(model.part(name))
+            model.discard_uploads(name)
             return {"installed": name, "changed": False}
         try:
+            if options.packed_from is not None:
+                unpack_upload(model, name, options.packed_from)
             unpack_release(model, name)
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise Refused("corrupt", f"not a readable tar: {error}") from error
         finally:
             discard_leftovers(model)
-            remove(model.part(name))
+            model.discard_uploads(name)
         model.audit("install", sha=name)
     return {"installed": name, "changed": True}
 
@@ -478,6 +549,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("keep", type=int)
         if verb is rollback:
             command.add_argument("--reason", default="")
+        elif verb is install:
+            command.add_argument("--packed-from", type=int, metavar="BYTES")
     for verb in (find_data, store_data):
         command = verbs.add_parser(verb.__name__.replace("_", "-"), help=verb.__doc__)
         command.set_defaults(run=verb)

@@ -28,6 +28,8 @@ COLUMNS = (
     "engine",
     "bundle_sha256",
     "float_bytes",
+    "model_packed_bytes",
+    "bundle_packed_bytes",
 )
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from edgeflow.report import text
+from edgeflow.report.pareto import efficient
 from edgeflow.report.plots.build import Plot, confusion_name
 from edgeflow.report.plots.size_by_recipe import sizes
 from edgeflow.report.rows import Row
@@ -47,6 +48,7 @@ def write_page(
             plots=plots,
             plot=plot,
             sizes=sizes(rows),
+            efficient=efficient(rows),
             counts=Counter(row.status for row in rows),
             headline=headline(rows),
             series=series_index(row.target for row in rows),

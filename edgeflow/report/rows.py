@@ -50,6 +50,8 @@ class Row:
     recipe_bytes: int | None = None
     model_bytes: int | None = None
     bundle_bytes: int | None = None
+    model_packed_bytes: int | None = None
+    bundle_packed_bytes: int | None = None
     samples: int | None = None
     engine: str | None = None
     bundle_sha256: str | None = None

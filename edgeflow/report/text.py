@@ -65,6 +65,8 @@ _KINDS: Mapping[str, _Kind] = {
     "peak_rss_mb": _Kind(title="peak RSS", unit="MB"),
     "model_bytes": _Kind(title="model size", unit="KiB", scale=1 / 1024),
     "bundle_bytes": _Kind(title="bundle size", unit="KiB", scale=1 / 1024),
+    "model_packed_bytes": _Kind(title="packed model size", unit="KiB", scale=1 / 1024),
+    "bundle_packed_bytes": _Kind(title="packed bundle size", unit="KiB", scale=1 / 1024),
 }
 
 

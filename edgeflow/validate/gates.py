@@ -38,6 +38,8 @@ MEASURES: Mapping[str, Callable[[Validation], float | None]] = {
     "peak_rss_mb_max": lambda v: v["peak_rss_mb"],
     "model_bytes_max": lambda v: v["sizes"]["model_bytes"],
     "bundle_bytes_max": lambda v: v["sizes"]["bundle_bytes"],
+    "model_packed_bytes_max": lambda v: v["sizes"]["model_packed_bytes"],
+    "bundle_packed_bytes_max": lambda v: v["sizes"]["bundle_packed_bytes"],
 }
 """How each gate of the configuration reads its figure from validation.json."""
 

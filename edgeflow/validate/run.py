@@ -12,7 +12,7 @@ from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import read_manifest, verify_files
-from edgeflow.artifact.step import content_digest
+from edgeflow.artifact.step import Files, content_digest
 from edgeflow.bundle.manifest import BundleManifest, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
@@ -26,6 +26,9 @@ from edgeflow.validate.schema import Validation
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+BUNDLE_SIZES = ("model_bytes", "bundle_bytes", "model_packed_bytes", "bundle_packed_bytes")
+"""Facts of the bundle step."""
 
 ATTEMPTS = 3
 """Runs before a device that keeps throttling is given up."""
@@ -92,6 +95,9 @@ def _inputs(folders: Folders) -> dict[str, str]:
     """Return the digests of all that a measurement and its comparisons depend on."""
     return {
         "bundle": sha256_file(folders.compiled / "bundle.tar"),
+        "sizes": content_digest(
+            Files(manifest=folders.compiled / "bundle.json", names=(), facts=BUNDLE_SIZES)
+        ),
         "compiled": content_digest(folders.compiled / "compile.json"),
         "dataset": content_digest(part_files(folders.dataset, ("test",))),
         "model": content_digest(folders.model / "manifest.json"),
@@ -237,10 +243,9 @@ def _summary(
 
 def _sizes(folders: Folders) -> dict[str, int]:
     recipe = verify_files(folders.recipe / "manifest.json").files
-    compiled = read_manifest(folders.compiled / "compile.json").facts
+    bundle = read_manifest(folders.compiled / "bundle.json").facts
     return {
         "float_bytes": recipe["float.tflite"].size_bytes,
         "recipe_bytes": recipe["model.tflite"].size_bytes,
-        "model_bytes": compiled["size_bytes"],
-        "bundle_bytes": (folders.compiled / "bundle.tar").stat().st_size,
+        **{name: bundle[name] for name in BUNDLE_SIZES},
     }

@@ -58,12 +58,14 @@ class Latency(Section):
 
 
 class Sizes(Section):
-    """Sizes in bytes, from the float network to what was sent."""
+    """Sizes in bytes, from the float network to what was sent; packed is after entropy coding."""
 
     float_bytes: int
     recipe_bytes: int
     model_bytes: int
     bundle_bytes: int
+    model_packed_bytes: int
+    bundle_packed_bytes: int
 
 
 class Conditions(BaseModel):

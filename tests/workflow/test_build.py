@@ -39,6 +39,18 @@ def test_every_deployment_is_measured_on_its_device(built: Project) -> None:
         assert float(row["accuracy_device"]) > 0.2
 
 
+def test_bundles_travel_packed(built: Project) -> None:
+    records = [
+        json.loads(p.read_text()) for p in built.folder.glob("results/devices/*/*/deploy.json")
+    ]
+    assert len(records) == 2
+    for record in records:
+        assert record["sent_form"] == "tar.zst"
+    sent = {record["sent_bytes"] for record in records}
+    packed = built.folder.glob("results/targets/*/*/*/bundle.tar.zst")
+    assert sent <= {path.stat().st_size for path in packed}
+
+
 def test_int8_on_the_device_is_the_host_bit_by_bit(built: Project) -> None:
     record = json.loads((built.folder / "results/devices/pi-1/tiny/validation.json").read_text())
     assert record["parity"]["bit_exact"] is True

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeflow.report.plots import accuracy_latency, confusion, size_by_recipe, training
+from edgeflow.report.plots import (
+    accuracy_latency,
+    accuracy_size,
+    confusion,
+    size_by_recipe,
+    training,
+)
 from edgeflow.report.rows import Row
 from edgeflow.report.text import percent
 from edgeflow.report.training import Training
@@ -21,8 +27,9 @@ class Plot:
 def draw_plots(rows: Sequence[Row], trainings: Sequence[Training], folder: Path) -> dict[str, Plot]:
     """Draw every plot into `folder`; return them by name."""
     accuracy_latency.draw(rows, folder / "accuracy_latency.svg")
+    accuracy_size.draw(rows, folder / "accuracy_size.svg")
     size_by_recipe.draw(rows, folder / "size_by_recipe.svg")
-    plots = [_accuracy_latency(rows), _sizes(rows)]
+    plots = [_accuracy_latency(rows), _accuracy_size(rows), _sizes(rows)]
     plots += [_training(item, folder) for item in trainings]
     plots += [_confusion(row, folder) for row in rows if row.confusion_float]
     return {plot.name: plot for plot in plots}
@@ -42,12 +49,22 @@ def _accuracy_latency(rows: Sequence[Row]) -> Plot:
     )
 
 
+def _accuracy_size(rows: Sequence[Row]) -> Plot:
+    count = sum(row.model_packed_bytes is not None for row in rows)
+    return Plot(
+        name="accuracy_size",
+        alt=f"Scatter plot of accuracy on the device against packed model size for {count} "
+        "deployments, coloured by target, with gate lines and each target's Pareto front. "
+        "Figures in the table of results.",
+    )
+
+
 def _sizes(rows: Sequence[Row]) -> Plot:
     count = len(size_by_recipe.sizes(rows))
     return Plot(
         name="size_by_recipe",
-        alt=f"Bars of model size in {count} builds: float, after the recipe, compiled, bundled. "
-        "Figures in the table below.",
+        alt=f"Bars of model size in {count} builds: float, after the recipe, compiled, bundled; "
+        "for the last two also how large they are packed. Figures in the table below.",
     )
 
 

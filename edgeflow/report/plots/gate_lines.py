@@ -1,6 +1,7 @@
-"""Gates as lines in the plot of accuracy against latency."""
+"""Gates as lines in the plots of accuracy against a cost."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgeflow.report.rows import Row
@@ -13,8 +14,25 @@ if TYPE_CHECKING:
 _MOST = 3
 """Different limits of one kind that are drawn; of more, only the strictest."""
 _FAR = 10
-"""A limit so many times the slowest row would squeeze the rows: it is named, not drawn."""
+"""A limit so many times the farthest row would squeeze the rows: it is named, not drawn."""
 _SIZE = 7.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """A gate on the horizontal axis.
+
+    Attributes:
+        gate: its name in the configuration.
+        title: its name at the line.
+        unit: of the axis.
+        scale: from the gate's unit to the axis's.
+    """
+
+    gate: str
+    title: str
+    unit: str
+    scale: float = 1.0
 
 
 def accuracy_floor(row: Row) -> float | None:
@@ -27,32 +45,37 @@ def accuracy_floor(row: Row) -> float | None:
     return 100 * max(floors) if floors else None
 
 
-def draw_gates(axis: "Axes", rows: Sequence[Row]) -> list[float]:
-    """Draw the distinct limits on accuracy, p50 and p90; return the accuracies drawn."""
+def draw_gates(
+    axis: "Axes", rows: Sequence[Row], limits: Sequence[Limit], farthest: float
+) -> list[float]:
+    """Draw the distinct limits on accuracy and on the axis; return the accuracies drawn.
+
+    Args:
+        farthest: largest figure of the rows on the horizontal axis.
+    """
     found = {round(floor, 6) for floor in map(accuracy_floor, rows) if floor is not None}
     floors = sorted(found, reverse=True)
     drawn = floors if len(floors) <= _MOST else floors[:1]
     for floor in drawn:
         axis.axhline(floor, color=INK.light, linewidth=0.8, linestyle="--")
         _write_below(axis, f"accuracy ≥ {floor:.2f} %{_strictest(floors)}", floor)
-    _draw_latencies(axis, rows)
+    far = [text for limit in limits for text in _draw_limit(axis, rows, limit, farthest)]
+    _write_at_edge(axis, "\n".join(far))
     return drawn
 
 
-def _draw_latencies(axis: "Axes", rows: Sequence[Row]) -> None:
-    slowest = max(max(row.latency_p50_ms or 0, row.latency_p90_ms or 0) for row in rows)
-    far = []
-    for percentile in ("p50", "p90"):
-        name = f"latency_{percentile}_ms_max"
-        limits = sorted({row.limits[name] for row in rows if name in row.limits})
-        for limit in limits if len(limits) <= _MOST else limits[:1]:
-            text = f"{percentile} ≤ {adaptive(limit)} ms{_strictest(limits)}"
-            if limit > _FAR * slowest:
-                far.append(f"{text} →")
-                continue
-            axis.axvline(limit, color=INK.light, linewidth=0.8, linestyle="--")
-            _write_right(axis, text, limit)
-    _write_at_edge(axis, "\n".join(far))
+def _draw_limit(axis: "Axes", rows: Sequence[Row], limit: Limit, farthest: float) -> list[str]:
+    """Draw the values of one gate; return the texts of those too far off to draw."""
+    found = {row.limits[limit.gate] * limit.scale for row in rows if limit.gate in row.limits}
+    values, far = sorted(found), []
+    for value in values if len(values) <= _MOST else values[:1]:
+        text = f"{limit.title} ≤ {adaptive(value)} {limit.unit}{_strictest(values)}"
+        if value > _FAR * farthest:
+            far.append(f"{text} →")
+            continue
+        axis.axvline(value, color=INK.light, linewidth=0.8, linestyle="--")
+        _write_right(axis, text, value)
+    return far
 
 
 def _strictest(limits: Sequence[float]) -> str:

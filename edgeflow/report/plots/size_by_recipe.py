@@ -1,12 +1,13 @@
-"""How large a model is at each stage: trained, after its recipe, compiled, bundled."""
+"""How large a model is at each stage: trained, after its recipe, compiled, bundled; and packed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.report.plots.style import figure, note
 from edgeflow.report.rows import Row
-from edgeflow.report.theme import LINE, MUTED, SERIES, series_index
+from edgeflow.report.theme import INK, LINE, MUTED, SERIES, series_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,9 +20,15 @@ STAGES = {
 }
 """Stage to the field of a row that holds its size."""
 
+PACKED = {"compiled": "model_packed_bytes", "bundle": "bundle_packed_bytes"}
+"""Stage to the field of a row that holds its size after entropy coding."""
+
 # Later stages are more solid; the bundle, which wraps the compiled model, is an outline.
 _OPACITY = (0.25, 0.5, 0.9, 0.0)
 _BAR = 0.2
+_TICK: Mapping[str, Any] = {
+    "marker": "|", "markersize": 8, "markeredgewidth": 1.6, "color": INK.light,
+}  # fmt: skip
 _MOST_WRITTEN = 24
 
 
@@ -51,7 +58,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             if roomy:
                 _write(axis, place, row, scale)
         _dress(axis, groups, unit)
-        drawing.legend(handles=_key(), loc="outside lower left", ncols=4)
+        drawing.legend(handles=_key(), loc="outside lower left", ncols=5)
 
 
 def _unit(groups: Sequence[Row]) -> tuple[str, float]:
@@ -59,26 +66,50 @@ def _unit(groups: Sequence[Row]) -> tuple[str, float]:
     return ("MiB", 2.0**20) if largest >= 10 * 2**20 else ("KiB", 2.0**10)
 
 
-def _bars(place: int, row: Row, scale: float) -> list[tuple[int, float, float]]:
-    """Return stage, height on the axis and length of each bar that exists."""
-    values = [getattr(row, name) for name in STAGES.values()]
-    return [
-        (stage, place + (stage - 1.5) * _BAR, value / scale)
-        for stage, value in enumerate(values)
-        if value is not None
-    ]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Bar:
+    """One bar: its stage's number, height on the axis, and lengths in the axis's unit."""
+
+    stage: int
+    y: float
+    length: float
+    packed: float | None
+
+    def __str__(self) -> str:
+        packed = "" if self.packed is None else f" ({self.packed:,.1f})"
+        return f"{self.length:,.1f}{packed}"
+
+
+def _bars(place: int, row: Row, scale: float) -> list[_Bar]:
+    """Return the bars that exist."""
+    bars = []
+    for number, (stage, field) in enumerate(STAGES.items()):
+        size = getattr(row, field)
+        packed = getattr(row, PACKED[stage]) if stage in PACKED else None
+        if size is not None:
+            bars.append(
+                _Bar(
+                    stage=number,
+                    y=place + (number - 1.5) * _BAR,
+                    length=size / scale,
+                    packed=None if packed is None else packed / scale,
+                )
+            )
+    return bars
 
 
 def _group(axis: "Axes", place: int, row: Row, colour: str, scale: float) -> None:
-    for stage, y, length in _bars(place, row, scale):
-        axis.barh(y, length, height=_BAR * 0.86, **_fill(colour, _OPACITY[stage]))
+    for bar in _bars(place, row, scale):
+        axis.barh(bar.y, bar.length, height=_BAR * 0.86, **_fill(colour, _OPACITY[bar.stage]))
+        if bar.packed is not None:
+            axis.plot([bar.packed], [bar.y], **_TICK)
 
 
 def _write(axis: "Axes", place: int, row: Row, scale: float) -> None:
-    for _, y, length in _bars(place, row, scale):
+    for bar in _bars(place, row, scale):
         axis.annotate(
-            f"{length:,.1f}",
-            (length, y),
+            str(bar),
+            (bar.length, bar.y),
             (4, 0),
             textcoords="offset points",
             va="center",
@@ -106,7 +137,9 @@ def _dress(axis: "Axes", groups: Sequence[Row], unit: str) -> None:
 
 
 def _key() -> list[Any]:
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     pairs = zip(STAGES, _OPACITY, strict=True)
-    return [Patch(label=stage, **_fill(MUTED.light, opacity)) for stage, opacity in pairs]
+    patches = [Patch(label=stage, **_fill(MUTED.light, opacity)) for stage, opacity in pairs]
+    return [*patches, Line2D([], [], linestyle="none", label="packed (in brackets)", **_TICK)]

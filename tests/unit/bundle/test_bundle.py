@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
 from edgeflow.artifact.fingerprint import normalized_source
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.manifest import read_manifest
+from edgeflow.artifact.packed import packed_size
 from edgeflow.bundle import pack
 from edgeflow.bundle.archive import read_member, write_tar
 from edgeflow.bundle.manifest import read_bundle
@@ -84,8 +86,30 @@ def test_equal_inputs_give_equal_bundles(trained: Trained, packed: Path, tmp_pat
     compile_tiny(trained, "litert", "ptq-int8", tmp_path)
     manifest = pack_tiny(trained, "litert", "ptq-int8", tmp_path)
     assert (tmp_path / "bundle.tar").read_bytes() == (packed / "bundle.tar").read_bytes()
+    frame = (tmp_path / "bundle.tar.zst").read_bytes()
+    assert frame == (packed / "bundle.tar.zst").read_bytes()
     assert manifest == read_manifest(packed / "bundle.json")
     assert manifest.facts["sha256"] == sha256_file(packed / "bundle.tar")
+
+
+def test_raw_and_packed_sizes_are_facts(packed: Path) -> None:
+    facts = read_manifest(packed / "bundle.json").facts
+    tar, frame = (packed / name for name in ("bundle.tar", "bundle.tar.zst"))
+    assert zstandard.decompress(frame.read_bytes()) == tar.read_bytes()
+    assert facts["bundle_bytes"] == tar.stat().st_size
+    assert facts["bundle_packed_bytes"] == frame.stat().st_size < facts["bundle_bytes"]
+    assert facts["model_bytes"] == read_manifest(packed / "compile.json").facts["size_bytes"]
+    model = (packed / "compiled" / "model.tflite").read_bytes()
+    assert facts["model_packed_bytes"] == packed_size(model) < facts["model_bytes"]
+
+
+def test_the_files_of_a_model_are_packed_as_one(trained: Trained, tmp_path: Path) -> None:
+    compile_tiny(trained, "openvino", "none", tmp_path)
+    facts = pack_tiny(trained, "openvino", "none", tmp_path).facts
+    files = sorted((tmp_path / "compiled").iterdir())
+    assert len(files) > 1
+    joined = b"".join(file.read_bytes() for file in files)
+    assert (facts["model_bytes"], facts["model_packed_bytes"]) == (len(joined), packed_size(joined))
 
 
 def test_a_comment_in_the_runner_changes_no_bundle(

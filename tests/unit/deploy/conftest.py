@@ -15,13 +15,17 @@ from typing import Any
 
 import pytest
 
+from edgeflow.artifact.packed import packed, packed_path
 from edgeflow.bundle.archive import write_tar
 from edgeflow.deploy import virtual
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
+from edgeflow.ondevice import agent
 from edgeflow.testing.virtual_layout import Address, DeviceFolder, device_folders
 
 RUNNER = b"import sys, os\nprint(os.path.basename(os.getcwd()), *sys.argv[1:])\n"
 Options = dict[str, Any]
+Answer = tuple[int, dict[str, Any]]
+Call = Callable[..., Answer]
 
 
 class Lab:
@@ -60,6 +64,18 @@ class Lab:
         """Return the endpoint of `options`."""
         options = self.options(address, **changes)
         return endpoint(options["name"], parse_device(options["device"]), options["store"])
+
+    def bare_python(self, address: Address, path: Path) -> str:
+        """Give the device an interpreter with the standard library alone; return its path.
+
+        Args:
+            path: where it finds programs.
+        """
+        program = self.root(address) / "bin" / "bare-python"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\nPATH={path} exec {sys.executable} -S "$@"\n')
+        program.chmod(0o755)
+        return "bin/bare-python"
 
     def logins(self) -> int:
         """Return how often anybody wanted to log in to any of the devices."""
@@ -116,10 +132,34 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model's folder on a device, for the agent alone."""
+    (tmp_path / "net" / "incoming").mkdir(parents=True)
+    return tmp_path / "net"
+
+
+@pytest.fixture
+def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a verb of the agent on that folder; return exit code and answer."""
+
+    def run(verb: str, *arguments: str) -> Answer:
+        code = agent.main([verb, str(folder), *arguments])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
     """Write a bundle with a payload; equal payloads give equal bundles."""
 
-    def make(payload: bytes = b"weights", model: str = "net", runner: bytes = RUNNER) -> Path:
+    def make(
+        payload: bytes = b"weights",
+        model: str = "net",
+        runner: bytes = RUNNER,
+        *,
+        pack: bool = False,
+    ) -> Path:
         members = {"runner.py": runner, "data/model.tflite": payload}
         files = {
             name: {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
@@ -143,6 +183,8 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
         }
         path = tmp_path / f"{hashlib.sha256(payload + runner).hexdigest()[:8]}.tar"
         write_tar(path, {"manifest.json": json.dumps(manifest).encode(), **members})
+        if pack:
+            packed_path(path).write_bytes(packed(path.read_bytes()))
         return path
 
     return make

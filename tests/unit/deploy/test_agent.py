@@ -22,21 +22,6 @@ Answer = tuple[int, dict[str, Any]]
 Call = Callable[..., Answer]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "net" / "incoming").mkdir(parents=True)
-    return tmp_path / "net"
-
-
-@pytest.fixture
-def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    def run(verb: str, *arguments: str) -> Answer:
-        code = agent.main([verb, str(folder), *arguments])
-        return code, json.loads(capsys.readouterr().out)
-
-    return run
-
-
 def members(files: dict[str, bytes]) -> list[tuple[tarfile.TarInfo, bytes]]:
     """Return a valid bundle's members, to be spoiled by a test."""
     entries = {

@@ -216,6 +216,21 @@ def test_a_connection_lost_while_a_program_runs_is_unreachable(lab: "Lab") -> No
         cutter.join()
 
 
+def test_a_connection_that_cannot_be_closed_hides_no_error(
+    lab: "Lab", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from paramiko import SFTPClient
+
+    def breaks(_: SFTPClient) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(SFTPClient, "close", breaks)
+    session = Session(lab.endpoint(lab.device()))
+    with pytest.raises(DeployError, match="fetching absent"), session:
+        session.get("absent", Path("absent"))
+    assert not session._connection.is_connected
+
+
 def test_another_deployer_on_the_device_is_named(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:

@@ -54,7 +54,7 @@ def validation(unit: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
         "confusion": {"float": [[10, 0], [0, 10]], "device": [[9, 1], [0, 10]]},
         "sizes": {
             "float_bytes": 40960, "recipe_bytes": 20480, "model_bytes": 14336,
-            "bundle_bytes": 30720,
+            "bundle_bytes": 30720, "model_packed_bytes": 10240, "bundle_packed_bytes": 12800,
         },
         "conditions": {
             "cpu": "Cortex-A72", "governor": None, "temperature_c": None, "throttled": False,
@@ -103,5 +103,7 @@ def make_row(number: int = 0, **changes: Any) -> Row:
         "recipe_bytes": 20480,
         "model_bytes": 14336,
         "bundle_bytes": 30720,
+        "model_packed_bytes": 4096 * (1 + number % 5),
+        "bundle_packed_bytes": 4096 * (2 + number % 5),
     }
     return Row(**(figures | changes))

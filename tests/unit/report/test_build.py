@@ -11,7 +11,7 @@ from edgeflow.errors import IntegrityError
 from edgeflow.report.build import build_report
 from edgeflow.report.page import confused, headline
 from edgeflow.report.text import NONE
-from tests.unit.report.samples import UNITS, make_row, write_validation
+from tests.unit.report.samples import UNITS, make_row, validation, write_validation
 
 CODE = "0123" * 16
 
@@ -56,6 +56,7 @@ def test_report_holds_page_metrics_and_every_plot(results: Path) -> None:
         "manifest.json",
         "metrics.csv",
         "plots/accuracy_latency.svg",
+        "plots/accuracy_size.svg",
         "plots/size_by_recipe.svg",
         "plots/training_net.svg",
         "plots/confusion_net_fp32_pi-1.svg",
@@ -85,6 +86,18 @@ def test_page_names_stage_conditions_and_provenance(results: Path) -> None:
     assert CODE in text
 
 
+def test_page_marks_what_is_efficient_and_shows_packed_sizes(results: Path) -> None:
+    slow = validation(UNITS["units"][1], ["a", "b"])
+    slow["latency_ms"]["p50"] = 9.0
+    path = results / "devices" / "pi-2" / "net" / "validation.json"
+    path.write_text(json.dumps(slow))
+    text = build(results).text
+    assert "14.0 10.0 30.0 12.5" in text
+    assert text.count("passed Pareto front") == 1  # pi-1
+    assert "failed Pareto front" not in text  # pi-2 is slower and nothing else
+    assert "no gates Pareto front" in text  # alone on its target
+
+
 def test_page_refers_to_nothing_outside_itself(results: Path) -> None:
     page = build(results)
     assert page.references
@@ -105,7 +118,7 @@ def test_plots_follow_the_colours_of_the_page(results: Path) -> None:
     source = (results / "report" / "index.html").read_text()
     assert "fill: var(--series-0)" in source
     drawings = re.findall(r"<svg.*?</svg>", source, re.DOTALL)
-    assert len(drawings) == 6
+    assert len(drawings) == 7
     assert not any("#0072b2" in drawing for drawing in drawings)
 
 
@@ -122,7 +135,7 @@ def test_two_builds_are_the_same_bytes(results: Path, tmp_path: Path) -> None:
         build_report(UNITS, CODE, results, tmp_path / name)
     first = {p.relative_to(tmp_path / "a"): p.read_bytes() for p in tmp_path.glob("a/**/*.*")}
     second = {p.relative_to(tmp_path / "b"): p.read_bytes() for p in tmp_path.glob("b/**/*.*")}
-    assert len(first) == 9
+    assert len(first) == 10
     assert first == second
 
 

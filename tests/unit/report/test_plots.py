@@ -4,14 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from edgeflow.report.plots import accuracy_latency, confusion, size_by_recipe, training
+from edgeflow.report.plots import (
+    accuracy_latency,
+    accuracy_size,
+    confusion,
+    size_by_recipe,
+    training,
+)
 from edgeflow.report.plots.gate_lines import accuracy_floor
 from edgeflow.report.rows import Row
 from edgeflow.report.training import load_training
 from tests.unit.report.samples import make_row, write_training
 
 Draw = Callable[[Sequence[Row], Path], None]
-OVERVIEWS = [accuracy_latency.draw, size_by_recipe.draw]
+OVERVIEWS = [accuracy_latency.draw, accuracy_size.draw, size_by_recipe.draw]
 
 
 def texts(path: Path) -> list[str]:
@@ -45,13 +51,27 @@ def test_equal_rows_give_equal_bytes(draw: Draw, tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_pareto_front_holds_what_no_other_row_beats() -> None:
-    figures = [(1.0, 0.9), (2.0, 0.8), (2.0, 0.95), (3.0, 0.95), (4.0, 0.99)]
+def test_each_target_has_a_front_of_its_own_where_sizes_are_compared() -> None:
     rows = [
-        make_row(number, latency_p50_ms=latency, accuracy_device=accuracy)
-        for number, (latency, accuracy) in enumerate(figures)
+        make_row(0, target="a", model_packed_bytes=2048, accuracy_device=0.9),
+        make_row(1, target="b", model_packed_bytes=4096, accuracy_device=0.9),
+        make_row(2, target="b", model_packed_bytes=5120, accuracy_device=0.9),
     ]
-    assert accuracy_latency.pareto(rows) == [rows[0], rows[2], rows[4]]
+    assert accuracy_size.PACKED_SIZE.fronts(rows) == {"a": [rows[0]], "b": [rows[1]]}
+    assert accuracy_size.PACKED_SIZE.x(rows[0]) == 2.0
+    assert list(accuracy_latency.LATENCY.fronts(rows)) == [None]
+
+
+def test_a_gate_on_the_packed_size_is_drawn(tmp_path: Path) -> None:
+    accuracy_size.draw([make_row(0, limits={"model_packed_bytes_max": 8192})], tmp_path / "p.svg")
+    written = texts(tmp_path / "p.svg")
+    assert "packed ≤ 8.00 KiB" in written
+    assert "Pareto front of its target" in written
+
+
+def test_sizes_are_written_raw_and_packed(tmp_path: Path) -> None:
+    size_by_recipe.draw([make_row(0)], tmp_path / "plot.svg")
+    assert {"40.0", "20.0", "14.0 (4.0)", "30.0 (8.0)"} <= set(texts(tmp_path / "plot.svg"))
 
 
 def test_gates_are_drawn_with_their_limits(tmp_path: Path) -> None:
@@ -89,6 +109,16 @@ def test_names_of_crowded_points_are_left_out(tmp_path: Path) -> None:
     accuracy_latency.draw(rows, tmp_path / "plot.svg")
     named = [text for text in texts(tmp_path / "plot.svg") if text.startswith("device-")]
     assert 1 <= len(named) <= 6
+
+
+def test_a_front_does_not_keep_names_away(tmp_path: Path) -> None:
+    rows = [
+        make_row(n, model="net", latency_p50_ms=1.0 + n, accuracy_device=0.9 + n / 100, limits={})
+        for n in range(5)
+    ]
+    for draw in (accuracy_latency.draw, accuracy_size.draw):
+        draw(rows, tmp_path / "plot.svg")
+        assert {f"device-{n}" for n in range(5)} <= set(texts(tmp_path / "plot.svg"))
 
 
 def test_sizes_are_drawn_once_for_all_devices_of_a_target() -> None:

@@ -10,7 +10,12 @@ VALIDATION: dict[str, Any] = {
     "parity": {"share": 0.97},
     "latency_ms": {"p50": 1.0, "p90": 2.0, "p99": 3.0},
     "peak_rss_mb": 64.0,
-    "sizes": {"model_bytes": 1000, "bundle_bytes": 2000},
+    "sizes": {
+        "model_bytes": 1000,
+        "bundle_bytes": 2000,
+        "model_packed_bytes": 300,
+        "bundle_packed_bytes": 400,
+    },
 }
 FIGURES = {
     "accuracy_min": 0.98,
@@ -22,6 +27,8 @@ FIGURES = {
     "peak_rss_mb_max": 64.0,
     "model_bytes_max": 1000.0,
     "bundle_bytes_max": 2000.0,
+    "model_packed_bytes_max": 300.0,
+    "bundle_packed_bytes_max": 400.0,
 }
 
 

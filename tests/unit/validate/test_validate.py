@@ -8,6 +8,7 @@ import pytest
 
 from edgeflow.artifact import events
 from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.packed import packed_size
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.testing.trained import Trained
 from edgeflow.validate.run import ATTEMPTS, Folders, validate
@@ -70,6 +71,9 @@ def test_a_measurement(
     assert result.sizes.bundle_bytes == (folders.compiled / "bundle.tar").stat().st_size
     assert result.sizes.recipe_bytes == (folders.recipe / "model.tflite").stat().st_size
     assert result.sizes.model_bytes == result.sizes.recipe_bytes < result.sizes.float_bytes
+    assert result.sizes.bundle_packed_bytes == (folders.compiled / "bundle.tar.zst").stat().st_size
+    model = (folders.recipe / "model.tflite").read_bytes()
+    assert result.sizes.model_packed_bytes == packed_size(model) < result.sizes.model_bytes
     assert result.bundle_sha256 == sha256_file(folders.compiled / "bundle.tar")
     assert device.verbs() == ["ensure_active", "send_data", "run_release"]
     assert device.calls[0] == ("ensure_active", "tiny", result.bundle_sha256)

@@ -1,0 +1,175 @@
+"""Accuracy on the device against what it costs, a panel per model."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.report.pareto import Objective, accuracy, pareto
+from edgeflow.report.plots.gate_lines import Limit, draw_gates
+from edgeflow.report.plots.labels import place_labels
+from edgeflow.report.plots.style import figure, note, plain_log
+from edgeflow.report.rows import Row
+from edgeflow.report.theme import INK, MUTED, SERIES, SURFACE, series_index
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+_MARKERS = "osD^vPX*<>ph"
+_MOST_PANELS = 12
+_LOG_FROM = 8
+"""Ratio of the largest to the smallest cost from which the axis is logarithmic."""
+_LEAST_ROOM = 0.25
+"""Percentage points above and below the points: equal accuracies are not spread out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What accuracy is paid for with: the horizontal axis.
+
+    Attributes:
+        label: of the axis, with its unit.
+        figure: reads the cost of a row.
+        whisker: reads where a line from the point ends.
+        scale: from the figure's unit to the axis's.
+        limits: gates to draw.
+        per_target: whether each target has a Pareto front of its own.
+    """
+
+    label: str
+    figure: Objective
+    whisker: Objective | None = None
+    scale: float = 1.0
+    limits: tuple[Limit, ...] = ()
+    per_target: bool = False
+
+    def x(self, row: Row) -> float:
+        """Return where a row stands; NaN if that was not measured."""
+        return _scaled(self.figure(row), self.scale)
+
+    def end(self, row: Row) -> float:
+        """Return where its whisker ends; NaN if it has none."""
+        return math.nan if self.whisker is None else _scaled(self.whisker(row), self.scale)
+
+    def fronts(self, rows: Sequence[Row]) -> dict[str | None, list[Row]]:
+        """Return each Pareto front by its target; by None if it is that of all of them."""
+        if not self.per_target:
+            return {None: pareto(rows, self.figure)}
+        targets = dict.fromkeys(row.target for row in rows)
+        return {
+            name: pareto([row for row in rows if row.target == name], self.figure)
+            for name in targets
+        }
+
+
+def _scaled(value: float | None, scale: float) -> float:
+    return math.nan if value is None else value * scale
+
+
+def _y(row: Row) -> float:
+    return _scaled(accuracy(row), 100)
+
+
+def draw_scatter(rows: Sequence[Row], cost: Cost, path: Path) -> None:
+    """Draw all measured rows: colour is the target, shape the recipe."""
+    shown = [row for row in rows if not math.isnan(cost.x(row) + _y(row))]
+    panels = _panels(shown)
+    columns = min(len(panels), 2)
+    height = math.ceil(len(panels) / 2) * 3.5 + 0.7
+    with figure(path, 9.2, height if shown else 1.2) as drawing:
+        if not shown:
+            note(drawing, "nothing was measured on a device")
+            return
+        colours, markers = _keys(rows)
+        grid = drawing.subplots(math.ceil(len(panels) / 2), columns, squeeze=False)
+        for axis, (title, group) in zip(grid.flat, panels.items(), strict=False):
+            _panel(axis, title, group, cost, colours, markers)
+        for axis in grid.flat[len(panels) :]:
+            axis.set_visible(False)
+        _legend(drawing, cost, colours, markers)
+        drawing.draw_without_rendering()
+        for axis, group in zip(grid.flat, panels.values(), strict=False):
+            best = [row for front in cost.fronts(group).values() for row in front]
+            ordered = best + [row for row in group if row not in best]
+            place_labels(axis, [(cost.x(row), _y(row), row.device) for row in ordered])
+
+
+def _panels(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Group by model: accuracies of different data are not to be compared."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.model, []).append(row)
+    return groups if len(groups) <= _MOST_PANELS else {"all models": list(rows)}
+
+
+def _keys(rows: Sequence[Row]) -> tuple[dict[str, str], dict[str, str]]:
+    targets = series_index(row.target for row in rows)
+    colours = {name: SERIES[index].light for name, index in targets.items()}
+    recipes = dict.fromkeys(row.recipe for row in rows)
+    return colours, {name: _MARKERS[i % len(_MARKERS)] for i, name in enumerate(recipes)}
+
+
+def _panel(
+    axis: "Axes",
+    title: str,
+    rows: Sequence[Row],
+    cost: Cost,
+    colours: dict[str, str],
+    markers: dict[str, str],
+) -> None:
+    axis.set_title(title)
+    axis.set_xlabel(cost.label)
+    axis.set_ylabel("accuracy on the device, %")
+    axis.grid(visible=True)
+    for target, front in cost.fronts(rows).items():
+        _front(axis, front, cost, colours[target] if target else MUTED.light)
+    for row in rows:
+        _point(axis, row, cost, colours[row.target], markers[row.recipe])
+    axis.margins(x=0.12)
+    axis.ticklabel_format(useOffset=False)
+    farthest = max(x for row in rows for x in (cost.x(row), cost.end(row)) if not math.isnan(x))
+    heights = [*map(_y, rows), *draw_gates(axis, rows, cost.limits, farthest)]
+    room = max(0.18 * (max(heights) - min(heights)), _LEAST_ROOM)
+    axis.set_ylim(min(heights) - room, max(heights) + room)
+    low, high = axis.dataLim.x0, axis.dataLim.x1
+    if low > 0 and high / low > _LOG_FROM:
+        plain_log(axis)
+
+
+def _front(axis: "Axes", front: Sequence[Row], cost: Cost, colour: str) -> None:
+    xs, ys = [cost.x(row) for row in front], [_y(row) for row in front]
+    # In pieces: names keep clear of the box around a line, and that of all steps is the plot.
+    steps: Any = {"colors": colour, "linewidth": 1, "linestyle": (0, (1, 2))}
+    axis.hlines(ys[:-1], xs[:-1], xs[1:], **steps)
+    axis.vlines(xs[1:], ys[:-1], ys[1:], **steps)
+    axis.scatter(xs, ys, s=130, facecolors="none", edgecolors=INK.light, linewidths=0.9)
+
+
+def _point(axis: "Axes", row: Row, cost: Cost, colour: str, marker: str) -> None:
+    if not math.isnan(cost.end(row)):
+        axis.plot([cost.x(row), cost.end(row)], [_y(row)] * 2, color=colour, linewidth=1.2)
+    axis.plot(
+        [cost.x(row)], [_y(row)], marker, color=colour, markersize=7, markeredgecolor=SURFACE.light
+    )
+
+
+def _legend(
+    drawing: "Figure", cost: Cost, colours: dict[str, str], markers: dict[str, str]
+) -> None:
+    handles = [_key(name, "o", colour) for name, colour in colours.items()]
+    handles += [_key(name, marker, MUTED.light) for name, marker in markers.items()]
+    ring = _key("Pareto front of its target" if cost.per_target else "Pareto front", "o", "none")
+    ring.set_markeredgecolor(INK.light)
+    handles.append(ring)
+    drawing.legend(
+        handles=handles, loc="outside lower left", ncols=min(len(handles), 8), handletextpad=0.2
+    )
+
+
+def _key(name: str, marker: str, colour: str) -> "Line2D":
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="none", marker=marker, color=colour, label=name, markersize=7)
