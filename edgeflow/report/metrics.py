@@ -28,6 +28,7 @@ COLUMNS = (
     "engine",
     "bundle_sha256",
     "float_bytes",
+    "metric",
 )
 
 

@@ -6,6 +6,7 @@ All that is random in an epoch follows from the seed and the epoch's number alon
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Augment, Train
+from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView
 
 if TYPE_CHECKING:
@@ -13,17 +14,18 @@ if TYPE_CHECKING:
 
 
 class Batches:
-    """Batches of (input, class number) from a dataset's train part; all of its validation part."""
+    """Batches of (input, target of the task) from the train part; all of the validation part."""
 
     def __init__(self, keras: Any, dataset: DatasetView, train: Train) -> None:
         import tensorflow as tf
 
-        self._keras, self._train = keras, train
+        self._keras, self._train, self._task = keras, train, task_of(dataset.facts)
         with tf.device("cpu:0"):  # an accelerator gets them batch by batch
             self._x = tf.constant(dataset.inputs("train"))
             self._y = tf.constant(dataset.labels("train"))
             validation = (dataset.inputs("validation"), dataset.labels("validation"))
-            self.validation = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
+            slices = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
+            self.validation = slices.map(self._targeted)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -51,7 +53,10 @@ class Batches:
 
         rows = tf.data.Dataset.from_tensor_slices(order).batch(self._train.batch_size)
         batches = rows.map(samples)
-        return self._augmented(batches, random).prefetch(1)
+        return self._augmented(batches, random).map(self._targeted).prefetch(1)
+
+    def _targeted(self, x: Any, y: Any) -> tuple[Any, Any]:
+        return x, self._task.target(x, y)
 
     def _augmented(self, batches: Any, random: "np.random.Generator") -> Any:
         import tensorflow as tf

@@ -9,6 +9,7 @@ from edgeflow.report.plots.gate_lines import draw_gates
 from edgeflow.report.plots.labels import place_labels
 from edgeflow.report.plots.style import figure, note, plain_log
 from edgeflow.report.rows import Row
+from edgeflow.report.text import metric_title
 from edgeflow.report.theme import INK, MUTED, SERIES, SURFACE, series_index
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _panel(
 ) -> None:
     axis.set_title(title)
     axis.set_xlabel("latency on the device, ms (marker p50, whisker to p90)")
-    axis.set_ylabel("accuracy on the device, %")
+    names = sorted({metric_title(row.metric) for row in rows}, reverse=True)
+    axis.set_ylabel(f"{' or '.join(names)} on the device, %")
     axis.grid(visible=True)
     front = pareto(rows)
     xs, ys = [_x(row) for row in front], [_y(row) for row in front]
