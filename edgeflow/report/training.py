@@ -54,7 +54,8 @@ def _training(model: str, folder: Path) -> Training:
             records = list(csv.DictReader(file))
         epochs = tuple(int(record["epoch"]) for record in records)
         cells = {name: [record[name] for record in records] for name in CURVES}
-        curves = {name: tuple(map(float, values)) for name, values in cells.items() if any(values)}
+        given = {name: values for name, values in cells.items() if any(values) or not values}
+        curves = {name: tuple(map(float, values)) for name, values in given.items()}
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(
             f"{path} cannot be read as training curves: {error!r}",

@@ -23,9 +23,8 @@ class Batches:
         with tf.device("cpu:0"):  # an accelerator gets them batch by batch
             self._x = tf.constant(dataset.inputs("train"))
             self._y = tf.constant(dataset.labels("train"))
-            validation = (dataset.inputs("validation"), dataset.labels("validation"))
-            slices = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
-            self.validation = slices.map(self._targeted)
+            validation = self._pair(dataset.inputs("validation"), dataset.labels("validation"))
+            self.validation = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -49,13 +48,13 @@ class Batches:
                 layer._random_generator._generator.reset_from_seed(int(random.integers(2**63)))
 
         def samples(rows: Any) -> tuple[Any, Any]:
-            return tf.gather(self._x, rows), tf.gather(self._y, rows)
+            return self._pair(tf.gather(self._x, rows), tf.gather(self._y, rows))
 
         rows = tf.data.Dataset.from_tensor_slices(order).batch(self._train.batch_size)
         batches = rows.map(samples)
-        return self._augmented(batches, random).map(self._targeted).prefetch(1)
+        return self._augmented(batches, random).prefetch(1)
 
-    def _targeted(self, x: Any, y: Any) -> tuple[Any, Any]:
+    def _pair(self, x: Any, y: Any) -> tuple[Any, Any]:
         return x, self._task.target(x, y)
 
     def _augmented(self, batches: Any, random: "np.random.Generator") -> Any:
@@ -67,7 +66,9 @@ class Batches:
         changes = _changes(random, len(self._y), augment)
         drawn = tf.data.Dataset.from_tensor_slices(changes).batch(self._train.batch_size)
         both = tf.data.Dataset.zip((batches, drawn))
-        return both.map(lambda batch, change: (_moved(batch[0], change, augment.shift), batch[1]))
+        return both.map(
+            lambda batch, change: self._pair(_moved(batch[0], change, augment.shift), batch[1])
+        )
 
 
 def _changes(random: "np.random.Generator", samples: int, augment: Augment) -> Any:
