@@ -22,7 +22,7 @@ FEATURES = {"kind": "mfcc", "rate": RATE, "mels": 16, "coefficients": 8, "upper_
 SOUND = {"source": "wav_folder", "path": "tones", "seconds": 0.5, "calibration": 9, "test": 0.3}
 TRAIN = {"epochs": 30, "learning_rate": 0.01}
 AUTOENCODER = {"name": "signals:autoencoder"}
-MEASURE = {"runs": 5, "warmup": 1}
+MEASURE = {"runs": 10}
 
 
 def configuration() -> dict[str, Any]:
