@@ -42,8 +42,7 @@ def check_anomaly(raw: RawDataset) -> None:
         raise DataError(
             f"the source's train set has {anomalous} sample(s) of {raw.labels[1]!r}, the anomalous "
             "class; `task: anomaly` learns from normal samples alone",
-            hint="move them to the test set; or, if the classes are the other way round, set "
-            f"`labels: [{raw.labels[1]}, {raw.labels[0]}]`: the normal one comes first",
+            hint="move them to the test set (`x_test`, `y_test`); normal samples are class 0",
         )
 
 
