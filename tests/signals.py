@@ -19,7 +19,8 @@ def waves(count: int, length: int, rng: np.random.Generator) -> NDArray[np.float
         strength * np.sin(2 * np.pi * cycles * time + phase)
         for cycles, strength, phase in zip((2, 3), strengths, phases, strict=True)
     ]
-    return (parts[0] + parts[1] + rng.normal(0, 0.02, (count, length))).astype(np.float32)
+    noise = rng.normal(0, 0.02, (count, length))
+    return np.asarray(parts[0] + parts[1] + noise, np.float32)
 
 
 def write_signals(path: Path, normal: int = 240, anomalous: int = 40, length: int = 32) -> None:

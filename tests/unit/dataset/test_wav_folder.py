@@ -43,7 +43,8 @@ def test_a_sample_for_each_file_with_the_parameters_that_made_it(tones: Path) ->
     raw = load(tones)
     assert raw.labels == ("high", "low", "middle")
     assert raw.train.y.tolist() == [0] * 3 + [1] * 3 + [2] * 3
-    assert (raw.train.x.shape, raw.train.x.dtype) == ((9, 24, 16, 1), np.float32)
+    assert raw.train.x.shape == (9, 24, 16, 1)
+    assert raw.train.x.dtype == np.float32
     assert (raw.scale, raw.offset) == (1.0, 0.0)
 
     first = wavfile.read(tones / "high" / "0.wav")[1]
