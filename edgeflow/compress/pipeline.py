@@ -1,6 +1,7 @@
 """A recipe, stage by stage: train on what it asks for, then convert."""
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from edgeflow.compress.integer import require_integer
 from edgeflow.compress.network import Network, load_model
 from edgeflow.compress.options import CompressOptions
 from edgeflow.compress.source import FloatModel
-from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
+from edgeflow.config.recipe import CALIBRATED, INT8, Recipe, Tuning
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
 from edgeflow.train.build import MODEL_FILE
@@ -45,11 +46,13 @@ def run(
         teachers=teachers,
         title=name,
     )
-    network = _trained_on(network, recipe, [stage for stage in recipe.stages() if stage != "qat"])
+    stages = recipe.stages()
+    qat = stages.pop("qat", None)
+    network = _trained_on(network, recipe, stages)
     float_flatbuffer = _convert(name, network, Recipe())
     parameters = int(network.model.count_params())
-    if recipe.quantize == "qat-int8":
-        network = _trained_on(network, recipe, ["qat"])
+    if qat is not None:
+        network = _trained_on(network, recipe, {"qat": qat})
     flatbuffer = float_flatbuffer if recipe.quantize == "none" else _convert(name, network, recipe)
     if recipe.quantize in INT8 and recipe.keep_float is None:
         require_integer(name, flatbuffer)
@@ -58,9 +61,10 @@ def run(
     return {"recipe": recipe.model_dump(mode="json"), "parameters": parameters}
 
 
-def _trained_on(network: Network, recipe: Recipe, stages: list[str]) -> Network:
-    for stage in stages:
-        network = importlib.import_module(f"edgeflow.compress.{stage}").apply(network, recipe)
+def _trained_on(network: Network, recipe: Recipe, stages: Mapping[str, Tuning]) -> Network:
+    for name, stage in stages.items():
+        technique = importlib.import_module(f"edgeflow.compress.{name}")
+        network = technique.apply(network, stage, recipe)
     return network
 
 
