@@ -103,10 +103,10 @@ class SignalDataset(_Dataset):
 
 
 class Features(Section):
-    """What a network is given of a sound: energies in mel bands, or cepstra of them."""
+    """What a network is given of a sound: its strength in mel bands, or cepstra of that."""
 
     kind: Literal["log_mel", "mfcc"] = "log_mel"
-    """log_mel: logarithm of the energy in each band. mfcc: its first cosine coefficients."""
+    """log_mel: logarithm of the magnitude in each band. mfcc: its first cosine coefficients."""
     rate: Annotated[int, Field(ge=1000, le=384_000)] = 16_000
     """Samples per second of all files."""
     window_ms: Milliseconds = 40.0

@@ -1,4 +1,4 @@
-"""Makes a network's input of recorded sound: log-mel energies, or MFCCs of them.
+"""Makes a network's input of recorded sound: log-mel spectra, or MFCCs.
 
 The dataset's samples were made by this file on the host, and it lies in the bundle beside the
 parameters (the manifest's `front_end`), so that an application on the device gives the network
@@ -87,6 +87,6 @@ def mel_weights(bins: int, mels: int, rate: int, limits: tuple[float, float]) ->
 
 @functools.lru_cache(maxsize=8)
 def cepstral_weights(mels: int, coefficients: int) -> Any:
-    """Return the first columns of the cosine transform of log-mel energies."""
+    """Return the first columns of the cosine transform of log-mel spectra."""
     angles = np.pi / mels * np.outer(np.arange(mels) + 0.5, np.arange(coefficients))
     return np.sqrt(2.0 / mels) * np.cos(angles)
