@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeflow import plugins
+from edgeflow.config.dataset import WavFolderDataset
 from edgeflow.config.deployment import Gates, Measure
 from edgeflow.config.model import architecture_module
 from edgeflow.config.root import Config
@@ -167,11 +168,14 @@ class Plan:
     def bundle(self, target: str, model: str, recipe: str) -> Job:
         """Return the job that packs a compiled model with its runner."""
         section = self.config.targets[target]
+        dataset = self.config.datasets[self.config.models[model].dataset]
+        sound = isinstance(dataset, WavFolderDataset)
         return Job(
             options={"model": model, "recipe": recipe, "target": section.model_dump(mode="json")},
             modules=(
                 "edgeflow.bundle.pack",
                 "edgeflow.ondevice.runner",
+                *(("edgeflow.ondevice.front_end",) if sound else ()),
                 self._target_module(target),
                 self._engine_module(target),
             ),

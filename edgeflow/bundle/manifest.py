@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.manifest import FileRecord
 from edgeflow.bundle.archive import read_member
-from edgeflow.dataset.view import Preprocess
+from edgeflow.config.samples import Preprocess
 from edgeflow.errors import IntegrityError
 
 MANIFEST = "manifest.json"
@@ -24,6 +24,8 @@ class BundleManifest(BaseModel):
         engine: options of the engine, with the name of the model file.
         io: shape, dtype, scale and zero point of the model's input and output.
         preprocess: from stored samples to the float input.
+        front_end: what ``front_end.py`` in the bundle needs to make a sample of recorded sound;
+            None where samples are no such features.
         tolerance: largest absolute difference of golden outputs; 0 where they must be equal.
         signature: reserved for the detached signature of this manifest.
     """
@@ -39,6 +41,7 @@ class BundleManifest(BaseModel):
     engine: dict[str, JsonValue]
     io: dict[str, Any]
     preprocess: Preprocess
+    front_end: dict[str, JsonValue] | None = None
     tolerance: float
     bit_exact: bool
     files: dict[str, FileRecord]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GOLDEN_VECTORS = 16
 PARTS: tuple[Part, ...] = ("test",)
 RUNNER = "edgeflow.ondevice.runner"
+FRONT_END = "edgeflow.ondevice.front_end"
 
 
 def pack_bundle(
@@ -86,6 +87,7 @@ def _write_bundle(
     members = {
         "runner.py": _source(RUNNER),
         "engine.py": _source(runtime.engine_module),
+        **({"front_end.py": _source(FRONT_END)} if dataset.facts.front_end else {}),
         **_golden(dataset.raw("test"), compiled / "reference.npy"),
         **_model_files(compiled, files),
     }
@@ -100,6 +102,7 @@ def _write_bundle(
         engine={"model": facts["model"], **runtime.options},
         io=facts["io"],
         preprocess=dataset.facts.preprocess,
+        front_end=dataset.facts.front_end,
         tolerance=0.0 if bit_exact else runtime.tolerance,
         bit_exact=bit_exact,
         files={name: _record(data) for name, data in sorted(members.items())},

@@ -9,6 +9,7 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.options import CompressOptions, parts_of
+from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import CompileError
 
@@ -77,9 +78,10 @@ def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
     import numpy as np
 
     flatbuffer = (out / "model.tflite").read_bytes()
-    logits = _reference(name, flatbuffer, dataset)
-    np.save(out / "logits.npy", logits)
-    accuracy = float((logits.argmax(axis=1) == dataset.labels("test")).mean())
+    outputs = _reference(name, flatbuffer, dataset)
+    np.save(out / "logits.npy", outputs)
+    task = task_of(dataset.facts)
+    accuracy = task.figure(outputs, dataset.inputs("test"), dataset.labels("test"))
     return {"accuracy_test": accuracy, "size_bytes": len(flatbuffer)}
 
 

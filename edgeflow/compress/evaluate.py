@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def host_outputs(flatbuffer: bytes, inputs: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """Return the dequantized outputs of a batch-1 model, float32 (n, classes).
+    """Return the dequantized outputs of a batch-1 model, float32 (n, *output_shape).
 
     Args:
         flatbuffer: the .tflite.

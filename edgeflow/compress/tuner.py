@@ -8,6 +8,7 @@ from edgeflow.compress.network import Network
 from edgeflow.config.model import Train
 from edgeflow.config.recipe import Distill, Tuning
 from edgeflow.console import progress
+from edgeflow.dataset.task import Task, task_of
 from edgeflow.errors import TrainingError
 from edgeflow.train.batches import Batches
 
@@ -37,16 +38,17 @@ def fine_tune(
         stage.learning_rate, max(1, len(batches) * stage.epochs)
     )
     # The legacy Adam is the one that the wrappers of tfmot know.
-    model.compile(optimizer=keras.optimizers.legacy.Adam(rate), loss=_loss(keras, distill))
+    loss = _loss(keras, task_of(network.dataset.facts), distill)
+    model.compile(optimizer=keras.optimizers.legacy.Adam(rate), loss=loss)
     with progress(network.title, stage.epochs) as advance:
         for epoch in range(stage.epochs):
             data = _taught(batches.epoch(model, epoch), network.teacher)
             history = model.fit(
                 data, initial_epoch=epoch, epochs=epoch + 1, callbacks=list(callbacks), verbose=0
             )
-            loss = float(history.history["loss"][0])
-            _require_finite(loss, stage)
-            advance(f"loss {loss:.4f}")
+            reached = float(history.history["loss"][0])
+            _require_finite(reached, stage)
+            advance(f"loss {reached:.4f}")
 
 
 def steps(network: Network, stage: Tuning) -> int:
@@ -65,34 +67,43 @@ def _settings(network: Network) -> Train:
 
 
 def _taught(batches: Any, teacher: Any) -> Any:
-    """Return batches of (input, target): class number, then the teacher's logits if there is one.
+    """Return batches of (input, target), beside which stand the teacher's outputs if there is one.
 
     The teacher sees the very samples of the batch, augmentation included.
     """
     import tensorflow as tf
 
     def target(x: Any, y: Any) -> tuple[Any, Any]:
-        classes = tf.cast(y, tf.float32)[:, None]
-        return x, tf.concat([classes, teacher(x, training=False)], axis=1)
+        truth = tf.cast(y, tf.float32)
+        return x, tf.concat([_flat(truth), _flat(teacher(x, training=False))], axis=1)
 
     return batches if teacher is None else batches.map(target)
 
 
-def _loss(keras: Any, distill: Distill | None) -> Any:
-    import tensorflow as tf
+def _loss(keras: Any, task: Task, distill: Distill | None) -> Any:
+    """Return the task's loss, and with a teacher the weighted mean of it and of the imitation's.
 
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    Source: Hinton et al., "Distilling the Knowledge in a Neural Network", arXiv 1503.02531.
+    """
+    truthful = task.loss(keras)
     if distill is None:
-        return cross_entropy
-    divergence = keras.losses.KLDivergence()
-    heat, alpha = distill.temperature, distill.alpha
+        return truthful
+    imitating, alpha = task.imitation(keras, distill.temperature), distill.alpha
 
-    def loss(target: Any, logits: Any) -> Any:
-        """Return Hinton et al.'s loss, arXiv 1503.02531; heat**2 keeps the gradients' size."""
-        soft = divergence(tf.nn.softmax(target[:, 1:] / heat), tf.nn.softmax(logits / heat))
-        return alpha * heat**2 * soft + (1 - alpha) * cross_entropy(target[:, 0], logits)
+    def loss(target: Any, output: Any) -> Any:
+        output = _flat(output)
+        size = output.shape[1]
+        truth, taught = target[:, :-size], target[:, -size:]
+        return alpha * imitating(taught, output) + (1 - alpha) * truthful(truth, output)
 
     return loss
+
+
+def _flat(values: Any) -> Any:
+    """Return a batch of values with one axis beside the batch's."""
+    import tensorflow as tf
+
+    return tf.reshape(values, [tf.shape(values)[0], math.prod(values.shape[1:])])
 
 
 def _require_finite(loss: float, stage: Tuning) -> None:

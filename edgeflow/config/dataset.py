@@ -1,16 +1,32 @@
 """Datasets: where samples come from and how they are split."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict
+from pydantic import AfterValidator, Field, Strict, model_validator
 
 from edgeflow.config.base import Section, Text
+from edgeflow.config.samples import Preprocess, TaskName
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
+Frequency = Annotated[float, Field(ge=0, le=1e6)]
+Milliseconds = Annotated[float, Field(gt=0, le=10_000)]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(map(repr, repeated))} stands there twice")
+    return names
+
+
+Labels = Annotated[list[Text], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class _Dataset(Section):
+    task: TaskName = "classification"
+    """What networks learn: the class of a sample, or to tell anomalies (class 1) from what is
+    normal (class 0) by how badly they reconstruct them."""
     calibration: Annotated[int, Field(ge=1)] = 200
     """Samples in the calibration set (the representative dataset of PTQ), drawn from train."""
     validation: Fraction = 0.1
@@ -21,6 +37,11 @@ class _Dataset(Section):
     """Seed of the stratified splits."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Use at most this many samples of each original part, stratified; for quick trials."""
+    preprocess: Preprocess | None = None
+    """How stored samples become the network's input; by default as each source says."""
+    labels: Labels | None = None
+    """Names of the classes in the order of their numbers: all names that the source has, in any
+    order, or names for the numbers of `npz` and `signal`."""
 
 
 class DigitsDataset(_Dataset):
@@ -71,8 +92,75 @@ class NpzDataset(_Dataset):
     source: Literal["npz"]
     path: Text
     """The .npz file; uint8 samples are scaled to 0..1, float samples are taken as they are."""
-    labels: list[str] | None = None
-    """Class names in the order of the class numbers; the numbers themselves by default."""
+
+
+class SignalDataset(_Dataset):
+    """One-dimensional signals in one .npz file, with the arrays of `npz`."""
+
+    source: Literal["signal"]
+    path: Text
+    """The .npz file; samples are (length,) or (length, channels). uint8 is scaled to 0..1."""
+
+
+class Features(Section):
+    """What a network is given of a sound: its strength in mel bands, or cepstra of that."""
+
+    kind: Literal["log_mel", "mfcc"] = "log_mel"
+    """log_mel: logarithm of the magnitude in each band. mfcc: its first cosine coefficients."""
+    rate: Annotated[int, Field(ge=1000, le=384_000)] = 16_000
+    """Samples per second of all files."""
+    window_ms: Milliseconds = 40.0
+    """Length of the window that each frame is computed over."""
+    hop_ms: Milliseconds = 20.0
+    """Time from one window to the next."""
+    mels: Annotated[int, Field(ge=1, le=512)] = 40
+    """Number of mel bands."""
+    coefficients: Annotated[int, Field(ge=1, le=512)] = 10
+    """Number of coefficients that `kind: mfcc` keeps."""
+    lower_hz: Frequency = 20.0
+    """Lower end of the lowest band."""
+    upper_hz: Frequency = 4000.0
+    """Upper end of the highest band, at most half of `rate`."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Features":
+        if not self.lower_hz < self.upper_hz <= self.rate / 2:
+            raise ValueError(
+                f"lower_hz ({self.lower_hz:g}) must be below upper_hz ({self.upper_hz:g}), and "
+                f"that at most half of rate ({self.rate / 2:g})"
+            )
+        if self.kind == "mfcc" and self.coefficients > self.mels:
+            raise ValueError(f"{self.mels} mels give no {self.coefficients} coefficients")
+        if (
+            round(self.rate * self.hop_ms / 1000) < 1
+            or round(self.rate * self.window_ms / 1000) < 2
+        ):
+            raise ValueError("a hop holds no sample, or a window less than two")
+        return self
+
+
+class WavFolderDataset(_Dataset):
+    """A folder for each class, with WAV files, given to the network as features of the sound."""
+
+    source: Literal["wav_folder"]
+    path: Text
+    """Folder that holds one folder per class; the folder names are the labels."""
+    seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
+    """Length that every clip is cut to, or filled up to with silence."""
+    features: Features = Features()
+    """What is computed from a clip, on the host and on the device."""
+
+    @model_validator(mode="after")
+    def _holds_a_window(self) -> "WavFolderDataset":
+        if self.features.window_ms > 1000 * self.seconds:
+            raise ValueError(
+                f"clips of {self.seconds:g} s hold no window of {self.features.window_ms:g} ms"
+            )
+        return self
+
+    def front_end(self) -> dict[str, Any]:
+        """Return what `edgeflow.ondevice.front_end` needs to make features of a clip."""
+        return {"seconds": self.seconds, **self.features.model_dump(mode="json")}
 
 
 Dataset = Annotated[
@@ -81,6 +169,8 @@ Dataset = Annotated[
     | FashionMnistDataset
     | Cifar10Dataset
     | ImageFolderDataset
-    | NpzDataset,
+    | NpzDataset
+    | SignalDataset
+    | WavFolderDataset,
     Field(discriminator="source"),
 ]

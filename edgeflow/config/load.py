@@ -11,6 +11,7 @@ from edgeflow.config.expansion import expand
 from edgeflow.config.explain import explain
 from edgeflow.config.finding import Finding, Keys, dotted
 from edgeflow.config.root import Config
+from edgeflow.config.tasks import check_tasks
 from edgeflow.errors import ConfigError, Problem
 
 
@@ -50,6 +51,7 @@ def _validate(raw: object) -> tuple[Config | None, list[Finding]]:
     config = None
     try:
         config = Config.model_validate(expansion.raw)
+        findings += check_tasks(config)
     except ValidationError as error:
         findings += explain(error, Config, expansion.raw)
     return config, [*expansion.findings, *expansion.locate(findings)]

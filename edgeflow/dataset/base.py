@@ -40,6 +40,7 @@ class RawDataset:
     Attributes:
         labels: class names, in the order of the class numbers.
         test: the source's own test set, if it has one.
+        front_end: parameters of `edgeflow.ondevice.front_end`, where it made the samples.
     """
 
     train: Samples
@@ -47,6 +48,7 @@ class RawDataset:
     scale: float
     offset: float = 0.0
     test: Samples | None = None
+    front_end: Mapping[str, Any] | None = None
 
 
 class Source(Protocol):

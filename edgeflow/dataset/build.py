@@ -10,11 +10,13 @@ from pydantic import TypeAdapter
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.dataset import Dataset
+from edgeflow.config.samples import Preprocess
 from edgeflow.dataset.base import RawDataset, Samples, Source
 from edgeflow.dataset.card import dataset_card
-from edgeflow.dataset.check import check
+from edgeflow.dataset.check import check, check_anomaly
+from edgeflow.dataset.rename import renamed
 from edgeflow.dataset.split import split_dataset
-from edgeflow.dataset.view import DatasetFacts, Part, Preprocess
+from edgeflow.dataset.view import DatasetFacts, Part
 
 TOOLS = ("numpy",)
 
@@ -69,10 +71,13 @@ def _source(section: Dataset) -> Source:
 def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, object]:
     raw = source.load(section)
     check(raw)
+    raw = renamed(raw, section.labels)
+    if section.task == "anomaly":
+        check_anomaly(raw)
     parts = split_dataset(raw, section)
     for part, samples in parts.items():
         _save(folder, part, samples)
-    facts = _facts(raw, parts)
+    facts = _facts(section, raw, parts)
     card = dataset_card(section, facts, parts, folder)
     (folder / "card.md").write_text(card, encoding="utf-8")
     return facts.model_dump(mode="json")
@@ -86,13 +91,15 @@ def _save(folder: Path, part: Part, samples: Samples) -> None:
     np.save(folder / f"{part}_y.npy", samples.y, allow_pickle=False)
 
 
-def _facts(raw: RawDataset, parts: Mapping[Part, Samples]) -> DatasetFacts:
+def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Samples]) -> DatasetFacts:
     import numpy as np
 
     return DatasetFacts(
         labels=list(raw.labels),
         input_shape=list(raw.train.x.shape[1:]),
-        preprocess=Preprocess(scale=raw.scale, offset=raw.offset),
+        preprocess=section.preprocess or Preprocess(scale=raw.scale, offset=raw.offset),
+        task=section.task,
+        front_end=dict(raw.front_end) if raw.front_end else None,
         counts={
             part: np.bincount(samples.y, minlength=len(raw.labels)).tolist()
             for part, samples in parts.items()

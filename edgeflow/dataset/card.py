@@ -5,8 +5,14 @@ from pathlib import Path
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.config.dataset import Dataset
+from edgeflow.config.samples import TaskName
 from edgeflow.dataset.base import Samples
 from edgeflow.dataset.view import DatasetFacts, Part
+
+_TASKS: Mapping[TaskName, str] = {
+    "classification": "classification",
+    "anomaly": "anomaly; class 0 is normal, class 1 anomalous and in the test set alone",
+}
 
 
 def dataset_card(
@@ -20,6 +26,7 @@ def dataset_card(
         [
             f"# Dataset from {options.source}",
             "",
+            f"- Task: {_TASKS[options.task]}",
             f"- Seed of the splits: {options.seed}",
             *_sample_lines(facts, parts),
             "",
@@ -48,7 +55,12 @@ def _sample_lines(facts: DatasetFacts, parts: Mapping[Part, Samples]) -> list[st
         f"- Sample: {shape} (height x width x channels), {parts['train'].x.dtype}",
         f"- Stored range: {low:g} to {high:g}",
         f"- Network input: float32, stored value * {scale!r} + {offset!r}: {span}",
+        *([f"- Features: {_listed(facts.front_end)}"] if facts.front_end else []),
     ]
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _counts_table(facts: DatasetFacts) -> list[str]:

@@ -26,6 +26,26 @@ def check(raw: RawDataset) -> None:
             )
 
 
+def check_anomaly(raw: RawDataset) -> None:
+    """Refuse what `task: anomaly` cannot be made of.
+
+    Raises:
+        DataError: there are not two classes, or the source's own train set has anomalies.
+    """
+    if len(raw.labels) != 2:
+        raise DataError(
+            f"`task: anomaly` needs two classes, normal and anomalous; there are {len(raw.labels)}",
+            hint="give all normal samples one class and all others another, or remove `task:`",
+        )
+    anomalous = int((raw.train.y == 1).sum())
+    if raw.test is not None and anomalous:
+        raise DataError(
+            f"the source's train set has {anomalous} sample(s) of {raw.labels[1]!r}, the anomalous "
+            "class; `task: anomaly` learns from normal samples alone",
+            hint="move them to the test set (`x_test`, `y_test`); normal samples are class 0",
+        )
+
+
 def _check_part(part: str, samples: Samples, labels: tuple[str, ...]) -> None:
     import numpy as np
 

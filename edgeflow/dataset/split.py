@@ -20,7 +20,8 @@ def split_dataset(raw: RawDataset, options: Dataset) -> dict[Part, Samples]:
 
     Every part holds at least one sample of each class, in random order, except a test set
     that the source brings, which keeps its order. The calibration samples are train samples
-    too, so they are in neither the test nor the validation set.
+    too, so they are in neither the test nor the validation set. For `task: anomaly` the test set
+    alone has anomalies: all that there are.
 
     Raises:
         DataError: a class, or the whole, is too small for that.
@@ -28,16 +29,37 @@ def split_dataset(raw: RawDataset, options: Dataset) -> dict[Part, Samples]:
     import numpy as np
 
     rng = np.random.default_rng(options.seed)
-    cutter = _Cutter(raw.labels, rng)
-    pool = cutter.limited(raw.train, options.limit, least=2 if raw.test else 3)
+    everything = _Cutter(raw.labels, rng)
+    cutter = _Cutter(raw.labels[:1], rng) if options.task == "anomaly" else everything
     if raw.test is None:
-        count = round(len(pool.y) * options.test)
-        test, pool = cutter.cut(pool, count, leave=2)
+        pool = everything.limited(raw.train, options.limit, least=3)
+        pool, anomalies = _apart(pool, len(cutter.labels))
+        test, pool = cutter.cut(pool, round(len(pool.y) * options.test), leave=2)
+        test = _mixed(test, anomalies, rng)
     else:
-        test = cutter.limited(raw.test, options.limit, least=1)
+        pool = cutter.limited(raw.train, options.limit, least=2)
+        test = everything.limited(raw.test, options.limit, least=1)
     validation, train = cutter.cut(pool, round(len(pool.y) * options.validation), leave=1)
     calibration = cutter.calibration(train, options.calibration)
     return {"train": train, "validation": validation, "test": test, "calibration": calibration}
+
+
+def _apart(samples: Samples, learned: int) -> tuple[Samples, Samples]:
+    """Return the samples of the first `learned` classes, and those of the others."""
+    import numpy as np
+
+    known = samples.y < learned
+    return samples.at(np.flatnonzero(known)), samples.at(np.flatnonzero(~known))
+
+
+def _mixed(one: Samples, other: Samples, rng: "np.random.Generator") -> Samples:
+    """Return the samples of both in random order; where `other` is empty, `one` as it is."""
+    import numpy as np
+
+    if not len(other.y):
+        return one
+    both = Samples(x=np.concatenate([one.x, other.x]), y=np.concatenate([one.y, other.y]))
+    return both.at(rng.permutation(len(both.y)))
 
 
 class _Cutter:

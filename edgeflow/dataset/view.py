@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.artifact.step import Files
+from edgeflow.config.samples import Preprocess, TaskName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,14 +18,6 @@ Part = Literal["train", "validation", "test", "calibration"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test", "calibration")
 
 
-class Preprocess(BaseModel):
-    """From stored samples to the network's float32 input: ``x * scale + offset``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    scale: float
-    offset: float = 0.0
-
-
 class DatasetFacts(BaseModel):
     """What the dataset's manifest says beside the hashes.
 
@@ -32,6 +25,8 @@ class DatasetFacts(BaseModel):
         labels: class names, in the order of the class numbers.
         input_shape: shape of one sample, without the batch: height, width, channels.
         preprocess: how stored samples become the network's input.
+        task: what networks learn; it says which figure is the metric, see `task.py`.
+        front_end: parameters of `edgeflow.ondevice.front_end`, where it made the samples.
         counts: samples of each class, by part.
     """
 
@@ -39,6 +34,8 @@ class DatasetFacts(BaseModel):
     labels: list[str]
     input_shape: list[int]
     preprocess: Preprocess
+    task: TaskName = "classification"
+    front_end: dict[str, JsonValue] | None = None
     counts: dict[str, list[int]]
 
 
@@ -80,7 +77,7 @@ def part_files(folder: Path, parts: tuple[Part, ...]) -> Files:
     return Files(
         manifest=folder / "manifest.json",
         names=names,
-        facts=("labels", "input_shape", "preprocess"),
+        facts=("labels", "input_shape", "preprocess", "task", "front_end"),
     )
 
 

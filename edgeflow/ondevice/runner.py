@@ -58,7 +58,7 @@ def to_input(samples: Any, manifest: dict[str, Any]) -> Any:
 
 
 def run_all(engine: Any, samples: Any, manifest: dict[str, Any]) -> Any:
-    """Return the model's raw outputs for samples, one inference each, (n, classes)."""
+    """Return the model's raw outputs for samples, one inference each, (n, *output_shape)."""
     outputs = [engine.infer(to_input(sample[None], manifest)) for sample in samples]
     return np.concatenate(outputs)
 

@@ -19,11 +19,16 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         name,
         row.device,
-        f"{percent(row.accuracy_float, 1)} → {percent(row.accuracy_device, 1)}",
+        _change(row),
         f"{adaptive(row.latency_p50_ms)}/{adaptive(row.latency_p90_ms)}",
         kib(row.model_bytes),
         f"{row.status} {held}/{len(row.checks)}" if row.checks else row.status,
     )
+
+
+def _change(row: Row) -> str:
+    change = f"{percent(row.accuracy_float, 1)} → {percent(row.accuracy_device, 1)}"
+    return f"AUC {change}" if row.metric == "auc" else change
 
 
 def _missed(rows: Sequence[Row]) -> list[str]:

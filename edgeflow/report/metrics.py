@@ -30,6 +30,7 @@ COLUMNS = (
     "float_bytes",
     "model_packed_bytes",
     "bundle_packed_bytes",
+    "metric",
 )
 
 

@@ -18,6 +18,7 @@ class Row:
     """A model after a recipe, on one device; a figure that was not measured is None.
 
     Attributes:
+        metric: what the accuracies are: ``accuracy``, or ``auc`` for anomalies.
         accuracy_float: of the trained model; the others follow it through the stages.
         parity: share of samples whose output equals the host's reference, 0..1.
         checks: each gate of the deployment against its figure; empty if not measured.
@@ -32,6 +33,7 @@ class Row:
     measured: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[GateResult, ...] = ()
+    metric: str | None = None
     accuracy_float: float | None = None
     accuracy_host: float | None = None
     accuracy_compiled: float | None = None
@@ -89,6 +91,7 @@ class Row:
 def _figures(validation: Validation) -> dict[str, Any]:
     latency, parity = validation.latency_ms, validation.parity
     return {
+        "metric": validation.metric,
         **{f"accuracy_{stage}": share for stage, share in validation.accuracy},
         **dict(validation.sizes),
         "parity": parity.share,

@@ -36,6 +36,11 @@ def kib(size_bytes: float | None) -> str:
     return NONE if size_bytes is None else f"{size_bytes / 1024:,.1f}"
 
 
+def metric_title(metric: str | None) -> str:
+    """Return the name of a metric, as it stands before or after a figure."""
+    return "AUC" if metric == "auc" else "accuracy"
+
+
 _TITLES = {
     "accuracy_test": "Test accuracy",
     "cpu": "CPU",

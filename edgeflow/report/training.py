@@ -16,6 +16,8 @@ CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 class Training:
     """A trained model: figure per epoch by name, and its manifest.
 
+    A task without accuracy has no such curves.
+
     Attributes:
         epochs: number of each epoch; every curve has one figure for each.
     """
@@ -51,7 +53,9 @@ def _training(model: str, folder: Path) -> Training:
         with path.open(newline="", encoding="utf-8") as file:
             records = list(csv.DictReader(file))
         epochs = tuple(int(record["epoch"]) for record in records)
-        curves = {name: tuple(float(record[name]) for record in records) for name in CURVES}
+        cells = {name: [record[name] for record in records] for name in CURVES}
+        given = {name: values for name, values in cells.items() if any(values) or not values}
+        curves = {name: tuple(map(float, values)) for name, values in given.items()}
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(
             f"{path} cannot be read as training curves: {error!r}",

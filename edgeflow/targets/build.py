@@ -9,6 +9,7 @@ from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.evaluate import dequantized, quantized
 from edgeflow.config.recipe import CALIBRATED, Recipe
+from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import MissingToolError
 from edgeflow.targets import registry
@@ -98,18 +99,19 @@ def _compile(
 def _reference(
     runtime: Runtime, artifact: Path, model: str, dataset: DatasetView, out: Path
 ) -> tuple[dict[str, Any], float]:
-    """Run the compiled model on the host over the test set; return its I/O and accuracy."""
+    """Run the compiled model on the host over the test set; return its I/O and metric."""
     import numpy as np
 
     engine_class = importlib.import_module(runtime.engine_module).Engine
     engine = engine_class(str(artifact), {"model": model, **runtime.host_options})
     io: dict[str, Any] = engine.io()
     source, sink = (_details(io[side]) for side in ("input", "output"))
-    samples = quantized(dataset.inputs("test"), source)
+    inputs = dataset.inputs("test")
+    samples = quantized(inputs, source)
     outputs = np.concatenate([engine.infer(sample[None]) for sample in samples])
     np.save(out / "reference.npy", outputs)
-    guess = dequantized(outputs, sink).argmax(axis=1)
-    return io, float((guess == dataset.labels("test")).mean())
+    floats = dequantized(outputs, sink)
+    return io, task_of(dataset.facts).figure(floats, inputs, dataset.labels("test"))
 
 
 def _details(tensor: Mapping[str, Any]) -> dict[str, Any]:

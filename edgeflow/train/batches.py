@@ -6,6 +6,7 @@ All that is random in an epoch follows from the seed and the epoch's number alon
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Augment, Train
+from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView
 
 if TYPE_CHECKING:
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Batches:
-    """Batches of (input, class number) from a dataset's train part; all of its validation part."""
+    """Batches of (input, target of the task) from the train part; all of the validation part."""
 
     def __init__(self, keras: Any, dataset: DatasetView, train: Train) -> None:
         import tensorflow as tf
 
-        self._keras, self._train = keras, train
+        self._keras, self._train, self._task = keras, train, task_of(dataset.facts)
         with tf.device("cpu:0"):  # an accelerator gets them batch by batch
             self._x = tf.constant(dataset.inputs("train"))
             self._y = tf.constant(dataset.labels("train"))
-            validation = (dataset.inputs("validation"), dataset.labels("validation"))
+            validation = self._pair(dataset.inputs("validation"), dataset.labels("validation"))
             self.validation = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
 
     def __len__(self) -> int:
@@ -47,11 +48,14 @@ class Batches:
                 layer._random_generator._generator.reset_from_seed(int(random.integers(2**63)))
 
         def samples(rows: Any) -> tuple[Any, Any]:
-            return tf.gather(self._x, rows), tf.gather(self._y, rows)
+            return self._pair(tf.gather(self._x, rows), tf.gather(self._y, rows))
 
         rows = tf.data.Dataset.from_tensor_slices(order).batch(self._train.batch_size)
         batches = rows.map(samples)
         return self._augmented(batches, random).prefetch(1)
+
+    def _pair(self, x: Any, y: Any) -> tuple[Any, Any]:
+        return x, self._task.target(x, y)
 
     def _augmented(self, batches: Any, random: "np.random.Generator") -> Any:
         import tensorflow as tf
@@ -62,7 +66,9 @@ class Batches:
         changes = _changes(random, len(self._y), augment)
         drawn = tf.data.Dataset.from_tensor_slices(changes).batch(self._train.batch_size)
         both = tf.data.Dataset.zip((batches, drawn))
-        return both.map(lambda batch, change: (_moved(batch[0], change, augment.shift), batch[1]))
+        return both.map(
+            lambda batch, change: self._pair(_moved(batch[0], change, augment.shift), batch[1])
+        )
 
 
 def _changes(random: "np.random.Generator", samples: int, augment: Augment) -> Any:

@@ -10,6 +10,7 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, identify, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.model import Architecture, Train, architecture_module
+from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetFacts, DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import TrainingError
 from edgeflow.train.checkpoint import Checkpoint
@@ -36,7 +37,8 @@ def train_model(
         dataset: folder of a built dataset.
         options: JSON form of `TrainOptions`.
         code: fingerprint of the step.
-        out: folder for model.h5, history.csv, logits.npy (float32, test set) and manifest.json.
+        out: folder for model.h5, history.csv, logits.npy (outputs, float32, test set) and
+            manifest.json.
 
     Raises:
         TrainingError: the architecture cannot be built, or training diverged.
@@ -82,20 +84,22 @@ def _train(
     np.save(out / "logits.npy", logits)
     return {
         **_metrics(dataset, logits),
-        "accuracy_validation": rows[best_epoch(rows) - 1]["val_accuracy"],
+        "accuracy_validation": rows[best_epoch(rows) - 1].get("val_accuracy"),
         "parameters": int(model.count_params()),
         "epochs": len(rows),
         "best_epoch": best_epoch(rows),
     }
 
 
-def _metrics(dataset: DatasetView, logits: Any) -> dict[str, object]:
+def _metrics(dataset: DatasetView, outputs: Any) -> dict[str, object]:
     import tensorflow as tf  # here already, unlike scikit-learn, which takes a second to import
 
-    truth, guess = dataset.labels("test"), logits.argmax(axis=1)
-    matrix = tf.math.confusion_matrix(truth, guess, num_classes=len(dataset.facts.labels))
+    task, inputs, truth = task_of(dataset.facts), dataset.inputs("test"), dataset.labels("test")
+    decided = task.decisions({"float": outputs}, inputs, truth)["float"]
+    matrix = tf.math.confusion_matrix(truth, decided, num_classes=len(dataset.facts.labels))
     return {
-        "accuracy_test": float((truth == guess).mean()),
+        "metric": task.metric,
+        "accuracy_test": task.figure(outputs, inputs, truth),
         "confusion_test": matrix.numpy().tolist(),
     }
 
@@ -113,10 +117,21 @@ def _build(keras: Any, facts: DatasetFacts, architecture: Architecture) -> Any:
             f"{tuple(facts.input_shape)}: {error}",
             hint="check its options and the sizes of its layers against the dataset",
         ) from error
-    if tuple(model.output_shape) != (None, len(facts.labels)):
-        raise TrainingError(
-            f"architecture {architecture.name!r} gives outputs of shape {model.output_shape}, "
-            f"the dataset has {len(facts.labels)} classes",
-            hint="its last layer must have one unit for each class",
-        )
+    _require_shape(architecture, model.output_shape, facts)
     return model
+
+
+def _require_shape(architecture: Architecture, shape: Any, facts: DatasetFacts) -> None:
+    """Refuse a network whose outputs are none of the dataset's task."""
+    if tuple(shape) == (None, *task_of(facts).output_shape(facts)):
+        return
+    message = f"architecture {architecture.name!r} gives outputs of shape {shape}, the dataset has "
+    if facts.task == "anomaly":
+        raise TrainingError(
+            f"{message}inputs of shape {tuple(facts.input_shape)}, and `task: anomaly`",
+            hint="use an architecture that gives an output of its input's shape, an autoencoder",
+        )
+    raise TrainingError(
+        f"{message}{len(facts.labels)} classes",
+        hint="its last layer must have one unit for each class",
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Train
 from edgeflow.console import progress, say
+from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
 from edgeflow.train.batches import Batches
@@ -29,7 +30,7 @@ def fit(
     """Train `model` in place; its weights end as those of the lowest validation loss.
 
     Returns:
-        One row per epoch with the keys of `COLUMNS`.
+        One row per epoch with the keys of `COLUMNS`; no accuracies where the task has none.
 
     Raises:
         TrainingError: the loss, also that on the validation set, became NaN or infinite.
@@ -44,7 +45,8 @@ def fit(
             now = epochs.run(now)
             checkpoint.save(now)
             row = now.rows[-1]
-            advance(f"loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']:.4f}")
+            judged = "val_accuracy" if "val_accuracy" in row else "val_loss"
+            advance(f"loss {row['loss']:.4f}, {judged} {row[judged]:.4f}")
     model.set_weights(now.best)
     return now.rows
 
@@ -64,10 +66,11 @@ class _Epochs:
     def __init__(self, keras: Any, model: Any, dataset: DatasetView, train: Train) -> None:
         self._keras, self._model, self._train = keras, model, train
         self._batches = Batches(keras, dataset, train)
+        task = task_of(dataset.facts)
         model.compile(
             optimizer=keras.optimizers.Adam(_learning_rate(keras, train, len(self._batches))),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            loss=task.loss(keras),
+            metrics=["accuracy"] if task.metric == "accuracy" else [],
         )
         model.optimizer.build(model.trainable_variables)
 
@@ -87,7 +90,7 @@ class _Epochs:
             validation_data=self._batches.validation,
             verbose=0,
         ).history
-        row: Row = {name: float(history[name][0]) for name in COLUMNS[1:5]}
+        row: Row = {name: float(history[name][0]) for name in COLUMNS[1:5] if name in history}
         _require_finite(row, done + 1, self._train)
         optimizer = self._model.optimizer
         rate = float(self._keras.backend.get_value(optimizer.learning_rate))
@@ -119,7 +122,7 @@ def _learning_rate(keras: Any, train: Train, steps: int) -> Any:
 
 
 def write_history(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Write the training curves as CSV."""
+    """Write the training curves as CSV; the cells of a figure that does not exist are empty."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -127,6 +130,6 @@ def write_history(rows: Sequence[Mapping[str, float]], path: Path) -> None:
 
 
 def predict(model: Any, x: "NDArray[Any]") -> "NDArray[Any]":
-    """Return the float model's logits, float32 (n, classes)."""
+    """Return the float model's outputs, float32 (n, *output_shape)."""
     logits: NDArray[Any] = model.predict(x, batch_size=256, verbose=0)
     return logits

@@ -1,4 +1,4 @@
-"""Figures from raw outputs: accuracy, parity, percentiles, first stage that diverges."""
+"""Figures from raw outputs: parity, percentiles, confusion, first stage that diverges."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,63 +10,58 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Logits = NDArray[np.float32]
+    Outputs = NDArray[np.float32]
+    Decisions = NDArray[np.int64]
 
 AGREEMENT_MIN = 0.99
-"""A stage diverges where it predicts another class than the stage before for more than 1 %."""
+"""A stage diverges where it decides otherwise than the stage before for more than 1 %."""
 
 STAGES = ("float", "recipe", "compiled", "device")
 
 
-def dequantize(values: "NDArray[Any]", tensor: Mapping[str, Any]) -> "Logits":
+def dequantize(values: "NDArray[Any]", tensor: Mapping[str, Any]) -> "Outputs":
     """Return raw outputs as float32, by the output tensor's scale and zero point."""
     return dequantized(values, {"quantization": (tensor["scale"], tensor.get("zero_point", 0))})
 
 
-def accuracy(logits: "Logits", truth: "NDArray[np.int64]") -> float:
-    """Return the share of samples whose largest logit is at the true class."""
-    return float((logits.argmax(axis=1) == truth).mean())
-
-
 def parity(
-    device: "Logits", reference: "Logits", *, tolerance: float, bit_exact: bool
+    device: "Outputs", reference: "Outputs", *, tolerance: float, bit_exact: bool
 ) -> dict[str, Any]:
     """Compare a device's outputs with the host's reference, sample by sample.
 
     Args:
-        device: dequantized outputs, float32 (n, classes).
+        device: dequantized outputs, float32 (n, *output_shape).
         reference: the same from the host's engine.
         tolerance: largest absolute difference that counts as equal; 0 where bit_exact.
         bit_exact: whether the engine promises the very same bytes.
 
     Returns:
-        ``share`` of equal samples, ``max_abs`` difference, ``agreement_argmax`` and the terms.
+        ``share`` of equal samples, ``max_abs`` difference and the terms.
     """
     import numpy as np
 
-    difference = np.abs(device - reference).max(axis=1)
+    difference = np.abs(device - reference).reshape(len(device), -1).max(axis=1)
     return {
         "share": float((difference <= tolerance).mean()),
         "max_abs": float(difference.max()),
         "tolerance": tolerance,
         "bit_exact": bit_exact,
-        "agreement_argmax": agreement(device, reference),
     }
 
 
-def agreement(one: "Logits", other: "Logits") -> float:
-    """Return the share of samples for which both predict the same class."""
-    return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
+def agreement(one: "Decisions", other: "Decisions") -> float:
+    """Return the share of samples for which both decide for the same class."""
+    return float((one == other).mean())
 
 
-def first_divergence(logits: Mapping[str, "Logits"]) -> str:
+def first_divergence(decided: Mapping[str, "Decisions"]) -> str:
     """Return the first stage that disagrees with the one before it, or ``none``.
 
     Args:
-        logits: one entry for each of `STAGES`.
+        decided: class numbers, one entry for each of `STAGES`.
     """
     for before, stage in pairwise(STAGES):
-        if agreement(logits[before], logits[stage]) < AGREEMENT_MIN:
+        if agreement(decided[before], decided[stage]) < AGREEMENT_MIN:
             return stage
     return "none"
 
@@ -88,11 +83,11 @@ def latency_summary(times_ms: Sequence[float], warmup: int) -> dict[str, float]:
     }
 
 
-def confusion(logits: "Logits", truth: "NDArray[np.int64]", classes: int) -> list[list[int]]:
-    """Return the confusion matrix: rows are true classes, columns predictions."""
+def confusion(decided: "Decisions", truth: "NDArray[np.int64]", classes: int) -> list[list[int]]:
+    """Return the confusion matrix: rows are true classes, columns decisions."""
     import numpy as np
 
-    pairs = truth * classes + logits.argmax(axis=1)
+    pairs = truth * classes + decided
     counts = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
     matrix: list[list[int]] = counts.tolist()
     return matrix

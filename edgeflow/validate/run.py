@@ -16,6 +16,7 @@ from edgeflow.artifact.step import Files, content_digest
 from edgeflow.bundle.manifest import BundleManifest, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
+from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.release import Device, open_device
 from edgeflow.errors import DeployError, IntegrityError
@@ -113,9 +114,9 @@ def _validate(options: ValidateOptions, folders: Folders) -> Validation:
     with open_device(options.device) as device, tempfile.TemporaryDirectory() as scratch:
         data = _test_data(dataset, indices, Path(scratch))
         record, outputs = _measure(device, manifest, sha256_file(bundle), data, options.measure)
-    truth = dataset.labels("test")[indices]
-    logits = _stages(folders, manifest, indices, outputs)
-    return _summary(options, folders, manifest, record, logits, truth)
+    stages = _stages(folders, manifest, indices, outputs)
+    judged = _judged(dataset, manifest, indices, stages)
+    return _summary(options, folders, manifest, record, judged)
 
 
 def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> Path:
@@ -186,7 +187,7 @@ def _stages(
     indices: "NDArray[np.int64]",
     outputs: "NDArray[Any]",
 ) -> dict[str, Any]:
-    """Return the logits of each stage for the samples that ran on the device."""
+    """Return the outputs of each stage for the samples that ran on the device."""
     import numpy as np
 
     tensor = manifest.io["output"]
@@ -199,15 +200,44 @@ def _stages(
     }
 
 
+def _judged(
+    dataset: DatasetView,
+    manifest: BundleManifest,
+    indices: "NDArray[np.int64]",
+    stages: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what follows from each stage's outputs and the truth."""
+    task, classes = task_of(dataset.facts), len(dataset.facts.labels)
+    inputs, truth = dataset.inputs("test")[indices], dataset.labels("test")[indices]
+    figures = {stage: task.figure(values, inputs, truth) for stage, values in stages.items()}
+    decided = task.decisions(stages, inputs, truth)
+    equality = metrics.parity(
+        stages["device"],
+        stages["compiled"],
+        tolerance=manifest.tolerance,
+        bit_exact=manifest.bit_exact,
+    )
+    agreement = metrics.agreement(decided["device"], decided["compiled"])
+    return {
+        "metric": task.metric,
+        "samples": len(truth),
+        "accuracy": {"host" if name == "recipe" else name: it for name, it in figures.items()},
+        "parity": {**equality, "agreement_argmax": agreement},
+        "first_divergence": metrics.first_divergence(decided),
+        "confusion": {
+            stage: metrics.confusion(decided[stage], truth, classes)
+            for stage in ("float", "device")
+        },
+    }
+
+
 def _summary(
     options: ValidateOptions,
     folders: Folders,
     manifest: BundleManifest,
     record: Mapping[str, Any],
-    logits: Mapping[str, Any],
-    truth: "NDArray[np.int64]",
+    judged: Mapping[str, Any],
 ) -> Validation:
-    classes = len(manifest.labels)
     return Validation.model_validate(
         {
             **options.names.model_dump(),
@@ -215,26 +245,11 @@ def _summary(
             "quantize": manifest.quantize,
             "transport": options.device["device"]["transport"],
             "bundle_sha256": sha256_file(folders.compiled / "bundle.tar"),
-            "samples": len(truth),
             "labels": manifest.labels,
-            "accuracy": {
-                stage: metrics.accuracy(logits["recipe" if stage == "host" else stage], truth)
-                for stage in ("float", "host", "compiled", "device")
-            },
-            "parity": metrics.parity(
-                logits["device"],
-                logits["compiled"],
-                tolerance=manifest.tolerance,
-                bit_exact=manifest.bit_exact,
-            ),
-            "first_divergence": metrics.first_divergence(logits),
+            **judged,
             "latency_ms": metrics.latency_summary(record["latencies_ms"], options.measure.warmup),
             "load_time_ms": record["load_time_ms"],
             "peak_rss_mb": record["peak_rss_mb"],
-            "confusion": {
-                stage: metrics.confusion(logits[stage], truth, classes)
-                for stage in ("float", "device")
-            },
             "sizes": _sizes(folders),
             "conditions": record["conditions"],
         }

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from edgeflow.config.base import Section
+from edgeflow.dataset.task import Metric
 
 SCHEMA_FILE = Path(__file__).parent / "validation.schema.json"
 
@@ -17,7 +18,7 @@ Real = float  # some fields below are named `float`
 
 
 class Accuracy(Section):
-    """Share of test samples classified right, 0..1, at each stage."""
+    """The metric on the test samples, 0..1, at each stage."""
 
     float: Real
     """The trained Keras model."""
@@ -41,7 +42,7 @@ class Parity(Section):
     bit_exact: bool
     """Whether this engine and recipe promise the same bytes."""
     agreement_argmax: Real
-    """Share of samples with the same predicted class."""
+    """Share of samples with the same decision."""
 
 
 class Latency(Section):
@@ -83,7 +84,7 @@ class Conditions(BaseModel):
 
 
 class Confusion(Section):
-    """Confusion matrices: rows are true classes, columns predictions."""
+    """Confusion matrices: rows are true classes, columns decisions."""
 
     float: list[list[int]]
     device: list[list[int]]
@@ -103,6 +104,8 @@ class Validation(Section):
     bundle_sha256: str
     samples: int
     labels: list[str]
+    metric: Metric = "accuracy"
+    """What `accuracy` holds: the share classified right, or the area under the ROC curve."""
     accuracy: Accuracy
     parity: Parity
     first_divergence: Literal["none", "recipe", "compiled", "device"]

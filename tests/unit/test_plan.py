@@ -152,3 +152,20 @@ def test_a_users_architecture_is_part_of_the_trainings_code(
     raw = copy.deepcopy(RAW)
     raw["models"]["a"]["architecture"] = {"name": "own_nets_of_plan:build"}
     assert "own_nets_of_plan" in closure(*Plan(parse(raw)).train("a").modules)
+
+
+def test_a_bundle_holds_the_front_end_where_samples_are_sounds() -> None:
+    raw = copy.deepcopy(RAW)
+    front_end = "edgeflow.ondevice.front_end"
+    assert front_end not in Plan(parse(raw)).bundle("pi", "a", "int8").modules
+    raw["datasets"]["digits"] = {"source": "wav_folder", "path": "tones"}
+    plan = Plan(parse(raw))
+    assert front_end in plan.bundle("pi", "a", "int8").modules
+    assert front_end in closure(*plan.dataset("digits").modules)
+    assert front_end not in plan.bundle("pi", "b", "int8").modules
+
+
+def test_another_source_of_data_retrains_nothing() -> None:
+    modules = closure(*Plan(parse(RAW)).train("a").modules)
+    assert "edgeflow.dataset.task" in modules
+    assert "edgeflow.config.dataset" not in modules

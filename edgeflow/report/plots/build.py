@@ -12,7 +12,7 @@ from edgeflow.report.plots import (
     training,
 )
 from edgeflow.report.rows import Row
-from edgeflow.report.text import percent
+from edgeflow.report.text import metric_title, percent
 from edgeflow.report.training import Training
 
 
@@ -73,9 +73,13 @@ def _training(item: Training, folder: Path) -> Plot:
     training.draw(item, folder / f"{name}.svg")
     return Plot(
         name=name,
-        alt=f"Loss and accuracy of {item.model} over {len(item.epochs)} epochs, on training "
+        alt=f"{_drawn(item)} of {item.model} over {len(item.epochs)} epochs, on training "
         "and validation data. Figures in the table below.",
     )
+
+
+def _drawn(item: Training) -> str:
+    return "Loss and accuracy" if "accuracy" in item.curves else "Loss"
 
 
 def _confusion(row: Row, folder: Path) -> Plot:
@@ -84,6 +88,6 @@ def _confusion(row: Row, folder: Path) -> Plot:
     return Plot(
         name=name,
         alt=f"Confusion matrices of {row.model} after {row.recipe}: float model "
-        f"({percent(row.accuracy_float)} % accurate), on {row.device} "
+        f"({metric_title(row.metric)} {percent(row.accuracy_float)} %), on {row.device} "
         f"({percent(row.accuracy_device)} %), and their difference.",
     )

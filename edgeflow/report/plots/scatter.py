@@ -11,6 +11,7 @@ from edgeflow.report.plots.gate_lines import Limit, draw_gates
 from edgeflow.report.plots.labels import place_labels
 from edgeflow.report.plots.style import figure, note, plain_log
 from edgeflow.report.rows import Row
+from edgeflow.report.text import metric_title
 from edgeflow.report.theme import INK, MUTED, SERIES, SURFACE, series_index
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def _panel(
 ) -> None:
     axis.set_title(title)
     axis.set_xlabel(cost.label)
-    axis.set_ylabel("accuracy on the device, %")
+    names = sorted({metric_title(row.metric) for row in rows}, reverse=True)
+    axis.set_ylabel(f"{' or '.join(names)} on the device, %")
     axis.grid(visible=True)
     for target, front in cost.fronts(rows).items():
         _front(axis, front, cost, colours[target] if target else MUTED.light)

@@ -12,13 +12,19 @@ if TYPE_CHECKING:
 
 
 def draw(training: Training, path: Path) -> None:
-    """Draw loss and accuracy on training and validation data, and the epoch that was kept."""
+    """Draw loss and accuracy on training and validation data, and the epoch that was kept.
+
+    A task without accuracy gets the loss alone.
+    """
     with figure(path, 9.2, 3.0) as drawing:
         left, right = drawing.subplots(1, 2)
         _curves(left, training, "loss", 1.0)
-        _curves(right, training, "accuracy", 100.0)
         left.set_ylabel("loss")
-        right.set_ylabel("accuracy, %")
+        if "accuracy" in training.curves:
+            _curves(right, training, "accuracy", 100.0)
+            right.set_ylabel("accuracy, %")
+        else:
+            right.set_visible(False)
         handles, names = left.get_legend_handles_labels()
         drawing.legend(handles, names, loc="outside lower left", ncols=3)
 

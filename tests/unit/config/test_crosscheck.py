@@ -129,3 +129,25 @@ def test_a_target_that_cannot_be_imported_says_why(
     found = problems(good)
     assert list(found) == ["targets.pi.kind"]
     assert "cannot be imported: ImportError: no libtpu" in found["targets.pi.kind"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key"),
+    [
+        ({"auto": {}}, "auto"),
+        ({"quantize": "ptq-int8", "keep_float": {"worst": 2}}, "keep_float.worst"),
+        ({"quantize": "ptq-int8", "keep_float": {"layers": ["last"]}}, None),
+        ({"quantize": "ptq-int8"}, None),
+    ],
+)
+def test_a_recipe_that_judges_needs_anomalies_in_the_validation_set(
+    good: dict[str, Any], problems: Check, recipe: dict[str, Any], key: str | None
+) -> None:
+    good["recipes"]["int8"] = recipe
+    before = problems(good)
+    good["datasets"]["digits"]["task"] = "anomaly"
+    found = {path: text for path, text in problems(good).items() if path not in before}
+    assert list(found) == (["deployments.0.recipe"] if key else [])
+    if key:
+        assert f"recipe 'int8' has `{key}`" in found["deployments.0.recipe"]
+        assert "that of 'digits' has no anomalies" in found["deployments.0.recipe"]

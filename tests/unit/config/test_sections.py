@@ -22,6 +22,8 @@ def test_the_good_configuration_has_no_problem(good: dict[str, Any], problems: C
     assert problems(good) == {}
 
 
+SOUND = {"source": "wav_folder", "path": "p", "features": {"upper_hz": 9000}}
+
 # path of the value, value, path of the problem, what the message must say
 WRONG = [
     ("datasets.digits", {"sorce": "digits"}, "datasets.digits.sorce", "did you mean 'source'?"),
@@ -34,6 +36,10 @@ WRONG = [
     ("datasets.digits.seed", -1, "datasets.digits.seed", "greater than or equal to 0, got -1"),
     ("datasets.digits.test", 1.0, "datasets.digits.test", "less than 1, got 1.0"),
     ("datasets.p", {"source": "npz", "path": ""}, "datasets.p.path", "at least 1 character"),
+    ("datasets.digits.task", "anomly", "datasets.digits.task", "did you mean 'anomaly'?"),
+    ("datasets.digits.labels", ["a", "b", "a"], "datasets.digits.labels", "'a' stands there twice"),
+    ("datasets.digits.preprocess", {"scale": 0}, "datasets.digits.preprocess", "samples equal"),
+    ("datasets.w", SOUND, "datasets.w.features", "at most half of rate (8000)"),
     ("datasets.Bad", {"source": "digits"}, "datasets.Bad", "not a name"),
     ("models", [], "models", "expected a mapping, got a list"),
     ("models", None, "models", "got nothing"),

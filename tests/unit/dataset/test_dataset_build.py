@@ -159,3 +159,43 @@ def test_the_code_of_one_source_does_not_hold_the_others() -> None:
     modules = closure("edgeflow.dataset.build", "edgeflow.dataset.sources.digits")
     sources = [name for name in modules if name.startswith("edgeflow.dataset.sources.")]
     assert sources == ["edgeflow.dataset.sources.digits"]
+
+
+def test_the_user_may_order_the_classes_of_a_source_with_names(
+    tmp_path: Path, images: Path
+) -> None:
+    folder = {"source": "image_folder", "path": str(images), "size": [4, 4], "calibration": 2}
+    build_dataset("a", folder, "code", tmp_path / "a")
+    build_dataset("b", {**folder, "labels": ["light", "dark"]}, "code", tmp_path / "b")
+
+    for name, bright in (("a", 1), ("b", 0)):
+        view = open_dataset(tmp_path / name, PARTS)
+        assert view.facts.labels[bright] == "light"
+        light = view.raw("train").mean(axis=(1, 2, 3)) > 100
+        np.testing.assert_array_equal(view.labels("train") == bright, light)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["light", "dusk"], "it has no class 'dusk'; its 'dark' is not listed"),
+        (["light"], "its 'dark' is not listed"),
+    ],
+)
+def test_labels_that_are_not_the_sources(
+    tmp_path: Path, images: Path, labels: list[str], message: str
+) -> None:
+    options = {"source": "image_folder", "path": str(images), "size": [4, 4], "labels": labels}
+    with pytest.raises(DataError, match=message) as caught:
+        build_dataset("a", options, "code", tmp_path / "out")
+    assert "dark, light" in caught.value.hint
+
+
+def test_the_user_may_say_how_samples_become_input(tmp_path: Path) -> None:
+    build_dataset(
+        "a", {**DIGITS, "preprocess": {"scale": 0.125, "offset": -1}}, "code", tmp_path / "out"
+    )
+    view = open_dataset(tmp_path / "out", PARTS)
+    assert (view.inputs("train").min(), view.inputs("train").max()) == (-1, 1)
+    assert view.raw("train").max() == 16
+    assert "0.125 + -1.0: -1 to 1" in (tmp_path / "out" / "card.md").read_text()

@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 from html.parser import HTMLParser
@@ -177,3 +178,19 @@ def test_confused_lists_mistakes_most_frequent_first() -> None:
         labels=("a", "b"), confusion_float=[[5, 1], [0, 5]], confusion_device=[[4, 1], [3, 2]]
     )
     assert confused(row) == [("b", "a", 0, 3), ("a", "b", 1, 1)]
+
+
+def test_auc_is_named_wherever_it_stands(results: Path) -> None:
+    path = results / "devices/pi-1/net/validation.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"metric": "auc"}))
+    folder = results / "models/net/float"
+    (folder / "history.csv").write_text(
+        "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate\n1,0.9,,1.0,,0.001\n"
+    )
+    page = build(results)
+    assert page.words.count("AUC") >= 2 + 4
+    assert "Validation accuracy" not in page.text
+    with (results / "report/metrics.csv").open() as file:
+        metrics = {row["device"]: row["metric"] for row in csv.DictReader(file)}
+    assert metrics == {"pi-1": "auc", "pi-2": "accuracy", "pc-1": "", "pc-2": "accuracy"}

@@ -82,3 +82,11 @@ def test_a_gain_is_a_drop_below_zero() -> None:
         GateResult(name="accuracy_drop_max", limit=0.01, measured=-0.0028, passed=True)
     )
     assert gate.measured == "\N{MINUS SIGN}0.28 pt"
+
+
+def test_auc_is_named() -> None:
+    file = io.StringIO()
+    print_summary([make_row(metric="auc"), make_row(1, metric="accuracy")], file)
+    auc, accuracy = file.getvalue().splitlines()[1:]
+    assert "AUC 99.0 → 99.0" in auc
+    assert "AUC" not in accuracy
