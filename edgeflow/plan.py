@@ -111,6 +111,7 @@ class Plan:
                 "edgeflow.compress.pipeline",
                 "edgeflow.compress.quantize.none",  # makes float.tflite, whatever the recipe
                 f"edgeflow.compress.quantize.{technique}",
+                *(("edgeflow.compress.ptq.build",) if section.from_float_tflite() else ()),
                 *(f"edgeflow.compress.{stage}" for stage in section.stages()),
             ),
             tools=("tensorflow-model-optimization",) if section.stages() else (),

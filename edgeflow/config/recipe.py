@@ -157,6 +157,14 @@ class Recipe(Section):
         qat = {"qat": self.qat} if self.quantize == "qat-int8" else {}
         return {**{name: stage for name, stage in named.items() if stage is not None}, **qat}
 
+    def from_float_tflite(self) -> bool:
+        """Return whether integers are made from float.tflite, tensor by tensor.
+
+        The converter itself knows one way to find ranges, and no layers that stay in float.
+        """
+        own_ranges = self.calibration.method != "minmax"
+        return self.quantize == "ptq-int8" and (own_ranges or self.keep_float is not None)
+
     def cost(self) -> tuple[int, int]:
         """Return what the recipe costs: on the device first, then in epochs of training.
 
