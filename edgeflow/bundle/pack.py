@@ -83,7 +83,7 @@ def _pack(
         engine={"model": facts["model"], **runtime.options},
         io=facts["io"],
         preprocess=dataset.facts.preprocess,
-        tolerance=0.0 if bit_exact else runtime.tolerance,
+        tolerance=0.0 if bit_exact else facts["tolerance"],
         bit_exact=bit_exact,
         files={name: _record(data) for name, data in sorted(members.items())},
     )

@@ -12,6 +12,9 @@ Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-in
 CALIBRATED: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8"})
 """Values of `quantize` that read the calibration set; the others do not depend on it."""
 
+INTEGER: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8", "qat-int8"})
+"""Values of `quantize` whose activations are integers with a fixed scale."""
+
 INT8: frozenset[str] = frozenset({"ptq-int8", "qat-int8"})
 """Values of `quantize` whose weights, activations, input and output are 8-bit integers."""
 

@@ -79,13 +79,16 @@ def pairs(first: Sequence[Layer], second: Sequence[Layer]) -> list[tuple[Layer, 
     Names do not count, as training with rounding and converters rename tensors: the longest runs
     of operators with equal output shapes are laid on each other.
     """
-    keys = [[(layer.operator, layer.shape) for layer in side] for side in (first, second)]
-    blocks = SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks()
+    matcher = SequenceMatcher(None, _kinds(first), _kinds(second), autojunk=False)
     return [
         (first[block.a + step], second[block.b + step])
-        for block in blocks
+        for block in matcher.get_matching_blocks()
         for step in range(block.size)
     ]
+
+
+def _kinds(side: Sequence[Layer]) -> list[str]:
+    return [f"{layer.operator} {layer.shape}" for layer in side]
 
 
 def _short(written: Sequence[Sequence[str]]) -> Iterator[str]:
