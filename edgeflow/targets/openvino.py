@@ -1,11 +1,11 @@
 """OpenVINO: IR in float32 or float16; int8 through NNCF, or from the recipe's own int8 model."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from edgeflow.artifact.atomic import write_json
 from edgeflow.config.recipe import Calibration, Recipe
 from edgeflow.errors import CompileError
 from edgeflow.ondevice.engine_openvino import QUANTIZATION
@@ -118,7 +118,7 @@ def _write_quantization(model: Path, out: Path) -> float:
         side: {"scale": float(scale), "zero_point": int(zero)}
         for side, (scale, zero) in found.items()
     }
-    write_json(out / QUANTIZATION, record)
+    (out / QUANTIZATION).write_text(json.dumps(record, sort_keys=True))
     return STEPS * record["output"]["scale"]
 
 
