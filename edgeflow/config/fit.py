@@ -84,7 +84,7 @@ def _teachers_of_other_data(raw: Entry, known: Mapping[str, Recipe]) -> Iterator
             own, other = (models[name].get("dataset") for name in (model, teacher))
             if own != other:
                 message = f"model {model!r} is of dataset {own!r}, and its teacher of {other!r}"
-                hint = f"learn from a model of {own!r} than {teacher!r}"
+                hint = f"learn from a model of {own!r}, not from {teacher!r}"
                 yield Finding(keys=(*keys, "model"), message=message, hint=hint)
 
 
