@@ -94,6 +94,7 @@ def _layers(comparison: Comparison) -> dict[str, object]:
         "samples": comparison.samples,
         "float_layers": comparison.float_layers,
         "quantized_layers": comparison.quantized_layers,
+        "input": asdict(comparison.source),
         "layers": [asdict(error) for error in comparison.errors],
         "hurts_below_db": HURTS_BELOW_DB,
         "hurting": [error.name for error in comparison.hurting()],

@@ -52,8 +52,14 @@ class LayerError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """All layers that the float and the quantized network share, and how many each has."""
+    """All layers that the float and the quantized network share, and how many each has.
 
+    Attributes:
+        source: the error of the network's input, before any layer.
+        errors: of each shared layer, in the order in which the layers run.
+    """
+
+    source: LayerError
     errors: list[LayerError]
     samples: int
     float_layers: int
@@ -93,13 +99,14 @@ def compare(
         for tally, (one, other) in zip(tallies, shared, strict=True):
             value = after.get_tensor(other.output)
             tally.add(before.get_tensor(one.output), value, details[other.output])
-    noise = {int(before.get_input_details()[0]["index"]): inputs.ratio()}
-    errors = [
-        _error(tally, one, other, details, noise)
-        for tally, (one, other) in zip(tallies, shared, strict=True)
-    ]
+    noise: dict[int, float] = {}
+    first, second = (_input(graph) for graph in (before, after))
     return Comparison(
-        errors=errors,
+        source=_error(inputs, first, second, details, noise),
+        errors=[
+            _error(tally, one, other, details, noise)
+            for tally, (one, other) in zip(tallies, shared, strict=True)
+        ],
         samples=len(used),
         float_layers=len(layers(before)),
         quantized_layers=len(layers(after)),
@@ -109,6 +116,19 @@ def compare(
 def _run(interpreter: Any, sample: "NDArray[Any]") -> None:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample)
     interpreter.invoke()
+
+
+def _input(interpreter: Any) -> Layer:
+    """Return the network's input in the form of a layer."""
+    tensor = interpreter.get_input_details()[0]
+    return Layer(
+        name="input",
+        operator="INPUT",
+        tensor=tensor["name"],
+        output=int(tensor["index"]),
+        inputs=(),
+        shape=tuple(int(size) for size in tensor["shape"]),
+    )
 
 
 class _Tally:

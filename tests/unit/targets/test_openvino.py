@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +19,11 @@ from tests.unit.packed import compile_tiny, members, pack_tiny
 OPTIONS = OpenVINOOptions(kind="openvino")
 
 
-def compiled(trained: Trained, recipe: str, out: Path, **job: object) -> Subject:
+def compiled(trained: Trained, name: str, out: Path, **job: Any) -> Subject:
     out.mkdir()
-    made = OpenVINO.compile(replace(trained.job(recipe), **job), OPTIONS, out)
+    made = OpenVINO.compile(replace(trained.job(name), **job), OPTIONS, out)
     return Subject(
-        recipe=recipe,
+        recipe=name,
         trained=trained,
         options=OPTIONS.model_dump(),
         runtime=OpenVINO.runtime(OPTIONS),
@@ -33,12 +34,12 @@ def compiled(trained: Trained, recipe: str, out: Path, **job: object) -> Subject
 
 @pytest.mark.parametrize("recipe", ["qat-int8", "keep-float", "uint8"])
 def test_an_int8_model_answers_as_in_litert(trained: Trained, recipe: str, tmp_path: Path) -> None:
-    # NNCF makes `uint8` again, as it does all of ptq-int8; trained with rounding it would be kept.
-    kept = Recipe(quantize="qat-int8", io="uint8") if recipe == "uint8" else None
-    subject = compiled(trained, recipe, tmp_path / "out", **({"recipe": kept} if kept else {}))
+    # NNCF makes all of ptq-int8 again; what was trained with rounding stays as it is.
+    job = {"recipe": Recipe(quantize="qat-int8", io="uint8")} if recipe == "uint8" else {}
+    subject = compiled(trained, recipe, tmp_path / "out", **job)
     engine = subject.engine()
     io = engine.io()
-    assert io["input"]["dtype"] == io["output"]["dtype"] == ("uint8" if kept else "int8")
+    assert io["input"]["dtype"] == io["output"]["dtype"] == ("uint8" if job else "int8")
     step = io["output"]["scale"]
     assert step > 0
     answers = (subject.outputs(engine) - np.float32(io["output"]["zero_point"])) * step
