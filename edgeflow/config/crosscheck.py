@@ -15,7 +15,8 @@ from edgeflow.config.explain import explain
 from edgeflow.config.finding import Finding, Keys, did_you_mean
 from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.model import ARCHITECTURE_PATTERN, architecture_module, architectures
-from edgeflow.config.raw import Entry, deployments, entries, missing
+from edgeflow.config.names import missing
+from edgeflow.config.raw import Entry, deployments, entries
 
 RESERVED_RECIPES = frozenset({"float"})
 

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from edgeflow import plugins
 from edgeflow.config.finding import Finding
-from edgeflow.config.raw import Entry, deployments, entries, missing
+from edgeflow.config.names import missing
+from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
 from edgeflow.config.recipe import INT8, Recipe
 
 
@@ -33,7 +34,7 @@ def unfit(raw: Entry) -> Iterator[Finding]:
     targets, known = plugins.available(plugins.TARGETS), _recipes(raw)
     for keys, deployment, devices in deployments(raw):
         name, reasons = deployment.get("recipe"), dict[str, str]()
-        for kind in sorted({_kind(raw, device) for device in devices} & targets.keys()):
+        for kind in sorted({kind_of_device(raw, device) for device in devices} & targets.keys()):
             for tried, recipe in candidates(known, name).items():
                 which = "a recipe" if tried == name else f"{tried!r}, which {name!r} tries,"
                 for asked, hint in clashes(recipe, targets[kind].capabilities):
@@ -97,11 +98,3 @@ def _recipes(raw: Entry) -> dict[str, Recipe]:
         except ValidationError:
             continue  # its section reports it
     return found
-
-
-def _kind(raw: Entry, device: object) -> str:
-    """Return the target kind of a device, or an empty text where a name misses."""
-    for section, key in (("devices", "target"), ("targets", "kind")):
-        entry = entries(raw, section).get(device) if isinstance(device, str) else None
-        device = entry.get(key) if entry else None
-    return device if isinstance(device, str) else ""

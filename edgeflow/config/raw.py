@@ -1,9 +1,9 @@
-"""The sections of a raw configuration, for checks that must not trip over mistakes in it."""
+"""Parts of a raw configuration, as far as they have the shape that they should have."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edgeflow.config.finding import Finding, Keys, did_you_mean
+from edgeflow.config.finding import Keys
 
 Entry = Mapping[Any, Any]
 
@@ -25,14 +25,9 @@ def deployments(raw: Entry) -> Iterator[tuple[Keys, Entry, list[str]]]:
             yield keys, entry, devices if isinstance(devices, list) else []
 
 
-def missing(
-    raw: Entry, section: str, name: object, keys: Keys, more: Iterable[str] = ()
-) -> Iterator[Finding]:
-    """Yield a finding if a section has no entry `name`; `more` are names that count too."""
-    found = raw.get(section)
-    if not isinstance(name, str) or not isinstance(found, Mapping):
-        return
-    known = [*more, *(str(key) for key in found)]
-    if name not in known:
-        message = f"no {section.removesuffix('s')} {name!r}"
-        yield Finding(keys=keys, message=message, hint=did_you_mean(name, known))
+def kind_of_device(raw: Entry, device: object) -> str:
+    """Return the target kind of a device, or an empty text where a name misses."""
+    for section, key in (("devices", "target"), ("targets", "kind")):
+        entry = entries(raw, section).get(device) if isinstance(device, str) else None
+        device = entry.get(key) if entry else None
+    return device if isinstance(device, str) else ""

@@ -68,23 +68,20 @@ def _figures(folder: Path, facts: Mapping[str, Any], dataset: DatasetView) -> di
     import numpy as np
 
     applied = Recipe.model_validate(facts["recipe"])
-    kept = [entry["layer"] for entry in facts.get("kept_float", ())]
-    float_model = (folder / "float.tflite").read_bytes()
     if applied.quantize not in INTEGER:  # what `auto` took
         return {"quantize": applied.quantize}
-    comparison = compare(
-        float_model, (folder / "model.tflite").read_bytes(), dataset.inputs("calibration")
-    )
+    before, after = ((folder / name).read_bytes() for name in ("float.tflite", "model.tflite"))
     logits = np.load(folder / "logits.npy", allow_pickle=False)
     classify = getattr(dataset.facts, "task", "classification") == "classification"
     sizes: list[dict[str, object]] = []
     if applied.quantize in CALIBRATED:
-        sizes = by_calibration_size(float_model, applied, kept, dataset, classify)
+        kept = [entry["layer"] for entry in facts.get("kept_float", ())]
+        sizes = by_calibration_size(before, applied, kept, dataset, classify)
     return {
         "quantize": applied.quantize,
         "calibration_method": applied.calibration.method,
-        **_layers(comparison),
-        "classes": _classes(float_model, logits, dataset) if classify else None,
+        **_layers(compare(before, after, dataset.inputs("calibration"))),
+        "classes": _classes(before, logits, dataset) if classify else None,
         "calibration_sizes": sizes,
     }
 

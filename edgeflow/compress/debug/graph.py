@@ -9,6 +9,12 @@ from typing import Any
 _CASTS = frozenset({"QUANTIZE", "DEQUANTIZE", "DELEGATE"})
 """Operators that change how values are written down, not what they are."""
 
+_VALUES = frozenset({"float32", "int8", "uint8", "int16"})
+"""Types of activations; others are shapes, positions, or handles."""
+
+_NO_NAMES = ("Identity", "StatefulPartitionedCall")
+"""How TensorFlow calls what a function returns."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layer:
@@ -47,7 +53,7 @@ def open_graph(flatbuffer: bytes) -> Any:
 
 
 def layers(interpreter: Any) -> list[Layer]:
-    """Return the layers of a network in the order in which they run."""
+    """Return the layers of a network that compute with values, in the order in which they run."""
     tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     # LiteRT has no public list of operators; edgeflow's engine counts them the same way.
     operators = [
@@ -55,11 +61,17 @@ def layers(interpreter: Any) -> list[Layer]:
         for entry in interpreter._get_ops_details()
         if entry["op_name"] not in _CASTS and len(entry["outputs"])
     ]
-    written = [
-        [tensors[output]["name"], *(tensors[i]["name"] for i in inputs)]
-        for _, inputs, output in operators
+    operators = [entry for entry in operators if tensors[entry[2]]["dtype"].__name__ in _VALUES]
+    computed = {output for _, _, output in operators}
+    paths = [
+        _path(
+            operator,
+            tensors[output]["name"],
+            *(tensors[i]["name"] for i in inputs if i not in computed),
+        )
+        for operator, inputs, output in operators
     ]
-    names = _unique(_short(written))
+    names = _unique(_short(paths))
     return [
         Layer(
             name=name,
@@ -91,23 +103,24 @@ def _kinds(side: Sequence[Layer]) -> list[str]:
     return [f"{layer.operator} {layer.shape}" for layer in side]
 
 
-def _short(written: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the name of each layer from its tensors' names, which are fused and full of paths.
+def _path(operator: str, output: str, *constants: str) -> list[str]:
+    """Return the path in an operator's name, which the converter fused from those of several.
 
     A tensor is named ``net/relu/Relu;net/norm/FusedBatchNorm;net/conv/Conv2D1``: the operator
-    itself comes last. One without a path, as outputs are, takes the name from its constants.
+    itself comes last. The network's output has no such name, but its constants have.
     """
-    paths = [_path(names) for names in written]
+    own, *others = (name.split(";")[-1] for name in (output, *reversed(constants)))
+    if own.startswith(_NO_NAMES):
+        own = next((name for name in others if "/" in name), operator.lower())
+    return own.split("/")
+
+
+def _short(paths: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a layer's name from each path, without the network's and the operator's."""
     tops = {path[0] for path in paths if len(path) > 1}
     shared = len(tops) == 1 and all(len(path) != 2 for path in paths)
     for path in paths:
         yield "/".join(path[int(shared and len(path) > 1) : -1]) or path[-1]
-
-
-def _path(names: Sequence[str]) -> list[str]:
-    output, *inputs = (name.split(";")[-1] for name in names)
-    own = next((name for name in (output, *reversed(inputs)) if "/" in name), output)
-    return own.split("/")
 
 
 def _unique(names: Iterable[str]) -> list[str]:

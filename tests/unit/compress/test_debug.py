@@ -13,6 +13,7 @@ from edgeflow.compress.debug.errors import compare
 from edgeflow.compress.debug.graph import Layer, layers, open_graph, pairs
 from edgeflow.compress.ptq.flatbuffer import _with_ranges, calibrate, to_int8
 from edgeflow.compress.ptq.ranges import Range
+from edgeflow.compress.source import FloatModel
 from edgeflow.config.recipe import Calibration
 from edgeflow.testing.trained import Trained
 
@@ -147,3 +148,20 @@ def test_training_with_rounding_does_not_calibrate(trained: Trained, tmp_path: P
 
 def test_there_is_nothing_to_say_of_a_float_model(trained: Trained, tmp_path: Path) -> None:
     assert debug(trained, "none", tmp_path) == {"quantize": "none"}
+
+
+def test_layers_of_branches_and_of_the_output_have_names_too(keras: Any) -> None:
+    inputs = keras.Input((6, 6, 1))
+    first = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
+    second = keras.layers.Conv2D(4, 3, padding="same", name="block/conv")(first)
+    joined = keras.layers.Add(name="join")([first, second])
+    flat = keras.layers.Flatten(name="flat")(joined)
+    outputs = keras.layers.Softmax(name="scores")(keras.layers.Dense(3, name="dense")(flat))
+    source = FloatModel(keras.Model(inputs, outputs, name="net")).converter().convert()
+    found = layers(open_graph(source))
+    assert [layer.name for layer in found] == [
+        *("stem", "block/conv", "join", "flat", "dense", "softmax"),
+    ]
+    samples = np.random.default_rng(0).normal(size=(20, 6, 6, 1)).astype(np.float32)
+    quantized = to_int8(calibrate(source, samples, Calibration()))
+    assert len(compare(source, quantized, samples).errors) == 6
