@@ -107,9 +107,11 @@ def _path(operator: str, output: str, *constants: str) -> list[str]:
     """Return the path in an operator's name, which the converter fused from those of several.
 
     A tensor is named ``net/relu/Relu;net/norm/FusedBatchNorm;net/conv/Conv2D1``: the operator
-    itself comes last. The network's output has no such name, but its constants have.
+    itself comes last, but for variables that it reads. The network's output has no such name, but
+    its constants have.
     """
-    own, *others = (name.split(";")[-1] for name in (output, *reversed(constants)))
+    names = (output, *reversed(constants))
+    own, *others = (name.split(";")[-1].split("/ReadVariableOp")[0] for name in names)
     if own.startswith(_NO_NAMES):
         own = next((name for name in others if "/" in name), operator.lower())
     return own.split("/")
