@@ -63,13 +63,16 @@ class Selection:
         """
         reference = accuracy(self._float_model, dataset, "validation")
         candidates = [e for e in self._comparison.worst() if e.tensor not in self._tensors]
-        drop = reference - accuracy(self.model, dataset, "validation")
+
+        def drop() -> float:
+            return round(reference - accuracy(self.model, dataset, "validation"), 9)
+
+        lost = drop()
         for error in candidates[: limits.worst]:
-            if drop <= limits.accuracy_drop_max:
+            if lost <= limits.accuracy_drop_max:
                 return
             self._keep([error], reason="worst")
-            drop = reference - accuracy(self.model, dataset, "validation")
-            self.kept[-1]["accuracy_drop"] = round(drop, 9)
+            self.kept[-1]["accuracy_drop"] = lost = drop()
 
     def _keep(self, layers: Sequence[LayerError], reason: str) -> None:
         self._tensors += [layer.tensor for layer in layers]
