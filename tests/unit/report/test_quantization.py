@@ -29,7 +29,7 @@ def layer(name: str, sqnr: float | None, own: float | None, dtype: str = "int8")
     }  # fmt: skip
 
 
-FIGURES = {
+FIGURES: dict[str, Any] = {
     "quantize": "ptq-int8",
     "calibration_method": "minmax",
     "samples": 50,
