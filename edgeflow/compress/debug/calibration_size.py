@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgeflow.compress.debug.errors import decibels
 from edgeflow.compress.debug.graph import layers, open_graph
+from edgeflow.compress.debug.tally import decibels
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.ptq.flatbuffer import calibrate, to_int8, to_int16x8
 from edgeflow.config.recipe import Recipe

@@ -1,12 +1,12 @@
 """How far each layer of a quantized network is from the same layer in float."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.compress.debug.graph import Layer, layers, open_graph, pairs
-from edgeflow.compress.evaluate import dequantized, quantized
+from edgeflow.compress.debug.tally import Tally, decibels
+from edgeflow.compress.evaluate import quantized
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +89,7 @@ def compare(
     shared = pairs(layers(before), layers(after))
     details = {tensor["index"]: tensor for tensor in after.get_tensor_details()}
     source = after.get_input_details()[0]
-    inputs, tallies = _Tally(), [_Tally() for _ in shared]
+    inputs, tallies = Tally(), [Tally() for _ in shared]
     used = samples[:SAMPLES]
     for sample in used:
         fed = quantized(sample[None], source)
@@ -131,46 +131,8 @@ def _input(interpreter: Any) -> Layer:
     )
 
 
-class _Tally:
-    """Sums over the values of one tensor."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.signal = self.noise = self.difference = self.largest = 0.0
-        self.saturated = 0
-
-    def add(self, floats: "NDArray[Any]", values: "NDArray[Any]", details: Any) -> None:
-        import numpy as np
-
-        error = dequantized(values, details).astype(np.float64) - floats
-        self.count += floats.size
-        self.signal += float(np.square(floats, dtype=np.float64).sum())
-        self.noise += float(np.square(error).sum())
-        self.difference += float(error.sum())
-        self.largest = max(self.largest, float(np.abs(error).max()))
-        self.saturated += _saturated(floats, values, details)
-
-    def ratio(self) -> float:
-        """Return the power of the error over that of the float values."""
-        return self.noise / self.signal if self.signal else 0.0
-
-
-def _saturated(floats: "NDArray[Any]", values: "NDArray[Any]", details: Any) -> int:
-    """Count values at an end of the integer type where the float lies half a step beyond."""
-    import numpy as np
-
-    scale, _ = details["quantization"]
-    if not scale:
-        return 0
-    limits = np.iinfo(details["dtype"])
-    low, high = dequantized(np.array([limits.min, limits.max]), details)
-    below = (values == limits.min) & (floats < low - scale / 2)
-    above = (values == limits.max) & (floats > high + scale / 2)
-    return int(np.count_nonzero(below | above))
-
-
 def _error(
-    tally: _Tally, one: Layer, other: Layer, details: Any, noise: dict[int, float]
+    tally: Tally, one: Layer, other: Layer, details: Any, noise: dict[int, float]
 ) -> LayerError:
     """Return the error of a layer; `noise` holds the error's share by float tensor, and gets it."""
     import numpy as np
@@ -189,11 +151,6 @@ def _error(
         saturated=tally.saturated / max(tally.count, 1),
         weight_spread=_spread([details[index] for index in other.inputs]),
     )
-
-
-def decibels(noise: float) -> float | None:
-    """Return the ratio of signal to noise in dB; None where there is no noise."""
-    return -10 * math.log10(noise) if noise > 0 else None
 
 
 def _spread(inputs: Sequence[Any]) -> float | None:
