@@ -12,6 +12,7 @@ from edgeflow import plugins
 from edgeflow.config.dataset import WavFolderDataset
 from edgeflow.config.deployment import Gates, Measure
 from edgeflow.config.model import architecture_module
+from edgeflow.config.recipe import INTEGER
 from edgeflow.config.root import Config
 from edgeflow.config.target import target_kind
 
@@ -112,6 +113,7 @@ class Plan:
                 "edgeflow.compress.pipeline",
                 "edgeflow.compress.quantize.none",  # makes float.tflite, whatever the recipe
                 f"edgeflow.compress.quantize.{technique}",
+                *(("edgeflow.compress.ptq.build",) if section.from_float_tflite() else ()),
                 *(f"edgeflow.compress.{stage}" for stage in section.stages()),
             ),
             tools=("tensorflow-model-optimization",) if section.stages() else (),
@@ -152,6 +154,19 @@ class Plan:
             ),
             tools=tuple(sorted({tool for job in jobs.values() for tool in job.tools})),
         )
+
+    def debug(self) -> Job:
+        """Return the job that measures what quantization did to a model."""
+        return Job(options={}, modules=("edgeflow.compress.debug.build",))
+
+    def debugged(self) -> list[tuple[str, str]]:
+        """Return each model and recipe of the units whose layers may be integers."""
+        pairs = {(unit.model, unit.recipe): None for unit in self.units}
+        return [pair for pair in pairs if self._integer(pair[1])]
+
+    def _integer(self, recipe: str) -> bool:
+        recipes = (self.config.recipes[name] for name in (recipe, *self.candidates(recipe)))
+        return any(r.quantize in INTEGER for r in recipes)
 
     def compile(self, target: str) -> Job:
         """Return the job that compiles a recipe's model for a target."""

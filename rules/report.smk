@@ -6,6 +6,11 @@ rule report:
         validations=expand(
             "<results>/devices/{unit.device}/{unit.model}/validation.json", unit=PLAN.units
         ),
+        quantizations=[
+            f"<results>/models/{model}/{recipe}/debug/quantization.json"
+            for model, recipe in PLAN.debugged()
+        ],
+        recipes=expand("<results>/models/{unit.model}/{unit.recipe}/manifest.json", unit=PLAN.units),
         templates=TEMPLATES,
         histories=expand("<results>/models/{unit.model}/float/history.csv", unit=PLAN.units),
     output:

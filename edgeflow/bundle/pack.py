@@ -103,7 +103,7 @@ def _write_bundle(
         io=facts["io"],
         preprocess=dataset.facts.preprocess,
         front_end=dataset.facts.front_end,
-        tolerance=0.0 if bit_exact else runtime.tolerance,
+        tolerance=0.0 if bit_exact else facts["tolerance"],
         bit_exact=bit_exact,
         files={name: _record(data) for name, data in sorted(members.items())},
     )

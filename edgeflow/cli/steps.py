@@ -31,7 +31,7 @@ Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of
 
 def register(app: typer.Typer) -> None:
     """Add the steps to the command line, in the order of the data's way."""
-    for step in (dataset, train, compress, compile, bundle, deploy, validate, gate, report):
+    for step in (dataset, train, compress, debug, compile, bundle, deploy, validate, gate, report):
         app.command(rich_help_panel="Steps")(step)
 
 
@@ -70,6 +70,22 @@ def compress(
     from edgeflow.compress.build import compress_model
 
     compress_model(name, dataset, model, options, code, out, teacher or ())
+
+
+def debug(
+    name: Name,
+    dataset: Folder,
+    recipe: Folder,
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Measure what quantization did to a model, layer by layer."""
+    send_to(log)
+    from edgeflow.compress.debug.build import debug_recipe
+
+    debug_recipe(name, dataset, recipe, options, code, out)
 
 
 def compile(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.manifest import read_manifest
-from edgeflow.compress.evaluate import host_outputs
+from edgeflow.compress.evaluate import accuracy
 from edgeflow.compress.options import Candidate, CompressOptions
 from edgeflow.config.recipe import Auto
 from edgeflow.console import say
@@ -52,7 +52,8 @@ def run(
         with tempfile.TemporaryDirectory(dir=out) as scratch:
             result = Path(scratch)
             _compress(f"{name}:{recipe}", dataset.folder, folder, teachers, candidate, result)
-            drop = round(reference - _accuracy(result / "model.tflite", dataset), 9)
+            model = (result / "model.tflite").read_bytes()
+            drop = round(reference - accuracy(model, dataset, "validation"), 9)
             tried.append(_reason(recipe, drop, auto))
             say(f"{name}: {recipe} loses {drop:.4f} of accuracy on the validation set")
             if drop <= auto.accuracy_drop_max:
@@ -97,11 +98,6 @@ def _compress(
         )
 
 
-def _accuracy(model: Path, dataset: DatasetView) -> float:
-    logits = host_outputs(model.read_bytes(), dataset.inputs("validation"))
-    return float((logits.argmax(axis=1) == dataset.labels("validation")).mean())
-
-
 def _reason(recipe: str, drop: float, auto: Auto) -> dict[str, object]:
     return {
         "recipe": recipe,
@@ -116,4 +112,4 @@ def _take(result: Path, out: Path) -> dict[str, object]:
     for file in FILES:
         shutil.copyfile(result / file, out / file)
     facts = read_manifest(result / "manifest.json").facts
-    return {key: facts[key] for key in ("recipe", "parameters")}
+    return {key: facts[key] for key in ("recipe", "parameters", "kept_float") if key in facts}

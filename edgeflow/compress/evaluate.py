@@ -6,6 +6,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgeflow.dataset.view import DatasetView, Part
+
+
+def accuracy(flatbuffer: bytes, dataset: "DatasetView", part: "Part") -> float:
+    """Return the share of a part's samples whose class a .tflite finds."""
+    logits = host_outputs(flatbuffer, dataset.inputs(part))
+    return float((logits.argmax(axis=1) == dataset.labels(part)).mean())
+
 
 def host_outputs(flatbuffer: bytes, inputs: "NDArray[np.float32]") -> "NDArray[np.float32]":
     """Return the dequantized outputs of a batch-1 model, float32 (n, *output_shape).

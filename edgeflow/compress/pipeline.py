@@ -2,6 +2,8 @@
 
 import importlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from edgeflow.compress.source import FloatModel
 from edgeflow.compress.stage import open_network, tuned
 from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
 from edgeflow.dataset.view import DatasetView
-from edgeflow.errors import CompileError
+from edgeflow.errors import CompileError, EdgeflowError
 from edgeflow.train.build import MODEL_FILE
+
+FROM_FLOAT_TFLITE = "edgeflow.compress.ptq.build"
 
 
 def run(
@@ -45,27 +49,49 @@ def run(
     parameters = int(network.model.count_params())
     if recipe.quantize == "qat-int8":
         network = importlib.import_module("edgeflow.compress.qat").apply(network, recipe)
-    flatbuffer = float_flatbuffer if recipe.quantize == "none" else _convert(name, network, recipe)
+    flatbuffer, facts = _quantize(name, network, float_flatbuffer, recipe)
     if recipe.quantize in INT8 and recipe.keep_float is None:
         require_integer(name, flatbuffer)
     (out / "float.tflite").write_bytes(float_flatbuffer)
     (out / "model.tflite").write_bytes(flatbuffer)
-    return {"recipe": recipe.model_dump(mode="json"), "parameters": parameters}
+    return {"recipe": recipe.model_dump(mode="json"), "parameters": parameters, **facts}
+
+
+def _quantize(
+    name: str, network: Network, float_flatbuffer: bytes, recipe: Recipe
+) -> tuple[bytes, dict[str, object]]:
+    """Return the recipe's model, and facts of how it came about."""
+    if recipe.quantize == "none":
+        return float_flatbuffer, {}
+    if not recipe.from_float_tflite():
+        return _convert(name, network, recipe), {}
+    convert = importlib.import_module(FROM_FLOAT_TFLITE).convert
+    with _converting(name, recipe.quantize):
+        flatbuffer, facts = convert(float_flatbuffer, recipe, network.dataset)
+    return flatbuffer, facts
 
 
 def _convert(name: str, network: Network, recipe: Recipe) -> bytes:
     quantize = recipe.quantize
     technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
     inputs = network.dataset.inputs
-    try:
+    with _converting(name, quantize):
         calibration: Any = inputs("calibration") if quantize in CALIBRATED else None
         flatbuffer: bytes = technique.convert(FloatModel(network.model), recipe, calibration)
+    return flatbuffer
+
+
+@contextmanager
+def _converting(name: str, quantize: str) -> Iterator[None]:
+    try:
+        yield
+    except EdgeflowError:
+        raise
     except Exception as error:  # TensorFlow's converter raises many kinds, all with one meaning
         raise CompileError(
             f"{name} cannot be converted with quantize: {quantize}: {_first_line(error)}",
             hint="an operator may have no kernel of that type; try `quantize: none` to tell",
         ) from error
-    return flatbuffer
 
 
 def _first_line(error: Exception) -> str:

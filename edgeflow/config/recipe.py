@@ -12,6 +12,9 @@ Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-in
 CALIBRATED: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8"})
 """Values of `quantize` that read the calibration set; the others do not depend on it."""
 
+INTEGER: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8", "qat-int8"})
+"""Values of `quantize` whose activations are integers with a fixed scale."""
+
 INT8: frozenset[str] = frozenset({"ptq-int8", "qat-int8"})
 """Values of `quantize` whose weights, activations, input and output are 8-bit integers."""
 
@@ -156,6 +159,14 @@ class Recipe(Section):
         named = {name: getattr(self, name) for name in STAGES}
         qat = {"qat": self.qat} if self.quantize == "qat-int8" else {}
         return {**{name: stage for name, stage in named.items() if stage is not None}, **qat}
+
+    def from_float_tflite(self) -> bool:
+        """Return whether integers are made from float.tflite, tensor by tensor.
+
+        The converter itself knows one way to find ranges, and no layers that stay in float.
+        """
+        own_ranges = self.calibration.method != "minmax"
+        return self.quantize == "ptq-int8" and (own_ranges or self.keep_float is not None)
 
     def cost(self) -> tuple[int, int]:
         """Return what the recipe costs: on the device first, then in epochs of training.

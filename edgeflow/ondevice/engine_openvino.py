@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
+
+QUANTIZATION = "quantization.json"
+FLOAT = {"scale": 0.0, "zero_point": 0}
 
 
 class Engine:
     """One compiled model; `infer` takes and gives arrays in the model's own dtypes."""
 
     def __init__(self, folder: str, options: dict[str, Any]) -> None:
-        """Compile `options["model"]` from `folder` for `device`, with `threads`."""
+        """Compile `options["model"]` from `folder` for `device`, with `threads`.
+
+        A model with integers at its ends has their scales in a file beside it: OpenVINO's
+        format knows none.
+        """
         import openvino
+
+        self._quantization = {"input": FLOAT, "output": FLOAT}
+        beside = os.path.join(folder, QUANTIZATION)
+        if os.path.exists(beside):
+            with open(beside) as file:
+                self._quantization = json.load(file)
 
         core = openvino.Core()
         settings = {"PERFORMANCE_HINT": "LATENCY"}
@@ -30,20 +44,19 @@ class Engine:
 
         return "openvino %s" % openvino.__version__.split("-")[0]
 
-    @staticmethod
-    def _tensor(port: Any) -> dict[str, Any]:
+    def _tensor(self, port: Any, side: str) -> dict[str, Any]:
         return {
             "shape": [int(size) for size in port.get_shape()],
             "dtype": port.get_element_type().to_dtype().name,
-            "scale": 0.0,
-            "zero_point": 0,
+            "scale": self._quantization[side]["scale"],
+            "zero_point": self._quantization[side]["zero_point"],
         }
 
     def io(self) -> dict[str, Any]:
-        """Return shape and dtype of input and output; scale 0 says that they are float."""
+        """Return shape, dtype, scale and zero point of input and output (scale 0: float)."""
         return {
-            "input": self._tensor(self._compiled.input(0)),
-            "output": self._tensor(self._compiled.output(0)),
+            "input": self._tensor(self._compiled.input(0), "input"),
+            "output": self._tensor(self._compiled.output(0), "output"),
         }
 
     def operators(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.report.quantization import input_names, load_quantizations
 
 TOOLS = ("edgeflow", "matplotlib", "jinja2")
 
@@ -44,6 +45,7 @@ def _inputs(options: Mapping[str, Any], results: Path) -> dict[str, Path]:
             f"devices/{unit['device']}/{unit['model']}/validation.json",
             f"models/{unit['model']}/float/history.csv",
             f"models/{unit['model']}/float/manifest.json",
+            *input_names(unit["model"], unit["recipe"]),
         )
     ]
     found = {name: results / name for name in wanted if (results / name).is_file()}
@@ -54,14 +56,17 @@ def _inputs(options: Mapping[str, Any], results: Path) -> dict[str, Path]:
 def _draw(options: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:
     from edgeflow.report.metrics import write_metrics
     from edgeflow.report.page import write_page
+    from edgeflow.report.plots import layer_error
     from edgeflow.report.plots.build import draw_plots
     from edgeflow.report.rows import load_rows
     from edgeflow.report.training import load_training
 
     rows = load_rows(results, options)
     trainings = load_training(results, [row.model for row in rows])
+    quantizations = load_quantizations(results, options)
     (out / "plots").mkdir()
     write_metrics(rows, out / "metrics.csv")
     plots = draw_plots(rows, trainings, out / "plots")
-    write_page(rows, trainings, plots, code, out)
+    plots |= layer_error.draw_all(quantizations, out / "plots")
+    write_page(rows, trainings, plots, code, out, quantizations)
     return {}

@@ -12,6 +12,7 @@ from edgeflow.report import text
 from edgeflow.report.pareto import efficient
 from edgeflow.report.plots.build import Plot, confusion_name
 from edgeflow.report.plots.size_by_recipe import sizes
+from edgeflow.report.quantization import Quantization
 from edgeflow.report.rows import Row
 from edgeflow.report.svg import inline_svg
 from edgeflow.report.theme import TONES, series_index
@@ -27,6 +28,7 @@ def write_page(
     plots: Mapping[str, Plot],
     code: str,
     folder: Path,
+    quantizations: Sequence[Quantization] = (),
 ) -> None:
     """Write `index.html` beside the plots, which it holds inline.
 
@@ -45,6 +47,7 @@ def write_page(
         .render(
             rows=rows,
             trainings=trainings,
+            quantizations=quantizations,
             plots=plots,
             plot=plot,
             sizes=sizes(rows),
@@ -100,6 +103,7 @@ def _environment() -> Environment:
         "adaptive": text.adaptive,
         "percent": text.percent,
         "points": text.points,
+        "decibels": text.decibels,
         "kib": text.kib,
         "fact_title": text.title,
         "gate": text.gate_text,

@@ -31,6 +31,11 @@ def points(share: float | None) -> str:
     return f"{value:+.2f}".replace("-", MINUS) if value else "0.00"
 
 
+def decibels(value: float | None) -> str:
+    """Format a ratio in dB, without the unit."""
+    return NONE if value is None else f"{value:.1f}".replace("-", MINUS)
+
+
 def kib(size_bytes: float | None) -> str:
     """Format a size in KiB, without the unit."""
     return NONE if size_bytes is None else f"{size_bytes / 1024:,.1f}"

@@ -83,13 +83,15 @@ def _compile(
     artifact = out / COMPILED
     artifact.mkdir()
     compiled = target.compile(job, options, artifact)
-    io, accuracy = _reference(target.runtime(options), artifact, compiled.model, dataset, out)
+    runtime = target.runtime(options)
+    io, accuracy = _reference(runtime, artifact, compiled.model, dataset, out)
     return {
         "kind": target.name,
         "quantize": applied.quantize,
         "model": compiled.model,
         "size_bytes": sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()),
         "operators": dict(compiled.operators),
+        "tolerance": runtime.tolerance if compiled.tolerance is None else compiled.tolerance,
         "io": io,
         "accuracy_test": accuracy,
         **compiled.facts,

@@ -35,6 +35,8 @@ class LiteRT:
         quantize=frozenset({"none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"}),
         bit_exact=frozenset({"ptq-int8", "ptq-int16x8", "qat-int8"}),
         io=frozenset({"int8", "uint8"}),
+        calibration=frozenset({"minmax", "percentile", "mse"}),
+        keep_float=True,
     )
     Options: ClassVar[type[TargetOptions]] = LiteRTOptions
 

@@ -1,11 +1,14 @@
-"""OpenVINO: IR in float32 or float16, or int8 through NNCF's post-training quantization."""
+"""OpenVINO: IR in float32 or float16; int8 through NNCF, or from the recipe's own int8 model."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from edgeflow.config.recipe import Calibration, Recipe
 from edgeflow.errors import CompileError
+from edgeflow.ondevice.engine_openvino import QUANTIZATION
 from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
@@ -27,11 +30,18 @@ class OpenVINOOptions(TargetOptions):
 
 
 class OpenVINO:
-    """Converts the float network to IR; int8 recipes are quantized by NNCF, in OpenVINO's form."""
+    """Converts the recipe's network to IR.
+
+    `ptq-int8` is quantized by NNCF, in OpenVINO's form. What NNCF cannot make again, a network
+    that was trained with rounding or one with chosen layers in float, comes from model.tflite.
+    """
 
     name: ClassVar[str] = "openvino"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        quantize=frozenset({"none", "fp16", "ptq-int8"})
+        quantize=frozenset({"none", "fp16", "ptq-int8", "qat-int8"}),
+        io=frozenset({"int8", "uint8"}),
+        calibration=frozenset({"minmax", "percentile"}),
+        keep_float=True,
     )
     Options: ClassVar[type[TargetOptions]] = OpenVINOOptions
 
@@ -42,28 +52,33 @@ class OpenVINO:
 
     @staticmethod
     def compile(job: CompileInput, options: OpenVINOOptions, out: Path) -> CompiledModel:  # noqa: ARG004
-        """Write model.xml and model.bin.
+        """Write model.xml and model.bin, and quantization.json where input and output are integers.
 
         Raises:
             CompileError: OpenVINO cannot read or quantize the model.
         """
         import openvino
 
+        ready = _is_ready(job.recipe)
+        source = job.model if ready else job.float_model
+        tolerance = None
         try:
-            model = openvino.Core().read_model(job.float_model)
-            if job.recipe.quantize == "ptq-int8":
+            model = openvino.Core().read_model(source)
+            if ready:
+                tolerance = _write_quantization(job.model, out)
+            elif job.recipe.quantize == "ptq-int8":
                 model = _quantize(model, job)
             _name_nodes(model)
             openvino.save_model(
                 model, out / "model.xml", compress_to_fp16=job.recipe.quantize == "fp16"
             )
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise CompileError(
-                f"OpenVINO cannot convert {job.float_model}: {error}",
+                f"OpenVINO cannot convert {source}: {error}",
                 hint="check the operators of the architecture against OpenVINO's list",
             ) from error
         operators = sum(node.get_type_name() not in _NO_WORK for node in model.get_ops())
-        return CompiledModel(model="model.xml", operators={"cpu": operators})
+        return CompiledModel(model="model.xml", operators={"cpu": operators}, tolerance=tolerance)
 
     @staticmethod
     def runtime(options: OpenVINOOptions) -> Runtime:
@@ -78,6 +93,33 @@ class OpenVINO:
 
 
 _NO_WORK = frozenset({"Parameter", "Constant", "Result"})
+
+STEPS = 2
+"""Steps of an integer output by which two kinds of CPU may differ: OpenVINO adds in float what
+LiteRT adds in integers, so a value in the middle of two steps may fall to either side."""
+
+
+def _is_ready(recipe: Recipe) -> bool:
+    """Return whether model.tflite holds what NNCF cannot make from float.tflite."""
+    return recipe.quantize == "qat-int8" or recipe.keep_float is not None
+
+
+def _write_quantization(model: Path, out: Path) -> float:
+    """Write scale and zero point of input and output; return the tolerance that follows."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(model))
+    ends = {
+        "input": interpreter.get_input_details()[0],
+        "output": interpreter.get_output_details()[0],
+    }
+    found = {side: end["quantization"] for side, end in ends.items()}
+    record = {
+        side: {"scale": float(scale), "zero_point": int(zero)}
+        for side, (scale, zero) in found.items()
+    }
+    (out / QUANTIZATION).write_text(json.dumps(record, sort_keys=True))
+    return STEPS * record["output"]["scale"]
 
 
 def _quantize(model: Any, job: CompileInput) -> Any:
@@ -95,6 +137,29 @@ def _quantize(model: Any, job: CompileInput) -> Any:
         nncf.Dataset(samples),
         subset_size=len(samples),
         fast_bias_correction=False,  # the fast one lost a point of accuracy on small networks
+        advanced_parameters=_ranges(job.recipe.calibration),
+    )
+
+
+def _ranges(calibration: Calibration) -> Any:
+    """Return NNCF's form of a calibration; None for its own, by minimum and maximum."""
+    if calibration.method == "minmax":
+        return None
+    from nncf import AdvancedQuantizationParameters
+    from nncf.quantization.range_estimator import (
+        AggregatorType,
+        RangeEstimatorParameters,
+        StatisticsCollectorParameters,
+        StatisticsType,
+    )
+
+    end = StatisticsCollectorParameters(
+        statistics_type=StatisticsType.QUANTILE,
+        aggregator_type=AggregatorType.MEAN,
+        quantile_outlier_prob=(1 - calibration.percentile / 100) / 2,
+    )
+    return AdvancedQuantizationParameters(
+        activations_range_estimator_params=RangeEstimatorParameters(min=end, max=end)
     )
 
 

@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from edgeflow import plugins
 from edgeflow.artifact.fingerprint import normalized_source
 from edgeflow.artifact.manifest import describe_files
 from edgeflow.compress.evaluate import dequantized
+from edgeflow.config.fit import clashes
+from edgeflow.config.recipe import INT8, Calibration, Recipe
 from edgeflow.errors import CompileError
 from edgeflow.targets import registry
 from edgeflow.targets.base import Target, parse_options
 from edgeflow.testing.subject import Subject, details, foreign_imports, run_python
-from edgeflow.testing.trained import QUANTIZE, Trained
+from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained
 
 AGREEMENT_MIN = 0.9
 """Share of test samples whose class a compiled model must share with the recipe's reference."""
@@ -36,8 +38,20 @@ _HEAVY = (
 _HOST_ENGINE = "edgeflow.ondevice.engine_litert"
 
 
+def accepted(kind: str) -> list[str]:
+    """Return the names of the recipes that a kind says it takes."""
+    capabilities = registry.get(kind).capabilities
+    recipes = {name: Recipe.model_validate(recipe) for name, recipe in RECIPES.items()}
+    return [name for name, recipe in recipes.items() if not list(clashes(recipe, capabilities))]
+
+
+def _values(section: type[BaseModel], key: str) -> set[str]:
+    """Return what a key of the configuration may be."""
+    return set(get_args(section.model_fields[key].annotation))
+
+
 class TargetContract:
-    """Tests of each of `kinds` with each value of `quantize` that it accepts."""
+    """Tests of each of `kinds` with each of the recipes that it accepts."""
 
     kinds: ClassVar[Sequence[str]]
 
@@ -46,14 +60,10 @@ class TargetContract:
         return {"kind": kind}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Give tests of a compiled model all pairs of kind and quantize, others all kinds."""
-        if "quantize" in metafunc.fixturenames:
-            pairs = [
-                (kind, quantize)
-                for kind in self.kinds
-                for quantize in sorted(registry.get(kind).capabilities.quantize)
-            ]
-            metafunc.parametrize(("kind", "quantize"), pairs)
+        """Give tests of a compiled model all pairs of kind and recipe, others all kinds."""
+        if "recipe" in metafunc.fixturenames:
+            pairs = [(kind, recipe) for kind in self.kinds for recipe in accepted(kind)]
+            metafunc.parametrize(("kind", "recipe"), pairs)
         elif "kind" in metafunc.fixturenames:
             metafunc.parametrize("kind", self.kinds)
 
@@ -68,18 +78,18 @@ class TargetContract:
 
     @pytest.fixture
     def subject(
-        self, target: type[Target], quantize: str, trained: Trained, tmp_path: Path
+        self, target: type[Target], recipe: str, trained: Trained, tmp_path: Path
     ) -> Subject:
         """The tiny network, compiled."""
         raw = self.options(target.name)
         options, out = parse_options(target, raw), tmp_path / "out"
         out.mkdir()
         return Subject(
-            quantize=quantize,
+            recipe=recipe,
             trained=trained,
             options=raw,
             runtime=target.runtime(options),
-            compiled=target.compile(trained.job(quantize), options, out),
+            compiled=target.compile(trained.job(recipe), options, out),
             out=out,
         )
 
@@ -101,6 +111,14 @@ class TargetContract:
         capabilities = registry.get(kind).capabilities
         assert capabilities.quantize
         assert capabilities.bit_exact <= capabilities.quantize <= set(QUANTIZE)
+        assert capabilities.io <= _values(Recipe, "io")
+        assert capabilities.calibration <= _values(Calibration, "method")
+        if not capabilities.quantize.isdisjoint(INT8):
+            assert capabilities.io
+        if "ptq-int8" in capabilities.quantize:
+            assert capabilities.calibration
+        else:
+            assert not capabilities.keep_float
         with pytest.raises(FrozenInstanceError):
             capabilities.quantize = frozenset()  # type: ignore[misc]
 
@@ -146,18 +164,19 @@ class TargetContract:
         """The model file is there, and no file holds a path that differs between builds."""
         assert (subject.out / subject.compiled.model).stat().st_size > 0
         assert sum(subject.compiled.operators.values()) > 0
+        assert (subject.compiled.tolerance or 0.0) >= 0
         paths = (subject.out, subject.trained.folder)
         for file in (path for path in subject.out.rglob("*") if path.is_file()):
             content = file.read_bytes()
             assert [path for path in paths if str(path).encode() in content] == []
 
     def test_it_rejects_what_is_no_model(
-        self, target: type[Target], quantize: str, trained: Trained, tmp_path: Path
+        self, target: type[Target], recipe: str, trained: Trained, tmp_path: Path
     ) -> None:
         """Garbage raises CompileError with a hint."""
         garbage = tmp_path / "garbage.tflite"
         garbage.write_bytes(b"this is not a flatbuffer" * 64)
-        job = replace(trained.job(quantize), model=garbage, float_model=garbage)
+        job = replace(trained.job(recipe), model=garbage, float_model=garbage)
         out = tmp_path / "out"
         out.mkdir()
         with pytest.raises(CompileError) as caught:
@@ -191,10 +210,13 @@ class TargetContract:
         """Compiling may round, never change what the network does."""
         import numpy as np
 
-        engine, reference = subject.engine(), subject.trained.logits(subject.quantize)
+        engine, reference = subject.engine(), subject.trained.logits(subject.recipe)
         answers = dequantized(subject.outputs(engine), details(engine.io()["output"]))
         agreement = (answers.argmax(axis=1) == reference.argmax(axis=1)).mean()
         assert agreement >= AGREEMENT_MIN
         bit_exact = registry.get(subject.options["kind"]).capabilities.bit_exact
-        if subject.quantize in bit_exact and subject.runtime.engine_module == _HOST_ENGINE:
+        if (
+            RECIPES[subject.recipe]["quantize"] in bit_exact
+            and subject.runtime.engine_module == _HOST_ENGINE
+        ):
             np.testing.assert_array_equal(answers, reference)

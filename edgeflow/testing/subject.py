@@ -24,11 +24,11 @@ from pathlib import Path
 from edgeflow.targets import registry
 from edgeflow.targets.base import parse_options
 from edgeflow.testing.trained import Trained
-folder, quantize, options, out = sys.argv[1:]
+folder, recipe, options, out = sys.argv[1:]
 options = json.loads(options)
 target = registry.get(options["kind"])
 compiled = target.compile(
-    Trained(folder=Path(folder)).job(quantize), parse_options(target, options), Path(out)
+    Trained(folder=Path(folder)).job(recipe), parse_options(target, options), Path(out)
 )
 print(json.dumps(asdict(compiled)))
 """
@@ -36,9 +36,9 @@ print(json.dumps(asdict(compiled)))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """A compiled model under test, and what it came from."""
+    """A compiled model under test, and what it came from; `recipe` is a name of `RECIPES`."""
 
-    quantize: str
+    recipe: str
     trained: Trained
     options: Mapping[str, Any]
     runtime: Runtime
@@ -61,7 +61,7 @@ class Subject:
     def compile_elsewhere(self, out: Path) -> Any:
         """Compile again in a new process, in the folder above `out`; return what it says."""
         folder, options = str(self.trained.folder), json.dumps(dict(self.options))
-        text = run_python("-c", _COMPILE, folder, self.quantize, options, str(out), cwd=out.parent)
+        text = run_python("-c", _COMPILE, folder, self.recipe, options, str(out), cwd=out.parent)
         return json.loads(text.splitlines()[-1])
 
     def facts(self) -> Any:

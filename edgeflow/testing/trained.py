@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 QUANTIZE: tuple[str, ...] = get_args(Quantize)
+RECIPES: dict[str, dict[str, Any]] = {
+    **{quantize: {"quantize": quantize} for quantize in QUANTIZE},
+    "uint8": {"quantize": "ptq-int8", "io": "uint8"},
+    "percentile": {"quantize": "ptq-int8", "calibration": {"method": "percentile"}},
+    "mse": {"quantize": "ptq-int8", "calibration": {"method": "mse"}},
+    "keep-float": {"quantize": "ptq-int8", "keep_float": {"layers": ["logits", "depthwise*_1"]}},
+}
+"""Each value of `quantize` under its own name, and what else a target may or may not take."""
 DATASET = {"source": "digits", "calibration": 100, "limit": 1000}
 # Wide enough for weights of more than 1,024 elements: smaller ones are never quantized alone.
 ARCHITECTURE = {"name": "ds_cnn", "width": 32, "blocks": 2}
@@ -41,27 +49,27 @@ class Trained:
         """Folder of the float model."""
         return self.folder / "float"
 
-    def recipe(self, quantize: str) -> Path:
-        """Return the folder of the model after a recipe."""
-        return self.folder / quantize
+    def recipe(self, name: str) -> Path:
+        """Return the folder of the model after one of `RECIPES`."""
+        return self.folder / name
 
     def view(self, *parts: Part) -> DatasetView:
         """Return the dataset, with its calibration and test part if none is named."""
         return open_dataset(self.dataset, parts or ("calibration", "test"))
 
-    def logits(self, quantize: str) -> "NDArray[Any]":
+    def logits(self, recipe: str) -> "NDArray[Any]":
         """Return the host's reference of a recipe on the test set, float32 (n, classes)."""
         import numpy as np
 
-        logits: NDArray[Any] = np.load(self.recipe(quantize) / "logits.npy", allow_pickle=False)
+        logits: NDArray[Any] = np.load(self.recipe(recipe) / "logits.npy", allow_pickle=False)
         return logits
 
-    def job(self, quantize: str) -> CompileInput:
+    def job(self, recipe: str) -> CompileInput:
         """Return what a target's compiler gets for a recipe."""
         return CompileInput(
-            model=self.recipe(quantize) / "model.tflite",
-            float_model=self.recipe(quantize) / "float.tflite",
-            recipe=Recipe.model_validate({"quantize": quantize}),
+            model=self.recipe(recipe) / "model.tflite",
+            float_model=self.recipe(recipe) / "float.tflite",
+            recipe=Recipe.model_validate(RECIPES[recipe]),
             calibration=self.view().inputs("calibration"),
         )
 
@@ -76,10 +84,10 @@ def train_tiny(folder: Path) -> Trained:
     build_dataset("tiny", DATASET, "0", result.dataset)
     options = {"architecture": ARCHITECTURE, "train": TRAIN}
     train_model("tiny", result.dataset, options, "0", result.model)
-    for quantize in QUANTIZE:
-        recipe = {"recipe": {"quantize": quantize}, "train": TRAIN}
+    for name, recipe in RECIPES.items():
+        asked = {"recipe": recipe, "train": TRAIN}
         compress_model(
-            f"tiny/{quantize}", result.dataset, result.model, recipe, "0", result.recipe(quantize)
+            f"tiny/{name}", result.dataset, result.model, asked, "0", result.recipe(name)
         )
     return result
 

@@ -78,7 +78,7 @@ def test_a_compiler_that_takes_anything_is_caught(
 
 def test_a_path_in_the_output_is_caught(trained: Trained, tmp_path: Path) -> None:
     subject = Subject(
-        quantize="none",
+        recipe="none",
         trained=trained,
         options={"kind": "careless"},
         runtime=Careless.runtime(None),

@@ -169,3 +169,31 @@ def test_another_source_of_data_retrains_nothing() -> None:
     modules = closure(*Plan(parse(RAW)).train("a").modules)
     assert "edgeflow.dataset.task" in modules
     assert "edgeflow.config.dataset" not in modules
+
+
+def test_recipes_that_may_be_integer_are_debugged_once_each() -> None:
+    raw = copy.deepcopy(RAW)
+    raw["recipes"] |= {
+        "half": {"quantize": "fp16"},
+        "best": {"auto": {"recipes": ["fp32", "int8"]}},
+        "light": {"auto": {"recipes": ["fp32", "half"]}},
+    }
+    raw["devices"] |= {f"pi-{n}": {"target": "pi", "transport": "virtual"} for n in (2, 3, 4)}
+    raw["deployments"] += [
+        {"model": "a", "recipe": "int8", "devices": ["pi-2"]},
+        {"model": "a", "recipe": "best", "devices": ["pi-3"]},
+        {"model": "a", "recipe": "light", "devices": ["pi-4"]},
+    ]
+    assert Plan(parse(raw)).debugged() == [("a", "int8"), ("a", "best")]
+
+
+@pytest.mark.parametrize(
+    "recipe", [{"calibration": {"method": "mse"}}, {"keep_float": {"worst": 1}}]
+)
+def test_own_ranges_are_code_of_the_recipes_that_have_them(recipe: dict[str, Any]) -> None:
+    raw = copy.deepcopy(RAW)
+    raw["recipes"]["own"] = {"quantize": "ptq-int8", **recipe}
+    plan = Plan(parse(raw))
+    module = "edgeflow.compress.ptq.selective"
+    assert module in closure(*plan.compress("a", "own").modules)
+    assert module not in closure(*plan.compress("a", "int8").modules)

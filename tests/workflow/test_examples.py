@@ -45,7 +45,7 @@ def test_a_module_has_its_prefix_and_its_own_folders(module: Project) -> None:
     text = build(module, "--dry-run")
     jobs = set(re.findall(r"^edgeflow_([a-z]+) +\d+$", text, re.MULTILINE))
     steps = {"dataset", "train", "compress", "compile", "bundle", "deploy", "validate", "gate"}
-    assert jobs == {*steps, "report"}
+    assert jobs == {*steps, "debug", "report"}
     assert re.search(r"^choose +1$", text, re.MULTILINE)
     assert "build/edgeflow/report/metrics.csv" in text
     assert not re.search(r"(?<![\w/])(results|logs)/", text)

@@ -73,7 +73,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     copy_part(Path(__file__).parent / NETS, project.folder / NETS)
     built = Table(project)
     assert {name.split()[0] for name in built.run()} == {
-        "dataset", "train", "compress", "compile", "bundle", "deploy", "validate", "gate", "report",
+        "dataset", "train", "compress", "debug", "compile", "bundle", "deploy", "validate", "gate",
+        "report",
     }  # fmt: skip
     yield built
     built.project.stop_devices()
@@ -99,6 +100,8 @@ def below(step: str, *units: str) -> set[str]:
             "bundle": f"{target}/{unit}",
         }
         found |= {f"{name} {names.get(name, device)}" for name in steps[steps.index(step) :]}
+        if step in ("train", "compress") and unit.endswith("/int8"):
+            found.add(f"debug {unit}")
     return found
 
 
@@ -214,7 +217,7 @@ def test_a_tool_upgraded(table: Table) -> None:
     metadata.write_text("Metadata-Version: 2.1\nName: ai-edge-litert\nVersion: 99.0\n")
     assert table.run() == {
         "compress tiny/int8", "compress tiny/fp32", "compress own/fp32",
-        "compile pi/tiny/int8", "compile pi/own/fp32",
+        "debug tiny/int8", "compile pi/tiny/int8", "compile pi/own/fp32",
     }  # fmt: skip
 
 

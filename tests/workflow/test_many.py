@@ -32,6 +32,7 @@ def test_a_hundred_models_are_planned_in_seconds(tmp_path: Path) -> None:
         "dataset": 1,
         "train": 100,
         "compress": 200,
+        "debug": 100,
         **for_targets,
         **on_devices,
         "report": 1,
@@ -47,7 +48,8 @@ def test_a_new_value_makes_only_its_own_models(tmp_path: Path) -> None:
         project.build()
         config["models"]["tiny"]["vary"] = {"train.epochs": [1, 2]}
         project.write_config(config)
-        steps = ("train", "compress", "compile", "bundle", "deploy", "validate", "gate", "report")
+        building = ("train", "compress", "debug", "compile", "bundle")
+        steps = (*building, "deploy", "validate", "gate", "report")
         assert project.would_run() == dict.fromkeys(steps, 1)
     finally:
         project.stop_devices()

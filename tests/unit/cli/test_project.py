@@ -50,8 +50,10 @@ def test_check_says_which_tool_is_missing(project: Path, monkeypatch: pytest.Mon
     assert done.exit_code == 3
     assert "target intel needs frobc: apt install frobc" in done.output
     listed = CliRunner().invoke(app, ["targets"])
-    assert "openvino: fp16, none, ptq-int8: needs frobc: apt install frobc" in listed.output
-    assert "litert: dynamic, fp16, none, ptq-int8: ready" in listed.output
+    takes = "openvino: fp16, none, ptq-int8, qat-int8"
+    assert f"{takes}: needs frobc: apt install frobc" in listed.output
+    takes = "litert: dynamic, fp16, none, ptq-int16x8, ptq-int8, qat-int8"
+    assert f"{takes}: ready" in listed.output
 
 
 def test_targets_shows_a_broken_one_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +68,7 @@ def test_targets_shows_a_broken_one_and_goes_on(monkeypatch: pytest.MonkeyPatch)
     done = CliRunner().invoke(app, ["targets"])
     assert done.exit_code == 0
     assert "litert: target kind 'litert' cannot be loaded: no module frob" in done.output
-    assert "openvino: fp16, none, ptq-int8: ready" in done.output
+    assert "openvino: fp16, none, ptq-int8, qat-int8: ready" in done.output
 
 
 def test_summary_is_a_table_of_the_deployments(cli: Cli, project: Path) -> None:

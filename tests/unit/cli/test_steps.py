@@ -27,7 +27,12 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     "compress": (
         "edgeflow.compress.build.compress_model",
         ["--name", "n", "--dataset", "d", "--model", "m"],
-        ("n", D, M, OPTIONS, "c0de", Path("o")),
+        ("n", D, M, OPTIONS, "c0de", Path("o"), ()),
+    ),
+    "debug": (
+        "edgeflow.compress.debug.build.debug_recipe",
+        ["--name", "n", "--dataset", "d", "--recipe", "r"],
+        ("n", D, R, OPTIONS, "c0de", Path("o")),
     ),
     "compile": (
         "edgeflow.targets.build.compile_model",

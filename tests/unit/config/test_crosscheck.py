@@ -70,7 +70,7 @@ def test_a_recipe_that_the_target_kind_cannot_take(good: dict[str, Any], problem
     good["deployments"] = [{"model": "cnn", "recipe": "dyn", "devices": devices}]
     assert problems(good) == {
         "deployments.0.recipe": "target kind 'openvino' cannot take a recipe with quantize: "
-        "dynamic (it takes: fp16, none, ptq-int8)"
+        "dynamic (it takes: fp16, none, ptq-int8, qat-int8)"
     }
 
 

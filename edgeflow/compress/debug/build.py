@@ -1,0 +1,108 @@
+"""The debug step: a quantized model to figures of where it loses accuracy."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.artifact.atomic import write_json
+from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
+from edgeflow.artifact.step import Files, StepSpec, run_step
+from edgeflow.compress.debug.calibration_size import by_calibration_size
+from edgeflow.compress.debug.classes import compare_classes
+from edgeflow.compress.debug.errors import HURTS_BELOW_DB, Comparison, compare
+from edgeflow.compress.evaluate import host_outputs
+from edgeflow.config.recipe import CALIBRATED, INTEGER, Recipe
+from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FILE = "quantization.json"
+TOOLS = ("tensorflow", "numpy", "ai-edge-litert")
+MODELS = ("model.tflite", "float.tflite", "logits.npy")
+PARTS: tuple[Part, ...] = ("test", "calibration")
+
+
+def debug_recipe(
+    name: str, dataset: Path, recipe: Path, options: Mapping[str, Any], code: str, out: Path
+) -> Manifest:
+    """Measure what quantization did to one model.
+
+    Args:
+        name: model and recipe, for messages.
+        dataset: folder of the model's dataset.
+        recipe: folder that the compress step made.
+        options: none.
+        code: fingerprint of the step.
+        out: folder for quantization.json and manifest.json.
+
+    Raises:
+        IntegrityError: an input is not what its manifest says.
+    """
+    facts = read_manifest(recipe / "manifest.json").facts
+    known = tuple(name for name in ("recipe", "kept_float") if name in facts)
+    spec = StepSpec(
+        step="debug",
+        name=name,
+        inputs={
+            "dataset": part_files(dataset, PARTS),
+            "recipe": Files(manifest=recipe / "manifest.json", names=MODELS, facts=known),
+        },
+        options=dict(options),
+        code=code,
+        tools=TOOLS,
+    )
+
+    def build(folder: Path) -> dict[str, object]:
+        verify_files(recipe / "manifest.json", list(MODELS))
+        figures = _figures(recipe, facts, open_dataset(dataset, PARTS))
+        write_json(folder / FILE, figures)
+        return {}
+
+    return run_step(spec, out, build)
+
+
+def _figures(folder: Path, facts: Mapping[str, Any], dataset: DatasetView) -> dict[str, object]:
+    import numpy as np
+
+    applied = Recipe.model_validate(facts["recipe"])
+    if applied.quantize not in INTEGER:  # what `auto` took
+        return {"quantize": applied.quantize}
+    before, after = ((folder / name).read_bytes() for name in ("float.tflite", "model.tflite"))
+    logits = np.load(folder / "logits.npy", allow_pickle=False)
+    classify = getattr(dataset.facts, "task", "classification") == "classification"
+    sizes: list[dict[str, object]] = []
+    if applied.quantize in CALIBRATED:
+        kept = [entry["layer"] for entry in facts.get("kept_float", ())]
+        sizes = by_calibration_size(before, applied, kept, dataset, classify)
+    return {
+        "quantize": applied.quantize,
+        "calibration_method": applied.calibration.method,
+        **_layers(compare(before, after, dataset.inputs("calibration"))),
+        "classes": _classes(before, logits, dataset) if classify else None,
+        "calibration_sizes": sizes,
+    }
+
+
+def _layers(comparison: Comparison) -> dict[str, object]:
+    return {
+        "samples": comparison.samples,
+        "float_layers": comparison.float_layers,
+        "quantized_layers": comparison.quantized_layers,
+        "input": asdict(comparison.source),
+        "layers": [asdict(error) for error in comparison.errors],
+        "hurts_below_db": HURTS_BELOW_DB,
+        "hurting": [error.name for error in comparison.hurting()],
+    }
+
+
+def _classes(
+    float_model: bytes, logits: "NDArray[np.float32]", dataset: DatasetView
+) -> dict[str, object]:
+    outputs = host_outputs(float_model, dataset.inputs("test"))
+    return {
+        "labels": dataset.facts.labels,
+        **compare_classes(outputs, logits, dataset.labels("test")),
+    }

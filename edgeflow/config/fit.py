@@ -1,0 +1,100 @@
+"""Whether recipes fit: the targets they are deployed to, and the names that they refer to."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from edgeflow import plugins
+from edgeflow.config.finding import Finding
+from edgeflow.config.names import missing
+from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
+from edgeflow.config.recipe import INT8, Recipe
+
+
+def recipe_references(raw: Entry) -> Iterator[Finding]:
+    """Yield names in recipes that stand for nothing, or for what cannot be meant."""
+    known = _recipes(raw)
+    for name, recipe in known.items():
+        keys = ("recipes", name)
+        if recipe.distill:
+            teacher = recipe.distill.teacher
+            yield from missing(raw, "models", teacher, (*keys, "distill", "teacher"))
+        for position, other in enumerate(recipe.auto.recipes if recipe.auto else ()):
+            here = (*keys, "auto", "recipes", position)
+            yield from missing(raw, "recipes", other, here)
+            if other in known and known[other].auto:
+                message = f"recipe {other!r} chooses among recipes itself"
+                yield Finding(keys=here, message=message, hint="name what it tries instead")
+    yield from _teachers_of_other_data(raw, known)
+
+
+def unfit(raw: Entry) -> Iterator[Finding]:
+    """Yield deployments whose recipe a target kind cannot take; of `auto`, each that it tries."""
+    targets, known = plugins.available(plugins.TARGETS), _recipes(raw)
+    for keys, deployment, devices in deployments(raw):
+        name, reasons = deployment.get("recipe"), dict[str, str]()
+        for kind in sorted({kind_of_device(raw, device) for device in devices} & targets.keys()):
+            for tried, recipe in candidates(known, name).items():
+                which = "a recipe" if tried == name else f"{tried!r}, which {name!r} tries,"
+                for asked, hint in clashes(recipe, targets[kind].capabilities):
+                    reasons[f"target kind {kind!r} cannot take {which} with {asked}"] = hint
+        if reasons:
+            # One finding: of several at one place only the first would be told.
+            hint = "; ".join(dict.fromkeys(reasons.values()))
+            yield Finding(keys=(*keys, "recipe"), message="; ".join(reasons), hint=hint)
+
+
+def candidates(known: Mapping[str, Recipe], name: object) -> dict[str, Recipe]:
+    """Return a recipe by its name; of one with `auto`, those that it tries."""
+    recipe = known.get(name) if isinstance(name, str) else None
+    if recipe is None:
+        return {}
+    if recipe.auto is None:
+        return {str(name): recipe}
+    plain = {other: r for other, r in known.items() if r.auto is None}
+    chosen = recipe.auto.recipes or plain
+    return {other: plain[other] for other in chosen if other in plain}
+
+
+def clashes(recipe: Recipe, capabilities: Any) -> Iterator[tuple[str, str]]:
+    """Yield what a recipe asks that a target has not, each with what there is."""
+    asked: dict[str, tuple[str, frozenset[str]]] = {
+        "quantize": (recipe.quantize, capabilities.quantize)
+    }
+    if recipe.quantize in INT8:
+        asked["io"] = (recipe.io, capabilities.io)
+    if recipe.quantize == "ptq-int8":
+        asked["calibration.method"] = (recipe.calibration.method, capabilities.calibration)
+    for key, (value, accepted) in asked.items():
+        if value not in accepted:
+            what = "it takes" if key == "quantize" else f"{key} may be"
+            yield f"{key}: {value}", f"{what}: {', '.join(sorted(accepted)) or 'nothing'}"
+    if recipe.keep_float is not None and not capabilities.keep_float:
+        yield "keep_float", "all layers must be integers there"
+
+
+def _teachers_of_other_data(raw: Entry, known: Mapping[str, Recipe]) -> Iterator[Finding]:
+    models = entries(raw, "models")
+    for keys, deployment, _ in deployments(raw):
+        model = deployment.get("model")
+        for recipe in candidates(known, deployment.get("recipe")).values():
+            teacher = recipe.distill.teacher if recipe.distill else None
+            if teacher not in models or not isinstance(model, str) or model not in models:
+                continue
+            own, other = (models[name].get("dataset") for name in (model, teacher))
+            if own != other:
+                message = f"model {model!r} is of dataset {own!r}, and its teacher of {other!r}"
+                hint = f"learn from a model of {own!r}, not from {teacher!r}"
+                yield Finding(keys=(*keys, "model"), message=message, hint=hint)
+
+
+def _recipes(raw: Entry) -> dict[str, Recipe]:
+    """Return the recipes that are valid by themselves."""
+    found: dict[str, Recipe] = {}
+    for name, entry in entries(raw, "recipes").items():
+        try:
+            found[name] = Recipe.model_validate(entry)
+        except ValidationError:
+            continue  # its section reports it
+    return found

@@ -1,0 +1,87 @@
+"""What quantization did to each model, as the steps compress and debug left it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgeflow.artifact.manifest import read_manifest
+from edgeflow.errors import IntegrityError
+
+FIGURES = "debug/quantization.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quantization:
+    """A model after a recipe.
+
+    Attributes:
+        figures: of the debug step; empty if it has not run, or nothing became integer.
+        facts: of the compress step: what stayed in float, what `auto` tried and took.
+    """
+
+    model: str
+    recipe: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The stem of the plot's file."""
+        return f"layer_error_{self.model}_{self.recipe}"
+
+    @property
+    def layers(self) -> list[dict[str, Any]]:
+        """Each layer's errors, in the order in which the layers run."""
+        return list(self.figures.get("layers", ()))
+
+    @property
+    def hurting(self) -> list[dict[str, Any]]:
+        """The layers that add the most error, the largest first."""
+        by_name = {layer["name"]: layer for layer in self.layers}
+        return [by_name[name] for name in self.figures.get("hurting", ())]
+
+    @property
+    def classes(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Label and figures of each class; empty where the task has no classes."""
+        found = self.figures.get("classes") or {"labels": [], "by_class": []}
+        return list(zip(found["labels"], found["by_class"], strict=True))
+
+
+def load_quantizations(results: Path, options: Mapping[str, Any]) -> list[Quantization]:
+    """Return what there is to say of each model and recipe of the report's options.
+
+    Raises:
+        IntegrityError: a file cannot be read.
+    """
+    pairs = {(str(unit["model"]), str(unit["recipe"])): None for unit in options["units"]}
+    found = [_load(results, model, recipe) for model, recipe in pairs]
+    return [item for item in found if item.layers or "tried" in item.facts]
+
+
+def input_names(model: str, recipe: str) -> tuple[str, str]:
+    """Return the files below results that are read for a model and recipe."""
+    return f"models/{model}/{recipe}/{FIGURES}", f"models/{model}/{recipe}/manifest.json"
+
+
+def _load(results: Path, model: str, recipe: str) -> Quantization:
+    figures, manifest = (results / name for name in input_names(model, recipe))
+    return Quantization(
+        model=model,
+        recipe=recipe,
+        figures=_read(figures),
+        facts=read_manifest(manifest).facts if manifest.is_file() else {},
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise IntegrityError(
+            f"{path} cannot be read as figures of a quantization: {error}",
+            hint=f"delete {path} and run `snakemake` again",
+        ) from error

@@ -1,0 +1,89 @@
+"""OpenVINO: which recipes it takes as they are, and which it makes again."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow.compress.evaluate import host_outputs
+from edgeflow.config.recipe import Recipe
+from edgeflow.ondevice.engine_openvino import Engine
+from edgeflow.targets.openvino import STEPS, OpenVINO, OpenVINOOptions
+from edgeflow.testing.subject import Subject
+from edgeflow.testing.trained import Trained
+from tests.unit.packed import compile_tiny, members, pack_tiny
+
+OPTIONS = OpenVINOOptions(kind="openvino")
+
+
+def compiled(trained: Trained, name: str, out: Path, **job: Any) -> Subject:
+    out.mkdir()
+    made = OpenVINO.compile(replace(trained.job(name), **job), OPTIONS, out)
+    return Subject(
+        recipe=name,
+        trained=trained,
+        options=OPTIONS.model_dump(),
+        runtime=OpenVINO.runtime(OPTIONS),
+        compiled=made,
+        out=out,
+    )
+
+
+@pytest.mark.parametrize("recipe", ["qat-int8", "keep-float", "uint8"])
+def test_an_int8_model_answers_as_in_litert(trained: Trained, recipe: str, tmp_path: Path) -> None:
+    # NNCF makes all of ptq-int8 again; what was trained with rounding stays as it is.
+    job = {"recipe": Recipe(quantize="qat-int8", io="uint8")} if recipe == "uint8" else {}
+    subject = compiled(trained, recipe, tmp_path / "out", **job)
+    engine = subject.engine()
+    io = engine.io()
+    assert io["input"]["dtype"] == io["output"]["dtype"] == ("uint8" if job else "int8")
+    step = io["output"]["scale"]
+    assert step > 0
+    answers = (subject.outputs(engine) - np.float32(io["output"]["zero_point"])) * step
+    assert np.abs(answers - trained.logits(recipe)).max() <= STEPS * step * 1.001
+    assert subject.compiled.tolerance == STEPS * step
+
+
+def test_what_nncf_can_make_it_makes_again(trained: Trained, tmp_path: Path) -> None:
+    subject = compiled(trained, "ptq-int8", tmp_path / "out")
+    assert subject.engine().io()["output"]["dtype"] == "float32"
+    assert subject.compiled.tolerance is None
+
+
+def test_percentiles_reach_nncf(trained: Trained, tmp_path: Path) -> None:
+    calibration = {"method": "percentile", "percentile": 80.0}
+    recipe = Recipe.model_validate({"quantize": "ptq-int8", "calibration": calibration})
+    harsh = compiled(trained, "percentile", tmp_path / "harsh", recipe=recipe)
+    plain = compiled(trained, "ptq-int8", tmp_path / "plain")
+    reference = trained.logits("none")
+    worse, better = (np.abs(s.outputs(s.engine()) - reference).mean() for s in (harsh, plain))
+    assert worse > 2 * better
+
+
+def test_the_device_is_held_to_steps_of_the_output(trained: Trained, tmp_path: Path) -> None:
+    facts = compile_tiny(trained, "openvino", "qat-int8", tmp_path).facts
+    assert facts["tolerance"] == STEPS * facts["io"]["output"]["scale"]
+    pack_tiny(trained, "openvino", "qat-int8", tmp_path)
+    packed = members(tmp_path / "bundle.tar")
+    assert json.loads(packed["manifest.json"])["tolerance"] == facts["tolerance"]
+    assert "model/quantization.json" in packed
+
+
+def test_floats_have_the_tolerance_of_the_runtime(trained: Trained, tmp_path: Path) -> None:
+    facts = compile_tiny(trained, "openvino", "none", tmp_path).facts
+    assert facts["tolerance"] == OpenVINO.runtime(OPTIONS).tolerance
+    flatbuffer = (trained.recipe("none") / "model.tflite").read_bytes()
+    reference = host_outputs(flatbuffer, trained.view().inputs("test"))
+    outputs = np.load(tmp_path / "reference.npy")
+    assert np.abs(outputs - reference).max() <= facts["tolerance"]
+
+
+def test_an_engine_without_scales_beside_its_model_is_float(
+    trained: Trained, tmp_path: Path
+) -> None:
+    compiled(trained, "none", tmp_path / "out")
+    engine = Engine(str(tmp_path / "out"), {"model": "model.xml", "device": "CPU", "threads": 1})
+    assert {engine.io()[side]["scale"] for side in ("input", "output")} == {0.0}
