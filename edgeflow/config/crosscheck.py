@@ -14,11 +14,10 @@ from edgeflow import plugins
 from edgeflow.config.explain import explain
 from edgeflow.config.finding import Finding, Keys, did_you_mean
 from edgeflow.config.model import ARCHITECTURE_PATTERN, architecture_module, architectures
+from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
 from edgeflow.config.recipe import Quantize, Recipe
 
 RESERVED_RECIPES = frozenset({"float"})
-
-_Entry = Mapping[Any, Any]
 
 
 def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Finding]:
@@ -36,34 +35,17 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
         *_broken(raw),
         *[
             Finding(keys=("recipes", name), message="taken: it names the trained model itself")
-            for name in sorted(RESERVED_RECIPES & _entries(raw, "recipes").keys())
+            for name in sorted(RESERVED_RECIPES & entries(raw, "recipes").keys())
         ],
     ]
 
 
-def _entries(raw: _Entry, section: str) -> dict[str, _Entry]:
-    """Return the named entries of a section that are mappings."""
-    entries = raw.get(section)
-    items = entries.items() if isinstance(entries, Mapping) else ()
-    return {str(name): entry for name, entry in items if isinstance(entry, Mapping)}
-
-
-def _deployments(raw: _Entry) -> Iterator[tuple[Keys, _Entry, list[str]]]:
-    """Yield keys, entry and devices of each deployment that is a mapping."""
-    entries = raw.get("deployments")
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, Mapping):
-            devices = entry.get("devices")
-            keys: Keys = ("deployments", index)
-            yield keys, entry, devices if isinstance(devices, list) else []
-
-
-def _references(raw: _Entry, families: Iterable[str]) -> Iterator[Finding]:
-    for name, entry in _entries(raw, "models").items():
+def _references(raw: Entry, families: Iterable[str]) -> Iterator[Finding]:
+    for name, entry in entries(raw, "models").items():
         yield from _missing(raw, "datasets", entry.get("dataset"), ("models", name, "dataset"))
-    for name, entry in _entries(raw, "devices").items():
+    for name, entry in entries(raw, "devices").items():
         yield from _missing(raw, "targets", entry.get("target"), ("devices", name, "target"))
-    for keys, deployment, devices in _deployments(raw):
+    for keys, deployment, devices in deployments(raw):
         yield from _missing(raw, "models", deployment.get("model"), (*keys, "model"), families)
         yield from _missing(raw, "recipes", deployment.get("recipe"), (*keys, "recipe"))
         for position, device in enumerate(devices):
@@ -71,19 +53,19 @@ def _references(raw: _Entry, families: Iterable[str]) -> Iterator[Finding]:
 
 
 def _missing(
-    raw: _Entry, section: str, name: object, keys: Keys, more: Iterable[str] = ()
+    raw: Entry, section: str, name: object, keys: Keys, more: Iterable[str] = ()
 ) -> Iterator[Finding]:
-    entries = raw.get(section)
-    if not isinstance(name, str) or not isinstance(entries, Mapping):
+    named = raw.get(section)
+    if not isinstance(name, str) or not isinstance(named, Mapping):
         return
-    known = [*more, *(str(key) for key in entries)]
+    known = [*more, *(str(key) for key in named)]
     if name not in known:
         message = f"no {section.removesuffix('s')} {name!r}"
         yield Finding(keys=keys, message=message, hint=did_you_mean(name, known))
 
 
-def _architectures(raw: _Entry) -> Iterator[Finding]:
-    for model, entry in _entries(raw, "models").items():
+def _architectures(raw: Entry) -> Iterator[Finding]:
+    for model, entry in entries(raw, "models").items():
         architecture = entry.get("architecture")
         if not isinstance(architecture, Mapping):
             continue
@@ -109,7 +91,7 @@ def _module(name: str, keys: Keys) -> Iterator[Finding]:
         yield Finding(keys=keys, message=f"no module {module!r}", hint=hint)
 
 
-def _options(name: str, given: _Entry, keys: Keys) -> Iterator[Finding]:
+def _options(name: str, given: Entry, keys: Keys) -> Iterator[Finding]:
     build = plugins.import_path(f"{architecture_module(name)}:build")
     options = plugins.options_model(build, name)
     try:
@@ -119,9 +101,9 @@ def _options(name: str, given: _Entry, keys: Keys) -> Iterator[Finding]:
             yield Finding(keys=(*keys, *finding.keys), message=finding.message, hint=finding.hint)
 
 
-def _twice(raw: _Entry) -> Iterator[Finding]:
+def _twice(raw: Entry) -> Iterator[Finding]:
     first: dict[tuple[str, str], Keys] = {}
-    for keys, deployment, devices in _deployments(raw):
+    for keys, deployment, devices in deployments(raw):
         model = deployment.get("model")
         for position, device in enumerate(devices):
             if not isinstance(model, str) or not isinstance(device, str):
@@ -134,12 +116,12 @@ def _twice(raw: _Entry) -> Iterator[Finding]:
                 yield Finding(keys=here, message=message, hint=hint, see=before)
 
 
-def _unfit(raw: _Entry) -> Iterator[Finding]:
+def _unfit(raw: Entry) -> Iterator[Finding]:
     """Yield recipes that a target kind of their deployment cannot take."""
     targets = plugins.available(plugins.TARGETS)
-    for keys, deployment, devices in _deployments(raw):
+    for keys, deployment, devices in deployments(raw):
         quantize = _quantize(raw, deployment.get("recipe"))
-        for kind in sorted({_kind(raw, device) for device in devices} & targets.keys()):
+        for kind in sorted({kind_of_device(raw, device) for device in devices} & targets.keys()):
             accepted = targets[kind].capabilities.quantize
             if quantize is not None and quantize not in accepted:
                 yield Finding(
@@ -149,26 +131,18 @@ def _unfit(raw: _Entry) -> Iterator[Finding]:
                 )
 
 
-def _quantize(raw: _Entry, recipe: object) -> str | None:
+def _quantize(raw: Entry, recipe: object) -> str | None:
     """Return a recipe's `quantize`, or None where recipe or value is wrong."""
-    entry = _entries(raw, "recipes").get(recipe) if isinstance(recipe, str) else None
+    entry = entries(raw, "recipes").get(recipe) if isinstance(recipe, str) else None
     if entry is None or entry.keys() - Recipe.model_fields.keys():
         return None
     value = entry.get("quantize", Recipe.model_fields["quantize"].default)
     return value if value in get_args(Quantize) else None
 
 
-def _kind(raw: _Entry, device: object) -> str:
-    """Return the target kind of a device, or an empty text where a name misses."""
-    for section, key in (("devices", "target"), ("targets", "kind")):
-        entry = _entries(raw, section).get(device) if isinstance(device, str) else None
-        device = entry.get(key) if entry else None
-    return device if isinstance(device, str) else ""
-
-
-def _broken(raw: _Entry) -> Iterator[Finding]:
+def _broken(raw: Entry) -> Iterator[Finding]:
     broken = plugins.broken(plugins.TARGETS)
-    for name, target in _entries(raw, "targets").items():
+    for name, target in entries(raw, "targets").items():
         kind = target.get("kind")
         if isinstance(kind, str) and kind in broken:
             message = f"target kind {kind!r} is installed, but cannot be imported: {broken[kind]}"

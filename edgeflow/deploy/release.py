@@ -12,9 +12,9 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal, upload
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
-from edgeflow.deploy.text import tail
 from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError
+from edgeflow.text import tail
 
 LOCKS = Path(".edgeflow/locks")
 

@@ -35,6 +35,7 @@ class LiteRT:
         quantize=frozenset({"none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"}),
         bit_exact=frozenset({"ptq-int8", "ptq-int16x8", "qat-int8"}),
         io=frozenset({"int8", "uint8"}),
+        quantized_source=frozenset({"fp16", "dynamic", "ptq-int8", "ptq-int16x8"}),
     )
     Options: ClassVar[type[TargetOptions]] = LiteRTOptions
 

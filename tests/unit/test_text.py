@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeflow.deploy.text import clean, tail
+from edgeflow.text import clean, tail
 from edgeflow.deploy.watchdog import Watchdog
 
 
