@@ -17,6 +17,7 @@ from edgeflow.bundle.pack import pack_bundle
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.config.load import load_file
 from edgeflow.config.model import Model
+from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.build import build_dataset
 from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.deploy.deploy import deploy
@@ -136,13 +137,14 @@ def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out
         (folder / "model.tflite").write_bytes(flatbuffer)
         logits = host_outputs(flatbuffer, dataset.inputs("test"))
         np.save(folder / "logits.npy", logits)
-        _describe(folder, "compress", accuracy_test=_accuracy(logits, dataset))
+        applied = Recipe.model_validate({"quantize": quantize}).model_dump(mode="json")
+        _describe(folder, "compress", accuracy_test=_accuracy(logits, dataset), recipe=applied)
 
 
 def build_bundle(plan: Plan, target: str, model: str, recipe: str, dataset: Path) -> None:
     """Compile a recipe's model for a target and pack it."""
     name, out = f"{target}/{model}/{recipe}", RESULTS / "targets" / target / model / recipe
-    options = plan.compile(target, recipe).options
+    options = plan.compile(target).options
     compile_model(name, dataset, RESULTS / "models" / model / recipe, options, CODE, out)
     pack_bundle(name, dataset, out, plan.bundle(target, model, recipe).options, CODE, out)
 
@@ -169,7 +171,7 @@ def _accuracy(logits: Any, dataset: DatasetView) -> float:
     return float((logits.argmax(axis=1) == dataset.labels("test")).mean())
 
 
-def _describe(folder: Path, step: str, **facts: float) -> None:
+def _describe(folder: Path, step: str, **facts: object) -> None:
     """Write the manifest that the next function reads."""
     files = describe_files(folder)
     manifest = Manifest(

@@ -44,7 +44,8 @@ def run(
         CompileError: no candidate meets the gate; the message names the drop of each.
     """
     auto = options.recipe.auto
-    assert auto is not None
+    if auto is None:
+        raise ValueError("a choice needs the key `auto`")
     reference = float(read_manifest(folder / "manifest.json").facts["accuracy_validation"])
     tried: list[dict[str, object]] = []
     for recipe, candidate in options.candidates.items():

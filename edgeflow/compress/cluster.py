@@ -9,13 +9,11 @@ from typing import Any
 
 from edgeflow.compress.network import Network, load_tfmot
 from edgeflow.compress.tuner import fine_tune
-from edgeflow.config.recipe import Recipe
+from edgeflow.config.recipe import Cluster, Recipe
 
 
-def apply(network: Network, recipe: Recipe) -> Network:
+def apply(network: Network, stage: Cluster, recipe: Recipe) -> Network:
     """Return the network with shared weights; zeros that `prune` made stay zero."""
-    stage = recipe.cluster
-    assert stage is not None
     clustering = load_tfmot().clustering.keras
     model = _cluster(
         network.model,

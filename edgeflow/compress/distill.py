@@ -7,13 +7,11 @@ from dataclasses import replace
 
 from edgeflow.compress.network import Network, load_model
 from edgeflow.compress.tuner import fine_tune
-from edgeflow.config.recipe import Recipe
+from edgeflow.config.recipe import Distill, Recipe
 
 
-def apply(network: Network, recipe: Recipe) -> Network:
+def apply(network: Network, stage: Distill, recipe: Recipe) -> Network:  # noqa: ARG001
     """Return the network, trained on with its teacher, who teaches all later stages too."""
-    stage = recipe.distill
-    assert stage is not None
     _, teacher = load_model(network.teachers[stage.teacher], network.train)
     teacher.trainable = False
     taught = replace(network, teacher=teacher)

@@ -1,5 +1,7 @@
 """What the compress step is asked to do, and what it reads for that."""
 
+from pydantic import Field
+
 from edgeflow.config.base import Section
 from edgeflow.config.model import Train
 from edgeflow.config.recipe import CALIBRATED, Recipe
@@ -12,7 +14,7 @@ class CompressOptions(Section):
     recipe: Recipe
     train: Train | None = None
     """The model's own training settings, where the recipe trains on."""
-    candidates: "dict[str, Candidate]" = {}
+    candidates: "dict[str, Candidate]" = Field(default={})
     """The recipes that `auto` tries, in this order."""
 
 

@@ -1,7 +1,8 @@
 """A recipe, stage by stage: train on what it asks for, then convert."""
 
 import importlib
-import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from edgeflow.compress.integer import require_integer
 from edgeflow.compress.network import Network, load_model
 from edgeflow.compress.options import CompressOptions
 from edgeflow.compress.source import FLATBUFFER_FILE, GRAPH_FILE, FloatModel, Source, open_source
-from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
+from edgeflow.config.recipe import CALIBRATED, INT8, Recipe, Tuning
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError, TrainingError
 from edgeflow.train.build import MODEL_FILE
@@ -36,31 +37,34 @@ def run(
     """
     manifest = read_manifest(folder / "manifest.json")
     if manifest.facts.get("quantized"):
-        return _passed_on(name, folder, options.recipe, manifest.facts["quantized"], out)
-    recipe = options.recipe
-    if MODEL_FILE in manifest.files:
-        start, end, parameters = _networks(name, dataset, folder, teachers, options)
+        made = _passed_on(name, folder, options.recipe, manifest.facts["quantized"])
+    elif MODEL_FILE in manifest.files:
+        made = _from_network(name, dataset, folder, teachers, options)
     else:
-        start = end = _imported(name, folder, recipe)
-        parameters = manifest.facts["parameters"]
-    float_flatbuffer = _convert(name, start, dataset, Recipe())
-    plain = recipe.quantize == "none"
-    flatbuffer = float_flatbuffer if plain else _convert(name, end, dataset, recipe)
-    if recipe.quantize in INT8 and recipe.keep_float is None:
-        require_integer(name, flatbuffer)
-    (out / "float.tflite").write_bytes(float_flatbuffer)
-    (out / "model.tflite").write_bytes(flatbuffer)
-    return {"recipe": recipe.model_dump(mode="json"), "parameters": parameters}
+        made = _from_file(name, dataset, folder, options.recipe)
+    (out / "float.tflite").write_bytes(made.float_model)
+    (out / "model.tflite").write_bytes(made.model)
+    return {"recipe": made.recipe.model_dump(mode="json"), "parameters": made.parameters}
 
 
-def _networks(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Made:
+    """The network as .tflite before and after quantization, and the recipe that it went through."""
+
+    float_model: bytes
+    model: bytes
+    recipe: Recipe
+    parameters: int | None
+
+
+def _from_network(
     name: str,
     dataset: DatasetView,
     folder: Path,
     teachers: dict[str, Path],
     options: CompressOptions,
-) -> tuple[Source, Source, int]:
-    """Return the trained-on network before and after `qat`, and its number of parameters."""
+) -> _Made:
+    recipe = options.recipe
     for path in (folder, *teachers.values()):
         verify_files(path / "manifest.json", [MODEL_FILE])
     keras, model = load_model(folder, options.train)
@@ -72,46 +76,63 @@ def _networks(
         teachers=teachers,
         title=name,
     )
-    recipe = options.recipe
-    network = _trained_on(network, recipe, [stage for stage in recipe.stages() if stage != "qat"])
-    start, parameters = FloatModel(network.model), int(network.model.count_params())
-    if recipe.quantize != "qat-int8":
-        return start, start, parameters
-    return start, FloatModel(_trained_on(network, recipe, ["qat"]).model), parameters
+    stages = recipe.stages()
+    qat = stages.pop("qat", None)
+    network = _trained_on(network, recipe, stages)
+    float_model = _convert(name, FloatModel(network.model), dataset, Recipe())
+    parameters = int(network.model.count_params())
+    if qat is not None:
+        network = _trained_on(network, recipe, {"qat": qat})
+    result = _quantized(name, FloatModel(network.model), dataset, recipe, float_model)
+    return _Made(float_model=float_model, model=result, recipe=recipe, parameters=parameters)
 
 
-def _imported(name: str, folder: Path, recipe: Recipe) -> Source:
-    """Return a network that came from a file and has no layers to train."""
+def _from_file(name: str, dataset: DatasetView, folder: Path, recipe: Recipe) -> _Made:
+    """Convert a model that came from a file and has no layers to train."""
     if recipe.stages():
         raise TrainingError(
             f"{name}: the model came from a file that cannot be trained on, and the recipe "
             f"trains: {', '.join(recipe.stages())}",
             hint="bring the model as a .h5 or .keras file of Keras 2, or only quantize it",
         )
-    files = read_manifest(folder / "manifest.json").files
-    file = GRAPH_FILE if GRAPH_FILE in files else FLATBUFFER_FILE
+    manifest = read_manifest(folder / "manifest.json")
+    file = GRAPH_FILE if GRAPH_FILE in manifest.files else FLATBUFFER_FILE
     verify_files(folder / "manifest.json", [file])
-    return open_source(folder / file)
+    source = open_source(folder / file)
+    float_model = _convert(name, source, dataset, Recipe())
+    result = _quantized(name, source, dataset, recipe, float_model)
+    parameters = manifest.facts["parameters"]
+    return _Made(float_model=float_model, model=result, recipe=recipe, parameters=parameters)
 
 
-def _passed_on(
-    name: str, folder: Path, recipe: Recipe, quantized: dict[str, str], out: Path
-) -> dict[str, object]:
+def _passed_on(name: str, folder: Path, recipe: Recipe, given: dict[str, str]) -> _Made:
     """Hand on a .tflite that was quantized before it came here; there is no float network."""
     if recipe != Recipe():
         raise CompileError(
-            f"{name}: the model is quantized already ({quantized['quantize']})",
+            f"{name}: the model is quantized already ({given['quantize']})",
             hint="use an empty recipe, `{}`, or bring the float model",
         )
     verify_files(folder / "manifest.json", [FLATBUFFER_FILE])
-    for file in ("float.tflite", "model.tflite"):
-        shutil.copyfile(folder / FLATBUFFER_FILE, out / file)
-    return {"recipe": Recipe.model_validate(quantized).model_dump(mode="json"), "parameters": None}
+    model = (folder / FLATBUFFER_FILE).read_bytes()
+    applied = Recipe.model_validate(given)
+    return _Made(float_model=model, model=model, recipe=applied, parameters=None)
 
 
-def _trained_on(network: Network, recipe: Recipe, stages: list[str]) -> Network:
-    for stage in stages:
-        network = importlib.import_module(f"edgeflow.compress.{stage}").apply(network, recipe)
+def _quantized(
+    name: str, source: Source, dataset: DatasetView, recipe: Recipe, float_model: bytes
+) -> bytes:
+    if recipe.quantize == "none":
+        return float_model
+    flatbuffer = _convert(name, source, dataset, recipe)
+    if recipe.quantize in INT8 and recipe.keep_float is None:
+        require_integer(name, flatbuffer)
+    return flatbuffer
+
+
+def _trained_on(network: Network, recipe: Recipe, stages: Mapping[str, Tuning]) -> Network:
+    for name, stage in stages.items():
+        technique = importlib.import_module(f"edgeflow.compress.{name}")
+        network = technique.apply(network, stage, recipe)
     return network
 
 

@@ -8,16 +8,14 @@ from dataclasses import replace
 
 from edgeflow.compress.network import Network, load_tfmot
 from edgeflow.compress.tuner import fine_tune, steps
-from edgeflow.config.recipe import Recipe
+from edgeflow.config.recipe import Prune, Recipe
 
 RAMP = 0.6
 """Share of the stage's steps in which sparsity rises; the rest adapts to it."""
 
 
-def apply(network: Network, recipe: Recipe) -> Network:
+def apply(network: Network, stage: Prune, recipe: Recipe) -> Network:
     """Return the network with the recipe's share of zeros in each kernel."""
-    stage = recipe.prune
-    assert stage is not None
     sparsity = load_tfmot().sparsity.keras
     total = steps(network, stage)
     schedule = sparsity.PolynomialDecay(

@@ -10,13 +10,13 @@ from typing import Any
 
 from edgeflow.compress.network import Network, load_tfmot
 from edgeflow.compress.tuner import fine_tune
-from edgeflow.config.recipe import Recipe
+from edgeflow.config.recipe import Qat, Recipe
 from edgeflow.errors import CompileError
 
 _SCHEMES = "tensorflow_model_optimization.python.core.quantization.keras.collab_opts"
 
 
-def apply(network: Network, recipe: Recipe) -> Network:
+def apply(network: Network, stage: Qat, recipe: Recipe) -> Network:
     """Return the network in the wrapped form that the converter makes integers of.
 
     Raises:
@@ -32,7 +32,7 @@ def apply(network: Network, recipe: Recipe) -> Network:
             f"{network.title}: quantization-aware training cannot take the network: {error}",
             hint="use `quantize: ptq-int8`, or build the network of layers that tfmot supports",
         ) from error
-    fine_tune(network, recipe.qat, model, recipe.distill)
+    fine_tune(network, stage, model, recipe.distill)
     return replace(network, model=model)
 
 

@@ -85,7 +85,7 @@ class Calibration(Section):
 class KeepFloat(Section):
     """Selective quantization: layers that stay in float32."""
 
-    layers: list[str] = []
+    layers: list[str] = Field(default=[])
     """Layers by name; `*` and `?` stand for any characters."""
     worst: Annotated[int, Field(ge=0)] = 0
     """How many more may stay in float, those with the largest quantization error first."""
@@ -96,7 +96,7 @@ class KeepFloat(Section):
 class Auto(Section):
     """A choice among recipes: the first that keeps the accuracy."""
 
-    recipes: list[Reference] = []
+    recipes: list[Reference] = Field(default=[])
     """Recipes to try, in this order; by default all others, the cheapest on the device first."""
     accuracy_drop_max: Share = 0.01
     """Largest loss of accuracy on the validation set, from the trained model, 0..1."""

@@ -28,7 +28,7 @@ def check_sources(raw: Mapping[str, Any]) -> list[Finding]:
 
 def _of_model(entry: Entry, keys: Keys) -> Iterator[Finding]:
     ways = ("architecture", "source")
-    given = [way for way in ways if way in entry]
+    given = [way for way in ways if entry.get(way) is not None]
     slips = [key for key in entry if isinstance(key, str) and key not in ways]
     if len(given) == 2:
         message = "a model has an `architecture` to train or a `source` to import, not both"

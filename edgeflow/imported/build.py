@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
@@ -11,10 +11,12 @@ from edgeflow.config.base import Section
 from edgeflow.config.modelfile import Kind, files_of
 from edgeflow.dataset.view import Part, open_dataset, part_files
 from edgeflow.errors import CompileError
-from edgeflow.imported.model import Imported
 from edgeflow.toolchain import ONNX
 from edgeflow.train.build import test_metrics
 from edgeflow.train.loop import write_history
+
+if TYPE_CHECKING:
+    from edgeflow.imported.model import Imported
 
 TOOLS = ("tensorflow", "tf-keras", "keras", "numpy", "ai-edge-litert")
 PARTS: tuple[Part, ...] = ("validation", "test")
@@ -68,7 +70,7 @@ def _import(name: str, folder: Path, source: Path, kind: Kind, out: Path) -> dic
 
     dataset = open_dataset(folder, PARTS)
     importer = importlib.import_module(f"edgeflow.imported.from_{kind}")
-    model: Imported = importer.load(name, source, dataset, out)
+    model: "Imported" = importer.load(name, source, dataset, out)
     logits = model.predict(dataset.inputs("test"))
     np.save(out / "logits.npy", logits)
     write_history([], out / "history.csv")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from edgeflow.config.recipe import Quantize, Recipe
-from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.dataset.view import DatasetView, Part, open_dataset
 from edgeflow.targets.base import CompileInput
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class Trained:
         """Return the folder of the model after a recipe."""
         return self.folder / quantize
 
-    def view(self) -> DatasetView:
-        """Return the dataset."""
-        return open_dataset(self.dataset, ("calibration", "test"))
+    def view(self, *parts: Part) -> DatasetView:
+        """Return the dataset, with its calibration and test part if none is named."""
+        return open_dataset(self.dataset, parts or ("calibration", "test"))
 
     def logits(self, quantize: str) -> "NDArray[Any]":
         """Return the host's reference of a recipe on the test set, float32 (n, classes)."""

@@ -18,14 +18,16 @@ import pytest
 import edgeflow.artifact.manifest
 import edgeflow.bundle.pack
 import edgeflow.compress.build
+import edgeflow.compress.pipeline
 import edgeflow.train.build
 from edgeflow.artifact import fingerprint
 from edgeflow.bundle import archive
+from edgeflow.compress.network import Network
 from edgeflow.config.model import architecture_module
-from edgeflow.config.recipe import CALIBRATED
+from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.base import RawDataset, Samples
 from edgeflow.dataset.sources import digits
-from edgeflow.dataset.view import DatasetView, open_dataset
+from edgeflow.dataset.view import open_dataset
 from edgeflow.ondevice import engine_litert, engine_openvino
 from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.litert import LiteRT
@@ -103,12 +105,27 @@ def train(
     return {"accuracy_test": weights[0] / 256, "epochs": options.train.epochs}
 
 
-def convert(name: str, source: bytes, quantize: str, dataset: DatasetView) -> bytes:
-    calibration = dataset.inputs("calibration").tobytes() if quantize in CALIBRATED else b""
+class Model:
+    """A trained model: its file."""
+
+    def __init__(self, path: Path) -> None:
+        self.data = path.read_bytes()
+
+    def count_params(self) -> int:
+        return len(self.data)
+
+
+def load_model(folder: Path, train: object) -> tuple[None, Model]:
+    return None, Model(folder / "model.h5")
+
+
+def convert(name: str, network: Network, recipe: Recipe) -> bytes:
+    quantize, inputs = recipe.quantize, network.dataset.inputs
+    calibration = inputs("calibration").tobytes() if quantize in CALIBRATED else b""
     technique = f"edgeflow.compress.quantize.{quantize.replace('-', '_')}"
     tools = ("tensorflow", "tf-keras", "numpy")
     by = stamp(("edgeflow.compress.source", "edgeflow.train.keras", technique), tools)
-    return digest(by, source, quantize, calibration)
+    return digest(by, network.model.data, quantize, calibration)
 
 
 def host_outputs(flatbuffer: bytes, inputs: Any) -> Any:
@@ -132,7 +149,7 @@ def compiler(module: str, tools: tuple[str, ...], read: Callable[[CompileInput],
 
 def _read_openvino(job: CompileInput) -> bytes:
     calibration = b"" if job.calibration is None else job.calibration.tobytes()
-    return digest(job.float_model.read_bytes(), job.quantize, calibration)
+    return digest(job.float_model.read_bytes(), job.recipe.quantize, calibration)
 
 
 def engine(module: str, tools: tuple[str, ...]) -> type:
@@ -180,8 +197,9 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(edgeflow.artifact.manifest, "version", version)
     patch.setattr(digits, "load", load_digits)
     patch.setattr(edgeflow.train.build, "_train", train)
-    patch.setattr(build, "FloatModel", Path.read_bytes)
-    patch.setattr(build, "_convert", convert)
+    patch.setattr(edgeflow.compress.pipeline, "load_model", load_model)
+    patch.setattr(edgeflow.compress.pipeline, "_convert", convert)
+    patch.setattr(edgeflow.compress.pipeline, "require_integer", lambda *_: None)
     patch.setattr(build, "host_outputs", host_outputs)
     patch.setattr(pack, "write_tar", write_tar)
     lite, vino = ("ai-edge-litert", "numpy"), ("openvino", "nncf", "numpy")

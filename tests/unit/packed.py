@@ -19,7 +19,7 @@ def target_options(kind: str, **options: Any) -> dict[str, Any]:
 
 
 def compile_tiny(trained: Trained, kind: str, quantize: str, out: Path, **target: Any) -> Manifest:
-    options = {"target": target_options(kind, **target), "quantize": quantize}
+    options = {"target": target_options(kind, **target)}
     name = f"{kind}/tiny/{quantize}"
     return compile_model(name, trained.dataset, trained.recipe(quantize), options, "0", out)
 

@@ -38,8 +38,8 @@ def slices(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
         jobs[f"dataset {section.dataset}"] = plan.dataset(section.dataset)
         jobs[f"train {model}"] = plan.train(model)
     for unit in plan.units:
-        jobs[f"compress {unit.model}/{unit.recipe}"] = plan.compress(unit.recipe)
-        jobs[f"compile {unit.target}"] = plan.compile(unit.target, unit.recipe)
+        jobs[f"compress {unit.model}/{unit.recipe}"] = plan.compress(unit.model, unit.recipe)
+        jobs[f"compile {unit.target}"] = plan.compile(unit.target)
         jobs[f"bundle {unit.target}"] = plan.bundle(unit.target, unit.model, unit.recipe)
         jobs[f"deploy {unit.device}"] = plan.deploy(unit.device)
         jobs[f"validate {unit.device}"] = plan.validate(unit.device, unit.model)
@@ -79,7 +79,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     ),
     "recipe": (
         lambda raw: raw["recipes"]["fp32"].update(quantize="fp16"),
-        {"compress b/fp32", "compile intel"},
+        {"compress b/fp32"},
     ),
     "a device's address": (
         lambda raw: raw["devices"]["pi-1"].update(timeout_s=5.0),
@@ -95,6 +95,13 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a device that is not used": (
         lambda raw: raw["devices"].update({"pi-2": {"target": "pi", "transport": "virtual"}}),
         set(),
+    ),
+    "training, under a recipe that trains on": (
+        lambda raw: (
+            raw["recipes"]["fp32"].update(prune={"epochs": 1}),
+            raw["models"]["b"].update(train={"epochs": 3}),
+        ),
+        {"train b", "compress b/fp32"},
     ),
     "a recipe that is not used": (lambda raw: raw["recipes"].update(half={}), set()),
 }
@@ -126,13 +133,13 @@ def test_units_are_the_rows_of_the_report() -> None:
 
 def test_code_of_a_step_is_that_of_its_own_variant() -> None:
     plan = Plan(parse(RAW))
-    litert = closure(*plan.compile("pi", "int8").modules)
+    litert = closure(*plan.compile("pi").modules)
     assert "edgeflow.targets.litert" in litert
     assert "edgeflow.ondevice.engine_litert" in litert
     assert "edgeflow.targets.openvino" not in litert
     assert "edgeflow.train.architectures.ds_cnn" in closure(*plan.train("a").modules)
     assert "edgeflow.train.architectures.convnet" not in closure(*plan.train("a").modules)
-    assert "edgeflow.compress.quantize.ptq_int8" not in closure(*plan.compress("fp32").modules)
+    assert "edgeflow.compress.quantize.ptq_int8" not in closure(*plan.compress("a", "fp32").modules)
     engine = closure(*plan.bundle("pi", "a", "int8").modules)
     assert {"edgeflow.ondevice.runner", "edgeflow.ondevice.engine_litert"} <= set(engine)
 

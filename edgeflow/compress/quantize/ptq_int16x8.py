@@ -1,6 +1,6 @@
 """Post-training quantization with int8 weights and int16 activations, input and output.
 
-Nearly float's accuracy at int8's size; needs kernels for 16-bit activations, slower ones than int8's.
+Nearly float's accuracy at int8's size; kernels for 16-bit activations are slower than int8's.
 """
 
 import warnings

@@ -11,8 +11,9 @@ from edgeflow.compress import build
 from edgeflow.compress.build import compress_model
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.quantize import fp16, ptq_int8
+from edgeflow.config.recipe import Recipe
 from edgeflow.errors import CompileError, IntegrityError
-from edgeflow.testing.trained import QUANTIZE, Trained
+from edgeflow.testing.trained import QUANTIZE, TRAIN, Trained
 
 
 def interpreter(path: Path) -> Any:
@@ -28,7 +29,8 @@ def dtypes(path: Path) -> set[str]:
 
 
 def compress(trained: Trained, quantize: str, out: Path) -> Any:
-    return compress_model("tiny", trained.dataset, trained.model, {"quantize": quantize}, "0", out)
+    options = {"recipe": {"quantize": quantize}, "train": TRAIN}
+    return compress_model("tiny", trained.dataset, trained.model, options, "0", out)
 
 
 @pytest.mark.parametrize("quantize", QUANTIZE)
@@ -39,8 +41,9 @@ def test_every_recipe_has_a_batch_of_one(trained: Trained, quantize: str) -> Non
     assert model.get_output_details()[0]["shape"].tolist() == [1, 10]
 
 
-def test_int8_is_integer_from_end_to_end(trained: Trained) -> None:
-    path = trained.recipe("ptq-int8") / "model.tflite"
+@pytest.mark.parametrize("quantize", ["ptq-int8", "qat-int8"])
+def test_int8_is_integer_from_end_to_end(trained: Trained, quantize: str) -> None:
+    path = trained.recipe(quantize) / "model.tflite"
     model = interpreter(path)
     assert model.get_input_details()[0]["dtype"] is np.int8
     assert model.get_output_details()[0]["dtype"] is np.int8
@@ -67,9 +70,14 @@ def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str)
     flatbuffer = (folder / "model.tflite").read_bytes()
     np.testing.assert_array_equal(host_outputs(flatbuffer, view.inputs("test")[:5]), logits[:5])
     hits = logits.argmax(axis=1) == view.labels("test")
-    assert manifest.facts == {
+    facts = dict(manifest.facts)
+    assert Recipe.model_validate(facts.pop("recipe")) == Recipe.model_validate(
+        {"quantize": quantize}
+    )
+    assert facts == {
         "accuracy_test": pytest.approx(hits.mean()),
         "size_bytes": len(flatbuffer),
+        "parameters": verify_files(trained.model / "manifest.json").facts["parameters"],
     }
 
 
@@ -95,7 +103,7 @@ def test_equal_compressions_give_equal_bytes(trained: Trained, tmp_path: Path) -
 def test_a_converter_that_fails(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(model: Any, calibration: Any) -> bytes:
+    def fail(model: Any, recipe: Any, calibration: Any) -> bytes:
         raise ValueError("\n  no kernel for FOO\nand a long dump")
 
     monkeypatch.setattr(fp16, "convert", fail)
@@ -131,7 +139,7 @@ def test_an_operator_without_an_int8_kernel_is_an_error(keras: Any) -> None:
 
     source: Any = SimpleNamespace(converter=converter)
     with pytest.raises(Exception, match=r"(?i)erf|int8|custom|flex"):
-        ptq_int8.convert(source, np.ones((2, 4), np.float32))
+        ptq_int8.convert(source, Recipe(quantize="ptq-int8"), np.ones((2, 4), np.float32))
 
 
 def test_a_model_that_changed_since_its_training(trained: Trained, tmp_path: Path) -> None:
@@ -140,4 +148,4 @@ def test_a_model_that_changed_since_its_training(trained: Trained, tmp_path: Pat
     (model / "manifest.json").write_bytes((trained.model / "manifest.json").read_bytes())
     (model / "model.h5").write_bytes(b"something else")
     with pytest.raises(IntegrityError, match=r"model\.h5"):
-        compress_model("tiny", trained.dataset, model, {}, "0", tmp_path / "out")
+        compress_model("tiny", trained.dataset, model, {"recipe": {}}, "0", tmp_path / "out")

@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,26 +9,22 @@ from edgeflow.compress.source import FloatModel
 
 @pytest.mark.parametrize(("layer", "long_way"), [("Flatten", False), ("LSTM", True)])
 def test_only_networks_that_need_it_go_over_a_saved_model(
-    keras: Any, tmp_path: Path, layer: str, long_way: bool
+    keras: Any, layer: str, long_way: bool
 ) -> None:
     options = {"units": 3} if layer == "LSTM" else {}
     model = keras.Sequential(
         [keras.Input((4, 2)), getattr(keras.layers, layer)(**options), keras.layers.Dense(2)]
     )
-    with pytest.warns(UserWarning, match="HDF5"):
-        model.save(tmp_path / "model.h5", include_optimizer=False)
-    converter = FloatModel(tmp_path / "model.h5").converter()
+    converter = FloatModel(model).converter()
     assert converter.experimental_lower_to_saved_model == long_way
 
 
-def test_the_short_way_gives_the_outputs_of_the_long_one(keras: Any, tmp_path: Path) -> None:
+def test_the_short_way_gives_the_outputs_of_the_long_one(keras: Any) -> None:
     layers = keras.layers
     model = keras.Sequential(
         [keras.Input((6, 6, 1)), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.Flatten()]
     )
-    with pytest.warns(UserWarning, match="HDF5"):
-        model.save(tmp_path / "model.h5", include_optimizer=False)
-    converter = FloatModel(tmp_path / "model.h5").converter()
+    converter = FloatModel(model).converter()
     samples = np.random.default_rng(0).random((5, 6, 6, 1), np.float32)
     short = host_outputs(converter.convert(), samples)
     converter.experimental_lower_to_saved_model = True

@@ -1,0 +1,138 @@
+"""What each stage does to the weights, on a network trained on real digits."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from edgeflow.artifact.manifest import Manifest
+from edgeflow.compress.build import compress_model
+from edgeflow.compress.evaluate import host_outputs
+from edgeflow.errors import CompileError, TrainingError
+from edgeflow.testing.trained import TRAIN, Trained
+
+PRUNE = {"sparsity": 0.75, "epochs": 3, "learning_rate": 0.002}
+CLUSTER = {"clusters": 8, "epochs": 1}
+
+
+def compress(trained: Trained, recipe: Mapping[str, Any], out: Path, **more: Any) -> Manifest:
+    options = {"recipe": recipe, "train": TRAIN, **more}
+    return compress_model(
+        "tiny", trained.dataset, trained.model, options, "0", out, [trained.model]
+    )
+
+
+def kernels(path: Path) -> list[Any]:
+    """Return the constant tensors with more than 100 elements."""
+    interpreter = Interpreter(str(path))
+    constants = []
+    for details in interpreter.get_tensor_details():
+        if np.prod(details["shape"]) > 100 and details["dtype"] in (np.float32, np.int8):
+            try:
+                constants.append(interpreter.get_tensor(details["index"]))
+            except ValueError:  # an activation has no value yet
+                continue
+    assert constants
+    return constants
+
+
+def distinct(kernel: Any) -> int:
+    """Return the largest number of distinct weights in an output channel."""
+    flat = kernel.reshape(len(kernel), -1)
+    return max(len(np.unique(row)) for row in flat)
+
+
+def test_pruning_leaves_its_share_of_weights(trained: Trained, tmp_path: Path) -> None:
+    compress(trained, {"prune": PRUNE}, tmp_path)
+    pointwise = [kernel for kernel in kernels(tmp_path / "model.tflite") if kernel.shape[1] == 1]
+    shares = [float((kernel == 0).mean()) for kernel in pointwise]
+    assert shares == pytest.approx([0.75] * len(shares), abs=0.03)
+
+
+def test_clusters_share_weights_and_keep_zeros(trained: Trained, tmp_path: Path) -> None:
+    recipe = {"prune": PRUNE, "cluster": CLUSTER, "quantize": "ptq-int8"}
+    compress(trained, recipe, tmp_path)
+    pointwise = [kernel for kernel in kernels(tmp_path / "model.tflite") if kernel.shape[1] == 1]
+    assert max(map(distinct, pointwise)) <= CLUSTER["clusters"]
+    assert min(float((kernel == 0).mean()) for kernel in pointwise) > 0.7
+
+
+def test_rounding_in_training_keeps_zeros_and_clusters(trained: Trained, tmp_path: Path) -> None:
+    recipe = {
+        "prune": PRUNE,
+        "cluster": CLUSTER,
+        "quantize": "qat-int8",
+        "qat": {"epochs": 1},
+    }
+    facts = compress(trained, recipe, tmp_path).facts
+    pointwise = [kernel for kernel in kernels(tmp_path / "model.tflite") if kernel.shape[1] == 1]
+    assert max(map(distinct, pointwise)) <= CLUSTER["clusters"]
+    assert min(float((kernel == 0).mean()) for kernel in pointwise) > 0.7
+    assert facts["accuracy_test"] > 0.5
+
+
+def test_a_student_comes_near_to_its_teacher(trained: Trained, tmp_path: Path) -> None:
+    """Here the teacher is the model itself, at the start: only its answers hold the student."""
+    teacher = np.load(trained.model / "logits.npy")
+    distances = {}
+    for alpha in (0.0, 1.0):
+        out = tmp_path / str(alpha)
+        stage = {"teacher": "tiny", "epochs": 2, "learning_rate": 0.01, "alpha": alpha}
+        options = {"recipe": {"distill": stage}, "train": TRAIN}
+        folder = tmp_path / "tiny" / "float"
+        folder.parent.mkdir(exist_ok=True)
+        if not folder.exists():
+            folder.symlink_to(trained.model)
+        compress_model("tiny", trained.dataset, trained.model, options, "0", out, [folder])
+        distances[alpha] = float(np.abs(np.load(out / "logits.npy") - teacher).mean())
+    assert distances[1.0] < 0.7 * distances[0.0]
+
+
+def test_uint8_input_and_output(trained: Trained, tmp_path: Path) -> None:
+    compress(trained, {"quantize": "ptq-int8", "io": "uint8"}, tmp_path)
+    interpreter = Interpreter(str(tmp_path / "model.tflite"))
+    ends = (interpreter.get_input_details()[0], interpreter.get_output_details()[0])
+    assert {end["dtype"] for end in ends} == {np.uint8}
+    assert np.allclose(np.load(tmp_path / "logits.npy"), trained.logits("ptq-int8"))
+
+
+def test_a_stage_that_diverges_says_how_to_go_on(trained: Trained, tmp_path: Path) -> None:
+    recipe = {"prune": {"epochs": 2, "learning_rate": 1e30}}
+    with pytest.raises(TrainingError, match="Prune diverged") as caught:
+        compress(trained, recipe, tmp_path / "out")
+    assert "lower its learning_rate" in caught.value.hint
+    assert not (tmp_path / "out").exists()
+
+
+def candidate(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    modules = ["edgeflow.compress.build", "edgeflow.compress.pipeline"]
+    return {"options": {"recipe": recipe, "train": None}, "modules": modules}
+
+
+def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path: Path) -> None:
+    candidates = {"int8": candidate({"quantize": "ptq-int8"}), "fp32": candidate({})}
+    auto = {"auto": {"recipes": ["int8", "fp32"], "accuracy_drop_max": 0.05}}
+    facts = compress(trained, auto, tmp_path, candidates=candidates, train=None).facts
+    assert (facts["chosen"], facts["recipe"]["quantize"]) == ("int8", "ptq-int8")
+    flatbuffer = (tmp_path / "model.tflite").read_bytes()
+    assert flatbuffer == (trained.recipe("ptq-int8") / "model.tflite").read_bytes()
+    view = trained.view("validation")
+    truth = view.labels("validation")
+    guess = host_outputs(flatbuffer, view.inputs("validation")).argmax(axis=1)
+    manifest = json.loads((trained.model / "manifest.json").read_text())
+    drop = manifest["facts"]["accuracy_validation"] - (guess == truth).mean()
+    assert [entry["accuracy_drop"] for entry in facts["tried"]] == pytest.approx([drop], abs=1e-6)
+
+
+def test_auto_says_what_each_recipe_lost(trained: Trained, tmp_path: Path) -> None:
+    broken = {"prune": {"sparsity": 0.99, "epochs": 1, "learning_rate": 1e-9}}
+    pruned = candidate(broken)
+    pruned["options"]["train"] = TRAIN
+    auto = {"auto": {"recipes": ["sparse"], "accuracy_drop_max": 0.0}}
+    with pytest.raises(CompileError, match=r"no recipe keeps .* sparse loses 0\.\d+") as caught:
+        compress(trained, auto, tmp_path / "out", candidates={"sparse": pruned}, train=None)
+    assert "qat-int8" in caught.value.hint
