@@ -70,7 +70,7 @@ def _convert(source: Path, out: Path, as_they_are: list[str]) -> None:
         input_onnx_file_path=str(source),
         output_folder_path=str(out),
         batch_size=1,
-        keep_shape_absolutely_input_names=as_they_are,
+        keep_nwc_or_nhwc_or_ndhwc_input_names=as_they_are,
         output_signaturedefs=True,
         non_verbose=True,
     )
