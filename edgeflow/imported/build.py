@@ -70,7 +70,7 @@ def _import(name: str, folder: Path, source: Path, kind: Kind, out: Path) -> dic
 
     dataset = open_dataset(folder, PARTS)
     importer = importlib.import_module(f"edgeflow.imported.from_{kind}")
-    model: "Imported" = importer.load(name, source, dataset, out)
+    model: Imported = importer.load(name, source, dataset, out)
     logits = model.predict(dataset.inputs("test"))
     np.save(out / "logits.npy", logits)
     write_history([], out / "history.csv")

@@ -54,10 +54,10 @@ def require_fit(
             if first
             else "export the model for samples of that size, or give it another dataset",
         )
-    classes = len(facts.labels)
-    if tuple(outputs[1:]) != (classes,):
+    classes, shape = len(facts.labels), tuple(outputs[1:])
+    if shape != (classes,):
         raise CompileError(
-            f"{name} gives outputs of shape {tuple(outputs[1:])}, its dataset has {classes} classes",
+            f"{name} gives outputs of shape {shape}, its dataset has {classes} classes",
             hint="its last layer must have one unit for each class, in the order of the labels",
         )
 

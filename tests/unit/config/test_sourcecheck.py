@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgeflow.config import sourcecheck
+from edgeflow import plugins
 
 Check = Callable[[object], dict[str, str]]
 
@@ -121,7 +121,7 @@ def test_a_quantized_tflite_takes_an_empty_recipe_alone(
     good["deployments"][0]["recipe"] = "fp32"
     assert problems(good) == {}
     good["deployments"][0]["devices"] = ["bench-intel"]
-    accepted = sourcecheck.plugins.available("edgeflow.targets")["openvino"].capabilities
+    accepted = plugins.available(plugins.TARGETS)["openvino"].capabilities
     refused = "ptq-int8" not in accepted.quantized_source
     assert ("deployments.0.model" in problems(good)) == refused
 

@@ -5,25 +5,10 @@ from typing import Any
 import pytest
 
 from edgeflow.artifact.manifest import Manifest
-from edgeflow.dataset.build import build_dataset
 from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.imported.build import import_model
-from edgeflow.train.keras import load_keras
 
 Import = Callable[..., Manifest]
-
-
-@pytest.fixture(scope="session")
-def keras() -> Any:
-    return load_keras(seed=0)
-
-
-@pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built dataset of 200 digits."""
-    folder = tmp_path_factory.mktemp("digits")
-    build_dataset("digits", {"source": "digits", "limit": 200, "calibration": 20}, "0", folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def test_a_recurrent_network(bring: Import, keras: Any, view: DatasetView, tmp_p
     bring(tmp_path / "saved", "saved_model")
     wanted = np.concatenate([model(sample[None]) for sample in view.inputs("test")])
     np.testing.assert_allclose(np.load(tmp_path / "float/logits.npy"), wanted, atol=1e-5)
-    options = {"recipe": {}}
+    options: dict[str, Any] = {"recipe": {}}
     compress_model("m", view.folder, tmp_path / "float", options, "0", tmp_path / "fp32")
     np.testing.assert_allclose(np.load(tmp_path / "fp32/logits.npy"), wanted, atol=1e-4)
 
@@ -74,7 +74,7 @@ def test_models_that_cannot_be_served(bring: Import, tmp_path: Path) -> None:
     import tensorflow as tf
 
     class Two(tf.Module):  # type: ignore[misc]  # untyped
-        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 1), tf.float32)])
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 1), tf.float32)])  # type: ignore[untyped-decorator]
         def both(self, x: Any) -> dict[str, Any]:
             return {"a": x, "b": x}
 
