@@ -59,6 +59,7 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
 
     from edgeflow.train.architectures import ds_cnn
 
+    assert settings.architecture is not None
     options, classes = settings.train, len(dataset.facts.labels)
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()

@@ -6,15 +6,25 @@ of the configuration that it may depend on, so that a change elsewhere cannot re
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgeflow import plugins
 from edgeflow.config.dataset import WavFolderDataset
 from edgeflow.config.deployment import Gates, Measure
 from edgeflow.config.model import architecture_module
+from edgeflow.config.modelfile import kind_of
 from edgeflow.config.recipe import INTEGER
 from edgeflow.config.root import Config
 from edgeflow.config.target import target_kind
+
+IMPORTERS = {
+    "keras": ("edgeflow.imported.from_keras", "edgeflow.imported.keras3_worker"),
+    "saved_model": ("edgeflow.imported.from_saved_model",),
+    "onnx": ("edgeflow.imported.from_onnx", "edgeflow.imported.onnx_worker"),
+    "tflite": ("edgeflow.imported.from_tflite",),
+}
+"""Modules that import a model, by the kind of its file; workers run as programs of their own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +98,8 @@ class Plan:
     def train(self, model: str) -> Job:
         """Return the job that trains a model."""
         section = self.config.models[model]
+        if section.architecture is None:
+            raise KeyError(f"{model} is imported, not trained")
         return Job(
             options={
                 "architecture": section.architecture.model_dump(mode="json"),
@@ -95,6 +107,25 @@ class Plan:
             },
             modules=("edgeflow.train.build", architecture_module(section.architecture.name)),
         )
+
+    def import_model(self, model: str) -> Job:
+        """Return the job that imports a model file; the file itself is no option, but an input."""
+        kind = kind_of(self.source(model))
+        return Job(
+            options={"kind": kind},
+            modules=("edgeflow.imported.build", *IMPORTERS[kind or "keras"]),
+        )
+
+    def source(self, model: str) -> Path:
+        """Return the model file that a model comes from; KeyError if it is trained instead."""
+        source = self.config.models[model].source
+        if source is None:
+            raise KeyError(f"{model} is trained, not imported")
+        return Path(source).expanduser()
+
+    def is_imported(self, model: str) -> bool:
+        """Return whether a model comes from a file instead of a training."""
+        return self.config.models[model].source is not None
 
     def compress(self, model: str, recipe: str) -> Job:
         """Return the job that applies a recipe to a trained model."""

@@ -122,6 +122,8 @@ def any_of(names):
 
 TRAINED_RECIPES = [recipe for recipe in PLAN.config.recipes if PLAN.trains(recipe)]
 QUICK_RECIPES = [recipe for recipe in PLAN.config.recipes if not PLAN.trains(recipe)]
+IMPORTED_MODELS = [model for model in PLAN.config.models if PLAN.is_imported(model)]
+TRAINED_MODELS = [model for model in PLAN.config.models if not PLAN.is_imported(model)]
 
 
 def environment_of_device(wildcards):
@@ -151,6 +153,16 @@ def source_of_dataset(wildcards):
     from edgeflow.dataset.build import source_files
 
     return [str(path) for path in source_files(PLAN.config.datasets[wildcards.dataset])]
+
+
+def source_of_model(wildcards):
+    """Return the files of a model that the user brings, and the lock of what converts it."""
+    from edgeflow.config.modelfile import files_of, kind_of
+    from edgeflow.toolchain import ONNX
+
+    source = PLAN.source(wildcards.model)
+    lock = [ONNX.lock] if kind_of(source) == "onnx" else []
+    return [str(path) for path in [*files_of(source), *lock]]
 
 
 def folders_of_teachers(wildcards, input):

@@ -11,6 +11,8 @@ rule train:
         manifest="<results>/models/{model}/float/manifest.json",
     log:
         "<logs>/train/{model}.log",
+    wildcard_constraints:
+        model=any_of(TRAINED_MODELS),
     threads: threads_of_training
     resources:
         **CLUSTER_JOB,

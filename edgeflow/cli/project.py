@@ -52,9 +52,11 @@ def describe(plan: "Plan") -> list[str]:
     """Return what a plan builds, one line for each kind of step and each deployment."""
     units = plan.units
     models = {unit.model for unit in units}
+    imports = sum(plan.is_imported(model) for model in models)
     counts = {
         "datasets": len({plan.config.models[model].dataset for model in models}),
-        "trainings": len(models),
+        "trainings": len(models) - imports,
+        **({"imports": imports} if imports else {}),
         "compressions": len({(unit.model, unit.recipe) for unit in units}),
         "compilations": len({(unit.target, unit.model, unit.recipe) for unit in units}),
         "deployments": len(units),

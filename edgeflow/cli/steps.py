@@ -31,8 +31,10 @@ Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of
 
 def register(app: typer.Typer) -> None:
     """Add the steps to the command line, in the order of the data's way."""
-    for step in (dataset, train, compress, debug, compile, bundle, deploy, validate, gate, report):
-        app.command(rich_help_panel="Steps")(step)
+    building = (dataset, train, import_model, compress, debug, compile, bundle)
+    for step in (*building, deploy, validate, gate, report):
+        name = step.__name__.removesuffix("_model")  # `import` is a word of Python's
+        app.command(name, rich_help_panel="Steps")(step)
 
 
 def dataset(name: Name, options: Options, code: Code, out: Out, log: Log = None) -> None:
@@ -51,6 +53,22 @@ def train(
     from edgeflow.train.build import train_model
 
     train_model(name, dataset, options, code, out)
+
+
+def import_model(
+    name: Name,
+    dataset: Folder,
+    source: Annotated[Path, typer.Option(help="The model file, or folder of a SavedModel.")],
+    options: Options,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Import a model file in the place of a training."""
+    send_to(log)
+    from edgeflow.imported.build import import_model as run
+
+    run(name, dataset, source, options, code, out)
 
 
 def compress(

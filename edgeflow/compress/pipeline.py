@@ -2,23 +2,18 @@
 
 import importlib
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from edgeflow.artifact.manifest import verify_files
-from edgeflow.compress.integer import require_integer
-from edgeflow.compress.network import Network
+from edgeflow.artifact.manifest import read_manifest, verify_files
+from edgeflow.compress.conversion import convert, quantized
 from edgeflow.compress.options import CompressOptions
-from edgeflow.compress.source import FloatModel
+from edgeflow.compress.source import FLATBUFFER_FILE, GRAPH_FILE, FloatModel, open_source
 from edgeflow.compress.stage import open_network, tuned
-from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
+from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.view import DatasetView
-from edgeflow.errors import CompileError, EdgeflowError
+from edgeflow.errors import CompileError, TrainingError
 from edgeflow.train.build import MODEL_FILE
-
-FROM_FLOAT_TFLITE = "edgeflow.compress.ptq.build"
 
 
 def run(
@@ -34,66 +29,90 @@ def run(
     Args:
         name: model and recipe, for messages.
         dataset: with the parts that the recipe reads.
-        folder: of the trained model.
+        folder: of the trained or imported model.
         teachers: folders of trained models, by name.
         options: the recipe and its training settings.
         out: folder to write into.
     """
+    manifest = read_manifest(folder / "manifest.json")
+    if manifest.facts.get("quantized"):
+        made = _passed_on(name, folder, options.recipe, manifest.facts["quantized"])
+    elif MODEL_FILE in manifest.files:
+        with tempfile.TemporaryDirectory(dir=out) as scratch:
+            made = _from_network(name, dataset, folder, teachers, options, Path(scratch))
+    else:
+        made = _from_file(name, dataset, folder, options.recipe)
+    (out / "float.tflite").write_bytes(made.float_model)
+    (out / "model.tflite").write_bytes(made.model)
+    return {
+        "recipe": made.recipe.model_dump(mode="json"),
+        "parameters": made.parameters,
+        **made.facts,
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Made:
+    """The network as .tflite before and after quantization, and the recipe that it went through."""
+
+    float_model: bytes
+    model: bytes
+    recipe: Recipe
+    parameters: int | None
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+def _from_network(
+    name: str,
+    dataset: DatasetView,
+    folder: Path,
+    teachers: dict[str, Path],
+    options: CompressOptions,
+    scratch: Path,
+) -> _Made:
     recipe = options.recipe
     for path in (folder, *teachers.values()):
         verify_files(path / "manifest.json", [MODEL_FILE])
-    with tempfile.TemporaryDirectory(dir=out) as scratch:
-        last = tuned(name, dataset, folder, teachers, options, Path(scratch))
-        network = open_network(name, dataset, last, teachers, options)
-    float_flatbuffer = _convert(name, network, Recipe())
+    last = tuned(name, dataset, folder, teachers, options, scratch)
+    network = open_network(name, dataset, last, teachers, options)
+    float_model = convert(name, FloatModel(network.model), dataset, Recipe())
     parameters = int(network.model.count_params())
     if recipe.quantize == "qat-int8":
         network = importlib.import_module("edgeflow.compress.qat").apply(network, recipe)
-    flatbuffer, facts = _quantize(name, network, float_flatbuffer, recipe)
-    if recipe.quantize in INT8 and recipe.keep_float is None:
-        require_integer(name, flatbuffer)
-    (out / "float.tflite").write_bytes(float_flatbuffer)
-    (out / "model.tflite").write_bytes(flatbuffer)
-    return {"recipe": recipe.model_dump(mode="json"), "parameters": parameters, **facts}
+    model, facts = quantized(name, FloatModel(network.model), dataset, recipe, float_model)
+    return _Made(
+        float_model=float_model, model=model, recipe=recipe, parameters=parameters, facts=facts
+    )
 
 
-def _quantize(
-    name: str, network: Network, float_flatbuffer: bytes, recipe: Recipe
-) -> tuple[bytes, dict[str, object]]:
-    """Return the recipe's model, and facts of how it came about."""
-    if recipe.quantize == "none":
-        return float_flatbuffer, {}
-    if not recipe.from_float_tflite():
-        return _convert(name, network, recipe), {}
-    convert = importlib.import_module(FROM_FLOAT_TFLITE).convert
-    with _converting(name, recipe.quantize):
-        flatbuffer, facts = convert(float_flatbuffer, recipe, network.dataset)
-    return flatbuffer, facts
+def _from_file(name: str, dataset: DatasetView, folder: Path, recipe: Recipe) -> _Made:
+    """Convert a model that came from a file and has no layers to train."""
+    if recipe.stages():
+        raise TrainingError(
+            f"{name}: the model came from a file that cannot be trained on, and the recipe "
+            f"trains: {', '.join(recipe.stages())}",
+            hint="bring the model as a .h5 or .keras file of Keras 2, or only quantize it",
+        )
+    manifest = read_manifest(folder / "manifest.json")
+    file = GRAPH_FILE if GRAPH_FILE in manifest.files else FLATBUFFER_FILE
+    verify_files(folder / "manifest.json", [file])
+    source = open_source(folder / file)
+    float_model = convert(name, source, dataset, Recipe())
+    model, facts = quantized(name, source, dataset, recipe, float_model)
+    parameters = manifest.facts["parameters"]
+    return _Made(
+        float_model=float_model, model=model, recipe=recipe, parameters=parameters, facts=facts
+    )
 
 
-def _convert(name: str, network: Network, recipe: Recipe) -> bytes:
-    quantize = recipe.quantize
-    technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
-    inputs = network.dataset.inputs
-    with _converting(name, quantize):
-        calibration: Any = inputs("calibration") if quantize in CALIBRATED else None
-        flatbuffer: bytes = technique.convert(FloatModel(network.model), recipe, calibration)
-    return flatbuffer
-
-
-@contextmanager
-def _converting(name: str, quantize: str) -> Iterator[None]:
-    try:
-        yield
-    except EdgeflowError:
-        raise
-    except Exception as error:  # TensorFlow's converter raises many kinds, all with one meaning
+def _passed_on(name: str, folder: Path, recipe: Recipe, given: dict[str, str]) -> _Made:
+    """Hand on a .tflite that was quantized before it came here; there is no float network."""
+    if recipe != Recipe():
         raise CompileError(
-            f"{name} cannot be converted with quantize: {quantize}: {_first_line(error)}",
-            hint="an operator may have no kernel of that type; try `quantize: none` to tell",
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = (line.strip() for line in str(error).splitlines())
-    return next(filter(None, lines), type(error).__name__)
+            f"{name}: the model is quantized already ({given['quantize']})",
+            hint="use an empty recipe, `{}`, or bring the float model",
+        )
+    verify_files(folder / "manifest.json", [FLATBUFFER_FILE])
+    model = (folder / FLATBUFFER_FILE).read_bytes()
+    applied = Recipe.model_validate(given)
+    return _Made(float_model=model, model=model, recipe=applied, parameters=None)

@@ -1,13 +1,25 @@
 """The float network, as the converters of all recipes start from it."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
+
+GRAPH_FILE = "graph.pb"
+"""A frozen graph: a TensorFlow `GraphDef` whose weights are constants."""
+FLATBUFFER_FILE = "model.tflite"
 
 
-class FloatModel:
-    """A Keras model behind a signature with a static batch of 1.
+class Source(Protocol):
+    """A float network with a static batch of 1.
 
     Embedded compilers and interpreters want every tensor's size at compile time.
     """
+
+    def converter(self) -> Any:
+        """Return a fresh `tf.lite.TFLiteConverter` for the network, or what takes its place."""
+
+
+class FloatModel:
+    """A Keras model behind a signature with a static batch of 1."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -19,12 +31,53 @@ class FloatModel:
         shape = (1, *self._model.input_shape[1:])
         signature = tf.TensorSpec(shape, tf.float32, name="input")
         function = tf.function(lambda x: self._model(x, training=False))
-        concrete = function.get_concrete_function(signature)
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], self._model)
-        # The way over a SavedModel takes ten times as long and gives a straight network the same
-        # weights and outputs. Recurrent ones need it: their int8 conversion crashes without.
-        converter.experimental_lower_to_saved_model = _has_calls(concrete.graph)
-        return converter
+        return _converter(function.get_concrete_function(signature), self._model)
+
+
+class GraphModel:
+    """A frozen graph with one input, `input`, and one output, `Identity`."""
+
+    def __init__(self, graph: bytes) -> None:
+        import tensorflow as tf
+
+        definition = tf.compat.v1.GraphDef.FromString(graph)
+        self._wrapped = tf.compat.v1.wrap_function(
+            lambda: tf.graph_util.import_graph_def(definition, name=""), []
+        )
+        self.function = self._wrapped.prune("input:0", "Identity:0")
+
+    def converter(self) -> Any:
+        """Return a fresh `tf.lite.TFLiteConverter` for the graph."""
+        return _converter(self.function, self._wrapped)
+
+
+class FlatbufferModel:
+    """A float .tflite."""
+
+    def __init__(self, flatbuffer: bytes) -> None:
+        self._flatbuffer = flatbuffer
+
+    def converter(self) -> Any:
+        """Return what quantizes the .tflite, with the settings of a `tf.lite.TFLiteConverter`."""
+        from edgeflow.compress.flatbuffer import flatbuffer_converter
+
+        return flatbuffer_converter(self._flatbuffer)
+
+
+def open_source(path: Path) -> Source:
+    """Return the network in a frozen graph or a .tflite."""
+    kind = GraphModel if path.name == GRAPH_FILE else FlatbufferModel
+    return kind(path.read_bytes())
+
+
+def _converter(concrete: Any, owner: Any) -> Any:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
+    # The way over a SavedModel takes ten times as long and gives a straight network the same
+    # weights and outputs. Recurrent ones need it: their int8 conversion crashes without.
+    converter.experimental_lower_to_saved_model = _has_calls(concrete.graph)
+    return converter
 
 
 def _has_calls(graph: Any) -> bool:

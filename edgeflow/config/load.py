@@ -11,6 +11,7 @@ from edgeflow.config.expansion import expand
 from edgeflow.config.explain import explain
 from edgeflow.config.finding import Finding, Keys, dotted
 from edgeflow.config.root import Config
+from edgeflow.config.sourcecheck import check_sources
 from edgeflow.config.tasks import check_tasks
 from edgeflow.errors import ConfigError, Problem
 
@@ -48,6 +49,7 @@ def _validate(raw: object) -> tuple[Config | None, list[Finding]]:
         return None, [Finding(keys=(), message=message, hint=hint)]
     expansion = expand(raw)
     findings = cross_check(expansion.raw, families=expansion.families)
+    findings += check_sources(expansion.raw)
     config = None
     try:
         config = Config.model_validate(expansion.raw)

@@ -1,4 +1,4 @@
-"""Models: an architecture and its training on one dataset."""
+"""Models: an architecture and its training on one dataset, or a trained model from a file."""
 
 import pkgutil
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, JsonValue
 
 from edgeflow import plugins
-from edgeflow.config.base import Reference, Section, Seed
+from edgeflow.config.base import Reference, Section, Seed, Text
 
 ARCHITECTURES = "edgeflow.train.architectures"
 _WORD = "[A-Za-z_][A-Za-z0-9_]*"
@@ -106,14 +106,19 @@ class Training(Train):
 
 
 class Model(Section):
-    """A network that edgeflow trains."""
+    """A network that edgeflow trains, or a model file that the user brings.
+
+    One of `architecture` and `source` must be there.
+    """
 
     dataset: Reference
     """Name of a dataset of this configuration."""
-    architecture: Architecture
-    """Which network."""
+    architecture: Architecture | None = None
+    """Which network to train."""
+    source: Text | None = None
+    """A trained model instead: .keras, .h5, .onnx or .tflite file, or folder of a SavedModel."""
     train: Training = Training()
-    """How it is trained."""
+    """How it is trained; beside a `source` of Keras, how recipes train it on."""
     vary: dict[Annotated[str, Field(pattern=VARY_PATTERN)], list[JsonValue]] = Field(default={})
     """Makes a family of this model: dotted keys below the model, each with the values to try, as in
     `{architecture.width: [8, 16]}`. There is one model for each combination, named after its values

@@ -66,7 +66,10 @@ class _Page:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
     def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return the definition that a reference stands for, or the schema itself."""
+        """Return what a reference or an optional value stands for, or the schema itself."""
+        if (inner := _present(schema)) is not None:
+            rest = {key: value for key, value in schema.items() if key != "anyOf"}
+            return {**self.resolved(inner), **rest}
         name = schema.get("$ref", "").rpartition("/")[2]
         return {**self.definitions[name], **schema} if name else schema
 
@@ -85,6 +88,13 @@ class _Page:
             return "mapping"
         limits = [text.format(schema[key]) for key, text in _LIMITS.items() if key in schema]
         return " ".join([schema["type"], ", ".join(limits)]).strip()
+
+
+def _present(schema: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the schema of an optional value where it is there, or None of any other."""
+    choices = schema.get("anyOf", [])
+    given = [item for item in choices if item.get("type") != "null"]
+    return given[0] if len(given) == 1 < len(choices) else None
 
 
 def _variant(schema: dict[str, Any]) -> str:

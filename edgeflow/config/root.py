@@ -16,7 +16,7 @@ class Config(Section):
     datasets: dict[Name, Dataset]
     """Named sources of samples and their splits."""
     models: dict[Name, Model]
-    """Networks to train."""
+    """Networks to train, or to import from files."""
     recipes: dict[Name, Recipe]
     """Ways to compress and quantize a trained model."""
     targets: dict[Name, Target]

@@ -18,6 +18,10 @@ def json_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     definitions = schema["$defs"]
     definitions["Architecture"] = _architecture(definitions["Architecture"])
+    definitions["Model"] |= {
+        "anyOf": [{"required": ["architecture"]}, {"required": ["source"]}],
+        "not": {"required": ["architecture", "source"]},
+    }
     for section in schema["properties"].values():
         if "patternProperties" in section:  # a name of another form is an error
             section["additionalProperties"] = False

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.deploy.text import clean, tail
 from edgeflow.deploy.transport import Completed, Session
 from edgeflow.errors import DeployError, MissingToolError
 from edgeflow.ondevice import agent as agent_module
+from edgeflow.text import clean, tail
 
 AGENT = Path(agent_module.__file__)
 OLDEST_PYTHON = (3, 7)

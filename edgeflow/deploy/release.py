@@ -14,9 +14,9 @@ from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal, upload
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
-from edgeflow.deploy.text import tail
 from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError
+from edgeflow.text import tail
 
 LOCKS = Path(".edgeflow/locks")
 

@@ -34,17 +34,18 @@ class Training:
 
 
 def load_training(results: Path, models: Iterable[str]) -> list[Training]:
-    """Return the training of each distinct model that has been trained.
+    """Return the training of each distinct model that has been trained; imported ones have none.
 
     Raises:
         IntegrityError: a history or manifest cannot be read.
     """
     folders = {model: results / "models" / model / "float" for model in models}
-    return [
+    trainings = [
         _training(model, folder)
         for model, folder in folders.items()
         if (folder / "manifest.json").is_file() and (folder / "history.csv").is_file()
     ]
+    return [training for training in trainings if training.epochs]
 
 
 def _training(model: str, folder: Path) -> Training:

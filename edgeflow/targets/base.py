@@ -25,6 +25,8 @@ class Capabilities:
         io: types of input and output of an int8 model.
         calibration: values of `calibration.method` that can be had.
         keep_float: whether some layers may stay in float.
+        quantized_source: values of `quantize` that a .tflite may have which the user brings
+            quantized already; there is no float network then.
     """
 
     quantize: frozenset[str]
@@ -32,6 +34,7 @@ class Capabilities:
     io: frozenset[str] = frozenset({"int8"})
     calibration: frozenset[str] = frozenset({"minmax"})
     keep_float: bool = False
+    quantized_source: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +51,8 @@ class CompileInput:
 
     Attributes:
         model: the recipe's model.tflite, with a static batch of 1.
-        float_model: the same network before quantization, as float32 .tflite.
+        float_model: the same network before quantization, as float32 .tflite; a copy of `model`
+            where the user brought a quantized .tflite.
         recipe: what was applied.
         calibration: float32 (n, *input_shape), preprocessed as in training; None for a
             `quantize` that does not read it.

@@ -37,6 +37,7 @@ class LiteRT:
         io=frozenset({"int8", "uint8"}),
         calibration=frozenset({"minmax", "percentile", "mse"}),
         keep_float=True,
+        quantized_source=frozenset({"fp16", "dynamic", "ptq-int8", "ptq-int16x8"}),
     )
     Options: ClassVar[type[TargetOptions]] = LiteRTOptions
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeflow import plugins
 from edgeflow.artifact.hashing import sha256_json
@@ -14,6 +14,10 @@ from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetFacts, DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import TrainingError
 from edgeflow.train.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MODEL_FILE = "model.h5"
 TOOLS = ("tensorflow", "tf-keras", "numpy")
@@ -83,7 +87,7 @@ def _train(
     logits = predict(model, dataset.inputs("test"))
     np.save(out / "logits.npy", logits)
     return {
-        **_metrics(dataset, logits),
+        **test_metrics(dataset, logits),
         "accuracy_validation": rows[best_epoch(rows) - 1].get("val_accuracy"),
         "parameters": int(model.count_params()),
         "epochs": len(rows),
@@ -91,16 +95,22 @@ def _train(
     }
 
 
-def _metrics(dataset: DatasetView, outputs: Any) -> dict[str, object]:
-    import tensorflow as tf  # here already, unlike scikit-learn, which takes a second to import
+def test_metrics(dataset: DatasetView, outputs: "NDArray[np.float32]") -> dict[str, object]:
+    """Return the task's figure and the confusion matrix (true x decided) on the test set.
+
+    Args:
+        outputs: float32 (n, *output_shape).
+    """
+    import numpy as np
 
     task, inputs, truth = task_of(dataset.facts), dataset.inputs("test"), dataset.labels("test")
     decided = task.decisions({"float": outputs}, inputs, truth)["float"]
-    matrix = tf.math.confusion_matrix(truth, decided, num_classes=len(dataset.facts.labels))
+    classes = len(dataset.facts.labels)
+    counts = np.bincount(truth * classes + decided, minlength=classes**2)
     return {
         "metric": task.metric,
         "accuracy_test": task.figure(outputs, inputs, truth),
-        "confusion_test": matrix.numpy().tolist(),
+        "confusion_test": counts.reshape(classes, classes).tolist(),
     }
 
 

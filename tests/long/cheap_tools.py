@@ -18,16 +18,17 @@ import pytest
 import edgeflow.artifact.manifest
 import edgeflow.bundle.pack
 import edgeflow.compress.build
+import edgeflow.compress.conversion
 import edgeflow.compress.pipeline
+import edgeflow.compress.stage
 import edgeflow.train.build
 from edgeflow.artifact import fingerprint
 from edgeflow.bundle import archive
-from edgeflow.compress.network import Network
 from edgeflow.config.model import architecture_module
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.base import RawDataset, Samples
 from edgeflow.dataset.sources import digits
-from edgeflow.dataset.view import open_dataset
+from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.ondevice import engine_litert, engine_openvino
 from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.litert import LiteRT
@@ -119,13 +120,13 @@ def load_model(folder: Path, train: object) -> tuple[None, Model]:
     return None, Model(folder / "model.h5")
 
 
-def convert(name: str, network: Network, recipe: Recipe) -> bytes:
-    quantize, inputs = recipe.quantize, network.dataset.inputs
+def convert(name: str, source: Model, dataset: DatasetView, recipe: Recipe) -> bytes:
+    quantize, inputs = recipe.quantize, dataset.inputs
     calibration = inputs("calibration").tobytes() if quantize in CALIBRATED else b""
     technique = f"edgeflow.compress.quantize.{quantize.replace('-', '_')}"
     tools = ("tensorflow", "tf-keras", "numpy")
     by = stamp(("edgeflow.compress.source", "edgeflow.train.keras", technique), tools)
-    return digest(by, network.model.data, quantize, calibration)
+    return digest(by, source.data, quantize, calibration)
 
 
 def host_outputs(flatbuffer: bytes, inputs: Any) -> Any:
@@ -197,9 +198,11 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(edgeflow.artifact.manifest, "version", version)
     patch.setattr(digits, "load", load_digits)
     patch.setattr(edgeflow.train.build, "_train", train)
-    patch.setattr(edgeflow.compress.pipeline, "load_model", load_model)
-    patch.setattr(edgeflow.compress.pipeline, "_convert", convert)
-    patch.setattr(edgeflow.compress.pipeline, "require_integer", lambda *_: None)
+    patch.setattr(edgeflow.compress.stage, "load_model", load_model)
+    patch.setattr(edgeflow.compress.pipeline, "FloatModel", lambda model: model)
+    for module in (edgeflow.compress.pipeline, edgeflow.compress.conversion):
+        patch.setattr(module, "convert", convert)
+    patch.setattr(edgeflow.compress.conversion, "require_integer", lambda *_: None)
     patch.setattr(build, "host_outputs", host_outputs)
     patch.setattr(pack, "write_tar", write_tar)
     lite, vino = ("ai-edge-litert", "numpy"), ("openvino", "nncf", "numpy")

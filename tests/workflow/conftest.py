@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "edgeflow", "rules", "profiles", "report")
+PARTS = ("Snakefile", "edgeflow", "envs", "rules", "profiles", "report")
 
 CONFIG: dict[str, Any] = {
     "store": {"path": "store"},
@@ -78,7 +78,7 @@ class Project:
         """Return how many jobs of each rule a build would run now, without `all`."""
         result = self.snakemake("--dry-run")
         assert result.returncode == 0, result.stdout + result.stderr
-        rows = re.findall(r"^([a-z]+) +(\d+)$", result.stdout + result.stderr, re.MULTILINE)
+        rows = re.findall(r"^([a-z_]+) +(\d+)$", result.stdout + result.stderr, re.MULTILINE)
         return {rule: int(count) for rule, count in rows if rule not in ("all", "total")}
 
     def events(self) -> list[dict[str, Any]]:

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgeflow.compress.source import FloatModel
+    from edgeflow.compress.source import Source
     from edgeflow.config.recipe import Recipe
 
 
-def convert(model: "FloatModel", recipe: "Recipe", calibration: Any) -> bytes:  # noqa: ARG001
+def convert(model: "Source", recipe: "Recipe", calibration: Any) -> bytes:  # noqa: ARG001
     """Return the .tflite with float16 weights."""
     import tensorflow as tf
 

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgeflow.compress.source import FloatModel
+    from edgeflow.compress.source import Source
     from edgeflow.config.recipe import Recipe
 
 
 def convert(
-    model: "FloatModel",
+    model: "Source",
     recipe: "Recipe",  # noqa: ARG001  # one signature for all
     calibration: "NDArray[np.float32]",
 ) -> bytes:

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgeflow.compress.source import FloatModel
+    from edgeflow.compress.source import Source
     from edgeflow.config.recipe import Recipe
 
 
-def convert(model: "FloatModel", recipe: "Recipe", calibration: "NDArray[np.float32]") -> bytes:
+def convert(model: "Source", recipe: "Recipe", calibration: "NDArray[np.float32]") -> bytes:
     """Return the int8 .tflite.
 
     Args:

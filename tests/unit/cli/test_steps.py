@@ -24,6 +24,11 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
         ["--name", "n", "--dataset", "d"],
         ("n", D, OPTIONS, "c0de", Path("o")),
     ),
+    "import": (
+        "edgeflow.imported.build.import_model",
+        ["--name", "n", "--dataset", "d", "--source", "m.onnx"],
+        ("n", D, Path("m.onnx"), OPTIONS, "c0de", Path("o")),
+    ),
     "compress": (
         "edgeflow.compress.build.compress_model",
         ["--name", "n", "--dataset", "d", "--model", "m"],

@@ -28,6 +28,7 @@ def test_a_family_is_the_product_of_its_values(family: dict[str, Any]) -> None:
         "cnn-width16-learning_rate0_01",
     ]
     last = models["cnn-width16-learning_rate0_01"]
+    assert last.architecture is not None
     assert last.architecture.options == {"width": 16}
     assert (last.train.learning_rate, last.train.epochs, last.vary) == (0.01, 2, {})
 

@@ -53,9 +53,9 @@ def test_a_lock_is_installed_once(calls: Path, tmp_path: Path) -> None:
 def test_another_lock_is_another_environment(calls: Path, tmp_path: Path) -> None:
     lock = tmp_path / "device.txt"
     lock.write_text("numpy==2.3.0\n")
-    first = environment.build(lock, tmp_path / "store")
+    first = environment.device_python(str(lock), tmp_path / "store")
     lock.write_text("numpy==2.3.1\n")
-    assert environment.build(lock, tmp_path / "store") != first
+    assert environment.device_python(str(lock), tmp_path / "store") != first
     assert len(commands(calls)) == 4
 
 
@@ -64,7 +64,7 @@ def test_a_failed_build_is_explained_and_not_taken_for_done(calls: Path, tmp_pat
     lock.write_text("broken==1\n")
     for _ in range(2):
         with pytest.raises(MissingToolError, match="no such package: broken") as caught:
-            environment.build(lock, tmp_path / "store")
+            environment.device_python(str(lock), tmp_path / "store")
         assert "\x1b" not in caught.value.message
     assert len(commands(calls)) == 4
 

@@ -152,3 +152,10 @@ def test_training_marks_the_epoch_that_was_kept(tmp_path: Path) -> None:
     [item] = load_training(tmp_path, ["net", "net", "absent"])
     training.draw(item, tmp_path / "plot.svg")
     assert "kept: epoch 2" in texts(tmp_path / "plot.svg")
+
+
+def test_a_model_that_was_imported_has_no_training_to_draw(tmp_path: Path) -> None:
+    folder = write_training(tmp_path, "net")
+    header, *_ = (folder / "history.csv").read_text().splitlines()
+    (folder / "history.csv").write_text(f"{header}\n")
+    assert load_training(tmp_path, ["net"]) == []

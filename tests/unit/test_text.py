@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgeflow.deploy.text import clean, tail
 from edgeflow.deploy.watchdog import Watchdog
+from edgeflow.text import clean, tail
 
 
 @pytest.mark.parametrize(

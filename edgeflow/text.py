@@ -1,4 +1,4 @@
-"""What a device says, made safe for a terminal."""
+"""What other programs say, made safe for a terminal."""
 
 import re
 

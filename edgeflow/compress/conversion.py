@@ -1,0 +1,75 @@
+"""From a float network to a .tflite, by the technique that a recipe's `quantize` names."""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edgeflow.compress.integer import require_integer
+from edgeflow.compress.source import Source
+from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
+from edgeflow.dataset.view import DatasetView
+from edgeflow.errors import CompileError, EdgeflowError
+
+FROM_FLOAT_TFLITE = "edgeflow.compress.ptq.build"
+
+
+def convert(name: str, source: Source, dataset: DatasetView, recipe: Recipe) -> bytes:
+    """Return the .tflite that TensorFlow's converter makes.
+
+    Raises:
+        CompileError: it rejects the network.
+    """
+    quantize = recipe.quantize
+    technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
+    with _converting(name, quantize):
+        calibration: Any = dataset.inputs("calibration") if quantize in CALIBRATED else None
+        flatbuffer: bytes = technique.convert(source, recipe, calibration)
+    return flatbuffer
+
+
+def quantized(
+    name: str, source: Source, dataset: DatasetView, recipe: Recipe, float_model: bytes
+) -> tuple[bytes, dict[str, object]]:
+    """Return the recipe's model, and facts of how it came about.
+
+    Args:
+        name: model and recipe, for messages.
+        source: the network, after all training.
+        dataset: with the parts that the recipe reads.
+        recipe: says what to make.
+        float_model: the same network as float .tflite.
+
+    Raises:
+        CompileError: the network cannot be converted, or is not integer where it should be.
+    """
+    facts: dict[str, object] = {}
+    if recipe.quantize == "none":
+        flatbuffer = float_model
+    elif recipe.from_float_tflite():
+        own_ranges = importlib.import_module(FROM_FLOAT_TFLITE).convert
+        with _converting(name, recipe.quantize):
+            flatbuffer, facts = own_ranges(float_model, recipe, dataset)
+    else:
+        flatbuffer = convert(name, source, dataset, recipe)
+    if recipe.quantize in INT8 and recipe.keep_float is None:
+        require_integer(name, flatbuffer)
+    return flatbuffer, facts
+
+
+@contextmanager
+def _converting(name: str, quantize: str) -> Iterator[None]:
+    try:
+        yield
+    except EdgeflowError:
+        raise
+    except Exception as error:  # TensorFlow's converter raises many kinds, all with one meaning
+        raise CompileError(
+            f"{name} cannot be converted with quantize: {quantize}: {_first_line(error)}",
+            hint="an operator may have no kernel of that type; try `quantize: none` to tell",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)

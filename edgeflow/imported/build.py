@@ -1,0 +1,90 @@
+"""The import step: a model file to what a training leaves."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.artifact.manifest import Manifest
+from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.config.base import Section
+from edgeflow.config.modelfile import Kind, files_of
+from edgeflow.dataset.view import Part, open_dataset, part_files
+from edgeflow.errors import CompileError
+from edgeflow.toolchain import ONNX
+from edgeflow.train.build import test_metrics
+from edgeflow.train.loop import write_history
+
+if TYPE_CHECKING:
+    from edgeflow.imported.model import Imported
+
+TOOLS = ("tensorflow", "tf-keras", "keras", "numpy", "ai-edge-litert")
+PARTS: tuple[Part, ...] = ("validation", "test")
+
+
+class ImportOptions(Section):
+    """The slice of the configuration that an import depends on."""
+
+    kind: Kind
+
+
+def import_model(
+    name: str, dataset: Path, source: Path, options: Mapping[str, Any], code: str, out: Path
+) -> Manifest:
+    """Import one model file.
+
+    Args:
+        name: the model's name, for messages.
+        dataset: folder of a built dataset.
+        source: the file, or the folder of a SavedModel.
+        options: JSON form of `ImportOptions`.
+        code: fingerprint of the step.
+        out: folder for the model (model.h5, graph.pb or model.tflite), history.csv (no rows),
+            logits.npy (float32, test set) and manifest.json.
+
+    Raises:
+        CompileError: the file cannot be read, does not fit the dataset, or changes in conversion.
+        MissingToolError: the converter that it needs cannot be installed.
+        IntegrityError: the dataset is not what its manifest says.
+    """
+    parsed = ImportOptions.model_validate(dict(options))
+    if not source.exists():
+        raise CompileError(f"{name}: {source} is not there", hint="run `edgeflow check`")
+    spec = StepSpec(
+        step="import",
+        name=name,
+        inputs={
+            "dataset": part_files(dataset, PARTS),
+            **({"toolchain": ONNX.lock} if parsed.kind == "onnx" else {}),
+            **{f"model{str(file)[len(str(source)) :]}": file for file in files_of(source)},
+        },
+        options=parsed.model_dump(mode="json"),
+        code=code,
+        tools=TOOLS,
+    )
+    return run_step(spec, out, lambda folder: _import(name, dataset, source, parsed.kind, folder))
+
+
+def _import(name: str, folder: Path, source: Path, kind: Kind, out: Path) -> dict[str, object]:
+    import numpy as np
+
+    dataset = open_dataset(folder, PARTS)
+    importer = importlib.import_module(f"edgeflow.imported.from_{kind}")
+    model: Imported = importer.load(name, source, dataset, out)
+    logits = model.predict(dataset.inputs("test"))
+    np.save(out / "logits.npy", logits)
+    write_history([], out / "history.csv")
+    return {
+        **test_metrics(dataset, logits),
+        "accuracy_validation": _validation(dataset, model),
+        "parameters": model.parameters,
+        "quantized": dict(model.quantized),
+    }
+
+
+def _validation(dataset: DatasetView, model: Imported) -> float | None:
+    """Return the accuracy on the validation set, which holds no anomalies to tell apart."""
+    if dataset.facts.task != "classification":
+        return None
+    guess = model.predict(dataset.inputs("validation")).argmax(axis=1)
+    return float((guess == dataset.labels("validation")).mean())

@@ -1,0 +1,29 @@
+"""A model file that the user brings, in the place of a training."""
+
+
+rule import_model:
+    input:
+        dataset=manifest_of_dataset,
+        source=source_of_model,
+    output:
+        history="<results>/models/{model}/float/history.csv",
+        logits="<results>/models/{model}/float/logits.npy",
+        manifest="<results>/models/{model}/float/manifest.json",
+    log:
+        "<logs>/import/{model}.log",
+    wildcard_constraints:
+        model=any_of(IMPORTED_MODELS),
+    localrule: True
+    params:
+        options=options("import_model"),
+        code=code("import_model"),
+        tools=tools("import_model"),
+        dataset=subpath(input.dataset, parent=True),
+        source=lambda wildcards: str(PLAN.source(wildcards.model)),
+        out=subpath(output.manifest, parent=True),
+    message:
+        "import {wildcards.model}"
+    shell:
+        "edgeflow import --name {wildcards.model} --dataset {params.dataset:q}"
+        " --source {params.source:q} --options {params.options:q} --code {params.code}"
+        " --out {params.out:q} --log {log:q}"

@@ -1,0 +1,115 @@
+"""Keras 2 files are trained on as our own models are; Keras 3 files become graphs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow.compress.build import compress_model
+from edgeflow.dataset.view import DatasetView
+from edgeflow.errors import CompileError
+from tests.unit.imported.conftest import Import
+
+KERAS_3 = """\
+import sys, keras
+inputs = keras.Input((8, 8, 1))
+x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
+model = keras.Model(inputs, keras.layers.Dense(10)(x))
+model.save(sys.argv[1])
+import numpy as np
+np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
+"""
+
+
+def save(model: Any, path: Path) -> Path:
+    import warnings
+
+    with warnings.catch_warnings(action="ignore"):
+        model.save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+def test_a_file_of_keras_2(
+    bring: Import, network: Any, view: DatasetView, tmp_path: Path, name: str
+) -> None:
+    source = save(network, tmp_path / name)
+    manifest = bring(source, "keras")
+    assert set(manifest.files) == {"model.h5", "history.csv", "logits.npy"}
+    assert (tmp_path / "float/history.csv").read_text().count("\n") == 1
+    logits = np.load(tmp_path / "float/logits.npy")
+    np.testing.assert_allclose(network(view.inputs("test")), logits, atol=1e-5)
+    hits = logits.argmax(axis=1) == view.labels("test")
+    assert manifest.facts["accuracy_test"] == pytest.approx(hits.mean())
+    assert np.trace(manifest.facts["confusion_test"]) == hits.sum()
+    assert manifest.facts["parameters"] == network.count_params()
+    assert bring(source, "keras", tmp_path / "again") == manifest
+
+
+def test_recipes_train_a_file_of_keras_2_on(
+    bring: Import, network: Any, digits: Path, tmp_path: Path
+) -> None:
+    bring(save(network, tmp_path / "model.h5"), "keras")
+    recipe = {"recipe": {"prune": {"epochs": 1, "sparsity": 0.5}}, "train": {"threads": 1}}
+    out = tmp_path / "pruned"
+    facts = compress_model("p", digits, tmp_path / "float", recipe, "0", out).facts
+    assert facts["parameters"] == network.count_params()
+    assert np.any(np.load(out / "logits.npy") != np.load(tmp_path / "float/logits.npy"))
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_file_of_keras_3_gives_the_same_outputs(
+    bring: Import, view: DatasetView, tmp_path: Path, name: str
+) -> None:
+    source = tmp_path / name
+    np.save(tmp_path / "x.npy", view.inputs("test"))
+    files = [str(source), str(tmp_path / "x.npy"), str(tmp_path / "y.npy")]
+    environment = {key: text for key, text in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
+    subprocess.run(
+        [sys.executable, "-c", KERAS_3, *files], env=environment, check=True, capture_output=True
+    )
+    manifest = bring(source, "keras")
+    assert "graph.pb" in manifest.files
+    assert manifest.facts["parameters"] == 4 * 10 + 144 * 10 + 10
+    logits = np.load(tmp_path / "float/logits.npy")
+    np.testing.assert_allclose(logits, np.load(tmp_path / "y.npy"), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+def test_code_in_a_file_is_not_run(bring: Import, keras: Any, tmp_path: Path, name: str) -> None:
+    layers = [keras.Input((8, 8, 1)), keras.layers.Lambda(lambda x: x * 2), keras.layers.Flatten()]
+    source = save(keras.Sequential([*layers, keras.layers.Dense(10)]), tmp_path / name)
+    with pytest.raises(CompileError, match="Lambda") as caught:
+        bring(source, "keras")
+    assert caught.value.exit_code == 7
+    assert not (tmp_path / "float").exists()
+
+
+def test_what_is_no_whole_model(bring: Import, network: Any, tmp_path: Path) -> None:
+    network.save_weights(tmp_path / "weights.h5")
+    (tmp_path / "text.keras").write_text("hello")
+    for name in ("weights.h5", "text.keras"):
+        with pytest.raises(CompileError, match=f"{name} cannot be loaded"):
+            bring(tmp_path / name, "keras")
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "message", "hint"),
+    [
+        ((1, 8, 8), 10, r"samples of shape \(1, 8, 8\), its dataset has \(8, 8, 1\)", "first"),
+        ((8, 9, 1), 10, r"\(8, 9, 1\)", "another dataset"),
+        ((8, 8, 1), 9, r"outputs of shape \(9,\), its dataset has 10 classes", "each class"),
+    ],
+)
+def test_a_model_that_does_not_fit_its_dataset(
+    bring: Import, keras: Any, tmp_path: Path, shape: Any, classes: int, message: str, hint: str
+) -> None:
+    flat = [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
+    source = save(keras.Sequential(flat), tmp_path / "model.h5")
+    with pytest.raises(CompileError, match=message) as caught:
+        bring(source, "keras")
+    assert hint in caught.value.hint

@@ -1,0 +1,155 @@
+"""A float .tflite is quantized as its network would be; a quantized one passes as it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow.compress.build import compress_model
+from edgeflow.compress.evaluate import host_outputs
+from edgeflow.compress.source import FloatModel
+from edgeflow.config.modelfile import quantization
+from edgeflow.dataset.view import DatasetView
+from edgeflow.errors import CompileError
+from tests.unit.imported.conftest import Import
+
+pytestmark = pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning")
+
+Convert = Callable[..., Path]
+
+
+@pytest.fixture
+def convert(network: Any, view: DatasetView, tmp_path: Path) -> Convert:
+    """Write a .tflite of the network, with settings of TensorFlow's converter."""
+    import tensorflow as tf
+
+    def run(
+        *, calibrated: bool = False, ops: str = "", io: str = "float32", **settings: Any
+    ) -> Path:
+        batch = settings.pop("batch", 1)
+        spec = tf.TensorSpec((batch, 8, 8, 1), tf.float32)
+        concrete = tf.function(lambda x: network(x)).get_concrete_function(spec)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], network)
+        if calibrated:
+            samples = view.inputs("calibration")
+            settings["optimizations"] = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+        if ops:
+            converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, ops)]
+        converter.target_spec.supported_types = settings.pop("types", [])
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
+        for name, value in settings.items():
+            setattr(converter, name, value)
+        path = tmp_path / "model.tflite"
+        path.write_bytes(converter.convert())
+        return path
+
+    return run
+
+
+@pytest.mark.parametrize("quantize", ["none", "ptq-int8", "ptq-int16x8"])
+def test_a_float_file_is_quantized_as_its_network(
+    bring: Import, convert: Convert, network: Any, view: DatasetView, tmp_path: Path, quantize: str
+) -> None:
+    import importlib
+
+    from edgeflow.config.recipe import Recipe
+
+    manifest = bring(convert(), "tflite")
+    assert manifest.facts["quantized"] == {}
+    recipe = Recipe.model_validate({"quantize": quantize})
+    options = {"recipe": recipe.model_dump(mode="json")}
+    compress_model("m", view.folder, tmp_path / "float", options, "0", tmp_path / "out")
+    technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
+    wanted = technique.convert(FloatModel(network), recipe, view.inputs("calibration"))
+    outputs = host_outputs(wanted, view.inputs("test"))
+    np.testing.assert_array_equal(np.load(tmp_path / "out/logits.npy"), outputs)
+
+
+@pytest.mark.parametrize("batch", [None, 8])
+def test_another_batch_becomes_1(
+    bring: Import, convert: Convert, view: DatasetView, network: Any, tmp_path: Path, batch: Any
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    bring(convert(batch=batch), "tflite")
+    logits = np.load(tmp_path / "float/logits.npy")
+    np.testing.assert_allclose(logits, network(view.inputs("test")), atol=1e-4)
+    interpreter = Interpreter(model_path=str(tmp_path / "float/model.tflite"))
+    shapes = [tensor["shape_signature"] for tensor in interpreter.get_tensor_details()]
+    assert not any((shape < 0).any() for shape in shapes)
+    assert interpreter.get_input_details()[0]["shape"].tolist() == [1, 8, 8, 1]
+    assert interpreter.get_output_details()[0]["shape"].tolist() == [1, 10]
+
+
+WIDE = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+QUANTIZED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "int8": (
+        {"calibrated": True, "ops": "TFLITE_BUILTINS_INT8", "io": "int8"},
+        {"quantize": "ptq-int8"},
+    ),
+    "uint8": (
+        {"calibrated": True, "ops": "TFLITE_BUILTINS_INT8", "io": "uint8"},
+        {"quantize": "ptq-int8", "io": "uint8"},
+    ),
+    "integers between float ends": ({"calibrated": True}, {"quantize": "ptq-int8"}),
+    "int16x8": (
+        {"calibrated": True, "ops": WIDE, "io": "int16"},
+        {"quantize": "ptq-int16x8"},
+    ),
+    "dynamic": ({"optimizations": ["DEFAULT"]}, {"quantize": "dynamic"}),
+    "fp16": ({"optimizations": ["DEFAULT"], "types": ["float16"]}, {"quantize": "fp16"}),
+}
+
+
+@pytest.mark.parametrize(("settings", "wanted"), QUANTIZED.values(), ids=QUANTIZED)
+def test_a_quantized_file_passes_as_it_is(
+    bring: Import,
+    convert: Convert,
+    view: DatasetView,
+    tmp_path: Path,
+    settings: dict[str, Any],
+    wanted: dict[str, str],
+) -> None:
+    import tensorflow as tf
+
+    given = dict(settings)
+    if "optimizations" in given:
+        given["optimizations"] = [tf.lite.Optimize.DEFAULT]
+    if "types" in given:
+        given["types"] = [tf.float16]
+    source = convert(**given)
+    assert quantization(source) == wanted
+    assert bring(source, "tflite").facts["quantized"] == wanted
+    folder, out = tmp_path / "float", tmp_path / "out"
+    facts = compress_model("m", view.folder, folder, {"recipe": {}}, "0", out).facts
+    assert {key: facts["recipe"][key] for key in wanted} == wanted
+    assert (out / "model.tflite").read_bytes() == source.read_bytes()
+    np.testing.assert_array_equal(np.load(out / "logits.npy"), np.load(folder / "logits.npy"))
+    again = {"recipe": {"quantize": "ptq-int8"}}
+    with pytest.raises(CompileError, match="quantized already"):
+        compress_model("m", view.folder, folder, again, "0", tmp_path / "twice")
+
+
+def test_a_float_file_is_not_taken_for_a_quantized_one(convert: Convert) -> None:
+    assert quantization(convert()) == {}
+
+
+def test_channels_first(bring: Import, keras: Any, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    flat = [keras.Input((1, 8, 8)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Sequential(flat))
+    (tmp_path / "first.tflite").write_bytes(converter.convert())
+    with pytest.raises(CompileError, match=r"\(1, 8, 8\)") as caught:
+        bring(tmp_path / "first.tflite", "tflite")
+    assert "channels last" in caught.value.hint
+
+
+def test_what_is_no_tflite(bring: Import, tmp_path: Path) -> None:
+    (tmp_path / "text.tflite").write_text("hello")
+    with pytest.raises(CompileError, match=r"cannot load .*text\.tflite"):
+        bring(tmp_path / "text.tflite", "tflite")
+    assert not (tmp_path / "float").exists()
