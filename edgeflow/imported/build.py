@@ -9,7 +9,7 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.modelfile import Kind, files_of
-from edgeflow.dataset.view import Part, open_dataset, part_files
+from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import CompileError
 from edgeflow.toolchain import ONNX
 from edgeflow.train.build import test_metrics
@@ -82,7 +82,7 @@ def _import(name: str, folder: Path, source: Path, kind: Kind, out: Path) -> dic
     }
 
 
-def _validation(dataset: DatasetView, model: Imported) -> float | None:
+def _validation(dataset: DatasetView, model: "Imported") -> float | None:
     """Return the accuracy on the validation set, which holds no anomalies to tell apart."""
     if dataset.facts.task != "classification":
         return None

@@ -13,6 +13,7 @@ from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.quantize import ptq_int8
 from edgeflow.compress.source import FloatModel
 from edgeflow.config.model import architecture_module, architectures
+from edgeflow.config.recipe import Recipe
 from edgeflow.train.keras import load_keras
 
 Case = tuple[str, tuple[int, ...], dict[str, Any]]
@@ -75,7 +76,8 @@ def test_an_architecture_goes_all_the_way_to_int8(case: Case, tmp_path: Path) ->
     train_step(keras, model, x, y, loss)
     model.save(tmp_path / "model.h5", include_optimizer=False, save_format="h5")
 
-    flatbuffer = ptq_int8.convert(FloatModel(tmp_path / "model.h5"), x)
+    loaded = keras.models.load_model(tmp_path / "model.h5", compile=False)
+    flatbuffer = ptq_int8.convert(FloatModel(loaded), Recipe(quantize="ptq-int8"), x)
 
     wanted = model(x, training=False).numpy()
     found = host_outputs(flatbuffer, x)
@@ -96,10 +98,10 @@ def fused_activations(flatbuffer: bytes) -> Counter[str]:
     return Counter(names[op.builtinOptions.fusedActivationFunction] for op in graph.operators)
 
 
-def test_hard_tanh_is_fused_into_its_dense_layer(tmp_path: Path) -> None:
+def test_hard_tanh_is_fused_into_its_dense_layer() -> None:
     (case,) = [case for case in CASES if case[2].get("activation") == "hard_tanh"]
-    build(load_keras(seed=0), case).save(tmp_path / "model.h5", save_format="h5")
-    flatbuffer = ptq_int8.convert(FloatModel(tmp_path / "model.h5"), samples(case[1]))
+    model = FloatModel(build(load_keras(seed=0), case))
+    flatbuffer = ptq_int8.convert(model, Recipe(quantize="ptq-int8"), samples(case[1]))
     assert fused_activations(flatbuffer) == {"RELU_N1_TO_1": 2, "NONE": 1}
 
 
