@@ -10,6 +10,9 @@ import pytest
 
 from tests.workflow.conftest import Project, make_project
 
+pytestmark = pytest.mark.timeout(3600)
+TIMEOUT_S = 1700
+
 TRAIN = {"epochs": 4, "batch_size": 64, "learning_rate": 0.01, "augment": {"shift": 1}}
 NETWORK = {"name": "ds_cnn", "width": 16, "blocks": 2}
 SHORT = {"epochs": 1, "learning_rate": 0.001}
@@ -72,7 +75,7 @@ def config() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    project = make_project(tmp_path_factory.mktemp("all") / "project", config())
+    project = make_project(tmp_path_factory.mktemp("all") / "project", config(), TIMEOUT_S)
     project.build()
     yield project
     project.stop_devices()
@@ -101,7 +104,7 @@ def digests(project: Project) -> dict[str, str]:
 def test_each_recipe_made_from_scratch_again_has_the_same_bytes(
     everything: Project, tmp_path: Path
 ) -> None:
-    again = make_project(tmp_path / "again", config())
+    again = make_project(tmp_path / "again", config(), TIMEOUT_S)
     again.build(*(f"results/models/net/{recipe}/manifest.json" for recipe in RECIPES))
     first, second = digests(everything), digests(again)
     assert len(second) >= 4 * len(RECIPES)

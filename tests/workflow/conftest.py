@@ -45,6 +45,7 @@ class Project:
     """A folder with the workflow, and a way to run it."""
 
     folder: Path
+    timeout_s: int = 300
 
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -62,7 +63,7 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=self.timeout_s,
         )
 
     def snakemake(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -109,11 +110,11 @@ def copy_part(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def make_project(folder: Path, config: dict[str, Any] = CONFIG) -> Project:
+def make_project(folder: Path, config: dict[str, Any] = CONFIG, timeout_s: int = 300) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         copy_part(ROOT / part, folder / part)
-    project = Project(folder)
+    project = Project(folder, timeout_s)
     project.write_config(config)
     return project
 
