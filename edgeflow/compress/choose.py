@@ -50,7 +50,7 @@ def run(
     tried: list[dict[str, object]] = []
     for recipe, candidate in options.candidates.items():
         with tempfile.TemporaryDirectory(dir=out) as scratch:
-            result = Path(scratch)
+            result = Path(scratch) / "candidate"  # its parent must not be `out`, which is locked
             _compress(f"{name}:{recipe}", dataset.folder, folder, teachers, candidate, result)
             model = (result / "model.tflite").read_bytes()
             drop = round(reference - accuracy(model, dataset, "validation"), 9)
