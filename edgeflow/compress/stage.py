@@ -41,7 +41,8 @@ def tuned(
         prefix = _up_to(options.recipe, name)
         stage = prefix.stages().get(name)
         if stage is not None:
-            folder = _run(title, dataset, folder, teachers, options, prefix, stage, scratch / name)
+            so_far = options.model_copy(update={"recipe": prefix})
+            folder = _run(title, dataset, folder, teachers, so_far, stage, scratch / name)
     return folder
 
 
@@ -57,12 +58,11 @@ def _run(
     folder: Path,
     teachers: Mapping[str, Path],
     options: CompressOptions,
-    prefix: Recipe,
     stage: Tuning,
     out: Path,
 ) -> Path:
     name = out.name
-    learns = prefix.distill is not None
+    learns = options.recipe.distill is not None
     spec = StepSpec(
         step="stage",
         name=f"{title} {name}",
@@ -71,7 +71,7 @@ def _run(
             "model": folder / MODEL_FILE,
             **{f"teacher {key}": path / MODEL_FILE for key, path in teachers.items() if learns},
         },
-        options=options.model_copy(update={"recipe": prefix}).model_dump(mode="json"),
+        options=options.model_dump(mode="json"),
         code=fingerprint(__name__, f"edgeflow.compress.{name}"),
         tools=TOOLS,
     )
@@ -81,7 +81,7 @@ def _run(
 
         network = open_network(f"{title} {name}", dataset, folder, teachers, options)
         technique = importlib.import_module(f"edgeflow.compress.{name}")
-        save_model(technique.apply(network, stage, prefix).model, target / MODEL_FILE)
+        save_model(technique.apply(network, stage, options.recipe).model, target / MODEL_FILE)
         return {}
 
     run_step(spec, out, build)
