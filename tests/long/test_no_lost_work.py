@@ -125,7 +125,7 @@ def test_what_was_changed_by_hand_is_made_again(reference: Artifacts, tmp_path: 
             data = blob.read_bytes()
             blob.unlink()
             blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-        said = project.build("--until", "bundle", "--forceall")
+        said = project.build("--until", "bundle", "debug", "--forceall")
         assert "drops" in said
         assert artifacts(project) == reference
     finally:
