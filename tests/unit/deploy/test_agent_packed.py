@@ -23,7 +23,7 @@ def unpacker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Unpack by the module, and by the program alone."""
     if request.param == "zstd":
         if shutil.which("zstd") is None:
-            pytest.skip("needs the program zstd")
+            pytest.skip("needs the program zstd: sudo apt-get install -y zstd")
         monkeypatch.setattr(agent, "ZSTD_MODULES", ())
     return str(request.param)
 

@@ -33,7 +33,7 @@ def options(lab: "Lab", pi: Address, kind: str) -> dict[str, Any]:
         return lab.options(pi)
     program = shutil.which("zstd")
     if kind == "program" and program is None:
-        pytest.skip("needs the program zstd")
+        pytest.skip("needs the program zstd: sudo apt-get install -y zstd")
     path = Path(program).parent if kind == "program" and program else Path("/nowhere")
     return lab.options(pi, python=lab.bare_python(pi, path))
 
