@@ -1,58 +1,21 @@
 """Writers of small datasets in the formats in which the originals are published."""
 
 import gzip
-import io
-import pickle
 import struct
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-CIFAR_LABELS = ["airplane", "automobile", "bird", "cat", "deer"]
-CIFAR_LABELS += ["dog", "frog", "horse", "ship", "truck"]
-
+from tests import cifar
 
 def idx_bytes(values: NDArray[np.uint8]) -> bytes:
     """Return an IDX file: magic, big-endian sizes, data."""
     sizes = struct.pack(f">{values.ndim}I", *values.shape)
     return bytes((0, 0, 8, values.ndim)) + sizes + values.tobytes()
-
-
-_Pickler: Any = pickle._Pickler  # the one in Python: the one in C has no methods to replace
-
-
-class Python2Pickler(_Pickler):  # type: ignore[misc]
-    """Writes what Python 2 with numpy 1 wrote: byte strings, and numpy's old module names."""
-
-    dispatch: ClassVar[dict[type, Any]] = dict(_Pickler.dispatch)
-
-    def save_string(self, value: bytes) -> None:
-        self.write(pickle.BINSTRING + struct.pack("<i", len(value)) + value)
-        self.memoize(value)
-
-    def save_text(self, value: str) -> None:
-        self.save_string(value.encode())
-
-    def save_global(self, value: Any, name: str | None = None) -> None:
-        module = value.__module__.replace("numpy._core", "numpy.core")
-        self.write(pickle.GLOBAL + f"{module}\n{value.__name__}\n".encode())
-        self.memoize(value)
-
-    dispatch[bytes] = save_string
-    dispatch[str] = save_text
-    dispatch[type] = save_global
-
-
-def python2_pickle(value: object) -> bytes:
-    """Return the protocol 2 pickle that Python 2 would write."""
-    stream = io.BytesIO()
-    Python2Pickler(stream, protocol=2).dump(value)
-    return stream.getvalue()
 
 
 @pytest.fixture
@@ -61,11 +24,7 @@ def write_archive(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
 
     def write(members: dict[str, bytes]) -> Path:
         path = tmp_path / "cifar-10-python.tar.gz"
-        with tarfile.open(path, "w:gz") as archive:
-            for name, data in members.items():
-                member = tarfile.TarInfo(name)
-                member.size = len(data)
-                archive.addfile(member, io.BytesIO(data))
+        cifar.write_archive(path, members)
         return path
 
     return write
@@ -96,24 +55,9 @@ def cifar_members() -> dict[str, bytes]:
 
     Every red plane holds 10, green 20, blue 30, so that a mixed-up axis shows.
     """
-    planes = np.repeat(np.array([10, 20, 30], np.uint8), 32 * 32)
-    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
-    batches = {
-        name: {
-            b"batch_label": name.encode(),
-            b"labels": [number % 10 for number in range(20)],
-            b"data": np.tile(planes, (20, 1)),
-            b"filenames": [f"{number}.png".encode() for number in range(20)],
-        }
-        for name in names
-    }
-    meta = {
-        b"num_cases_per_batch": 20,
-        b"label_names": [label.encode() for label in CIFAR_LABELS],
-        b"num_vis": 3072,
-    }
-    members = {**batches, "batches.meta": meta}
-    return {f"cifar-10-batches-py/{name}": python2_pickle(value) for name, value in members.items()}
+    images = np.full((20, 32, 32, 3), [10, 20, 30], np.uint8)
+    classes = [number % 10 for number in range(20)]
+    return cifar.members({name: (images, classes) for name in cifar.BATCHES})
 
 
 @pytest.fixture
