@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests import cifar
 
+
 def idx_bytes(values: NDArray[np.uint8]) -> bytes:
     """Return an IDX file: magic, big-endian sizes, data."""
     sizes = struct.pack(f">{values.ndim}I", *values.shape)
@@ -57,7 +58,7 @@ def cifar_members() -> dict[str, bytes]:
     """
     images = np.full((20, 32, 32, 3), [10, 20, 30], np.uint8)
     classes = [number % 10 for number in range(20)]
-    return cifar.members({name: (images, classes) for name in cifar.BATCHES})
+    return cifar.members(dict.fromkeys(cifar.BATCHES, (images, classes)))
 
 
 @pytest.fixture
