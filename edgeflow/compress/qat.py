@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgeflow.compress.network import Network, load_tfmot
+from edgeflow.compress.qat_ranges import measure_ranges
 from edgeflow.compress.tuner import fine_tune
 from edgeflow.config.recipe import Recipe
 from edgeflow.errors import CompileError
@@ -32,6 +33,7 @@ def apply(network: Network, recipe: Recipe) -> Network:
             f"{network.title}: quantization-aware training cannot take the network: {error}",
             hint="use `quantize: ptq-int8`, or build the network of layers that tfmot supports",
         ) from error
+    measure_ranges(network.dataset, model)
     fine_tune(network, recipe.qat, model, recipe.distill)
     return replace(network, model=model)
 

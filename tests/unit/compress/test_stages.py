@@ -75,6 +75,20 @@ def test_rounding_in_training_keeps_zeros_and_clusters(trained: Trained, tmp_pat
     assert facts["accuracy_test"] > 0.5
 
 
+def test_quantization_aware_training_begins_where_training_ended(
+    trained: Trained, tmp_path: Path
+) -> None:
+    """Without a step of its own; within tfmot's first ranges the network would guess."""
+    recipe = {"quantize": "qat-int8", "qat": {"epochs": 0}}
+    compress(trained, recipe, tmp_path)
+    truth = np.load(trained.dataset / "test_y.npy")
+    now, then = (
+        float((np.load(folder / "logits.npy").argmax(axis=1) == truth).mean())
+        for folder in (tmp_path, trained.model)
+    )
+    assert now > then - 0.02
+
+
 def test_a_student_comes_near_to_its_teacher(trained: Trained, tmp_path: Path) -> None:
     """Here the teacher is the model itself, at the start: only its answers hold the student."""
     teacher = np.load(trained.model / "logits.npy")
