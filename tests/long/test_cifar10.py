@@ -36,7 +36,6 @@ def config(archive: Path) -> dict[str, Any]:
     value["datasets"]["cifar"]["calibration"] = 50
     value["models"]["convnet"]["train"]["epochs"] = 3
     value["models"]["mobilenet"]["train"] |= {"epochs": 6, "batch_size": 16}
-    value["recipes"]["int8-qat"]["qat"]["epochs"] = 1
     return value
 
 
