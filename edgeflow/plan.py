@@ -173,10 +173,10 @@ class Plan:
         return Job(
             options={
                 "recipe": section.model_dump(mode="json"),
-                "candidates": {
-                    name: {"options": job.options, "modules": list(job.modules)}
+                "candidates": [  # a list: the keys of a mapping reach the step sorted
+                    {"name": name, "options": job.options, "modules": list(job.modules)}
                     for name, job in jobs.items()
-                },
+                ],
             },
             modules=(
                 "edgeflow.compress.build",

@@ -14,13 +14,14 @@ class CompressOptions(Section):
     recipe: Recipe
     train: Train | None = None
     """The model's own training settings, where the recipe trains on."""
-    candidates: "dict[str, Candidate]" = Field(default={})
+    candidates: "list[Candidate]" = Field(default=[])
     """The recipes that `auto` tries, in this order."""
 
 
 class Candidate(Section):
     """A recipe that `auto` may take, as a step of its own."""
 
+    name: str
     options: CompressOptions
     modules: list[str]
     """What the fingerprint of the candidate's code is taken over."""

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from edgeflow.artifact.fingerprint import closure
+from edgeflow.artifact.hashing import canonical_json
+from edgeflow.compress.options import CompressOptions
 from edgeflow.config.load import parse
 from edgeflow.plan import Plan
 
@@ -169,6 +171,14 @@ def test_another_source_of_data_retrains_nothing() -> None:
     modules = closure(*Plan(parse(RAW)).train("a").modules)
     assert "edgeflow.dataset.task" in modules
     assert "edgeflow.config.dataset" not in modules
+
+
+def test_the_order_of_an_automatic_choice_reaches_its_step() -> None:
+    raw = copy.deepcopy(RAW)
+    raw["recipes"]["best"] = {"auto": {"recipes": ["int8", "fp32"]}}
+    text = canonical_json(Plan(parse(raw)).compress("a", "best").options)
+    options = CompressOptions.model_validate_json(text)
+    assert [candidate.name for candidate in options.candidates] == ["int8", "fp32"]
 
 
 def test_recipes_that_may_be_integer_are_debugged_once_each() -> None:
