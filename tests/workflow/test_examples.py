@@ -92,7 +92,7 @@ def test_the_module_refuses_a_wrong_configuration(module: Project) -> None:
     [
         ("fashion-mnist", {"train": 1, "compress": 2, "compile": 4, "deploy": 4}),
         ("cifar10", {"train": 2, "compress": 4, "finetune": 2, "compile": 12, "deploy": 12}),
-        ("compression", {"train": 3, "compress": 10, "finetune": 9, "compile": 27, "deploy": 27}),
+        ("compression", {"train": 4, "compress": 12, "finetune": 10, "compile": 31, "deploy": 31}),
     ],
 )
 def test_an_example_is_planned_as_its_page_says(
