@@ -104,9 +104,9 @@ def figures(measured: Measured) -> Iterator[Figure]:
 
 
 def _distillation(measured: Measured) -> Iterator[Figure]:
-    share = measured.parameters("student") / measured.parameters(CONVNET)
+    share = measured.parameters("student") / measured.parameters(WIDE)
     yield Figure(name="student's share of the teacher's parameters", value=share, bound=0.25)
-    teacher = measured.accuracy("fp32", CONVNET)
+    teacher = measured.accuracy("fp32", WIDE)
     alone = teacher - measured.accuracy("fp32", "student")
     taught = teacher - measured.accuracy("distilled", "student")
     name = "`distilled`: loss to the teacher / loss when trained alone"
