@@ -169,14 +169,15 @@ class Plan:
 
     def _choose(self, model: str, recipe: str) -> Job:
         jobs = {name: self.compress(model, name) for name in self.candidates(recipe)}
-        section = self.config.recipes[recipe]
+        section = self.config.recipes[recipe].model_dump(mode="json")
+        section["auto"]["recipes"] = list(jobs)
         return Job(
             options={
-                "recipe": section.model_dump(mode="json"),
-                "candidates": [  # a list: the keys of a mapping reach the step sorted
-                    {"name": name, "options": job.options, "modules": list(job.modules)}
+                "recipe": section,
+                "candidates": {
+                    name: {"options": job.options, "modules": list(job.modules)}
                     for name, job in jobs.items()
-                ],
+                },
             },
             modules=(
                 "edgeflow.compress.build",

@@ -48,16 +48,17 @@ def run(
         raise ValueError("a choice needs the key `auto`")
     reference = float(read_manifest(folder / "manifest.json").facts["accuracy_validation"])
     tried: list[dict[str, object]] = []
-    for candidate in options.candidates:
+    for recipe in auto.recipes:  # not the mapping: canonical JSON sorts its keys
+        candidate = options.candidates[recipe]
         with tempfile.TemporaryDirectory(dir=out) as scratch:
             result = Path(scratch) / "candidate"  # its parent must not be `out`, which is locked
-            _compress(name, dataset.folder, folder, teachers, candidate, result)
+            _compress(f"{name}:{recipe}", dataset.folder, folder, teachers, candidate, result)
             model = (result / "model.tflite").read_bytes()
             drop = round(reference - accuracy(model, dataset, "validation"), 9)
-            tried.append(_reason(candidate.name, drop, auto))
-            say(f"{name}: {candidate.name} loses {drop:.4f} of accuracy on the validation set")
+            tried.append(_reason(recipe, drop, auto))
+            say(f"{name}: {recipe} loses {drop:.4f} of accuracy on the validation set")
             if drop <= auto.accuracy_drop_max:
-                return {**_take(result, out), "chosen": candidate.name, "tried": tried}
+                return {**_take(result, out), "chosen": recipe, "tried": tried}
     raise CompileError(
         f"{name}: no recipe keeps the accuracy within {auto.accuracy_drop_max:g}: "
         + ", ".join(f"{entry['recipe']} loses {entry['accuracy_drop']:g}" for entry in tried),
@@ -78,9 +79,8 @@ def _compress(
 
     A process for each: tfmot's wrappers trip over what earlier ones left in theirs.
     """
-    title = f"{name}:{candidate.name}"
     arguments = {
-        "name": title,
+        "name": name,
         "dataset": str(dataset),
         "model": str(model),
         "options": json.dumps(candidate.options.model_dump(mode="json")),
@@ -95,7 +95,7 @@ def _compress(
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise CompileError(
-            f"{title} failed: {done.stderr.strip()}", hint="leave the recipe out of `auto.recipes`"
+            f"{name} failed: {done.stderr.strip()}", hint="leave the recipe out of `auto.recipes`"
         )
 
 

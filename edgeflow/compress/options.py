@@ -14,14 +14,13 @@ class CompressOptions(Section):
     recipe: Recipe
     train: Train | None = None
     """The model's own training settings, where the recipe trains on."""
-    candidates: "list[Candidate]" = Field(default=[])
-    """The recipes that `auto` tries, in this order."""
+    candidates: "dict[str, Candidate]" = Field(default={})
+    """The recipes that `auto` tries, by name; `auto.recipes` has their order."""
 
 
 class Candidate(Section):
     """A recipe that `auto` may take, as a step of its own."""
 
-    name: str
     options: CompressOptions
     modules: list[str]
     """What the fingerprint of the candidate's code is taken over."""

@@ -175,10 +175,16 @@ def test_another_source_of_data_retrains_nothing() -> None:
 
 def test_the_order_of_an_automatic_choice_reaches_its_step() -> None:
     raw = copy.deepcopy(RAW)
-    raw["recipes"]["best"] = {"auto": {"recipes": ["int8", "fp32"]}}
-    text = canonical_json(Plan(parse(raw)).compress("a", "best").options)
-    options = CompressOptions.model_validate_json(text)
-    assert [candidate.name for candidate in options.candidates] == ["int8", "fp32"]
+    raw["recipes"] |= {
+        "best": {"auto": {"recipes": ["int8", "fp32"]}},
+        "cheapest": {"auto": {}},
+    }
+    for name in ("best", "cheapest"):
+        text = canonical_json(Plan(parse(raw)).compress("a", name).options)
+        options = CompressOptions.model_validate_json(text)
+        assert options.recipe.auto is not None
+        assert options.recipe.auto.recipes == ["int8", "fp32"]
+        assert set(options.candidates) == {"int8", "fp32"}
 
 
 def test_recipes_that_may_be_integer_are_debugged_once_each() -> None:

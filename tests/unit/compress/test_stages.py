@@ -122,13 +122,13 @@ def test_a_stage_that_diverges_says_how_to_go_on(trained: Trained, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-def candidate(name: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def candidate(recipe: Mapping[str, Any]) -> dict[str, Any]:
     modules = ["edgeflow.compress.build", "edgeflow.compress.pipeline"]
-    return {"name": name, "options": {"recipe": recipe, "train": None}, "modules": modules}
+    return {"options": {"recipe": recipe, "train": None}, "modules": modules}
 
 
 def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path: Path) -> None:
-    candidates = [candidate("int8", {"quantize": "ptq-int8"}), candidate("fp32", {})]
+    candidates = {"fp32": candidate({}), "int8": candidate({"quantize": "ptq-int8"})}
     auto = {"auto": {"recipes": ["int8", "fp32"], "accuracy_drop_max": 0.05}}
     facts = compress(trained, auto, tmp_path, candidates=candidates, train=None).facts
     assert (facts["chosen"], facts["recipe"]["quantize"]) == ("int8", "ptq-int8")
@@ -144,9 +144,9 @@ def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path
 
 def test_auto_says_what_each_recipe_lost(trained: Trained, tmp_path: Path) -> None:
     broken = {"prune": {"sparsity": 0.99, "epochs": 1, "learning_rate": 1e-9}}
-    pruned = candidate("sparse", broken)
+    pruned = candidate(broken)
     pruned["options"]["train"] = TRAIN
     auto = {"auto": {"recipes": ["sparse"], "accuracy_drop_max": 0.0}}
     with pytest.raises(CompileError, match=r"no recipe keeps .* sparse loses 0\.\d+") as caught:
-        compress(trained, auto, tmp_path / "out", candidates=[pruned], train=None)
+        compress(trained, auto, tmp_path / "out", candidates={"sparse": pruned}, train=None)
     assert "qat-int8" in caught.value.hint
