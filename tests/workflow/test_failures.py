@@ -122,6 +122,8 @@ def test_interrupted_training_continues_with_the_next_run(new_project: NewProjec
     config["models"]["tiny"]["train"]["epochs"] = 400
     config["models"]["tiny"]["train"]["patience"] = 400
     project = new_project(config=config)
+    # What a shell runs in the background ignores Ctrl-C, and so would what is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         ["snakemake", "--cores", "2"],
         cwd=project.folder,
