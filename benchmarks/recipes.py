@@ -1,7 +1,7 @@
 """Builds examples/compression, holds its figures against what they should be, writes the tables.
 
-`python -m benchmarks.recipes` takes an hour of two cores the first time; what the store holds is
-not trained again. `--from-scratch` uses no store.
+`python -m benchmarks.recipes` takes an hour and a half of two cores the first time; what the
+store holds is not trained again. `--from-scratch` uses no store.
 """
 
 import argparse
