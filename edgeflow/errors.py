@@ -59,7 +59,7 @@ class ConfigError(EdgeflowError):
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         lines = "".join(f"\n  - {problem}" for problem in problems)
         super().__init__(
-            f"{count} in {source}{lines}", hint="mend the file, then run `edgeflow check`"
+            f"{count} in {source}{lines}", hint="fix the file, then run `edgeflow check`"
         )
 
 

@@ -73,7 +73,7 @@ def _read(module: str) -> tuple[str, frozenset[str]] | None:
         tree = _Strip().visit(ast.parse(Path(spec.origin).read_bytes()))
     except SyntaxError as error:
         raise EdgeflowError(
-            f"{spec.origin}, line {error.lineno}: {error.msg}", hint="mend the file"
+            f"{spec.origin}, line {error.lineno}: {error.msg}", hint="fix the file"
         ) from error
     package = module if spec.submodule_search_locations else module.rpartition(".")[0]
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()

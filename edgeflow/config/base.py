@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 NAME_RULE = "a to z, 0 to 9, '-' and '_', at most 63, with a letter or digit first"
@@ -18,6 +18,18 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 Text = Annotated[str, Field(min_length=1)]
 """Text that stands for something, such as a path."""
+
+
+def _plain(path: str) -> str:
+    if set("{}") & set(path):
+        raise ValueError("a path must have no { or }: Snakemake reads them as a wildcard")
+    if any(ord(letter) < 32 for letter in path):
+        raise ValueError("a path must have no line break or other control character")
+    return path
+
+
+LocalPath = Annotated[Text, AfterValidator(_plain)]
+"""A path on this machine that can be an input of a rule."""
 
 
 class Section(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from edgeflow.config.base import Section, Text
+from edgeflow.config.base import LocalPath, Section, Text
 from edgeflow.config.samples import Preprocess, TaskName
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -54,7 +54,7 @@ class MnistDataset(_Dataset):
     """28x28 grey digits in IDX files (70,000 samples, 10 classes)."""
 
     source: Literal["mnist"]
-    path: Text | None = None
+    path: LocalPath | None = None
     """Folder with the four IDX files, gzipped or not; otherwise Keras downloads them."""
 
 
@@ -62,7 +62,7 @@ class FashionMnistDataset(_Dataset):
     """28x28 grey clothing in IDX files (70,000 samples, 10 classes)."""
 
     source: Literal["fashion_mnist"]
-    path: Text | None = None
+    path: LocalPath | None = None
     """Folder with the four IDX files; otherwise Debian's package, otherwise Keras' download."""
 
 
@@ -70,7 +70,7 @@ class Cifar10Dataset(_Dataset):
     """32x32 colour images in the original python archive (60,000 samples, 10 classes)."""
 
     source: Literal["cifar10"]
-    path: Text | None = None
+    path: LocalPath | None = None
     """The archive `cifar-10-python.tar.gz` or its unpacked folder; otherwise Keras downloads it."""
 
 
@@ -78,7 +78,7 @@ class ImageFolderDataset(_Dataset):
     """A folder for each class, with images in any format that Pillow reads."""
 
     source: Literal["image_folder"]
-    path: Text
+    path: LocalPath
     """Folder that holds one folder per class; the folder names are the labels."""
     size: Annotated[tuple[Pixels, Pixels], Strict(False)]  # a list in YAML
     """Height and width in pixels that images are resized to (bilinear)."""
@@ -90,7 +90,7 @@ class NpzDataset(_Dataset):
     """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, in one .npz file."""
 
     source: Literal["npz"]
-    path: Text
+    path: LocalPath
     """The .npz file; uint8 samples are scaled to 0..1, float samples are taken as they are."""
 
 
@@ -98,7 +98,7 @@ class SignalDataset(_Dataset):
     """One-dimensional signals in one .npz file, with the arrays of `npz`."""
 
     source: Literal["signal"]
-    path: Text
+    path: LocalPath
     """The .npz file; samples are (length,) or (length, channels). uint8 is scaled to 0..1."""
 
 
@@ -143,7 +143,7 @@ class WavFolderDataset(_Dataset):
     """A folder for each class, with WAV files, given to the network as features of the sound."""
 
     source: Literal["wav_folder"]
-    path: Text
+    path: LocalPath
     """Folder that holds one folder per class; the folder names are the labels."""
     seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
     """Length that every clip is cut to, or filled up to with silence."""

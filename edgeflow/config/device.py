@@ -2,13 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from edgeflow.config.base import Reference, Section, Text
+from edgeflow.config.base import LocalPath, Reference, Section, Text
+from edgeflow.config.hostkey import whole_host_key
 
 _PART = r"\.?[A-Za-z0-9_][A-Za-z0-9_.-]*"
 RemotePath = Annotated[str, Field(max_length=200, pattern=rf"^/?{_PART}(/{_PART})*$")]
 """A path on a device that needs no quoting, has no `..` and cannot be taken for an option."""
+FOLDERS = frozenset({"bin", "data"})
+"""What edgeflow keeps in its folder on a device beside one folder for each model."""
 
 
 class _Device(Section):
@@ -30,7 +33,11 @@ class SshDevice(_Device):
     """TCP port of the SSH server."""
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
     """Account on the device."""
-    host_key: Annotated[str, Field(pattern=r"^(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$")]
+    host_key: Annotated[
+        str,
+        Field(pattern=r"^(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$"),
+        AfterValidator(whole_host_key),
+    ]
     """Public host key, as in `ssh-ed25519 AAAA...`, without a comment; no other is accepted."""
     identity: Text
     """Path of the private key file to log in with."""
@@ -44,7 +51,7 @@ class VirtualDevice(_Device):
     """A folder behind a real SSH server on this machine, started on demand."""
 
     transport: Literal["virtual"]
-    environment: Text | None = None
+    environment: LocalPath | None = None
     """Lock file of the device's Python packages, such as `envs/litert-device.txt`; it is built
     once and cached. By default the device runs edgeflow's own environment."""
 

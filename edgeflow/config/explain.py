@@ -97,7 +97,7 @@ def _no_number(entry: _Entry, place: Place, parent: Place) -> Finding:
 
 def _wrong(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
     message = re.sub(r"^\w+ should (be|have)", "expected", entry["msg"])
-    message = message.partition(" after validation")[0]
+    message = message.removeprefix("Value error, ").partition(" after validation")[0]
     got = f", got {_shown(entry['input'])}" if message.startswith("expected") else ""
     return Finding(keys=place.keys, message=message + got)
 

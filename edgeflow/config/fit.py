@@ -14,7 +14,7 @@ from edgeflow.config.recipe import INT8, Recipe
 
 def recipe_references(raw: Entry) -> Iterator[Finding]:
     """Yield names in recipes that stand for nothing, or for what cannot be meant."""
-    known = _recipes(raw)
+    known = valid_recipes(raw)
     for name, recipe in known.items():
         keys = ("recipes", name)
         if recipe.distill:
@@ -31,7 +31,7 @@ def recipe_references(raw: Entry) -> Iterator[Finding]:
 
 def unfit(raw: Entry) -> Iterator[Finding]:
     """Yield deployments whose recipe a target kind cannot take; of `auto`, each that it tries."""
-    targets, known = plugins.available(plugins.TARGETS), _recipes(raw)
+    targets, known = plugins.available(plugins.TARGETS), valid_recipes(raw)
     for keys, deployment, devices in deployments(raw):
         name, reasons = deployment.get("recipe"), dict[str, str]()
         for kind in sorted({kind_of_device(raw, device) for device in devices} & targets.keys()):
@@ -89,7 +89,7 @@ def _teachers_of_other_data(raw: Entry, known: Mapping[str, Recipe]) -> Iterator
                 yield Finding(keys=(*keys, "model"), message=message, hint=hint)
 
 
-def _recipes(raw: Entry) -> dict[str, Recipe]:
+def valid_recipes(raw: Entry) -> dict[str, Recipe]:
     """Return the recipes that are valid by themselves."""
     found: dict[str, Recipe] = {}
     for name, entry in entries(raw, "recipes").items():

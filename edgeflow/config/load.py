@@ -10,6 +10,7 @@ from edgeflow.config.document import read_document
 from edgeflow.config.expansion import expand
 from edgeflow.config.explain import explain
 from edgeflow.config.finding import Finding, Keys, dotted
+from edgeflow.config.networkcheck import check_networks
 from edgeflow.config.root import Config
 from edgeflow.config.sourcecheck import check_sources
 from edgeflow.config.tasks import check_tasks
@@ -49,11 +50,11 @@ def _validate(raw: object) -> tuple[Config | None, list[Finding]]:
         return None, [Finding(keys=(), message=message, hint=hint)]
     expansion = expand(raw)
     findings = cross_check(expansion.raw, families=expansion.families)
-    findings += check_sources(expansion.raw)
+    findings += [*check_networks(expansion.raw), *check_sources(expansion.raw)]
+    findings += check_tasks(expansion.raw)
     config = None
     try:
         config = Config.model_validate(expansion.raw)
-        findings += check_tasks(config)
     except ValidationError as error:
         findings += explain(error, Config, expansion.raw)
     return config, [*expansion.findings, *expansion.locate(findings)]

@@ -1,13 +1,15 @@
 """Models: an architecture and its training on one dataset, or a trained model from a file."""
 
+import importlib
 import pkgutil
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, JsonValue
 
 from edgeflow import plugins
-from edgeflow.config.base import Reference, Section, Seed, Text
+from edgeflow.config.base import LocalPath, Reference, Section, Seed
+from edgeflow.config.samples import TaskName
 
 ARCHITECTURES = "edgeflow.train.architectures"
 _WORD = "[A-Za-z_][A-Za-z0-9_]*"
@@ -26,6 +28,13 @@ def architectures() -> list[str]:
     package = plugins.find_module(ARCHITECTURES)
     folders = package.submodule_search_locations if package else None
     return sorted(module.name for module in pkgutil.iter_modules(folders))
+
+
+@cache
+def architecture_task(name: str) -> TaskName:
+    """Return what one of edgeflow's own architectures can learn."""
+    module = importlib.import_module(architecture_module(name))
+    return cast("TaskName", getattr(module, "TASK", "classification"))
 
 
 class Architecture(Section):
@@ -115,7 +124,7 @@ class Model(Section):
     """Name of a dataset of this configuration."""
     architecture: Architecture | None = None
     """Which network to train."""
-    source: Text | None = None
+    source: LocalPath | None = None
     """A trained model instead: .keras, .h5, .onnx or .tflite file, or folder of a SavedModel."""
     train: Training = Training()
     """How it is trained; beside a `source` of Keras, how recipes train it on."""

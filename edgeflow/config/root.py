@@ -1,5 +1,9 @@
 """The whole configuration, section by section."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from edgeflow.config.base import Name, Section
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.deployment import Deployment
@@ -16,14 +20,14 @@ class Config(Section):
     datasets: dict[Name, Dataset]
     """Named sources of samples and their splits."""
     models: dict[Name, Model]
-    """Networks to train, or to import from files."""
+    """Networks to train, or to import from files; none may be called `bin` or `data`."""
     recipes: dict[Name, Recipe]
     """Ways to compress and quantize a trained model."""
     targets: dict[Name, Target]
     """Classes of hardware: compiler, runtime and limits."""
     devices: dict[Name, Device]
     """Physical or virtual units of the targets."""
-    deployments: list[Deployment]
+    deployments: Annotated[list[Deployment], Field(min_length=1)]
     """Which model goes to which devices after which recipe, and what it must reach there."""
     store: Store = Store()
     """The cache outside the project."""

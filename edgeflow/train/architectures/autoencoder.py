@@ -15,6 +15,8 @@ from pydantic import Field
 
 from edgeflow.train.blocks import normalized
 
+TASK = "anomaly"
+
 
 def build(
     keras: Any,

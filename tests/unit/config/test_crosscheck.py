@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edgeflow import plugins
+from tests.unit.config.test_sections import SSH
 
 Check = Callable[[object], dict[str, str]]
 
@@ -79,6 +80,44 @@ def test_the_recipe_name_float_is_reserved(good: dict[str, Any], problems: Check
     assert list(problems(good)) == ["recipes.float"]
 
 
+@pytest.mark.parametrize("name", ["bin", "data"])
+def test_models_named_as_a_folder_of_edgeflow_on_devices(
+    good: dict[str, Any], problems: Check, name: str
+) -> None:
+    good["models"][name] = good["models"]["cnn"]
+    assert list(problems(good)) == [f"models.{name}"]
+
+
+def test_two_devices_in_one_folder_of_one_host(good: dict[str, Any], problems: Check) -> None:
+    board = {**SSH, "target": "pi"}
+    good["devices"] |= {"one": board, "two": {**board, "path": "other"}, "three": board}
+    good["deployments"][0]["devices"] = ["one", "two"]
+    assert problems(good) == {}
+    good["deployments"].append({"model": "cnn", "recipe": "dyn", "devices": ["three"]})
+    assert problems(good) == {
+        "deployments.1.devices.0": "model 'cnn' goes to device 'three', which is 'one' by its "
+        "host and path, twice (a folder on a device holds one recipe of a model at a time; "
+        "see deployments.0.devices.0)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "says"),
+    [
+        ("autoencoder", "classification", "for it there are: convnet, ds_cnn"),
+        ("ds_cnn", "anomaly", "for it there are: autoencoder"),
+    ],
+)
+def test_a_network_of_another_task_than_its_dataset(
+    good: dict[str, Any], problems: Check, name: str, task: str, says: str
+) -> None:
+    good["models"]["cnn"]["architecture"] = {"name": name}
+    good["datasets"]["digits"]["task"] = task
+    found = problems(good)
+    assert list(found) == ["models.cnn.architecture.name"]
+    assert says in found["models.cnn.architecture.name"]
+
+
 def test_an_unknown_architecture(good: dict[str, Any], problems: Check) -> None:
     good["models"]["cnn"]["architecture"] = {"name": "ds_cn", "depth": 3}
     assert problems(good) == {
@@ -114,7 +153,7 @@ def test_a_module_of_the_user_is_found_but_not_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["/nonexistent"])
-    (tmp_path / "own_nets.py").write_text("raise SystemExit\n")
+    (tmp_path / "own_nets.py").write_text("raise SystemExit\ndef build(*given, **options): ...\n")
     good["models"]["cnn"]["architecture"] = {"name": "own_nets:build", "anything": [1, {"a": 2}]}
     assert problems(good) == {}
     good["models"]["cnn"]["architecture"]["name"] = "own_net:build"
@@ -146,6 +185,7 @@ def test_a_recipe_that_judges_needs_anomalies_in_the_validation_set(
     good["recipes"]["int8"] = recipe
     before = problems(good)
     good["datasets"]["digits"]["task"] = "anomaly"
+    good["models"]["cnn"]["architecture"] = {"name": "autoencoder"}
     found = {path: text for path, text in problems(good).items() if path not in before}
     assert list(found) == (["deployments.0.recipe"] if key else [])
     if key:

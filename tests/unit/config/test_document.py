@@ -118,5 +118,5 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_value_that_contains_itself(good_text: str, lines: Lines) -> None:
-    text = good_text.replace("{name: ds_cnn, width: 16}", "{name: 'json:x', a: &a [*a]}")
-    assert list(lines(text).values()) == [4]
+    text = good_text.replace("{name: ds_cnn, width: 16}", "{name: 'json:load', a: &a [*a]}")
+    assert set(lines(text).values()) == {4}

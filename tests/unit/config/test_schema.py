@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from edgeflow.config.load import load_file, parse
 from edgeflow.config.schema import generated, json_schema
 from edgeflow.errors import ConfigError
+from tests.unit.config.test_sections import SSH
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = [ROOT / "config.yaml", *sorted(ROOT.glob("examples/*/config.yaml"))]
@@ -79,27 +80,25 @@ BAD: dict[str, Edit] = {
     "number as boolean": lambda raw: raw["models"]["cnn"]["train"].update(epochs=True),
     "out of range": lambda raw: raw["models"]["cnn"]["train"].update(epochs=0),
     "no devices": lambda raw: raw["deployments"][0].update(devices=[]),
+    "no deployments": lambda raw: raw["deployments"].clear(),
     "unknown gate": lambda raw: raw["deployments"][0].update(gates={"accuracy": 1}),
     "path on a device": lambda raw: raw["devices"].update(
-        real={
-            "target": "pi",
-            "transport": "ssh",
-            "host": "h",
-            "user": "u",
-            "host_key": "ssh-ed25519 AAAA",
-            "identity": "key",
-            "path": "../x",
-        }
+        real={**SSH, "target": "pi", "path": "../x"}
     ),
 }
 
 
 def test_schema_and_models_accept_the_good_configuration(
-    good: dict[str, Any], validator: Draft202012Validator
+    good: dict[str, Any],
+    validator: Draft202012Validator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "schema_nets.py").write_text("def build(keras, input_shape, classes, depth): ...")
     good["models"]["own"] = {
         "dataset": "digits",
-        "architecture": {"name": "json:load", "depth": {"any": [1]}},
+        "architecture": {"name": "schema_nets:build", "depth": {"any": [1]}},
     }
     parse(good)
     validator.validate(good)

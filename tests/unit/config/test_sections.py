@@ -36,6 +36,14 @@ WRONG = [
     ("datasets.digits.seed", -1, "datasets.digits.seed", "greater than or equal to 0, got -1"),
     ("datasets.digits.test", 1.0, "datasets.digits.test", "less than 1, got 1.0"),
     ("datasets.p", {"source": "npz", "path": ""}, "datasets.p.path", "at least 1 character"),
+    (
+        "datasets.p",
+        {"source": "npz", "path": "{x}.npz"},
+        "datasets.p.path",
+        "a path must have no {",
+    ),
+    ("datasets.p", {"source": "npz", "path": "a\nb"}, "datasets.p.path", "no line break"),
+    ("devices.bench-pi.environment", "{v}.txt", "devices.bench-pi.environment", "wildcard"),
     ("datasets.digits.task", "anomly", "datasets.digits.task", "did you mean 'anomaly'?"),
     ("datasets.digits.labels", ["a", "b", "a"], "datasets.digits.labels", "'a' stands there twice"),
     ("datasets.digits.preprocess", {"scale": 0}, "datasets.digits.preprocess", "samples equal"),
@@ -61,6 +69,7 @@ WRONG = [
     ("devices.bench-pi.transport", "usb", "devices.bench-pi.transport", "no such transport"),
     ("devices.bench-pi.timeout_s", 0, "devices.bench-pi.timeout_s", "greater than 0"),
     ("deployments", {}, "deployments", "expected a valid list, got a mapping"),
+    ("deployments", [], "deployments", "at least 1 item"),
     ("deployments.0", 3, "deployments.0", "its keys: devices"),
     ("deployments.0.devices", [], "deployments.0.devices", "at least 1 item"),
     ("deployments.0.gates", {"acuracy_min": 1}, "deployments.0.gates.acuracy_min", "accuracy_min"),
@@ -118,7 +127,7 @@ SSH = {
     "transport": "ssh",
     "host": "pi.local",
     "user": "root",
-    "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5",
+    "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHGouOOZTwMVfqgCUXxxD/tfOWANN+G7diwlcDZU5hb3",
     "identity": "key",
 }
 
