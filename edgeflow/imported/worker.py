@@ -36,7 +36,8 @@ def run_worker(
     import numpy as np
 
     samples = dataset.inputs("validation")[:SAMPLES]
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+    # Absolute: the worker runs elsewhere. In the step's own folder: that goes if it is killed.
+    with tempfile.TemporaryDirectory(dir=out.absolute()) as scratch:
         np.save(Path(scratch) / "samples.npy", samples)
         program = [str(python), "-P", str(worker.__file__)]
         done = subprocess.run(
