@@ -24,11 +24,16 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)
 
 
-def check(config: ConfigFile = Path("config.yaml")) -> None:
-    """Validate a configuration and say what would be built from it."""
+def check(
+    config: ConfigFile = Path("config.yaml"),
+    fast: Annotated[bool, typer.Option("--fast", help="Build no network: a second.")] = False,
+) -> None:
+    """Validate a configuration with its files and networks; say what would be built from it."""
+    from edgeflow.check.project import check_project
+    from edgeflow.plan import Plan
     from edgeflow.targets import registry
 
-    plan = load_plan(config)
+    plan = Plan(check_project(config, fast=fast))
     missing = False
     for name, options in plan.config.targets.items():
         for item in registry.get(options.kind).check(options):  # type: ignore[attr-defined]

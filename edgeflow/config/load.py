@@ -1,7 +1,8 @@
 """Reads a configuration and reports all that is wrong with it at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,15 +17,22 @@ from edgeflow.config.sourcecheck import check_sources
 from edgeflow.config.tasks import check_tasks
 from edgeflow.errors import ConfigError, Problem
 
+Look = Callable[[Mapping[str, Any]], Iterable[Finding]]
+"""Yields what is wrong with what a raw configuration, without families, speaks of."""
 
-def load_file(path: Path) -> Config:
+
+def load_file(path: Path, looks: Iterable[Look] = ()) -> Config:
     """Read and validate a configuration file.
+
+    Args:
+        path: the file.
+        looks: what else to look at; they are given what may be invalid.
 
     Raises:
         ConfigError: with every problem found, each with its path and line.
     """
     document = read_document(path)
-    config, findings = _validate(document.value)
+    config, findings = _validate(document.value, looks)
     return _result(config, [*document.repeated(), *findings], str(path), document.line)
 
 
@@ -42,7 +50,7 @@ def parse(raw: object, *, source: str = "config") -> Config:
     return _result(config, findings, source, lambda _: None)
 
 
-def _validate(raw: object) -> tuple[Config | None, list[Finding]]:
+def _validate(raw: object, looks: Iterable[Look] = ()) -> tuple[Config | None, list[Finding]]:
     if not isinstance(raw, Mapping) or not raw:
         required = [name for name, field in Config.model_fields.items() if field.is_required()]
         message = "empty" if not raw else "not a mapping"
@@ -57,6 +65,7 @@ def _validate(raw: object) -> tuple[Config | None, list[Finding]]:
         config = Config.model_validate(expansion.raw)
     except ValidationError as error:
         findings += explain(error, Config, expansion.raw)
+    findings += [finding for look in looks for finding in look(expansion.raw)]
     return config, [*expansion.findings, *expansion.locate(findings)]
 
 

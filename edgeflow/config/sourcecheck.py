@@ -10,8 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from edgeflow import plugins
-from edgeflow.config.finding import Finding, Keys, closest, did_you_mean
-from edgeflow.config.modelfile import FORMS, kind_of, misfit, quantization, trains
+from edgeflow.config.finding import Finding, Keys, closest
+from edgeflow.config.modelfile import FORMS, files_of, kind_of, misfit, quantization, trains
+from edgeflow.config.neighbours import not_there
+from edgeflow.config.pointer import pointer
 from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
 from edgeflow.config.recipe import Recipe
 
@@ -42,11 +44,13 @@ def _of_model(entry: Entry, keys: Keys) -> Iterator[Finding]:
 
 def _of_file(path: Path, entry: Entry, keys: Keys) -> Iterator[Finding]:
     here = (*keys, "source")
-    if not path.exists():
-        folder = path.parent
-        siblings = [item.name for item in folder.iterdir()] if folder.is_dir() else []
-        hint = did_you_mean(path.name, siblings) if siblings else f"no folder {folder} with files"
-        yield Finding(keys=here, message=f"no file {str(path)!r}", hint=hint)
+    missing = list(not_there(path, here))
+    yield from missing
+    if missing:
+        return
+    pointers = [f"{file} is only {what}" for file in files_of(path) if (what := pointer(file))]
+    if pointers:
+        yield Finding(keys=here, message=pointers[0])
     elif kind_of(path) is None:
         yield Finding(keys=here, message=f"{str(path)!r} is no model file", hint=FORMS)
     elif "train" in entry and not trains(path):

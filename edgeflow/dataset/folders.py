@@ -26,6 +26,11 @@ def _classes(path: str) -> dict[str, list[Path]]:
     }
 
 
+def class_names(path: str) -> list[str]:
+    """Return the names of the class folders in `path`, sorted."""
+    return list(_classes(path))
+
+
 def class_files(path: str) -> dict[str, Path]:
     """Return all files of the class folders in `path`, named ``class/file``."""
     return {

@@ -1,6 +1,7 @@
 """IDX files, the format of MNIST and Fashion-MNIST, gzipped or not."""
 
 import gzip
+import struct
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,21 @@ def idx_files(folder: Path) -> dict[str, Path]:
             if path.is_file():
                 found[name] = path
     return found
+
+
+def image_shape(folder: Path) -> tuple[int, int, int]:
+    """Return the shape of the train images in `folder`, by their file's first bytes.
+
+    Raises:
+        KeyError: there is no such file.
+        OSError, struct.error, zlib.error: it is no IDX file.
+    """
+    path = idx_files(folder)[IDX_NAMES[0]]
+    with path.open("rb") as raw:
+        zipped = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    with gzip.open(path) if zipped else path.open("rb") as file:
+        height, width = struct.unpack(">II", file.read(16)[8:])
+    return height, width, 1
 
 
 def load_idx(folder: Path, labels: tuple[str, ...], ways: str) -> RawDataset:

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow import plugins
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, identify, run_step
 from edgeflow.config.base import Section
-from edgeflow.config.model import Architecture, Train, architecture_module
+from edgeflow.config.model import Architecture, Train
 from edgeflow.dataset.task import task_of
-from edgeflow.dataset.view import DatasetFacts, DatasetView, Part, open_dataset, part_files
+from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import TrainingError
 from edgeflow.train.checkpoint import Checkpoint
+from edgeflow.train.network import build_network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +80,7 @@ def _train(
 
     dataset = open_dataset(folder, PARTS)
     keras = load_keras(options.train.seed, options.train.threads)
-    model = _build(keras, dataset.facts, options.architecture)
+    model = build_network(keras, dataset.facts, options.architecture)
     rows = fit(keras, model, dataset, options.train, checkpoint, f"train {name}")
     save_model(model, out / MODEL_FILE)
     write_history(rows, out / "history.csv")
@@ -112,36 +112,3 @@ def test_metrics(dataset: DatasetView, outputs: "NDArray[np.float32]") -> dict[s
         "accuracy_test": task.figure(outputs, inputs, truth),
         "confusion_test": counts.reshape(classes, classes).tolist(),
     }
-
-
-def _build(keras: Any, facts: DatasetFacts, architecture: Architecture) -> Any:
-    """Call the architecture's build function, with the shape and classes of the dataset."""
-    module = architecture_module(architecture.name)
-    function = architecture.name.partition(":")[2] or "build"
-    try:
-        build = plugins.import_path(f"{module}:{function}")
-        model = build(keras, tuple(facts.input_shape), len(facts.labels), **architecture.options)
-    except (ImportError, TypeError, ValueError) as error:
-        raise TrainingError(
-            f"architecture {architecture.name!r} cannot be built for inputs of shape "
-            f"{tuple(facts.input_shape)}: {error}",
-            hint="check its options and the sizes of its layers against the dataset",
-        ) from error
-    _require_shape(architecture, model.output_shape, facts)
-    return model
-
-
-def _require_shape(architecture: Architecture, shape: Any, facts: DatasetFacts) -> None:
-    """Refuse a network whose outputs are none of the dataset's task."""
-    if tuple(shape) == (None, *task_of(facts).output_shape(facts)):
-        return
-    message = f"architecture {architecture.name!r} gives outputs of shape {shape}, the dataset has "
-    if facts.task == "anomaly":
-        raise TrainingError(
-            f"{message}inputs of shape {tuple(facts.input_shape)}, and `task: anomaly`",
-            hint="use an architecture that gives an output of its input's shape, an autoencoder",
-        )
-    raise TrainingError(
-        f"{message}{len(facts.labels)} classes",
-        hint="its last layer must have one unit for each class",
-    )

@@ -12,8 +12,9 @@ from tests.unit.cli.conftest import Cli
 from tests.unit.report.samples import unit, write_training, write_validation
 
 
-def test_check_says_what_would_be_built(cli: Cli) -> None:
-    done = cli("check")
+@pytest.mark.parametrize("fast", [("--fast",), ()])
+def test_check_says_what_would_be_built(cli: Cli, fast: tuple[str, ...]) -> None:
+    done = cli("check", *fast)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "1 datasets, 1 trainings, 1 compressions, 2 compilations, 2 deployments",
@@ -26,7 +27,7 @@ def test_check_prints_all_that_is_wrong(cli: Cli, project: Path) -> None:
     config = project / "config.yaml"
     text = config.read_text().replace("width: 8", "widht: 8").replace("litert", "litret")
     config.write_text(text.replace("recipe: int8", "recipe: int7"))
-    done = cli("check")
+    done = cli("check", "--fast")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "error: 3 problems in config.yaml" in done.stderr
@@ -46,7 +47,7 @@ def test_check_says_which_tool_is_missing(project: Path, monkeypatch: pytest.Mon
     missing = [Missing(what="frobc", install="apt install frobc")]
     monkeypatch.setattr(OpenVINO, "check", staticmethod(lambda options: missing))
     config = str(project / "config.yaml")
-    done = CliRunner().invoke(app, ["check", "--config", config])
+    done = CliRunner().invoke(app, ["check", "--fast", "--config", config])
     assert done.exit_code == 3
     assert "target intel needs frobc: apt install frobc" in done.output
     listed = CliRunner().invoke(app, ["targets"])

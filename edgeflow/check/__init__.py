@@ -1,0 +1,1 @@
+"""What `edgeflow check` looks at beside the configuration: files, and networks built once."""

@@ -1,0 +1,52 @@
+"""Files that a configuration names: whether they are there, and what they seem to be."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeflow.check.sections import valid_datasets
+from edgeflow.config.dataset import Dataset
+from edgeflow.config.finding import Finding, Keys
+from edgeflow.config.neighbours import not_there
+from edgeflow.config.pointer import pointer
+from edgeflow.config.raw import Entry, entries
+
+
+def check_files(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what is wrong with the files of datasets, devices and the store."""
+    for name, section in valid_datasets(raw).items():
+        yield from _of_dataset(section, ("datasets", name, "path"))
+    for name, entry in entries(raw, "devices").items():
+        lock = entry.get("environment")
+        if isinstance(lock, str):
+            yield from not_there(Path(lock).expanduser(), ("devices", name, "environment"))
+    yield from _of_store(raw)
+
+
+def _of_dataset(section: Dataset, keys: Keys) -> Iterator[Finding]:
+    from edgeflow.dataset.build import source_files
+
+    given = getattr(section, "path", None)
+    if given is None:
+        return
+    path = Path(given).expanduser()
+    yield from not_there(path, keys)
+    if not path.exists():
+        return
+    files = source_files(section.model_dump(mode="json"))
+    if not files:
+        yield Finding(keys=keys, message=f"{path} holds nothing for `source: {section.source}`")
+    pointers = {file: what for file in files if (what := pointer(file))}
+    for file, what in list(pointers.items())[:1]:
+        others = f" (and {len(pointers) - 1} others)" if len(pointers) > 1 else ""
+        yield Finding(keys=keys, message=f"{file}{others} is only {what}")
+
+
+def _of_store(raw: Entry) -> Iterator[Finding]:
+    store = raw.get("store")
+    given = store.get("path") if isinstance(store, Mapping) else None
+    if isinstance(given, str):
+        path = Path(given).expanduser()
+        blocked = next((p for p in (path, *path.parents) if p.exists()), path)
+        if not blocked.is_dir():
+            yield Finding(keys=("store", "path"), message=f"{str(blocked)!r} is no folder")

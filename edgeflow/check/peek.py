@@ -1,0 +1,110 @@
+"""The shape of a dataset's samples and the number of its classes, as far as that is cheap."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeflow.config.dataset import (
+    Dataset,
+    FashionMnistDataset,
+    ImageFolderDataset,
+    MnistDataset,
+    NpzDataset,
+    SignalDataset,
+    WavFolderDataset,
+)
+
+_KNOWN = {
+    "digits": ((8, 8, 1), 10),
+    "mnist": ((28, 28, 1), 10),
+    "fashion_mnist": ((28, 28, 1), 10),
+    "cifar10": ((32, 32, 3), 10),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Peek:
+    """What is known of a dataset without reading it.
+
+    Attributes:
+        input_shape: shape of a sample, without the batch.
+        classes: number of classes.
+    """
+
+    input_shape: tuple[int, ...]
+    classes: int
+
+
+def peek(section: Dataset) -> Peek | None:
+    """Return what a dataset will be, or None where only building it can tell."""
+    if section.source in _KNOWN and getattr(section, "path", None) is None:
+        shape, classes = _KNOWN[section.source]
+        return Peek(input_shape=shape, classes=classes)
+    try:
+        seen = _of_files(section)
+    except Exception:  # on corrupt bytes decoders raise many kinds; the dataset step says why
+        return None
+    return seen if seen and seen.classes and all(seen.input_shape) else None
+
+
+def _of_files(section: Dataset) -> Peek | None:
+    match section:
+        case ImageFolderDataset():
+            shape: tuple[int, ...] = (*section.size, section.channels)
+            return Peek(input_shape=shape, classes=_folders(section.path))
+        case WavFolderDataset():
+            import numpy as np
+
+            from edgeflow.ondevice.front_end import features
+
+            shape = features(np.zeros(1), section.front_end()).shape
+            return Peek(input_shape=shape, classes=_folders(section.path))
+        case MnistDataset() | FashionMnistDataset():
+            from edgeflow.dataset.idx import image_shape
+
+            return Peek(input_shape=image_shape(Path(section.path or "").expanduser()), classes=10)
+        case NpzDataset() | SignalDataset():
+            return _of_arrays(section)
+        case _:
+            shape, classes = _KNOWN[section.source]
+            return Peek(input_shape=shape, classes=classes)
+
+
+def _folders(path: str) -> int:
+    from edgeflow.dataset.folders import class_names
+
+    return len(class_names(path))
+
+
+def _of_arrays(section: NpzDataset | SignalDataset) -> Peek | None:
+    with zipfile.ZipFile(Path(section.path).expanduser()) as archive:
+        first = "x" if "x.npy" in archive.namelist() else "x_train"
+        shape = _shape(archive, first)[1:]
+        classes = len(section.labels) if section.labels else _classes(archive, first)
+    if isinstance(section, SignalDataset):
+        shape = {1: (*shape, 1, 1), 2: (*shape[:1], 1, *shape[1:])}.get(len(shape), ())
+    else:
+        shape = {2: (*shape, 1), 3: shape}.get(len(shape), ())
+    return Peek(input_shape=shape, classes=classes) if shape else None
+
+
+def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    """Return the shape of an array in an .npz file by its header alone."""
+    from numpy.lib import format as npy
+
+    with archive.open(f"{name}.npy") as file:
+        version = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape: tuple[int, ...] = read(file)[0]
+        return shape
+
+
+def _classes(archive: zipfile.ZipFile, first: str) -> int:
+    import numpy as np
+
+    numbers: list[Any] = []
+    for name in ("y",) if first == "x" else ("y_train", "y_test"):
+        with archive.open(f"{name}.npy") as file:
+            numbers.append(np.lib.format.read_array(file, allow_pickle=False))
+    return int(max(values.max() for values in numbers)) + 1

@@ -1,0 +1,29 @@
+"""Entries of a raw configuration that are valid by themselves, whatever is wrong elsewhere."""
+
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from edgeflow.config.dataset import Dataset
+from edgeflow.config.model import Model
+from edgeflow.config.raw import Entry, entries
+
+
+def valid_datasets(raw: Entry) -> dict[str, Dataset]:
+    """Return the datasets that are valid, by name."""
+    return _valid(raw, "datasets", Dataset)
+
+
+def valid_models(raw: Entry) -> dict[str, Model]:
+    """Return the models that are valid, by name."""
+    return _valid(raw, "models", Model)
+
+
+def _valid(raw: Entry, section: str, kind: Any) -> dict[str, Any]:
+    adapter, found = TypeAdapter[Any](kind), dict[str, Any]()
+    for name, entry in entries(raw, section).items():
+        try:
+            found[name] = adapter.validate_python(entry)
+        except ValidationError:
+            continue  # its section reports it
+    return found

@@ -1,0 +1,87 @@
+"""A network built from its architecture, for the shape and the classes of a dataset."""
+
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import Any
+
+from edgeflow import plugins
+from edgeflow.config.model import Architecture, architecture_module
+from edgeflow.dataset.task import task_of
+from edgeflow.dataset.view import DatasetFacts
+from edgeflow.errors import TrainingError
+
+
+def build_network(keras: Any, facts: DatasetFacts, architecture: Architecture) -> Any:
+    """Call the architecture's build function, with the shape and classes of the dataset.
+
+    Args:
+        keras: the Keras module to build with.
+        facts: of the dataset.
+        architecture: the build function's name and its options.
+
+    Raises:
+        TrainingError: the function cannot be called, fails, or gives another network than the
+            dataset's task needs.
+    """
+    build = import_builder(architecture)
+    try:
+        model = build(keras, tuple(facts.input_shape), len(facts.labels), **architecture.options)
+        shape = model.output_shape
+    except (Exception, SystemExit) as error:  # a user's own function may raise anything
+        raise TrainingError(
+            f"architecture {architecture.name!r} cannot be built for inputs of shape "
+            f"{tuple(facts.input_shape)}: {_reason(error)}",
+            hint="check its options and the sizes of its layers against the dataset",
+        ) from error
+    _require_shape(architecture, shape, facts)
+    return model
+
+
+def import_builder(architecture: Architecture) -> Any:
+    """Return an architecture's build function.
+
+    Raises:
+        TrainingError: its module cannot be imported, or has no such function.
+    """
+    function = architecture.name.partition(":")[2] or "build"
+    try:
+        return plugins.import_path(f"{architecture_module(architecture.name)}:{function}")
+    except (Exception, SystemExit) as error:  # a user's own module may raise anything
+        raise TrainingError(
+            f"architecture {architecture.name!r} cannot be imported: {_reason(error)}",
+            hint="fix the module, or install what it imports",
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, and the last line of code that is no library's."""
+    if isinstance(error, SyntaxError):
+        return f"{Path(error.filename or '').name}, line {error.lineno}: {error.msg}"
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    kind = "" if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: "
+    return f"{kind}{str(error).strip()}{where}"
+
+
+def _is_own(file: str) -> bool:
+    """Return whether a file is neither edgeflow's nor Python's nor an installed package's."""
+    installed = [sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")]
+    ours = str(Path(__file__).parents[1])
+    return Path(file).is_file() and not any(file.startswith(f) for f in (*installed, ours))
+
+
+def _require_shape(architecture: Architecture, shape: Any, facts: DatasetFacts) -> None:
+    """Refuse a network whose outputs are none of the dataset's task."""
+    if isinstance(shape, tuple) and shape == (None, *task_of(facts).output_shape(facts)):
+        return
+    message = f"architecture {architecture.name!r} gives outputs of shape {shape}, the dataset has "
+    if facts.task == "anomaly":
+        raise TrainingError(
+            f"{message}inputs of shape {tuple(facts.input_shape)}, and `task: anomaly`",
+            hint="use an architecture that gives an output of its input's shape, an autoencoder",
+        )
+    raise TrainingError(
+        f"{message}{len(facts.labels)} classes",
+        hint="its last layer must have one unit for each class",
+    )
