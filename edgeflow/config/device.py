@@ -13,26 +13,16 @@ RemotePath = Annotated[str, Field(max_length=200, pattern=rf"^/?{_PART}(/{_PART}
 FOLDERS = frozenset({"bin", "data"})
 """What edgeflow keeps in its folder on a device beside one folder for each model."""
 
-
-class _Device(Section):
-    target: Reference
-    """Name of a target of this configuration."""
-    timeout_s: Annotated[float, Field(gt=0)] = 10.0
-    """Longest wait for a connection, and for any sign of life during a transfer."""
-    run_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
-    """Longest time one program may run on the device."""
+_HOST = r"^[A-Za-z0-9:_][A-Za-z0-9.:_-]{0,252}(%[A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$"
 
 
-class SshDevice(_Device):
-    """A real unit, reached over SSH with its host key pinned."""
-
-    transport: Literal["ssh"]
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_][A-Za-z0-9.:_-]{0,252}$")]
-    """Name or address of the device."""
+class _Account(Section):
+    host: Annotated[str, Field(pattern=_HOST)]
+    """Name or address, such as `kitchen.local`, `10.0.0.7` or `fe80::1%eth0`."""
     port: Annotated[int, Field(ge=1, le=65535)] = 22
     """TCP port of the SSH server."""
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
-    """Account on the device."""
+    """Account there."""
     host_key: Annotated[
         str,
         Field(pattern=r"^(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$"),
@@ -40,7 +30,29 @@ class SshDevice(_Device):
     ]
     """Public host key, as in `ssh-ed25519 AAAA...`, without a comment; no other is accepted."""
     identity: Text
-    """Path of the private key file to log in with."""
+    """Path of the private key file to log in with. Of its public half (`.pub`), if the private
+    one is in the SSH agent, as those of security keys are."""
+
+
+class JumpHost(_Account):
+    """A host on the way to a device; it forwards and sees nothing of what passes."""
+
+
+class _Device(Section):
+    target: Reference
+    """Name of a target of this configuration."""
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Longest wait for a connection, and for any sign of life during a transfer."""
+    run_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    """Longest time one program may run on the device, which ends it then."""
+
+
+class SshDevice(_Account, _Device):
+    """A real unit, reached over SSH with its host key pinned."""
+
+    transport: Literal["ssh"]
+    proxy_jump: JumpHost | None = None
+    """Host to go through, where the device cannot be reached from here; with its own host key."""
     path: RemotePath = "edgeflow"
     """Folder on the device that edgeflow owns; relative paths start at the account's home."""
     python: RemotePath = "python3"

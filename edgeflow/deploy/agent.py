@@ -5,25 +5,15 @@ import posixpath
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.transport import Completed, Session
-from edgeflow.errors import DeployError, MissingToolError
+from edgeflow.errors import DeployError
 from edgeflow.ondevice import agent as agent_module
 from edgeflow.text import clean, tail
 
 AGENT = Path(agent_module.__file__)
-OLDEST_PYTHON = (3, 7)
 QUICK_S = 60.0
 """Enough for anything that reads no large file, on a slow device too."""
-
-# Must run on any Python, to tell an old one from none.
-_PROBE = (
-    "import hashlib, json, os, sys; path = sys.argv[1]; "
-    "agent = hashlib.sha256(open(path, 'rb').read()).hexdigest() if os.path.isfile(path) else ''; "
-    "print(json.dumps(dict(version=sys.version_info[:3], home=os.getcwd(), agent=agent)))"
-)
 
 
 class Refusal(DeployError):
@@ -32,13 +22,6 @@ class Refusal(DeployError):
     def __init__(self, message: str, *, kind: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
-
-
-class _Probe(BaseModel):
-    model_config = ConfigDict(frozen=True)
-    version: tuple[int, int, int]
-    home: str
-    agent: str
 
 
 class Agent:
@@ -55,14 +38,12 @@ class Agent:
         self._name = session.endpoint.name
         self.sha256 = sha256_file(AGENT)
         path = posixpath.join(session.endpoint.path, "bin", f"agent-{self.sha256}.py")
-        probe = self._probe(path)
-        if probe.agent != self.sha256:
-            upload(session, AGENT, path)
-        self.home = probe.home
-        self._path = posixpath.join(probe.home, path)
+        session.put(AGENT, path)  # which sends nothing if it is there
+        self.home = session.home
+        self._path = posixpath.join(self.home, path)
         # Programs may start elsewhere; a bare name is looked up in PATH from anywhere.
         python = session.endpoint.python
-        self.python = posixpath.join(probe.home, python) if "/" in python else python
+        self.python = posixpath.join(self.home, python) if "/" in python else python
 
     def call(self, verb: str, *arguments: str, timeout_s: float = QUICK_S) -> dict[str, Any]:
         """Run a verb and return its answer.
@@ -98,39 +79,6 @@ class Agent:
             kind=kind,
             hint=hints.get(kind, f"look at the device: {self._session.endpoint.shell_command()}"),
         )
-
-    def _probe(self, agent: str) -> _Probe:
-        python = self._session.endpoint.python
-        done = self._session.run([python, "-c", _PROBE, agent], timeout_s=QUICK_S)
-        try:
-            probe = _Probe.model_validate(_last_line(done))
-        except ValidationError as error:
-            raise MissingToolError(
-                f"device {self._name} cannot run {python} (exit code {done.exit_code}): "
-                f"{tail(done.stderr)}",
-                hint="install Python 3.7 or newer there, or set `python` of the device",
-            ) from error
-        if probe.version < OLDEST_PYTHON:
-            raise MissingToolError(
-                f"{python} on device {self._name} is Python "
-                f"{'.'.join(map(str, probe.version))}; 3.7 is the oldest that works",
-                hint="install a newer one there and set `python` of the device to it",
-            )
-        return probe
-
-
-def upload(session: Session, local: Path, remote: str) -> int:
-    """Send a file to a path that shows up only when all of it is there; return its bytes."""
-    part = remote.removesuffix(".part") + ".part"
-    session.run(["mkdir", "-p", "--", posixpath.dirname(remote)], timeout_s=QUICK_S)
-    try:
-        sent = session.put(local, part)
-    except DeployError:
-        session.run(["rm", "-f", "--", part], timeout_s=QUICK_S)  # it fills a full disk
-        raise
-    if part != remote:
-        session.run(["mv", "-f", "--", part, remote], timeout_s=QUICK_S)
-    return sent
 
 
 def _last_line(done: Completed) -> dict[str, Any] | None:

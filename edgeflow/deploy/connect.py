@@ -3,10 +3,12 @@
 import math
 import socket
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from edgeflow.deploy.inventory import Endpoint
-from edgeflow.errors import DeployError, UnreachableError
+from edgeflow.deploy.diagnose import no_forwarding, no_login
+from edgeflow.deploy.inventory import Account
+from edgeflow.deploy.login import forget, login_key
+from edgeflow.errors import DeployError
 
 if TYPE_CHECKING:
     import paramiko
@@ -19,45 +21,52 @@ _WEAK = {
 }
 
 
-def open_connection(endpoint: Endpoint) -> "Connection":
-    """Return an open connection; no file of the user's ~/.ssh is read, no agent is asked.
+def open_connection(account: Account) -> "Connection":
+    """Return an open connection, by way of the account's jump host if it has one.
+
+    Of the user's ~/.ssh nothing is read but the key that `identity` names.
 
     Raises:
-        DeployError: the host key is not the pinned one, or the login is refused.
-        UnreachableError: the device does not answer in time.
+        DeployError: a host key is not the pinned one, or a login is refused.
+        UnreachableError: the device, or its jump host, does not answer in time.
     """
     import paramiko
 
-    if not endpoint.identity.is_file():
-        raise DeployError(
-            f"no private key {endpoint.identity} to log in to device {endpoint.name}",
-            hint=f"create one: ssh-keygen -t ed25519 -f {endpoint.identity}",
-        )
-    connection = _prepare(endpoint)
+    jump = open_connection(account.proxy_jump) if account.proxy_jump else None
     try:
-        connection.open()
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        connection.client.close()
-        _explain(endpoint, error)
-    _tune(connection.transport, endpoint.timeout_s)
+        connection = _prepare(account, jump)
+        try:
+            connection.open()
+        except paramiko.ChannelException as error:
+            raise no_forwarding(account, error) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            connection.client.close()
+            no_login(account, error)
+        finally:
+            forget(connection.connect_kwargs["pkey"])
+    except BaseException:
+        if jump is not None:
+            jump.client.close()
+        raise
+    _tune(connection.transport, account.timeout_s)
     return connection
 
 
-def _prepare(endpoint: Endpoint) -> "Connection":
+def _prepare(account: Account, jump: "Connection | None") -> "Connection":
     import paramiko
     from fabric import Config, Connection
 
     # Fabric cuts fractions off: 0.9 s would become 0, which means no timeout at all.
-    limit_s = max(1, math.ceil(endpoint.timeout_s))
-    run = {"in_stream": False, "hide": True, "warn": True, "encoding": "utf-8"}
+    limit_s = max(1, math.ceil(account.timeout_s))
     connection = Connection(
-        endpoint.host,
-        user=endpoint.user,
-        port=endpoint.port,
+        account.host,
+        user=account.user,
+        port=account.port,
+        gateway=jump,
         connect_timeout=limit_s,
-        config=Config(overrides={"load_ssh_configs": False, "run": run}),
+        config=Config(overrides={"load_ssh_configs": False}),
         connect_kwargs={
-            "key_filename": str(endpoint.identity),
+            "pkey": login_key(account),
             "look_for_keys": False,
             "allow_agent": False,
             # Below connect_timeout: otherwise a silent server ends in "No existing session".
@@ -70,66 +79,29 @@ def _prepare(endpoint: Endpoint) -> "Connection":
     # Fabric's own client accepts any host key and reads no known_hosts file.
     connection.client = paramiko.SSHClient()
     connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    key = _pinned_key(endpoint)
-    connection.client.get_host_keys().add(_pin_name(endpoint), key.get_name(), key)
+    key = _pinned_key(account)
+    connection.client.get_host_keys().add(_pin_name(account), key.get_name(), key)
     return connection
 
 
-def _pin_name(endpoint: Endpoint) -> str:
-    return endpoint.host if endpoint.port == 22 else f"[{endpoint.host}]:{endpoint.port}"
+def _pin_name(account: Account) -> str:
+    return account.host if account.port == 22 else f"[{account.host}]:{account.port}"
 
 
-def _pinned_key(endpoint: Endpoint) -> "paramiko.PKey":
+def _pinned_key(account: Account) -> "paramiko.PKey":
     from paramiko import SSHException
     from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
     try:
-        entry = HostKeyEntry.from_line(f"pin {endpoint.host_key}")
+        entry = HostKeyEntry.from_line(f"pin {account.host_key}")
     except (InvalidHostKey, SSHException):
         entry = None
     if entry is None or entry.key is None:
         raise DeployError(
-            f"the host_key of device {endpoint.name} is not a public key",
-            hint=f"copy it from the device: ssh-keyscan -p {endpoint.port} {endpoint.host}",
+            f"the host_key of {account.title} is not a public key",
+            hint=f"copy it from the device: ssh-keyscan -p {account.port} {account.host}",
         )
     return entry.key
-
-
-def _explain(endpoint: Endpoint, error: Exception) -> NoReturn:
-    """Raise the failure that a person can act on."""
-    from paramiko import AuthenticationException, BadHostKeyException
-
-    where = f"device {endpoint.name} ({endpoint.host}:{endpoint.port})"
-    if isinstance(error, BadHostKeyException):
-        raise DeployError(
-            f"{where} has another host key than the pinned one; nothing was sent\n"
-            f"  pinned:  {error.expected_key.fingerprint}\n"
-            f"  offered: {error.key.fingerprint}",
-            hint="if the device was set up anew, compare the offered one with what it says "
-            "itself (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), then change host_key",
-        ) from error
-    if isinstance(error, AuthenticationException) and "timeout" not in str(error).lower():
-        raise DeployError(
-            f"{where} refuses to log in {endpoint.user} with {endpoint.identity}: {error}",
-            hint=f"ssh-copy-id -i {endpoint.identity} -p {endpoint.port} "
-            f"{endpoint.user}@{endpoint.host}",
-        ) from error
-    raise UnreachableError(
-        f"{where} does not answer: {_reason(error, endpoint.timeout_s)}",
-        hint=f"is it on, and on this network? try: {endpoint.shell_command()}",
-    ) from error
-
-
-def _reason(error: Exception, timeout_s: float) -> str:
-    from paramiko.ssh_exception import NoValidConnectionsError
-
-    if isinstance(error, NoValidConnectionsError):
-        return "; ".join(str(cause) for cause in error.errors.values())
-    if isinstance(error, TimeoutError):
-        return f"no connection within {timeout_s:g} s"
-    if "banner" in str(error):
-        return f"it accepts the connection, but no SSH server speaks within {timeout_s:g} s"
-    return str(error) or "it closed the connection"
 
 
 def _tune(transport: "paramiko.Transport", timeout_s: float) -> None:

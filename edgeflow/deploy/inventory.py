@@ -1,5 +1,6 @@
 """Where a device is and how to log in: the same for a real one and a virtual one."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,37 +8,56 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from edgeflow.config.device import Device, SshDevice, VirtualDevice
+from edgeflow.config.device import Device, JumpHost, SshDevice, VirtualDevice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Endpoint:
-    """An account on a device.
+class Account:
+    """An account on a host.
 
     Attributes:
-        name: the device's name in the configuration.
+        title: what messages call the host, as in ``device kitchen``.
         host_key: the only public host key that is accepted, as in ``ssh-ed25519 AAAA...``.
-        identity: private key file to log in with.
-        path: folder on the device that edgeflow owns; relative to the account's home.
-        python: interpreter on the device.
+        identity: private key file to log in with; the public one if the agent has the other.
         timeout_s: longest wait for a connection, and for any sign of life in a transfer.
-        run_timeout_s: longest time one program may run.
+        proxy_jump: host to go through.
     """
 
-    name: str
+    title: str
     host: str
     port: int
     user: str
     host_key: str
     identity: Path
-    path: str
-    python: str
     timeout_s: float
-    run_timeout_s: float
+    proxy_jump: "Account | None" = None
 
     def shell_command(self, program: str = "true") -> str:
         """Return the command by which a person runs a program there, or sees that it answers."""
-        return f"ssh -p {self.port} -i {self.identity} {self.user}@{self.host} {program}"
+        jump = self.proxy_jump
+        way = f"-o ProxyCommand={shlex.quote(jump._ssh('-W %h:%p'))} " if jump else ""
+        return f"{self._ssh(way.strip())} {program}"
+
+    def _ssh(self, options: str) -> str:
+        words = ("ssh", options, f"-p {self.port} -i {self.identity} {self.user}@{self.host}")
+        return " ".join(word for word in words if word)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint(Account):
+    """An account on a device.
+
+    Attributes:
+        name: the device's name in the configuration.
+        path: folder on the device that edgeflow owns; relative to the account's home.
+        python: interpreter on the device.
+        run_timeout_s: longest time one program may run.
+    """
+
+    name: str
+    path: str
+    python: str
+    run_timeout_s: float
 
 
 def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:
@@ -64,8 +84,21 @@ def endpoint(name: str, device: SshDevice | VirtualDevice, store: str) -> Endpoi
         return _virtual_endpoint(name, device, Path(store).expanduser())
     return Endpoint(
         name=name,
+        title=f"device {name}",
         identity=Path(device.identity).expanduser(),
-        **device.model_dump(exclude={"target", "transport", "identity"}),
+        proxy_jump=_jump(name, device.proxy_jump, device.timeout_s),
+        **device.model_dump(exclude={"target", "transport", "identity", "proxy_jump"}),
+    )
+
+
+def _jump(name: str, host: JumpHost | None, timeout_s: float) -> Account | None:
+    if host is None:
+        return None
+    return Account(
+        title=f"the jump host of device {name}",
+        identity=Path(host.identity).expanduser(),
+        timeout_s=timeout_s,
+        **host.model_dump(exclude={"identity"}),
     )
 
 
@@ -76,6 +109,7 @@ def _virtual_endpoint(name: str, device: VirtualDevice, store: Path) -> Endpoint
     address = virtual.ensure(name, python)
     return Endpoint(
         name=name,
+        title=f"device {name}",
         host=address.host,
         port=address.port,
         user=address.user,

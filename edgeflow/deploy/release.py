@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
-from edgeflow.deploy.agent import Agent, Refusal, upload
+from edgeflow.deploy.agent import Agent, Refusal
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError
@@ -82,10 +82,10 @@ class Device:
         self._require_space(bundle, int(2 * size * 1.1), status.free_bytes)
         part = posixpath.join(self.endpoint.path, model, "incoming", sha)
         if status.zstd and packed.is_file() and packed.stat().st_size < size:
-            sent = upload(self._session, packed, f"{part}.zst.part")
+            sent = self._session.put(packed, f"{part}.zst.part", f"{part}.zst.part")
             self._call("install", self.model_dir(model), sha, "--packed-from", str(size))
             return Sent(bytes=sent, form="tar.zst")
-        sent = upload(self._session, bundle, f"{part}.part")
+        sent = self._session.put(bundle, f"{part}.part", f"{part}.part")
         self._call("install", self.model_dir(model), sha)
         return Sent(bytes=sent, form="tar")
 
@@ -138,7 +138,8 @@ class Device:
         found = self._call("find-data", *where)
         if not found["stored"]:
             self._require_space(path, int(path.stat().st_size * 1.1), found["free_bytes"])
-            upload(self._session, path, posixpath.join(folder, f"{sha}.part"))
+            part = posixpath.join(folder, f"{sha}.part")
+            self._session.put(path, part, part)
             found = self._call("store-data", *where)
         return str(found["path"])
 
@@ -152,7 +153,7 @@ class Device:
         runner = posixpath.join(folder, "releases", sha, "runner.py")
         # -B: a release is read-only, no compiled files beside its own.
         program = [self._agent.python, "-B", runner, *argv_tail]
-        done = self._session.run(["sh", "-c", 'cd "$0" && exec "$@"', folder, *program], timeout_s)
+        done = self._session.run(program, timeout_s, folder)
         if done.exit_code != 0:
             raise DeployError(
                 f"the runner of {model} failed on device {self.endpoint.name} (exit code "
@@ -161,10 +162,9 @@ class Device:
             )
         return done.stdout
 
-    def fetch(self, remote: str, local: Path) -> None:
+    def fetch(self, remote: str, local: Path, max_bytes: int) -> None:
         """Copy a file from the device; `remote` is absolute or relative to the account's home."""
-        # SFTP may be confined to the home; there only relative paths mean the same file.
-        self._session.get(remote.removeprefix(self._agent.home.rstrip("/") + "/"), local)
+        self._session.get(remote, local, max_bytes)
 
     def _call(self, verb: str, *arguments: str) -> dict[str, Any]:
         return self._agent.call(verb, *arguments, timeout_s=self.endpoint.run_timeout_s)

@@ -1,31 +1,44 @@
-"""Programs and files over one SSH connection: the only place that talks to devices."""
+"""Programs and files over one SSH connection: the only place that talks to devices.
 
-import shlex
+It needs a shell and Python on the device, and one channel at a time; no SFTP.
+"""
+
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.deploy.answer import malformed
+from edgeflow.deploy.channel import EndedError, Program, RefusedError, Size
 from edgeflow.deploy.connect import open_connection
+from edgeflow.deploy.diagnose import killed, no_session, not_started, refused, too_old
 from edgeflow.deploy.inventory import Endpoint
+from edgeflow.deploy.upload import Upload
 from edgeflow.deploy.watchdog import Watchdog
 from edgeflow.errors import DeployError, UnreachableError
 
 if TYPE_CHECKING:
     from fabric import Connection
-    from paramiko import SFTPFile
+    from paramiko import Channel
 
-# One round trip each. A larger block is faster far away and stalls a slow link sooner.
+START_S = 30.0
+"""How long a login and a Python may take to start, beside the wait for the connection."""
+OUTPUT_MAX_BYTES = 32 << 20
+OLDEST_PYTHON = (3, 7)
 _BLOCK_BYTES = 256 << 10
 # How much longer than its own limit a program may keep the connection silent.
 _GRACE_S = 15.0
+# A server that allows one session at a time may still be closing the last one.
+_REOPEN_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
-    """What a program left; `exit_code` is -1 when a signal ended it."""
+    """What a program left; `exit_code` is negative where a signal ended it."""
 
     stdout: str
     stderr: str
@@ -33,10 +46,15 @@ class Completed:
 
 
 class Session:
-    """An open connection to a device."""
+    """An open connection to a device.
+
+    Attributes:
+        home: folder where programs start, absolute; known once the first one has run.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.home = ""
 
     def __enter__(self) -> Self:
         self._connection: Connection = open_connection(self.endpoint)
@@ -50,96 +68,157 @@ class Session:
     ) -> None:
         from paramiko import SSHException
 
-        try:
-            self._connection.close()
-        except (OSError, EOFError, SSHException):
-            # It broke, and has not seen so yet. That must not hide the error that says why.
-            self._connection.client.close()
+        for connection in (self._connection, self._connection.gateway):
+            try:
+                if connection is not None:
+                    connection.close()
+            except (OSError, EOFError, SSHException):
+                # It broke, and has not seen so yet. That must not hide the error that says why.
+                connection.client.close()
 
-    def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
-        """Run a program and wait for its end.
+    def run(self, argv: Sequence[str], timeout_s: float, folder: str = "") -> Completed:
+        """Run a program in a folder (or the account's home) and wait for its end.
+
+        It gets no input. After `timeout_s`, or when the connection is lost, the device ends it
+        with its whole process group.
 
         Raises:
-            DeployError: it did not end within `timeout_s`.
-            UnreachableError: the connection was lost; the program may still run.
+            DeployError: it did not end within `timeout_s`, or printed without end.
+            UnreachableError: the connection was lost.
         """
-        from invoke.exceptions import CommandTimedOut, ThreadException
-        from paramiko import SSHException
-
-        command = f"exec {shlex.join(argv)} < /dev/null"  # whoever reads would wait for ever
-        deadline = time.monotonic() + timeout_s
-        with Watchdog(timeout_s + _GRACE_S, self._connection.transport.close):
+        verb = ("run", str(timeout_s), folder, *argv)
+        with self._program(lambda: f"running `{argv[0]}`", verb, timeout_s + _GRACE_S) as (
+            program,
+            _,
+        ):
             try:
-                result = self._connection.run(command, timeout=timeout_s)
-            except CommandTimedOut:
-                raise self._overdue(argv[0], timeout_s) from None
-            except (SSHException, ThreadException, OSError, EOFError) as error:
-                self._lost(f"running `{argv[0]}`", error)
-        # invoke ends a program that takes too long, but does not always say that it did.
-        if result.exited == -1 and time.monotonic() >= deadline:
-            raise self._overdue(argv[0], timeout_s)
-        if result.exited == -1 and not self._stays_alive():
-            self._lost(f"running `{argv[0]}`", None)
-        return Completed(stdout=result.stdout, stderr=result.stderr, exit_code=result.exited)
+                printed, end = program.output(OUTPUT_MAX_BYTES)
+            except RefusedError as error:
+                return Completed(stdout="", stderr=f"{argv[0]}: {error}", exit_code=127)
+            errors = program.errors()
+        if end.end != "exit":
+            raise DeployError(
+                f"`{argv[0]}` on {self.endpoint.title} did not end within {timeout_s:g} s; the "
+                "device ended it, with all that it had started",
+                hint="raise run_timeout_s of the device in config.yaml, or look at its load",
+            )
+        text = printed.decode("utf-8", "replace")
+        return Completed(stdout=text, stderr=errors, exit_code=end.code)
 
-    def put(self, local: Path, remote: str) -> int:
-        """Send a file and return its size in bytes; an older file of that name is replaced.
+    def put(self, local: Path, remote: str, part: str | None = None) -> int:
+        """Send a file and return how many bytes that took; the device hashes all of it.
+
+        Nothing is sent if it is there already; a transfer that was cut goes on where it ended.
+
+        Args:
+            local: the file.
+            remote: its path on the device, where an older file of that name is replaced.
+            part: what it is called until all of it is there; by default `remote` and ``.part``.
 
         Raises:
             DeployError: the device does not store it.
             UnreachableError: the connection was lost, or stood still for `timeout_s`.
         """
-        from paramiko import SFTPError, SSHException
-
-        total, sent = local.stat().st_size, 0
-
-        def advance(count: int) -> None:
-            nonlocal sent
-            sent += count
-            dog.touch()
-
-        with self._stall_watchdog() as dog:
+        size, sha256 = local.stat().st_size, sha256_file(local)
+        part = part or f"{remote}.part"
+        upload = Upload(local, size)
+        verb = ("receive", part, remote, str(size), sha256)
+        with self._program(upload.doing, verb, self.endpoint.timeout_s) as (program, dog):
             try:
-                with self._connection.sftp().file(remote, "wb") as target:
-                    _send(local, target, advance)
-                    sent = target.stat().st_size or 0
-            except (OSError, EOFError, SSHException, SFTPError) as error:
-                self._transfer_failed(f"sending {local.name}, {sent} of {total} bytes", error, dog)
-        if sent != total:
+                stored = upload.run(program, dog)
+            except RefusedError as error:
+                raise refused(self.endpoint, upload.doing(), error) from error
+        if stored != sha256:
             raise DeployError(
-                f"device {self.endpoint.name} kept {sent} of {total} bytes of {local.name}",
-                hint=f"is its disk full? {self.endpoint.shell_command('df -h')}",
+                f"{self.endpoint.title} kept other bytes of {local.name} than it was sent",
+                hint="run the same command again; if it stays, check the device's storage",
             )
-        return total
+        return upload.sent
 
-    def get(self, remote: str, local: Path) -> None:
-        """Fetch a file.
+    def get(self, remote: str, local: Path, max_bytes: int) -> None:
+        """Fetch a file of at most `max_bytes`.
 
         Raises:
-            DeployError: the device does not give it.
+            DeployError: the device does not give it, or it is larger.
             UnreachableError: the connection was lost, or stood still for `timeout_s`.
         """
-        from paramiko import SFTPError, SSHException
+        part, doing = local.with_name(f".{local.name}.part"), f"fetching {remote}"
+        verb = ("send", remote, str(max_bytes))
+        try:
+            with self._program(lambda: doing, verb, self.endpoint.timeout_s) as (program, dog):
+                try:
+                    size = program.message(Size).size
+                except RefusedError as error:
+                    raise refused(self.endpoint, doing, error) from error
+                if size > max_bytes:
+                    raise malformed(self.endpoint.name, "the session's program", "a larger file")
+                with part.open("wb") as file:
+                    while (left := size - file.tell()) > 0:
+                        file.write(program.read(min(left, _BLOCK_BYTES)))
+                        dog.touch()
+            part.replace(local)
+        finally:
+            part.unlink(missing_ok=True)
 
-        part = local.with_name(f".{local.name}.part")
-        with self._stall_watchdog() as dog:
+    @contextmanager
+    def _program(
+        self, doing: Callable[[], str], verb: Sequence[str], limit_s: float
+    ) -> Iterator[tuple[Program, Watchdog]]:
+        """Start a verb on the device, and end it with the block.
+
+        Args:
+            doing: what a failure is said to have interrupted.
+            verb: the verb with its arguments.
+            limit_s: longest time without a `touch` of the watchdog.
+        """
+        from paramiko import SSHException
+
+        dog = Watchdog(START_S + self.endpoint.timeout_s, self._connection.transport.close)
+        try:
+            with dog:
+                program = Program(self._open(), self.endpoint.name, self.endpoint.python, verb)
+                self._welcome(program, dog)
+            dog = Watchdog(limit_s, self._connection.transport.close)
+            with dog:
+                yield program, dog
+                program.close()
+        except (SSHException, OSError, EOFError) as error:
+            if isinstance(error, OSError) and error.errno and self._connection.is_connected:
+                raise  # of a file on this machine: paramiko's own have no number
+            if isinstance(error, EndedError) and self._stays_alive():
+                raise killed(self.endpoint, doing()) from error
+            self._lost(doing(), error, dog)
+
+    def _open(self) -> "Channel":
+        from paramiko import ChannelException
+
+        deadline = time.monotonic() + _REOPEN_S
+        while True:
             try:
-                self._connection.sftp().get(
-                    remote, str(part), callback=lambda _done, _total: dog.touch()
-                )
-                part.replace(local)
-            except (OSError, EOFError, SSHException, SFTPError) as error:
-                part.unlink(missing_ok=True)
-                self._transfer_failed(f"fetching {remote}", error, dog)
+                channel: Channel = self._connection.transport.open_session()
+                return channel
+            except ChannelException as error:
+                if time.monotonic() >= deadline:
+                    raise no_session(self.endpoint, error) from error
+                time.sleep(0.05)
 
-    def _stall_watchdog(self) -> Watchdog:
-        return Watchdog(self.endpoint.timeout_s, self._connection.transport.close)
-
-    def _overdue(self, program: str, timeout_s: float) -> DeployError:
-        return DeployError(
-            f"`{program}` on device {self.endpoint.name} did not end within {timeout_s:g} s",
-            hint="raise run_timeout_s of the device in config.yaml, or look at its load",
-        )
+    def _welcome(self, program: Program, dog: Watchdog) -> None:
+        try:
+            ready = program.start()
+        except EndedError:
+            if dog.expired:
+                raise UnreachableError(
+                    f"{self.endpoint.title} lets {self.endpoint.user} log in, but starts no "
+                    f"program within {dog.limit_s:g} s",
+                    hint="a login script there may wait for something; this must end at once: "
+                    + self.endpoint.shell_command(),
+                ) from None
+            if not self._connection.is_connected:
+                raise
+            raise not_started(self.endpoint, program, self._open) from None
+        if ready.version < OLDEST_PYTHON:
+            raise too_old(self.endpoint, ".".join(map(str, ready.version)))
+        self.home = ready.home
 
     def _stays_alive(self) -> bool:
         """Tell whether the connection outlives the program; its end may take a moment to show."""
@@ -150,38 +229,10 @@ class Session:
             time.sleep(0.02)
         return True
 
-    def _transfer_failed(self, doing: str, error: Exception, dog: Watchdog) -> NoReturn:
-        from paramiko import SSHException
-
-        if dog.expired:
-            self._lost(doing, TimeoutError(f"it stood still for {dog.limit_s:g} s"))
-        broken = isinstance(error, (SSHException, EOFError)) or "closed" in str(error)
-        if broken or not self._connection.is_connected:
-            self._lost(doing, error)
-        raise DeployError(
-            f"device {self.endpoint.name} fails when {doing}: {error}",
-            hint=f"is its disk full or read-only? {self.endpoint.shell_command('df -h')}",
-        ) from error
-
-    def _lost(self, doing: str, error: Exception | None) -> NoReturn:
-        cause = str(error or "").strip(": ")
+    def _lost(self, doing: str, error: Exception, dog: Watchdog) -> NoReturn:
+        cause = f"it stood still for {dog.limit_s:g} s" if dog.expired else str(error).strip(": ")
         why = f": {cause}" if cause else ""
         raise UnreachableError(
-            f"lost the connection to device {self.endpoint.name} while {doing}{why}",
+            f"lost the connection to {self.endpoint.title} while {doing}{why}",
             hint="run the same command again once this answers: " + self.endpoint.shell_command(),
         ) from error
-
-
-def _send(local: Path, target: "SFTPFile", advance: Callable[[int], None]) -> None:
-    """Write in blocks whose last byte waits for the answers to all of the block.
-
-    paramiko's own `put` never reads the answers to its last hundred writes: a full disk would
-    look like success, and bytes in a buffer like progress.
-    """
-    with local.open("rb") as source:
-        while block := source.read(_BLOCK_BYTES):
-            target.set_pipelined(True)
-            target.write(block[:-1])
-            target.set_pipelined(False)
-            target.write(block[-1:])
-            advance(len(block))

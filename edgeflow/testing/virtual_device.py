@@ -1,6 +1,6 @@
 """Virtual devices: one process with a real SSH server and a folder for each of them.
 
-Loopback and public keys only. SFTP stays inside a device's folder, programs do not: this
+Loopback and public keys only, no SFTP. Programs are not confined to a device's folder: this
 stands in for a device that is trusted, it is no sandbox. Run as
 ``python -P -m edgeflow.testing.virtual_device --state DIR --idle-s N``.
 """
@@ -74,7 +74,19 @@ async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAccep
             return True
 
         def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-            return username == USER and key.public_data == allowed.public_data
+            more = folder.behaviour().also_allowed
+            keys = [allowed, *([asyncssh.import_public_key(more)] if more else [])]
+            known = {known.public_data for known in keys}
+            return username == USER and key.public_data in known
+
+        def connection_requested(
+            self, dest_host: str, dest_port: int, _orig_host: str, _orig_port: int
+        ) -> bool:
+            if dest_host != _HOST or not dest_port:
+                raise asyncssh.ChannelOpenError(
+                    asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "loopback only"
+                )
+            return True
 
         def public_key_auth_supported(self) -> bool:
             return True
@@ -89,7 +101,6 @@ async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAccep
         server_factory=Server,
         server_host_keys=[host_key],
         process_factory=functools.partial(virtual_exec.serve, folder),
-        sftp_factory=functools.partial(asyncssh.SFTPServer, chroot=os.fsencode(folder.root)),
         encoding=None,
         password_auth=False,
         kbdint_auth=False,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeflow.testing.virtual_layout import USER, DeviceFolder
@@ -29,6 +30,7 @@ def _environment(folder: DeviceFolder) -> dict[str, str]:
 
 async def serve(folder: DeviceFolder, process: "Process") -> None:
     """Run the client's command to its end, or until the client goes away."""
+    behaviour = folder.behaviour()
     if process.command is None:
         process.stderr.write(b"this device runs commands, it has no login shell\n")
         process.exit(1)
@@ -36,41 +38,66 @@ async def serve(folder: DeviceFolder, process: "Process") -> None:
     child = await asyncio.create_subprocess_exec(
         "/bin/sh",
         "-c",
-        process.command,
+        behaviour.login.encode() + b"\n" + os.fsencode(process.command),
         cwd=folder.root,
         env=_environment(folder),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
     run = asyncio.create_task(_attend(process, child))
     gone = asyncio.create_task(process.wait_closed())
-    try:
-        await asyncio.wait({run, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        run.cancel()
-        gone.cancel()
+    await asyncio.wait({run, gone}, return_when=asyncio.FIRST_COMPLETED)
+    gone.cancel()
+    if behaviour.on_disconnect == "kill":
+        _end_session(child.pid)
+    await asyncio.wait({run})
+
+
+def _end_session(pid: int) -> None:
+    """Kill all that a login started, as systemd does where KillUserProcesses is set."""
+    for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+            if os.getsid(int(entry.name)) == pid:
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 async def _attend(process: "Process", child: asyncio.subprocess.Process) -> None:
-    """Pump the output and report the exit status.
+    """Pump input and output and report the exit status.
 
     asyncssh's own redirection loses the status now and then: the channel may close first.
     """
+    feed = asyncio.create_task(_feed(process.stdin, child.stdin))
     async with asyncio.TaskGroup() as pumps:
         pumps.create_task(_pump(child.stdout, process.stdout))
         pumps.create_task(_pump(child.stderr, process.stderr))
     status = await child.wait()
+    feed.cancel()
     if status < 0:
         process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
     else:
         process.exit(status)
 
 
+async def _feed(source: "asyncssh.SSHReader[bytes]", sink: asyncio.StreamWriter | None) -> None:
+    """Pass the client's input on; its end, or the client's, closes the program's input."""
+    import asyncssh
+
+    if sink is None:
+        return
+    with contextlib.suppress(ConnectionError, asyncssh.Error):
+        while block := await source.read(_BLOCK_BYTES):
+            sink.write(block)
+            await sink.drain()
+    sink.close()
+
+
 async def _pump(source: asyncio.StreamReader | None, sink: "asyncssh.SSHWriter[bytes]") -> None:
+    """Pass the program's output on; without a client it goes nowhere."""
+    import asyncssh
+
     while source and (block := await source.read(_BLOCK_BYTES)):
-        sink.write(block)
-        await sink.drain()
+        with contextlib.suppress(OSError, asyncssh.Error):
+            sink.write(block)
+            await sink.drain()

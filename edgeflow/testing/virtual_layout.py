@@ -8,7 +8,7 @@ import fcntl
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from edgeflow.artifact.atomic import write_json
 
@@ -31,6 +31,21 @@ class Address:
     host_key: str
     identity: Path
     pid: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Behaviour:
+    """How a virtual device differs from a plain one, for tests.
+
+    Attributes:
+        login: shell commands before every program, as of a login script.
+        on_disconnect: whether programs end when their client goes, or run on as under OpenSSH.
+        also_allowed: one more public key that may log in.
+    """
+
+    login: str = ""
+    on_disconnect: Literal["kill", "orphan"] = "kill"
+    also_allowed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,15 @@ class DeviceFolder:
     def python(self) -> Path:
         """Return the interpreter that was asked for."""
         return Path(json.loads((self.path / "request.json").read_text())["python"])
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Let the device behave so from the next program on."""
+        write_json(self.path / "behaviour.json", asdict(behaviour))
+
+    def behaviour(self) -> Behaviour:
+        """Return how the device behaves."""
+        path = self.path / "behaviour.json"
+        return Behaviour(**json.loads(path.read_text())) if path.exists() else Behaviour()
 
     def publish(self, address: Address) -> None:
         """Tell clients where the device listens now."""

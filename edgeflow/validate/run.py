@@ -1,6 +1,7 @@
 """The validate step: runs a deployed bundle on its device and measures it."""
 
 import json
+import math
 import posixpath
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from edgeflow.deploy.release import Device, open_device
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.validate import metrics
 from edgeflow.validate.kept import Kept
+from edgeflow.validate.outputs import HEADER_MAX_BYTES, read_outputs
 from edgeflow.validate.schema import Validation
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 BUNDLE_SIZES = ("model_bytes", "bundle_bytes", "model_packed_bytes", "bundle_packed_bytes")
 """Facts of the bundle step."""
 
+OUTPUTS = "outputs.npy"
 ATTEMPTS = 3
 """Runs before a device that keeps throttling is given up."""
 
@@ -113,7 +116,8 @@ def _validate(options: ValidateOptions, folders: Folders) -> Validation:
     indices = metrics.stratified_indices(dataset.labels("test"), options.measure.samples)
     with open_device(options.device) as device, tempfile.TemporaryDirectory() as scratch:
         data = _test_data(dataset, indices, Path(scratch))
-        record, outputs = _measure(device, manifest, sha256_file(bundle), data, options.measure)
+        record = _measure(device, manifest, sha256_file(bundle), data, options.measure)
+        outputs = _fetch(device, manifest, len(indices), record["outputs_sha256"])
     stages = _stages(folders, manifest, indices, outputs)
     judged = _judged(dataset, manifest, indices, stages)
     return _summary(options, folders, manifest, record, judged)
@@ -131,18 +135,18 @@ def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path
 
 def _measure(
     device: Device, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
-) -> tuple[dict[str, Any], "NDArray[Any]"]:
-    """Run until the device does not throttle; return the runner's record and raw outputs."""
+) -> dict[str, Any]:
+    """Run until the device does not throttle; return the runner's record."""
     device.ensure_active(manifest.model, sha256)
     remote = device.send_data(data)
-    arguments = ["measure", "--data", remote, "--out", "outputs.npy"]
+    arguments = ["measure", "--data", remote, "--out", OUTPUTS]
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
     timeout_s = device.endpoint.run_timeout_s
     for _ in range(ATTEMPTS):
         answer = device.run_release(manifest.model, sha256, arguments, timeout_s)
         record = _record(device, answer)
         if not record["conditions"]["throttled"]:
-            return record, _fetch(device, manifest.model, record["outputs_sha256"])
+            return record
     raise DeployError(
         f"{device.endpoint.name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
         hint="check its power supply and cooling, let it cool down, then run `snakemake` again",
@@ -161,24 +165,22 @@ def _record(device: Device, answer: str) -> dict[str, Any]:
     return record
 
 
-def _fetch(device: Device, model: str, sha256: str) -> "NDArray[Any]":
+def _fetch(device: Device, manifest: BundleManifest, samples: int, sha256: str) -> "NDArray[Any]":
     import numpy as np
 
+    tensor, name = manifest.io["output"], device.endpoint.name
+    shape = (samples, *tensor["shape"][1:])
+    size = math.prod(shape) * np.dtype(tensor["dtype"]).itemsize
     with tempfile.TemporaryDirectory() as scratch:
-        local = Path(scratch) / "outputs.npy"
-        device.fetch(posixpath.join(device.model_dir(model), "outputs.npy"), local)
+        local = Path(scratch) / OUTPUTS
+        remote = posixpath.join(device.model_dir(manifest.model), OUTPUTS)
+        device.fetch(remote, local, size + HEADER_MAX_BYTES)
         if sha256_file(local) != sha256:
             raise IntegrityError(
-                f"the outputs from {device.endpoint.name} changed on their way",
+                f"the outputs from {name} changed on their way",
                 hint="run `snakemake` again; if it repeats, check the device's storage",
             )
-        outputs: NDArray[Any] = np.load(local, allow_pickle=False)
-    if not np.isfinite(outputs).all():
-        raise DeployError(
-            f"{model} answers on {device.endpoint.name} with values that are no finite numbers",
-            hint="the number format there may be too narrow: try another recipe",
-        )
-    return outputs
+        return read_outputs(local, shape, tensor["dtype"], device=name, model=manifest.model)
 
 
 def _stages(

@@ -20,7 +20,7 @@ from edgeflow.bundle.archive import write_tar
 from edgeflow.deploy import virtual
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.ondevice import agent
-from edgeflow.testing.virtual_layout import Address, DeviceFolder, device_folders
+from edgeflow.testing.virtual_layout import Address, Behaviour, DeviceFolder, device_folders
 
 RUNNER = b"import sys, os\nprint(os.path.basename(os.getcwd()), *sys.argv[1:])\n"
 Options = dict[str, Any]
@@ -44,6 +44,18 @@ class Lab:
     def root(self, address: Address) -> Path:
         """Return the device's file system."""
         return DeviceFolder(address.identity.parent).root
+
+    def behave(self, address: Address, **behaviour: Any) -> None:
+        """Let the device behave otherwise from now on."""
+        DeviceFolder(address.identity.parent).behave(Behaviour(**behaviour))
+
+    def is_gone(self, pid: int) -> bool:
+        """Tell whether a process has ended."""
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return stat.rpartition(")")[2].split()[0] == "Z"
 
     def options(self, address: Address, **changes: Any) -> Options:
         """Return a deploy step's options for a device that is configured as a real one."""

@@ -25,6 +25,11 @@ MakeBundle = Callable[..., Path]
 NOT_GOLDEN = b"import sys\nif sys.argv[1:] == ['golden']:\n    sys.exit()\n"
 """Start of a runner that has no golden vectors to miss."""
 
+PYTHON_3_6 = (
+    f"shift 4; exec {sys.executable} -c 'import sys; sys.version_info = (3, 6, 9); "
+    'exec(eval(sys.stdin.buffer.readline()))\' "$@"'
+)
+
 
 def test_a_second_deploy_sends_nothing(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -141,9 +146,9 @@ def test_data_is_sent_once_and_fetched_back(lab: "Lab", tmp_path: Path) -> None:
         assert device.send_data(data) == remote
         assert Path(remote).stat().st_mtime_ns == before
         assert sha256_file(data) in remote
-        device.fetch(remote, tmp_path / "back.npy")
+        device.fetch(remote, tmp_path / "back.npy", 700_000)
         with pytest.raises(DeployError, match="fetching"):
-            device.fetch(device.model_dir("net") + "/absent", tmp_path / "absent")
+            device.fetch(device.model_dir("net") + "/absent", tmp_path / "absent", 9)
     assert (tmp_path / "back.npy").read_bytes() == data.read_bytes()
     assert not list(tmp_path.glob("*absent*"))
 
@@ -227,7 +232,8 @@ def test_a_model_name_cannot_leave_the_devices_folder(
     ("script", "message"),
     [
         (None, "cannot run"),
-        ('echo \'{"version": [3, 6, 9], "home": "/", "agent": ""}\'', "Python 3.6.9; 3.7"),
+        (PYTHON_3_6, "Python 3.6.9; 3.7 is the oldest"),
+        ("echo Unknown option: -I >&2; exit 2", "older than 3.4"),
         ("echo no interpreter >&2; exit 3", "no interpreter"),
     ],
 )

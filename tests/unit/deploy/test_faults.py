@@ -219,15 +219,15 @@ def test_a_connection_lost_while_a_program_runs_is_unreachable(lab: "Lab") -> No
 def test_a_connection_that_cannot_be_closed_hides_no_error(
     lab: "Lab", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paramiko import SFTPClient
+    from fabric import Connection
 
-    def breaks(_: SFTPClient) -> None:
+    def breaks(_: Connection) -> None:
         raise EOFError
 
-    monkeypatch.setattr(SFTPClient, "close", breaks)
+    monkeypatch.setattr(Connection, "close", breaks)
     session = Session(lab.endpoint(lab.device()))
     with pytest.raises(DeployError, match="fetching absent"), session:
-        session.get("absent", Path("absent"))
+        session.get("absent", Path("absent"), 9)
     assert not session._connection.is_connected
 
 

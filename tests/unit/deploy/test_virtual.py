@@ -35,7 +35,7 @@ def test_programs_have_their_own_streams_status_and_environment(
         long = session.run([sys.executable, "-c", "print('x' * 3_000_000)"], 20)
         assert (len(long.stdout), long.exit_code) == (3_000_001, 0)
         assert session.run(["cat"], 10).exit_code == 0
-        assert session.run(["sh", "-c", "kill -9 $$"], 10).exit_code == -1
+        assert session.run(["sh", "-c", "kill -9 $$"], 10).exit_code == -9
         assert session.run(["true"], 10).exit_code == 0
 
 
@@ -45,24 +45,20 @@ def test_the_exit_status_is_never_lost(lab: "Lab") -> None:
     assert codes == [n % 5 for n in range(40)]
 
 
-def test_a_program_ends_with_its_client(lab: "Lab") -> None:
-    pi = lab.device()
-    with Session(lab.endpoint(pi)) as session:
-        with pytest.raises(DeployError, match="did not end"):
-            session.run(["sh", "-c", "echo $$ > pid; sleep 60 & wait"], 0.5)
-        pid = int((lab.root(pi) / "pid").read_text())
-        lab.wait_until(lambda: not Path(f"/proc/{pid}").exists())
-
-
-def test_files_stay_inside_the_devices_folder(lab: "Lab", tmp_path: Path) -> None:
+def test_files_go_both_ways(lab: "Lab", tmp_path: Path) -> None:
     pi = lab.device()
     (tmp_path / "sent").write_bytes(b"content")
     with Session(lab.endpoint(pi)) as session:
-        assert session.put(tmp_path / "sent", "/../../../escaped") == 7
-        session.get("escaped", tmp_path / "back")
+        assert session.put(tmp_path / "sent", "some/folder/file") == 7
+        assert session.put(tmp_path / "sent", "some/folder/file") == 0
+        session.get("some/folder/file", tmp_path / "back", 7)
+        (lab.root(pi) / "plain").touch()
         with pytest.raises(DeployError, match="sending sent"):
-            session.put(tmp_path / "sent", "no/such/folder")
-    assert (lab.root(pi) / "escaped").read_bytes() == b"content"
+            session.put(tmp_path / "sent", "plain/file")
+    folder = lab.root(pi) / "some" / "folder"
+    assert [path.name for path in folder.iterdir()] == ["file"]
+    assert (folder / "file").read_bytes() == b"content"
+    assert (folder / "file").stat().st_mode & 0o022 == 0
     assert (tmp_path / "back").read_bytes() == b"content"
 
 
@@ -107,7 +103,8 @@ def test_many_at_once_share_one_server(own_lab: "Lab") -> None:
 
 def test_a_running_device_takes_a_new_interpreter(lab: "Lab", tmp_path: Path) -> None:
     pi = lab.device()
-    (tmp_path / "python3").write_text("#!/bin/sh\necho another\n")
+    other = f'[ "$1" = -I ] && exec {sys.executable} "$@"; echo another'
+    (tmp_path / "python3").write_text(f"#!/bin/sh\n{other}\n")
     (tmp_path / "python3").chmod(0o755)
     virtual.ensure(pi.identity.parent.name, tmp_path / "python3", lab.state)
     with Session(lab.endpoint(pi)) as session:

@@ -66,7 +66,7 @@ class FakeDevice:
         record["conditions"]["throttled"] = bool(self.throttled and self.throttled.pop(0))
         return self.banner + json.dumps(record)
 
-    def fetch(self, remote: str, local: Path) -> None:
+    def fetch(self, remote: str, local: Path, max_bytes: int) -> None:
         data = Path(remote).read_bytes()
         local.write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if self.damage else data)
 

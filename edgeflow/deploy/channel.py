@@ -1,0 +1,217 @@
+"""One program on the other end of an SSH channel, and the messages between it and us."""
+
+import inspect
+import secrets
+import shlex
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel
+
+from edgeflow.deploy.answer import Answer, Count, Sha256, Words, malformed, parse
+from edgeflow.ondevice import session
+
+if TYPE_CHECKING:
+    from paramiko import Channel
+
+M = TypeVar("M", bound=BaseModel)
+
+_START = "import sys;exec(eval(sys.stdin.buffer.readline()))"
+_SOURCE = ascii(inspect.getsource(session)).encode() + b"\n"
+NOISE_MAX_BYTES = 1 << 20
+"""What login scripts may print."""
+_LINE_MAX_BYTES = 4096
+_ERRORS_MAX_BYTES = 64 << 10
+_READ_BYTES = 256 << 10
+
+
+class Ready(Answer):
+    """The device's Python runs; `home` is the folder where programs start."""
+
+    version: tuple[int, int, int]
+    home: str
+
+
+class End(Answer):
+    """How a program ended; `code` is negative where a signal ended it."""
+
+    end: str
+    code: int
+
+
+class Receipt(Answer):
+    """How far an upload is: what an earlier one left, how many bytes are there, or its end."""
+
+    have: Count = 0
+    sha256: Sha256 | None = None
+    at: Count | None = None
+    stored: Sha256 | None = None
+
+
+class Size(Answer):
+    """Size in bytes of the file that follows."""
+
+    size: Count
+
+
+class Failed(Answer):
+    """The operating system's refusal: the name of an errno, and its text."""
+
+    failed: Words
+    detail: Words
+
+
+class RefusedError(Exception):
+    """The device's operating system refuses what was asked."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.detail)
+        self.code = failed.failed
+
+
+class EndedError(EOFError):
+    """The program ended, or the connection, before it said all that it has to say."""
+
+
+class Program:
+    """A verb of `edgeflow.ondevice.session`, at work on a device.
+
+    Args:
+        channel: an open SSH channel, on which nothing runs yet.
+        device: the device's name, for messages.
+        python: the interpreter on the device.
+        arguments: the verb and what belongs to it.
+    """
+
+    def __init__(
+        self, channel: "Channel", device: str, python: str, arguments: Sequence[str]
+    ) -> None:
+        self._channel, self._device = channel, device
+        self._nonce = secrets.token_hex(16)
+        self._buffer = bytearray()
+        self._errors = bytearray()
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        command = [python, "-I", "-S", "-c", _START, self._nonce, *arguments]
+        # `exec`: the shell must not stay between the server and the program.
+        self._channel.exec_command(f"exec {shlex.join(command)}")
+        self._reader.start()
+
+    def start(self) -> Ready:
+        """Hand over the program; return once it runs.
+
+        Raises:
+            EndedError: it does not, and `noise` says what came instead.
+        """
+        try:
+            self.send(_SOURCE)
+        except OSError as error:
+            raise EndedError from error
+        self._skip_to(self._nonce.encode(), NOISE_MAX_BYTES)
+        return self.message(Ready)
+
+    @property
+    def noise(self) -> str:
+        """What came that nobody asked for, and what was said on standard error."""
+        return self._buffer.decode("utf-8", "replace") + self.errors()
+
+    def errors(self) -> str:
+        """Return the end of what was said on standard error."""
+        self._reader.join(timeout=1)
+        return self._errors.decode("utf-8", "replace")
+
+    def message(self, kind: type[M]) -> M:
+        """Return the next message.
+
+        Raises:
+            RefusedError: the operating system refuses.
+            MalformedError: it is another message than the one expected.
+        """
+        line = self._line()
+        head, _, text = line.partition(b" ")
+        if head != self._nonce.encode():
+            raise malformed(self._device, "the session's program", "a line without its mark")
+        if text.startswith(b'{"detail"'):
+            raise RefusedError(self._parse(Failed, text))
+        return self._parse(kind, text)
+
+    def output(self, limit: int) -> tuple[bytes, End]:
+        """Return what the program printed, and how it ended.
+
+        Raises:
+            EndedError: the connection ended first.
+            MalformedError: it printed more than `limit` bytes.
+        """
+        # Not to the end of the stream: what left the program's group may hold it open for ever.
+        while not self._ends() and self._more():
+            if len(self._buffer) > limit:
+                raise malformed(self._device, "the program", f"more than {limit} bytes of output")
+        printed, mark, text = bytes(self._buffer).rpartition(self._nonce.encode() + b" ")
+        if not mark:
+            raise EndedError
+        if text.startswith(b'{"detail"'):
+            raise RefusedError(self._parse(Failed, text))
+        return printed, self._parse(End, text)
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; raise EndedError where none are left."""
+        if not self._buffer and not self._more():
+            raise EndedError
+        block = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return block
+
+    def send(self, data: bytes) -> None:
+        """Send bytes to the program's standard input."""
+        self._channel.sendall(data)
+
+    def exit_code(self) -> int:
+        """Return the exit code of whatever ran; -1 if a signal or the connection ended it."""
+        return self._channel.recv_exit_status()
+
+    def close(self) -> None:
+        """End the channel; the device notices."""
+        self._channel.close()
+
+    def _parse(self, kind: type[M], text: bytes) -> M:
+        return parse(kind, text, device=self._device, program="the session's program")
+
+    def has_message(self) -> bool:
+        """Tell whether a message can be read without a wait."""
+        while b"\n" not in self._buffer and self._channel.recv_ready():
+            self._more()
+        return b"\n" in self._buffer
+
+    def _ends(self) -> bool:
+        end = self._buffer[-_LINE_MAX_BYTES:]
+        return end.endswith(b"\n") and self._nonce.encode() in end
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > _LINE_MAX_BYTES:
+                raise malformed(self._device, "the session's program", "a line without an end")
+            if not self._more():
+                raise EndedError
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _skip_to(self, mark: bytes, limit: int) -> None:
+        start = 0
+        while (at := self._buffer.find(mark, start)) < 0:
+            start = max(0, len(self._buffer) - len(mark))
+            if len(self._buffer) > limit:
+                raise malformed(self._device, "a login script", f"more than {limit} bytes")
+            if not self._more():
+                raise EndedError
+        del self._buffer[:at]
+
+    def _more(self) -> bool:
+        block = self._channel.recv(_READ_BYTES)
+        self._buffer += block
+        return bool(block)
+
+    def _read_errors(self) -> None:
+        while block := self._channel.recv_stderr(_READ_BYTES):
+            self._errors += block
+            del self._errors[:-_ERRORS_MAX_BYTES]

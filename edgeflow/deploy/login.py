@@ -1,0 +1,155 @@
+"""The key to log in with: a file, or one that the SSH agent holds. Never a password."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeflow.deploy.inventory import Account
+from edgeflow.errors import DeployError
+
+if TYPE_CHECKING:
+    from paramiko import PKey
+
+PASSPHRASE = "EDGEFLOW_PASSPHRASE"  # noqa: S105 # the name of a variable
+_KEY_MAX_BYTES = 1 << 20
+
+
+def login_key(account: Account) -> "PKey":
+    """Return the private key of an account's `identity`.
+
+    A file that needs a passphrase is looked for in the SSH agent first; then the environment
+    variable EDGEFLOW_PASSPHRASE is tried; a person is asked only at a terminal.
+
+    Raises:
+        DeployError: there is none, and how to get it.
+    """
+    path = account.identity
+    text = _content(account)
+    if text.startswith(b"PuTTY-User-Key-File"):
+        raise DeployError(
+            f"{path} for {account.title} is a key in PuTTY's format, which OpenSSH cannot read",
+            hint=f"convert it: puttygen {path} -O private-openssh -o {path.with_suffix('')}",
+        )
+    public = _public_blob(text)
+    if public is not None:
+        return _held_by_agent(public) or _public_half(account)
+    try:
+        return _from_file(path, None)
+    except Exception as error:  # whatever cryptography and paramiko raise for other bytes
+        if (key := _agent_key(account)) is not None:
+            return key
+        if isinstance(error, TypeError):
+            return _unlocked(account)
+        raise _unusable(account, error) from error
+
+
+def forget(key: "PKey") -> None:
+    """Leave the SSH agent, if it holds the key; after the login it is not needed."""
+    from paramiko.agent import Agent, AgentKey
+
+    if isinstance(key, AgentKey) and isinstance(key.agent, Agent):
+        key.agent.close()
+
+
+def _content(account: Account) -> bytes:
+    path = account.identity
+    if not path.is_file():
+        raise DeployError(
+            f"no private key {path} to log in to {account.title}",
+            hint=f"create one: ssh-keygen -t ed25519 -f {path}",
+        )
+    try:
+        with path.open("rb") as file:
+            return file.read(_KEY_MAX_BYTES)
+    except OSError as error:
+        raise _unusable(account, error) from error
+
+
+def _public_blob(text: bytes) -> bytes | None:
+    """Return the key of a line such as ``ssh-ed25519 AAAA... comment``; None for other text."""
+    import binascii
+
+    words = text.split()
+    if len(words) < 2 or not words[0].startswith((b"ssh-", b"ecdsa-", b"sk-")):
+        return None
+    try:
+        return binascii.a2b_base64(words[1])
+    except binascii.Error:
+        return None
+
+
+def _held_by_agent(public: bytes) -> "PKey | None":
+    from paramiko import Agent, SSHException
+
+    try:
+        agent = Agent()
+    except (SSHException, OSError, EOFError):
+        return None
+    found = next((key for key in agent.get_keys() if key.asbytes() == public), None)
+    if found is None:
+        agent.close()
+    return found
+
+
+def _public_half(account: Account) -> "PKey":
+    """Return the private key beside a public one that the agent does not have."""
+    path = account.identity
+    agent = "the SSH agent does not hold the private one"
+    if "SSH_AUTH_SOCK" not in os.environ:
+        agent = "no SSH agent runs here (SSH_AUTH_SOCK is not set)"
+    raise DeployError(
+        f"{path} for {account.title} is a public key, and {agent}",
+        hint=f"name the private file ({path.with_suffix('')}), or add it: "
+        f"ssh-add {path.with_suffix('')}",
+    )
+
+
+def _from_file(path: Path, passphrase: bytes | None) -> "PKey":
+    from paramiko import PKey
+
+    # Its annotation says str, but what decrypts takes bytes.
+    return PKey.from_path(path, passphrase)  # type: ignore[arg-type]
+
+
+def _agent_key(account: Account) -> "PKey | None":
+    """Return the agent's key for a private file that cannot be used as it is."""
+    public = account.identity.with_name(f"{account.identity.name}.pub")
+    blob = _public_blob(public.read_bytes()) if public.is_file() else None
+    return _held_by_agent(blob) if blob is not None else None
+
+
+def _unlocked(account: Account) -> "PKey":
+    path, passphrase = account.identity, _passphrase(account)
+    try:
+        return _from_file(path, passphrase.encode())
+    except ValueError as error:
+        raise DeployError(
+            f"the passphrase does not open {path}, the key for {account.title}",
+            hint=f"check {PASSPHRASE}, or unlock the key once: ssh-add {path}",
+        ) from error
+    except Exception as error:
+        raise _unusable(account, error) from error
+
+
+def _passphrase(account: Account) -> str:
+    if (given := os.environ.get(PASSPHRASE)) is not None:
+        return given
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        from getpass import getpass
+
+        return getpass(f"passphrase of {account.identity}: ")
+    raise DeployError(
+        f"{account.identity}, the key for {account.title}, is protected by a passphrase",
+        hint=f"unlock it once: ssh-add {account.identity} (its public half must lie beside it); "
+        f"or set {PASSPHRASE}",
+    )
+
+
+def _unusable(account: Account, error: Exception) -> DeployError:
+    path = account.identity
+    return DeployError(
+        f"{path} is no private key to log in to {account.title}: {error}",
+        hint=f"create one: ssh-keygen -t ed25519 -f {path}-new, and name it as `identity`; keys "
+        "of security keys (sk) work by their .pub file and the SSH agent",
+    )
