@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,7 @@ def test_a_pin_of_another_type_does_not_let_the_key_pass(lab: "Lab") -> None:
 
 
 def test_a_pin_that_is_no_key_is_named(lab: "Lab") -> None:
-    endpoint = lab.endpoint(lab.device(), host_key="ssh-ed25519 AAAA")
+    endpoint = replace(lab.endpoint(lab.device()), host_key="ssh-ed25519 AAAA")
     with pytest.raises(DeployError, match="not a public key"), connect(endpoint):
         pass
 

@@ -202,7 +202,8 @@ def test_what_a_jump_host_does_not_reach_or_allow_is_told_apart(lab: "Lab") -> N
 
 
 def test_an_address_may_name_its_interface() -> None:
-    section = {"transport": "ssh", "user": "pi", "host_key": "ssh-ed25519 AAAA", "identity": "k"}
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHGouOOZTwMVfqgCUXxxD/tfOWANN+G7diwlcDZU5hb3"
+    section = {"transport": "ssh", "user": "pi", "host_key": key, "identity": "k"}
     for host in ("fe80::1%eth0", "fe80::1%2", "::1"):
         device = parse_device({**section, "host": host})
         assert endpoint("pi", device, "").host == host
