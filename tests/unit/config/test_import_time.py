@@ -12,13 +12,10 @@ HEAVY = frozenset(
     }
 )
 LOAD = """\
-import time
-start = time.perf_counter()
 from pathlib import Path
 from edgeflow.config.load import load_file
 from edgeflow.plan import Plan
 plan = Plan(load_file(Path("config.yaml")))
-print(time.perf_counter() - start)
 """
 
 
@@ -33,8 +30,3 @@ def test_nothing_heavy_is_imported() -> None:
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in listing.splitlines()}
     assert "edgeflow" in imported
     assert imported & HEAVY == set()
-
-
-def test_loading_and_planning_is_quick() -> None:
-    fastest_s = min(float(run("-c", LOAD).stdout) for _ in range(3))
-    assert fastest_s < 0.35
