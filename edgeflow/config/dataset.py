@@ -8,6 +8,7 @@ from edgeflow.config.base import LocalPath, Section, Text
 from edgeflow.config.samples import Preprocess, TaskName
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
 Frequency = Annotated[float, Field(ge=0, le=1e6)]
 Milliseconds = Annotated[float, Field(gt=0, le=10_000)]
@@ -30,7 +31,8 @@ class _Dataset(Section):
     calibration: Annotated[int, Field(ge=1)] = 200
     """Samples in the calibration set (the representative dataset of PTQ), drawn from train."""
     validation: Fraction = 0.1
-    """Share of the training samples kept for early stopping."""
+    """Share of the training samples kept for early stopping, where the source has no validation
+    set of its own."""
     test: Fraction = 0.2
     """Share of all samples kept for the test set, where the source has no test set of its own."""
     seed: Annotated[int, Field(ge=0)] = 7
@@ -79,11 +81,14 @@ class ImageFolderDataset(_Dataset):
 
     source: Literal["image_folder"]
     path: LocalPath
-    """Folder that holds one folder per class; the folder names are the labels."""
+    """Folder that holds one folder per class; the folder names are the labels. Given parts are
+    kept: `train`, `val` and `test` above the class folders."""
     size: Annotated[tuple[Pixels, Pixels], Strict(False)]  # a list in YAML
     """Height and width in pixels that images are resized to (bilinear)."""
     channels: Literal[1, 3] = 3
     """1 for grey, 3 for RGB."""
+    background: Annotated[tuple[Level, Level, Level], Strict(False)] = (255, 255, 255)
+    """Red, green and blue, 0 to 255, of what transparent pixels are laid on."""
 
 
 class NpzDataset(_Dataset):
@@ -144,7 +149,8 @@ class WavFolderDataset(_Dataset):
 
     source: Literal["wav_folder"]
     path: LocalPath
-    """Folder that holds one folder per class; the folder names are the labels."""
+    """Folder that holds one folder per class; the folder names are the labels. Given parts are
+    kept: `train`, `val` and `test` above the class folders."""
     seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
     """Length that every clip is cut to, or filled up to with silence."""
     features: Features = Features()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,22 +12,62 @@ if TYPE_CHECKING:
 UINT8_SCALE = 1 / 255
 """Brings uint8 pixels, 0..255, to the network's range, 0..1."""
 
+GivenPart = Literal["train", "validation", "test"]
+"""A part that a source may bring itself."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Samples:
     """Samples of one part.
 
     Attributes:
-        x: uint8 or float32, (n, height, width, channels).
+        x: uint8 or float32, (n, *shape of a sample): height, width, channels, or another.
         y: class numbers, int64, (n,), 0 to the number of classes - 1.
+        names: of the files that they come from, where each has one of its own.
     """
 
     x: "NDArray[np.generic]"
     y: "NDArray[np.int64]"
+    names: tuple[str, ...] | None = None
 
-    def at(self, index: "NDArray[np.int64]") -> "Samples":
-        """Return the samples at the positions `index`, in that order."""
-        return Samples(x=self.x[index], y=self.y[index])
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Some of the samples, in an order of their own; `x` and `y` are copied when asked for.
+
+    Attributes:
+        samples: that it selects from.
+        index: their positions, int64 (n,).
+    """
+
+    samples: Samples
+    index: "NDArray[np.int64]"
+
+    @property
+    def x(self) -> "NDArray[np.generic]":
+        """The samples, (n, *shape of a sample)."""
+        return self.samples.x[self.index]
+
+    @property
+    def y(self) -> "NDArray[np.int64]":
+        """The class numbers, (n,)."""
+        return self.samples.y[self.index]
+
+    def at(self, index: "NDArray[np.int64]") -> "Selection":
+        """Return the samples at the positions `index` of this selection, in that order."""
+        return Selection(samples=self.samples, index=self.index[index])
+
+    def name(self, position: int) -> str:
+        """Return the name of the file of a sample, or its number in the source."""
+        number, names = int(self.index[position]), self.samples.names
+        return names[number] if names else f"number {number}"
+
+
+def every(samples: Samples) -> Selection:
+    """Return all samples in their order."""
+    import numpy as np
+
+    return Selection(samples=samples, index=np.arange(len(samples.y)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,16 +79,29 @@ class RawDataset:
 
     Attributes:
         labels: class names, in the order of the class numbers.
+        validation: the source's own validation set, if it has one.
         test: the source's own test set, if it has one.
         front_end: parameters of `edgeflow.ondevice.front_end`, where it made the samples.
+        notes: what a user should know of the samples, a line each.
     """
 
     train: Samples
     labels: tuple[str, ...]
     scale: float
     offset: float = 0.0
+    validation: Samples | None = None
     test: Samples | None = None
     front_end: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    def parts(self) -> dict[GivenPart, Samples]:
+        """Return the parts that the source brings."""
+        given: dict[GivenPart, Samples | None] = {
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+        }
+        return {part: samples for part, samples in given.items() if samples is not None}
 
 
 class Source(Protocol):

@@ -11,10 +11,13 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.samples import Preprocess
-from edgeflow.dataset.base import RawDataset, Samples, Source
+from edgeflow.console import say
+from edgeflow.dataset.base import RawDataset, Selection, Source
 from edgeflow.dataset.card import dataset_card
 from edgeflow.dataset.check import check, check_anomaly
+from edgeflow.dataset.leaks import leaks
 from edgeflow.dataset.rename import renamed
+from edgeflow.dataset.save import save_part
 from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import DatasetFacts, Part
 
@@ -75,23 +78,17 @@ def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, objec
     if section.task == "anomaly":
         check_anomaly(raw)
     parts = split_dataset(raw, section)
-    for part, samples in parts.items():
-        _save(folder, part, samples)
+    saved = {part: save_part(folder, part, selection) for part, selection in parts.items()}
+    notes = [*raw.notes, *leaks(parts, saved)]
+    for note in notes:
+        say(f"note: {note}")
     facts = _facts(section, raw, parts)
-    card = dataset_card(section, facts, parts, folder)
+    card = dataset_card(section, facts, saved, notes, folder)
     (folder / "card.md").write_text(card, encoding="utf-8")
     return facts.model_dump(mode="json")
 
 
-def _save(folder: Path, part: Part, samples: Samples) -> None:
-    import numpy as np
-
-    # a transposed view would be stored in Fortran order, with other bytes for equal samples
-    np.save(folder / f"{part}_x.npy", np.ascontiguousarray(samples.x), allow_pickle=False)
-    np.save(folder / f"{part}_y.npy", samples.y, allow_pickle=False)
-
-
-def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Samples]) -> DatasetFacts:
+def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -> DatasetFacts:
     import numpy as np
 
     return DatasetFacts(
@@ -101,7 +98,7 @@ def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Samples]) -> 
         task=section.task,
         front_end=dict(raw.front_end) if raw.front_end else None,
         counts={
-            part: np.bincount(samples.y, minlength=len(raw.labels)).tolist()
-            for part, samples in parts.items()
+            part: np.bincount(selection.y, minlength=len(raw.labels)).tolist()
+            for part, selection in parts.items()
         },
     )

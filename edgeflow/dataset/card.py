@@ -6,7 +6,7 @@ from pathlib import Path
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.samples import TaskName
-from edgeflow.dataset.base import Samples
+from edgeflow.dataset.save import SavedPart
 from edgeflow.dataset.view import DatasetFacts, Part
 
 _TASKS: Mapping[TaskName, str] = {
@@ -18,7 +18,8 @@ _TASKS: Mapping[TaskName, str] = {
 def dataset_card(
     options: Dataset,
     facts: DatasetFacts,
-    parts: Mapping[Part, Samples],
+    parts: Mapping[Part, SavedPart],
+    notes: Sequence[str],
     folder: Path,
 ) -> str:
     """Return the card of a dataset whose arrays stand in `folder`."""
@@ -30,9 +31,10 @@ def dataset_card(
             f"- Seed of the splits: {options.seed}",
             *_sample_lines(facts, parts),
             "",
-            "The splits are stratified. Calibration samples are drawn from train; apart from",
-            "that, no sample is in two parts.",
+            "Splits are stratified, but for parts that the source gives. Calibration samples are",
+            "drawn from train; apart from that, no sample is in two parts.",
             "",
+            *(["## Notes", "", *(f"- {note}" for note in notes), ""] if notes else []),
             "## Samples of each class",
             "",
             *_counts_table(facts),
@@ -45,14 +47,14 @@ def dataset_card(
     )
 
 
-def _sample_lines(facts: DatasetFacts, parts: Mapping[Part, Samples]) -> list[str]:
+def _sample_lines(facts: DatasetFacts, parts: Mapping[Part, SavedPart]) -> list[str]:
     shape = " x ".join(str(size) for size in facts.input_shape)
-    low = min(part.x.min().item() for part in parts.values())
-    high = max(part.x.max().item() for part in parts.values())
+    low = min(part.low for part in parts.values())
+    high = max(part.high for part in parts.values())
     scale, offset = facts.preprocess.scale, facts.preprocess.offset
     span = f"{low * scale + offset:g} to {high * scale + offset:g}"
     return [
-        f"- Sample: {shape} (height x width x channels), {parts['train'].x.dtype}",
+        f"- Sample: {shape} (height x width x channels), {parts['train'].dtype}",
         f"- Stored range: {low:g} to {high:g}",
         f"- Network input: float32, stored value * {scale!r} + {offset!r}: {span}",
         *([f"- Features: {_listed(facts.front_end)}"] if facts.front_end else []),

@@ -1,6 +1,6 @@
 """What must hold of any dataset before it is split."""
 
-from edgeflow.dataset.base import RawDataset, Samples
+from edgeflow.dataset.base import RawDataset, Samples, every
 from edgeflow.errors import DataError
 
 
@@ -15,14 +15,13 @@ def check(raw: RawDataset) -> None:
             f"the dataset has {len(raw.labels)} class(es); a classifier needs two or more",
             hint="add samples of another class",
         )
-    _check_part("train", raw.train, raw.labels)
-    if raw.test is not None:
-        _check_part("test", raw.test, raw.labels)
-        if (raw.train.x.shape[1:], raw.train.x.dtype) != (raw.test.x.shape[1:], raw.test.x.dtype):
+    for part, samples in raw.parts().items():
+        _check_part(part, samples, raw.labels)
+        if (raw.train.x.shape[1:], raw.train.x.dtype) != (samples.x.shape[1:], samples.x.dtype):
             raise DataError(
-                f"train samples are {raw.train.x.dtype} {raw.train.x.shape[1:]}, test samples "
-                f"{raw.test.x.dtype} {raw.test.x.shape[1:]}",
-                hint="give both parts the same shape and dtype",
+                f"train samples are {raw.train.x.dtype} {raw.train.x.shape[1:]}, {part} samples "
+                f"{samples.x.dtype} {samples.x.shape[1:]}",
+                hint="give all parts the same shape and dtype",
             )
 
 
@@ -30,20 +29,24 @@ def check_anomaly(raw: RawDataset) -> None:
     """Refuse what `task: anomaly` cannot be made of.
 
     Raises:
-        DataError: there are not two classes, or the source's own train set has anomalies.
+        DataError: there are not two classes, or a train or validation set of the
+            source's own has anomalies.
     """
     if len(raw.labels) != 2:
         raise DataError(
             f"`task: anomaly` needs two classes, normal and anomalous; there are {len(raw.labels)}",
             hint="give all normal samples one class and all others another, or remove `task:`",
         )
-    anomalous = int((raw.train.y == 1).sum())
-    if raw.test is not None and anomalous:
-        raise DataError(
-            f"the source's train set has {anomalous} sample(s) of {raw.labels[1]!r}, the anomalous "
-            "class; `task: anomaly` learns from normal samples alone",
-            hint="move them to the test set (`x_test`, `y_test`); normal samples are class 0",
-        )
+    normal = {part: samples for part, samples in raw.parts().items() if part != "test"}
+    for part, samples in normal.items():
+        anomalous = int((samples.y == 1).sum())
+        if anomalous and len(raw.parts()) > 1:
+            raise DataError(
+                f"the source's {part} set has {anomalous} sample(s) of {raw.labels[1]!r}, the "
+                "anomalous class; `task: anomaly` learns from normal samples alone",
+                hint="move them to the test set (`x_test`, `y_test`, or the folder `test`); normal "
+                "samples are class 0: order the classes by `labels:`",
+            )
 
 
 def _check_part(part: str, samples: Samples, labels: tuple[str, ...]) -> None:
@@ -72,11 +75,11 @@ def _check_part(part: str, samples: Samples, labels: tuple[str, ...]) -> None:
 def _check_finite(part: str, samples: Samples) -> None:
     import numpy as np
 
-    finite = np.isfinite(samples.x).all(axis=(1, 2, 3))
+    finite = np.isfinite(samples.x).reshape(len(samples.x), -1).all(axis=1)
     bad = np.flatnonzero(~finite)
     if len(bad):
         raise DataError(
             f"{len(bad)} sample(s) of the {part} part hold NaN or infinity, the first is "
-            f"number {bad[0]}",
+            f"{every(samples).name(int(bad[0]))}",
             hint="remove or mend these samples",
         )

@@ -1,74 +1,124 @@
-"""Files of the user in one folder for each class."""
+"""Files of the user in one folder for each class, or in such folders for each part."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from edgeflow.dataset.base import Samples
-from edgeflow.errors import DataError
+from edgeflow.dataset.base import GivenPart
+from edgeflow.dataset.tree import Tree, folders_and_files, listed, named, tree
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+SPELLINGS: Mapping[str, GivenPart] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Names of folders that hold a part of a dataset, in any case, and the part."""
 
-    import numpy as np
-    from numpy.typing import NDArray
+
+@dataclass(kw_only=True, slots=True)
+class Layout:
+    """Where the files of a dataset lie.
+
+    Attributes:
+        parts: for each part that the user gives, what lies in its class folders, by class. Without
+            given parts, all is in `train`.
+        given: whether the folders say which part a file belongs to.
+        beside: files that lie beside the class folders, and so in no class.
+        problems: why the folders cannot be read as they are.
+    """
+
+    parts: dict[GivenPart, dict[str, Tree]] = field(default_factory=dict)
+    given: bool = False
+    beside: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of all classes, sorted."""
+        return tuple(sorted({label for classes in self.parts.values() for label in classes}))
+
+    def trees(self) -> Iterator[Tree]:
+        """Yield what lies in each class folder."""
+        for classes in self.parts.values():
+            yield from classes.values()
 
 
-def _visible(folder: Path) -> list[Path]:
-    """Return a folder's entries by name, without those that file managers leave behind."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def layout(path: str) -> Layout:
+    """Return how a folder is laid out: as ``class/...`` or ``train/class/...``.
 
-
-def _classes(path: str) -> dict[str, list[Path]]:
-    root = Path(path).expanduser()
-    folders = [entry for entry in _visible(root) if entry.is_dir()] if root.is_dir() else []
-    return {
-        folder.name: [entry for entry in _visible(folder) if entry.is_file()] for folder in folders
-    }
+    Folders within a class folder belong to its class. Nothing is opened, and nothing is raised:
+    what is wrong stands in the result.
+    """
+    folders, beside = folders_and_files(Path(path).expanduser())
+    parts: dict[GivenPart, list[Path]] = {}
+    for folder in folders:
+        if folder.name.casefold() in SPELLINGS:
+            parts.setdefault(SPELLINGS[folder.name.casefold()], []).append(folder)
+    others = [folder for folder in folders if folder.name.casefold() not in SPELLINGS]
+    if _are_parts(parts, others):
+        return _of_parts(parts, others, beside)
+    classes = _classes(folders)
+    problems = list(_parts_within(classes))
+    return Layout(parts={"train": classes} if folders else {}, beside=beside, problems=problems)
 
 
 def class_names(path: str) -> list[str]:
-    """Return the names of the class folders in `path`, sorted."""
-    return list(_classes(path))
+    """Return the names of the classes in `path`, sorted."""
+    return list(layout(path).labels())
 
 
 def class_files(path: str) -> dict[str, Path]:
-    """Return all files of the class folders in `path`, named ``class/file``."""
-    return {
-        f"{label}/{file.name}": file for label, files in _classes(path).items() for file in files
-    }
+    """Return all files of the class folders in `path`, named by their place below it."""
+    root = Path(path).expanduser()
+    files = [file for found in layout(path).trees() for file in found.files]
+    return dict(zip(named(root, files), files, strict=True))
 
 
-def read_classes(
-    path: str,
-    shape: tuple[int, ...],
-    dtype: "type[np.generic]",
-    read: "Callable[[Path], NDArray[np.generic]]",
-    what: str,
-) -> tuple[Samples, tuple[str, ...]]:
-    """Return a sample for each file, (n, *shape), and the labels: the folder names, sorted.
+def _are_parts(parts: Mapping[GivenPart, list[Path]], others: list[Path]) -> bool:
+    """Return whether folders with the names of parts are that, and no classes of such a name."""
+    if "train" not in parts:
+        return False
+    deep = any(folders_and_files(folder)[0] for same in parts.values() for folder in same)
+    return deep if others == [] or len(parts) > 1 else False
 
-    Args:
-        path: folder that holds a folder for each class.
-        shape: of a sample.
-        dtype: of a sample.
-        read: returns the sample of one file.
-        what: the files hold, for messages.
 
-    Raises:
-        DataError: there are no such folders.
-    """
-    import numpy as np
-
-    classes = _classes(path)
-    if not classes:
-        raise DataError(
-            f"{path} is no folder with folders in it",
-            hint=f"set `path:` to a folder that holds one folder of {what} per class",
+def _of_parts(
+    parts: Mapping[GivenPart, list[Path]], others: list[Path], beside: list[Path]
+) -> Layout:
+    found = Layout(given=True, beside=list(beside))
+    if others:
+        found.problems.append(
+            f"{_names(others)} beside {_names(_all(parts))}: no part is called so"
         )
-    files = [file for group in classes.values() for file in group]
-    x = np.empty((len(files), *shape), dtype)
-    for position, file in enumerate(files):
-        x[position] = read(file)
-    counts = [len(group) for group in classes.values()]
-    y = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return Samples(x=x, y=y), tuple(classes)
+    for part, folders in parts.items():
+        if len(folders) > 1:
+            found.problems.append(f"{_names(folders)} all name the part {part}")
+        classes, loose = folders_and_files(folders[0])
+        if not classes:
+            found.problems.append(f"{folders[0]} holds no folder for each class")
+        found.parts[part] = _classes(classes)
+        found.beside += loose
+    return found
+
+
+def _names(folders: list[Path]) -> str:
+    return listed([folder.name for folder in folders])
+
+
+def _all(parts: Mapping[GivenPart, list[Path]]) -> list[Path]:
+    return [folder for folders in parts.values() for folder in folders]
+
+
+def _classes(folders: list[Path]) -> dict[str, Tree]:
+    return {folder.name: tree(folder) for folder in folders}
+
+
+def _parts_within(classes: Mapping[str, Tree]) -> Iterator[str]:
+    """Yield the class folders that hold parts: to read them as one would mix these parts."""
+    for label, found in classes.items():
+        inner = [name for name in found.folders if name.casefold() in SPELLINGS]
+        if len({SPELLINGS[name.casefold()] for name in inner}) > 1:
+            yield f"{label} holds {listed(inner)}; parts stand above the classes: train/{label}/..."

@@ -35,6 +35,7 @@ def renamed(raw: RawDataset, labels: Sequence[str] | None) -> RawDataset:
         raw,
         labels=tuple(labels),
         train=_renumbered(raw.train, numbers),
+        validation=raw.validation and _renumbered(raw.validation, numbers),
         test=raw.test and _renumbered(raw.test, numbers),
     )
 
@@ -43,4 +44,4 @@ def _renumbered(samples: Samples, numbers: Sequence[int]) -> Samples:
     """Return samples with new class numbers, each given at the place of the old one."""
     import numpy as np
 
-    return Samples(x=samples.x, y=np.asarray(numbers, np.int64)[samples.y])
+    return replace(samples, y=np.asarray(numbers, np.int64)[samples.y])

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from edgeflow.config.dataset import Dataset
-from edgeflow.dataset.base import RawDataset, Samples
+from edgeflow.dataset.base import RawDataset, Samples, Selection, every
 from edgeflow.dataset.quota import quotas
 from edgeflow.dataset.view import Part
 from edgeflow.errors import DataError
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     Index = NDArray[np.int64]
 
 
-def split_dataset(raw: RawDataset, options: Dataset) -> dict[Part, Samples]:
+def split_dataset(raw: RawDataset, options: Dataset) -> dict[Part, Selection]:
     """Split a dataset into train, validation, test and calibration.
 
-    Every part holds at least one sample of each class, in random order, except a test set
-    that the source brings, which keeps its order. The calibration samples are train samples
-    too, so they are in neither the test nor the validation set. For `task: anomaly` the test set
-    alone has anomalies: all that there are.
+    Every part holds at least one sample of each class, in random order, except the sets that the
+    source brings, which keep theirs. The calibration samples are train samples too, so they are
+    in neither the test nor the validation set. For `task: anomaly` the test set alone has
+    anomalies: all that there are.
 
     Raises:
         DataError: a class, or the whole, is too small for that.
@@ -31,20 +31,25 @@ def split_dataset(raw: RawDataset, options: Dataset) -> dict[Part, Samples]:
     rng = np.random.default_rng(options.seed)
     everything = _Cutter(raw.labels, rng)
     cutter = _Cutter(raw.labels[:1], rng) if options.task == "anomaly" else everything
+    validated = int(raw.validation is None)  # samples of each class that the others must leave
     if raw.test is None:
-        pool = everything.limited(raw.train, options.limit, least=3)
+        pool = everything.limited(raw.train, options.limit, 2 + validated, "the source")
         pool, anomalies = _apart(pool, len(cutter.labels))
-        test, pool = cutter.cut(pool, round(len(pool.y) * options.test), leave=2)
+        test, pool = cutter.cut(pool, round(len(pool.index) * options.test), leave=1 + validated)
         test = _mixed(test, anomalies, rng)
     else:
-        pool = cutter.limited(raw.train, options.limit, least=2)
-        test = everything.limited(raw.test, options.limit, least=1)
-    validation, train = cutter.cut(pool, round(len(pool.y) * options.validation), leave=1)
+        pool = cutter.limited(raw.train, options.limit, 1 + validated, "the train set")
+        test = everything.limited(raw.test, options.limit, 1, "the test set")
+    if raw.validation is None:
+        validation, train = cutter.cut(pool, round(len(pool.index) * options.validation), leave=1)
+    else:
+        validation = cutter.limited(raw.validation, options.limit, 1, "the validation set")
+        train = pool
     calibration = cutter.calibration(train, options.calibration)
     return {"train": train, "validation": validation, "test": test, "calibration": calibration}
 
 
-def _apart(samples: Samples, learned: int) -> tuple[Samples, Samples]:
+def _apart(samples: Selection, learned: int) -> tuple[Selection, Selection]:
     """Return the samples of the first `learned` classes, and those of the others."""
     import numpy as np
 
@@ -52,14 +57,14 @@ def _apart(samples: Samples, learned: int) -> tuple[Samples, Samples]:
     return samples.at(np.flatnonzero(known)), samples.at(np.flatnonzero(~known))
 
 
-def _mixed(one: Samples, other: Samples, rng: "np.random.Generator") -> Samples:
+def _mixed(one: Selection, other: Selection, rng: "np.random.Generator") -> Selection:
     """Return the samples of both in random order; where `other` is empty, `one` as it is."""
     import numpy as np
 
-    if not len(other.y):
+    if not len(other.index):
         return one
-    both = Samples(x=np.concatenate([one.x, other.x]), y=np.concatenate([one.y, other.y]))
-    return both.at(rng.permutation(len(both.y)))
+    both = np.concatenate([one.index, other.index])
+    return Selection(samples=one.samples, index=both[rng.permutation(len(both))])
 
 
 class _Cutter:
@@ -69,10 +74,11 @@ class _Cutter:
         self.labels = labels
         self.rng = rng
 
-    def limited(self, samples: Samples, limit: int | None, least: int) -> Samples:
+    def limited(self, given: Samples, limit: int | None, least: int, where: str) -> Selection:
         """Return at most `limit` samples, with at least `least` of each class."""
-        self._require(samples, least)
-        if limit is None or limit >= len(samples.y):
+        samples = every(given)
+        self._require(samples, least, where)
+        if limit is None or limit >= len(samples.index):
             return samples
         if limit < least * len(self.labels):
             raise DataError(
@@ -82,22 +88,22 @@ class _Cutter:
             )
         return samples.at(self._draw(samples, limit, least=least, leave=0)[0])
 
-    def cut(self, samples: Samples, count: int, leave: int) -> tuple[Samples, Samples]:
+    def cut(self, samples: Selection, count: int, leave: int) -> tuple[Selection, Selection]:
         """Return about `count` samples and the rest, which keeps `leave` of each class.
 
         `count` gives way where it is too small, or leaves too little, for all classes.
         """
         classes = len(self.labels)
-        count = min(max(count, classes), len(samples.y) - leave * classes)
+        count = min(max(count, classes), len(samples.index) - leave * classes)
         taken, rest = self._draw(samples, count, least=1, leave=leave)
         return samples.at(taken), samples.at(rest)
 
-    def calibration(self, train: Samples, count: int) -> Samples:
+    def calibration(self, train: Selection, count: int) -> Selection:
         """Return `count` of the train samples."""
-        if count > len(train.y):
+        if count > len(train.index):
             raise DataError(
-                f"calibration asks for {count} samples, the train part has {len(train.y)}",
-                hint=f"set `calibration:` to {len(train.y)} or less",
+                f"calibration asks for {count} samples, the train part has {len(train.index)}",
+                hint=f"set `calibration:` to {len(train.index)} or less",
             )
         if count < len(self.labels):
             raise DataError(
@@ -106,28 +112,29 @@ class _Cutter:
             )
         return train.at(self._draw(train, count, least=1, leave=0)[0])
 
-    def _require(self, samples: Samples, least: int) -> None:
+    def _require(self, samples: Selection, least: int, where: str) -> None:
         import numpy as np
 
         counts = np.bincount(samples.y, minlength=len(self.labels)).tolist()
         for label, count in zip(self.labels, counts, strict=True):
             if count < least:
                 raise DataError(
-                    f"class {label!r} is too small: it has {count} sample(s), and the split "
-                    f"needs {least}",
+                    f"class {label!r} is too small: it has {count} sample(s) in {where}, and the "
+                    f"split needs {least}",
                     hint=f"add samples of {label!r}, or remove the class",
                 )
 
     def _draw(
-        self, samples: Samples, count: int, *, least: int, leave: int
+        self, samples: Selection, count: int, *, least: int, leave: int
     ) -> "tuple[Index, Index]":
         """Return the positions of `count` stratified samples and of all others, both shuffled."""
         import numpy as np
 
-        available = np.bincount(samples.y, minlength=len(self.labels)).tolist()
+        y = samples.y
+        available = np.bincount(y, minlength=len(self.labels)).tolist()
         taken, rest = [], []
         for number, quota in enumerate(quotas(available, count, least=least, leave=leave)):
-            members = self.rng.permutation(np.flatnonzero(samples.y == number))
+            members = self.rng.permutation(np.flatnonzero(y == number))
             taken.append(members[:quota])
             rest.append(members[quota:])
         return (

@@ -61,7 +61,10 @@ class DatasetView:
         import numpy as np
 
         scale, offset = self.facts.preprocess.scale, self.facts.preprocess.offset
-        return self.raw(part).astype(np.float32) * np.float32(scale) + np.float32(offset)
+        inputs = self.raw(part).astype(np.float32)
+        inputs *= np.float32(scale)
+        inputs += np.float32(offset)
+        return inputs
 
     def labels(self, part: Part) -> "NDArray[np.int64]":
         """Return a part's class numbers, int64 (n,)."""

@@ -1,11 +1,13 @@
 """Images of the user: a folder per class, decoded and resized to uint8 0..255."""
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import ImageFolderDataset
 from edgeflow.dataset.base import UINT8_SCALE, RawDataset
-from edgeflow.dataset.folders import class_files, read_classes
+from edgeflow.dataset.classes import Reader, read_classes
+from edgeflow.dataset.folders import class_files
 from edgeflow.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,43 +16,81 @@ if TYPE_CHECKING:
 
 TOOLS = ("pillow",)
 _MODES = {1: "L", 3: "RGB"}
+_DEEP = re.compile(r";16[BLN]$")
+"""How Pillow calls 16 bits per channel in a file; plain ``;16`` are 16 bits per pixel."""
+
+_STILL_OF_SEVERAL = frozenset({"MPO"})
+"""Formats whose first frame is the photograph: what follows are previews or depth."""
 
 
 def files(options: ImageFolderDataset) -> dict[str, Path]:
-    """Return all images, named ``class/file``."""
+    """Return all images, named ``class/file``, or ``train/class/file``."""
     return class_files(options.path)
 
 
 def load(options: ImageFolderDataset) -> RawDataset:
     """Return all images, (n, *size, channels); the class folders, sorted, give the numbers."""
     import numpy as np
+    from PIL import Image
 
-    shape = (*options.size, options.channels)
-    samples, labels = read_classes(
-        options.path, shape, np.uint8, lambda path: _decode(path, options), "images"
+    reader = Reader(
+        shape=(*options.size, options.channels),
+        dtype=np.uint8,
+        read=lambda path: _decode(path, options),
+        what="images",
+        suffixes=frozenset(Image.registered_extensions()),
     )
-    return RawDataset(train=samples, labels=labels, scale=UINT8_SCALE)
+    return read_classes(options.path, reader, UINT8_SCALE)
 
 
 def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":
-    """Return one image, uint8 (*size, channels)."""
+    """Return one image, uint8 (*size, channels), the way up that its EXIF orientation says."""
     import numpy as np
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     height, width = options.size
     try:
         with Image.open(path) as image:
-            mode = image.mode
-            converted = image.convert(_MODES[options.channels])
-            pixels = np.asarray(converted.resize((width, height), Image.Resampling.BILINEAR))
+            _require_still(path, image)
+            _require_8_bits(path, image)
+            ImageOps.exif_transpose(image, in_place=True)
+            flat = _flat(image, options)
+            pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+    except DataError:
+        raise
     except Exception as error:  # on corrupt bytes Pillow's decoders raise many kinds
         raise DataError(
             f"{path} cannot be read as an image: {error}",
             hint="replace it or move it out of the class folder",
         ) from error
-    if mode.startswith(("I", "F")):  # convert() has clipped such pixels to 255: a white image
+    return pixels.reshape(height, width, options.channels)
+
+
+def _require_still(path: Path, image: Any) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format not in _STILL_OF_SEVERAL:
         raise DataError(
-            f"{path} has pixels of mode {mode}, not 8 bits per channel",
+            f"{path} has {frames} frames, and a sample is one image",
+            hint="save the frames that you want as images of their own",
+        )
+
+
+def _require_8_bits(path: Path, image: Any) -> None:
+    """Refuse what convert() would clip to a white image, or rob of its low bits."""
+    raw = [tile[3] if isinstance(tile[3], str) else (tile[3] or ("",))[0] for tile in image.tile]
+    if image.mode.startswith(("I", "F")) or any(_DEEP.search(str(mode)) for mode in raw):
+        raise DataError(
+            f"{path} has pixels of mode {image.mode}, not 8 bits per channel",
             hint="convert the images to 8 bits, or give them as a float array with source: npz",
         )
-    return pixels.reshape(height, width, options.channels)
+
+
+def _flat(image: Any, options: ImageFolderDataset) -> Any:
+    """Return an image in grey or RGB, its transparent pixels laid on the background."""
+    from PIL import Image
+
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        image = Image.new("RGBA", over.size, (*options.background, 255))
+        image.alpha_composite(over)
+    return image.convert(_MODES[options.channels])

@@ -1,12 +1,14 @@
 """Sounds of the user: a folder of WAV files per class, as features of clips of one length."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import WavFolderDataset
 from edgeflow.dataset.base import RawDataset
-from edgeflow.dataset.folders import class_files, read_classes
+from edgeflow.dataset.classes import Reader, read_classes
+from edgeflow.dataset.folders import class_files
 from edgeflow.errors import DataError
 from edgeflow.ondevice.front_end import features
 
@@ -27,14 +29,14 @@ def load(options: WavFolderDataset) -> RawDataset:
 
     parameters = options.front_end()
     silence = np.zeros(1)
-    samples, labels = read_classes(
-        options.path,
-        features(silence, parameters).shape,
-        np.float32,
-        lambda path: features(_recorded(path, options.features.rate), parameters),
-        "WAV files",
+    reader = Reader(
+        shape=features(silence, parameters).shape,
+        dtype=np.float32,
+        read=lambda path: features(_recorded(path, options.features.rate), parameters),
+        what="WAV files",
+        suffixes=frozenset({".wav"}),
     )
-    return RawDataset(train=samples, labels=labels, scale=1.0, front_end=parameters)
+    return replace(read_classes(options.path, reader, scale=1.0), front_end=parameters)
 
 
 def _recorded(path: Path, rate: int) -> "NDArray[Any]":

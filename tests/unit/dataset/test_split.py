@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeflow.config.dataset import NpzDataset
-from edgeflow.dataset.base import RawDataset, Samples
+from edgeflow.dataset.base import RawDataset, Samples, Selection
 from edgeflow.dataset.quota import quotas
 from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import Part
@@ -35,7 +35,7 @@ def raw(counts: list[int], test: list[int] | None = None) -> RawDataset:
     )
 
 
-def members(samples: Samples) -> set[int]:
+def members(samples: Samples | Selection) -> set[int]:
     return set(samples.x.ravel().tolist())
 
 

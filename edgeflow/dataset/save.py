@@ -1,0 +1,67 @@
+"""Writes a part's arrays a piece at a time, so that a large set is in memory once."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeflow.dataset.base import Selection
+from edgeflow.dataset.view import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+PIECE = 1024
+"""Samples that are copied at a time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedPart:
+    """What a part's samples turned out to be while they were written.
+
+    Attributes:
+        dtype: as stored.
+        low: smallest stored value.
+        high: largest stored value.
+        digests: of each sample's bytes, in their order.
+    """
+
+    dtype: str
+    low: float
+    high: float
+    digests: list[bytes]
+
+
+def pieces(selection: Selection) -> "Iterator[NDArray[np.generic]]":
+    """Yield the samples of a selection, some at a time, in C order."""
+    import numpy as np
+
+    for start in range(0, len(selection.index), PIECE):
+        # a transposed view would be stored in Fortran order, with other bytes for equal samples
+        taken = selection.index[start : start + PIECE]
+        yield np.ascontiguousarray(selection.samples.x[taken])
+
+
+def save_part(folder: Path, part: Part, selection: Selection) -> SavedPart:
+    """Write ``{part}_x.npy`` and ``{part}_y.npy``."""
+    import numpy as np
+
+    x = selection.samples.x
+    lows, highs, digests = [], [], list[bytes]()
+    with (folder / f"{part}_x.npy").open("wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(x.dtype),
+            "fortran_order": False,
+            "shape": (len(selection.index), *x.shape[1:]),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for piece in pieces(selection):
+            file.write(piece.data)
+            lows.append(piece.min().item())
+            highs.append(piece.max().item())
+            digests += [hashlib.blake2b(one.data, digest_size=16).digest() for one in piece]
+    np.save(folder / f"{part}_y.npy", selection.y, allow_pickle=False)
+    return SavedPart(dtype=str(x.dtype), low=min(lows), high=max(highs), digests=digests)
