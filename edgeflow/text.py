@@ -1,4 +1,4 @@
-"""What other programs say, made safe for a terminal."""
+"""What other programs and users say, made safe to show."""
 
 import re
 
@@ -13,6 +13,26 @@ _CONTROLS = re.compile(
 def clean(text: str) -> str:
     """Return `text` without escape sequences and control characters."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+_URL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>\S*@)?(?P<rest>[^\s?#]*)[?#]?\S*", re.IGNORECASE
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` without what may be a password in its URLs: user information and queries.
+
+    A user's name alone stays in sftp:// and ssh://, where a key logs in.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        user, whole = match["user"] or "", match[0]
+        keeps = match["scheme"].lower() in ("sftp://", "ssh://") and not set(":?#") & set(user)
+        cut = "" if whole == match["scheme"] + user + match["rest"] else "?…"
+        return match["scheme"] + (user if keeps or not user else "…@") + match["rest"] + cut
+
+    return _URL.sub(shown, text)
 
 
 def tail(text: str, limit: int = 1000) -> str:

@@ -19,6 +19,7 @@ from edgeflow.artifact.entry import Blob, Entry, unseal
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.store import SCRATCH, Store, blob_name, empty, entry_name
 from edgeflow.console import say
+from edgeflow.text import without_secrets
 
 CONTACT_S = 3.0
 """How long the remote store has for its first answer, and for any without many bytes."""
@@ -51,6 +52,11 @@ class Remote:
     _folder: str = field(default="", init=False)
     _off: bool = field(default=False, init=False)
 
+    @property
+    def shown(self) -> str:
+        """The URL for messages."""
+        return without_secrets(self.url)
+
     def fetch(self, key: str, out: Path) -> Entry | None:
         """Put the files of a key into the empty folder `out`; None if they are not all there.
 
@@ -70,7 +76,7 @@ class Remote:
         except RemoteError as error:
             self._turn_off(str(error))
         except OSError as error:
-            say(f"nothing can be taken from {self.url}: {error.strerror or error}")
+            say(f"nothing can be taken from {self.shown}: {error.strerror or error}")
         empty(out)
         return None
 
@@ -131,7 +137,7 @@ class Remote:
             self._ask(lambda: self._files.makedirs(parent, exist_ok=True))
 
     def _discard(self, key: str, name: str, why: str) -> None:
-        say(f"the remote store {self.url} has a bad {key[:12]}: {why}; it will be made again")
+        say(f"the remote store {self.shown} has a bad {key[:12]}: {why}; it will be made again")
         if self.push:
             with contextlib.suppress(FileNotFoundError):
                 self._ask(lambda: self._files.rm_file(self._path(name)))
@@ -164,7 +170,7 @@ class Remote:
 
     def _turn_off(self, why: str) -> None:
         self._off = True
-        say(f"the remote store {self.url} is left out for {PAUSE_S:.0f} s: {why}")
+        say(f"the remote store {self.shown} is left out for {PAUSE_S:.0f} s: {why}")
         with contextlib.suppress(OSError):
             write_text(self._marker, f"{why}\n")
 
@@ -223,5 +229,5 @@ def within(limit_s: float, question: Callable[[], T]) -> T:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = without_secrets(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

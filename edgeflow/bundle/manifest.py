@@ -20,7 +20,6 @@ class BundleManifest(BaseModel):
     Attributes:
         target: kind of the target, with its options.
         files: every other member, with digest and size; nothing else may be in the tar.
-        entry: the program to run.
         engine: options of the engine, with the name of the model file.
         io: shape, dtype, scale and zero point of the model's input and output.
         preprocess: from stored samples to the float input.
@@ -37,7 +36,6 @@ class BundleManifest(BaseModel):
     recipe: str
     quantize: str
     labels: list[str]
-    entry: str = "runner.py"
     engine: dict[str, JsonValue]
     io: dict[str, Any]
     preprocess: Preprocess

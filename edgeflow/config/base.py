@@ -44,4 +44,5 @@ class Section(BaseModel):
         strict=True,
         allow_inf_nan=False,
         use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # it may be a secret; `explain` shows what is safe
     )

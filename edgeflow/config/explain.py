@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from edgeflow.config.base import NAME_RULE
 from edgeflow.config.finding import UNKNOWN_KEY, Finding, Keys, closest, did_you_mean
 from edgeflow.config.place import Place, find_place
+from edgeflow.text import without_secrets
 
 _Entry = Mapping[str, Any]
 _ABSENT = ("missing", "union_tag_not_found")
@@ -121,7 +122,9 @@ def _shown(value: object) -> str:
         return "nothing"
     if isinstance(value, dict):
         return "a mapping"
-    return "a list" if isinstance(value, list) else reprlib.repr(value)
+    if isinstance(value, list):
+        return "a list"
+    return reprlib.repr(without_secrets(value) if isinstance(value, str) else value)
 
 
 def _is_number(text: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgeflow.report.rows import Row
+from edgeflow.text import clean
 
 COLUMNS = (
     "model",
@@ -33,10 +34,16 @@ COLUMNS = (
     "metric",
 )
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What spreadsheets take for a formula, also in full width (OWASP, "CSV Injection")."""
+
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        text = clean(value)
+        return f"'{text}" if text.startswith(_FORMULA) else text
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

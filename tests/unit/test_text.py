@@ -3,7 +3,7 @@
 import pytest
 
 from edgeflow.deploy.watchdog import Watchdog
-from edgeflow.text import clean, tail
+from edgeflow.text import clean, tail, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,21 @@ def test_a_long_text_is_cut_to_its_last_whole_lines() -> None:
     text = "".join(f"line {n}\n" for n in range(1000))
     assert tail(text, 20) == "... line 998\nline 999"
     assert tail("short\n") == "short"
+
+
+@pytest.mark.parametrize(
+    ("raw", "safe"),
+    [
+        ("s3://KEY:se/cr@et@bucket/x", "s3://…@bucket/x"),
+        ("s3://token@bucket", "s3://…@bucket"),
+        ("HTTPS://u:p@h/x?token=9 and s3://b/p#k", "HTTPS://…@h/x?… and s3://b/p?…"),
+        ("sftp://me:secret@host/p", "sftp://…@host/p"),
+        ("sftp://me@host:22/p is down", "sftp://me@host:22/p is down"),
+        ("file:///a b, mail@host", "file:///a b, mail@host"),
+    ],
+)
+def test_passwords_in_urls_vanish(raw: str, safe: str) -> None:
+    assert without_secrets(raw) == safe
 
 
 def test_a_watchdog_waits_as_long_as_it_is_touched() -> None:

@@ -205,6 +205,16 @@ def test_one_that_is_down_fails_nothing_and_is_left_alone(
     assert tried == [url]
 
 
+def test_a_secret_in_the_environment_is_not_said(
+    near: Near, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "sftp://me:hunter2@127.0.0.1:1/store"
+    assert Remote(url, True, near("one")).fetch("0" * 64, Path()) is None
+    said = capsys.readouterr().err
+    assert "sftp://…@127.0.0.1:1/store is left out" in said
+    assert "hunter2" not in said
+
+
 def test_a_changed_host_key_is_refused(
     tmp_path: Path, own_home: Path, near: Near, make: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -37,6 +40,19 @@ def test_a_remote_store(url: str) -> None:
 def test_what_is_no_remote_store_or_has_a_secret_in_it(url: str) -> None:
     with pytest.raises(ValidationError):
         Store(remote=url)
+
+
+def test_a_secret_in_a_refused_store_is_not_shown(
+    good: dict[str, Any], problems: Callable[[object], dict[str, str]]
+) -> None:
+    for url in ("s3://key:hunter2@bucket", "s3://b?key=hunter2", "sftp://me:hunter2@host/x"):
+        good["store"] = {"remote": url}
+        found = problems(good)
+        assert list(found) == ["store.remote"]
+        assert "hunter2" not in str(found)
+        with pytest.raises(ValidationError) as caught:
+            Store(remote=url)
+        assert "hunter2" not in str(caught.value)
 
 
 def test_steps_get_it_by_their_environment() -> None:

@@ -88,6 +88,16 @@ def test_golden_vectors_in_this_process(release: Path, monkeypatch: pytest.Monke
     assert not other["passed"]
 
 
+def test_latencies_are_milliseconds_of_single_inferences(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 10.002, 20.0, 20.004])
+    monkeypatch.setattr(runner.time, "perf_counter", lambda: next(clock))
+    asked: list[list[int]] = []
+    engine = argparse.Namespace(infer=lambda sample: asked.append(sample.tolist()))
+    times = runner.latencies(engine, np.arange(3), warmup=4, runs=2)
+    assert times == pytest.approx([2.0, 4.0])
+    assert asked == [[0], [1], [2], [0], [0], [1]]
+
+
 def test_measure_runs_every_sample(
     release: Path, trained: Trained, packed: Path, tmp_path: Path
 ) -> None:

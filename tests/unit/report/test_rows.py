@@ -1,11 +1,13 @@
 import csv
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgeflow.errors import IntegrityError
 from edgeflow.report.metrics import COLUMNS, write_metrics
-from edgeflow.report.rows import load_rows
+from edgeflow.report.rows import Row, load_rows
 from tests.unit.report.samples import UNITS, make_row, write_validation
 
 PROMISED = [
@@ -53,6 +55,21 @@ def test_metrics_begin_with_the_promised_columns(results: Path, tmp_path: Path) 
         header = next(csv.reader(file))
     assert header[: len(PROMISED)] == PROMISED
     assert header == list(COLUMNS)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\x1b[0m=", "\uff1d"])
+def test_no_text_is_a_formula_to_a_spreadsheet(start: str, tmp_path: Path) -> None:
+    kinds = (str, str | None)
+    texts = {f.name: f"{start}1+1" for f in dataclasses.fields(Row) if f.type in kinds}
+    changes: dict[str, Any] = {**texts, "accuracy_float": -0.5}
+    row = dataclasses.replace(make_row(), **changes)
+    write_metrics([row], tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        [cells] = csv.DictReader(file)
+    assert cells["accuracy_float"] == "-0.5"
+    written = [value for name, value in cells.items() if name in texts]
+    assert len(written) > 5
+    assert all(value.startswith("'") and value.endswith("1+1") for value in written)
 
 
 def test_metrics_hold_figures_as_measured_and_empty_cells(results: Path, tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_a_gate_holds_up_to_its_limit(name: str) -> None:
         assert (result.name, result.limit) == (name, limit)
 
 
+def test_a_gain_of_accuracy_is_no_drop() -> None:
+    better = {**VALIDATION, "accuracy": {"float": 0.9, "device": 0.95}}
+    [result] = check_gates(better, {"accuracy_drop_max": 0.0})
+    assert result.passed
+    assert result.measured == -0.05
+
+
 def test_what_is_not_measured_is_not_met() -> None:
     [result] = check_gates({**VALIDATION, "peak_rss_mb": None}, {"peak_rss_mb_max": 1e9})
     assert not result.passed

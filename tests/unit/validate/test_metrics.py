@@ -89,6 +89,12 @@ def test_a_sample_of_the_test_set_is_stratified(truth: np.ndarray, samples: int)
         assert abs((truth[indices] == label).sum() - share) <= 2
 
 
+def test_a_sample_of_the_test_set_reaches_from_its_first_class_to_its_last() -> None:
+    truth = np.array([1, 0, 2, 0, 1, 2])
+    assert metrics.stratified_indices(truth, 2).tolist() == [1, 5]
+    assert metrics.stratified_indices(truth, 3).tolist() == [0, 1, 5]
+
+
 def test_the_whole_test_set_is_the_default() -> None:
     truth = np.array([2, 0, 1, 1])
     assert metrics.stratified_indices(truth, None).tolist() == [0, 1, 2, 3]
