@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from edgeflow.artifact.hashing import canonical_json, sha256_json
 from edgeflow.artifact.manifest import RelativePath, describe_files
 
+LARGEST_BYTES = 16 << 20
+"""More than any entry has: it would list a hundred thousand files."""
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
@@ -68,11 +70,14 @@ def unseal(text: str | bytes, key: str) -> Entry:
     Raises:
         ValueError: it is not whole, was changed, or is that of another key.
     """
-    value = json.loads(text)
-    seal = value.pop("seal", None) if isinstance(value, dict) else None
-    if seal != sha256_json(value):
-        raise ValueError("does not match its seal")
-    entry = Entry.model_validate(value)
+    try:
+        value = json.loads(text)
+        seal = value.pop("seal", None) if isinstance(value, dict) else None
+        if seal != sha256_json(value):
+            raise ValueError("does not match its seal")
+        entry = Entry.model_validate(value)
+    except RecursionError as error:
+        raise ValueError("is nested too deep") from error
     if entry.key != key:
         raise ValueError("belongs to another key")
     return entry

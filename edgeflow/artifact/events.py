@@ -12,6 +12,8 @@ from pathlib import Path
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
 
+EVENTS = Path("logs/events.jsonl")
+"""Where the events of a project are, below its folder."""
 _LOG: list[Path] = []
 
 

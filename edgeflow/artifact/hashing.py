@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import stat
 from pathlib import Path
 
 
@@ -9,6 +11,22 @@ def sha256_file(path: Path) -> str:
     """Return the hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_regular(path: Path, limit_bytes: int) -> bytes:
+    """Return the bytes of a regular file; a pipe or a device is never waited for.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is no regular file, or larger than the limit.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("is no regular file")
+        if status.st_size > limit_bytes:
+            raise ValueError(f"has more than {limit_bytes} bytes")
+        return file.read()
 
 
 def canonical_json(value: object) -> str:

@@ -1,16 +1,17 @@
 """How a file came about: read from the manifest beside it, and held against the store."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
-from edgeflow.artifact.entry import Entry
+from edgeflow.artifact.events import EVENTS
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest, read_manifest
-from edgeflow.artifact.store import Store
 from edgeflow.errors import EdgeflowError
 
 MANIFESTS = ("manifest.json", "compile.json", "bundle.json")
@@ -73,13 +74,32 @@ def _origin(file: Path, path: Path, manifest: Manifest) -> Origin:
     )
 
 
-def previous(store: Store, entry: Entry) -> Entry | None:
-    """Return the entry of the same step and name, with another key, that was used last."""
-    found = None
-    for other in store.entries():
-        if (other.step, other.name) == (entry.step, entry.name) and other.key != entry.key:
-            found = other
-    return found
+def previous(made: Origin) -> str | None:
+    """Return the key of the build before, of the same step and name in the same project.
+
+    The project's event log knows it. The store does not: other projects share it, and their
+    builds of the same name are no earlier ones of this.
+    """
+    builds = list(_builds(made.manifest))
+    mine = [number for number, build in enumerate(builds) if build["key"] == made.key]
+    if not mine:
+        return None
+    step, name = builds[mine[-1]]["step"], builds[mine[-1]]["name"]
+    for build in reversed(builds[: mine[-1]]):
+        if (build["step"], build["name"]) == (step, name) and build["key"] != made.key:
+            return str(build["key"])
+    return None
+
+
+def _builds(manifest: Path) -> Iterator[dict[str, Any]]:
+    """Yield the events of finished building steps of the project that a manifest lies in."""
+    logs = [folder / EVENTS for folder in manifest.absolute().parents]
+    log = next((path for path in logs if path.is_file()), None)
+    for line in log.read_text().splitlines() if log else ():
+        with suppress(ValueError):  # two nodes may have written one line
+            event = json.loads(line)
+            if isinstance(event, dict) and event.get("outcome") == "done" and "key" in event:
+                yield event
 
 
 def differences(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from edgeflow.errors import IntegrityError, MissingToolError
 
 def _inside(path: str) -> str:
     parts = PurePosixPath(path).parts
-    if not parts or parts[0] == "/" or ".." in parts:
+    if not parts or parts[0] == "/" or ".." in parts or "\0" in path:
         raise ValueError(f"{path!r} leaves the folder of the manifest")
     return path
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.clone import clone
-from edgeflow.artifact.entry import Blob, Entry, unseal
+from edgeflow.artifact.entry import LARGEST_BYTES, Blob, Entry, unseal
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.store import SCRATCH, Store, blob_name, empty, entry_name
 from edgeflow.console import say
@@ -93,7 +93,11 @@ class Remote:
 
     def _pull(self, key: str, folder: Path) -> Entry | None:
         try:
-            text = self._ask(lambda: self._files.cat_file(self._path(entry_name(key))))
+            path = self._path(entry_name(key))
+            if not self._is_file(path, LARGEST_BYTES):
+                self._discard(key, entry_name(key), "its entry is no file, or too large")
+                return None
+            text = self._ask(lambda: self._files.cat_file(path))
         except FileNotFoundError:
             return None
         try:
@@ -112,10 +116,16 @@ class Remote:
         target.parent.mkdir(parents=True, exist_ok=True)
         path = self._path(blob_name(blob.sha256))
         try:
+            if not self._is_file(path, blob.size_bytes):
+                return "has other bytes than were stored"
             self._ask(lambda: self._files.get_file(path, str(target)), blob.size_bytes)
         except FileNotFoundError:
             return "is not there"
         return "" if sha256_file(target) == blob.sha256 else "has other bytes than were stored"
+
+    def _is_file(self, path: str, limit_bytes: int) -> bool:
+        found = self._ask(lambda: self._files.info(path))
+        return bool(found["type"] == "file" and found["size"] <= limit_bytes)
 
     def _send(self, source: Path, blob: Blob) -> None:
         path = self._path(blob_name(blob.sha256))

@@ -13,6 +13,7 @@ from edgeflow.artifact.entry import describe
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest, describe_files, read_manifest, tool_versions
+from edgeflow.artifact.store import empty
 from edgeflow.artifact.tiers import current_cache
 from edgeflow.errors import IntegrityError
 
@@ -99,6 +100,9 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
             store = current_cache()
             if store is not None:
                 hit = store.fetch(key, scratch)
+                if hit is not None and spec.manifest not in hit.files:  # not what this step makes
+                    empty(scratch)
+                    hit = None
                 event.facts["store"] = "miss" if hit is None else "hit"
                 if hit is not None:
                     _unlink_from_store(scratch / spec.manifest)

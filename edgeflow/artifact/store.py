@@ -13,6 +13,7 @@ whatever two processes do at once, what cannot be verified counts as not there.
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from pathlib import Path
 
 from edgeflow.artifact.atomic import fsync, write_text
 from edgeflow.artifact.clone import clone
-from edgeflow.artifact.entry import Blob, Entry, unseal
-from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.entry import LARGEST_BYTES, Blob, Entry, unseal
+from edgeflow.artifact.hashing import read_regular, sha256_file
 from edgeflow.console import say
 
+_GONE = "is not in the store any more"
+_OTHER = "has other bytes than were stored"
 SCRATCH = ".part-"
 """How the name of a folder begins that holds a blob not yet whole."""
 
@@ -74,7 +77,7 @@ class Store:
     def find(self, key: str) -> Entry | None:
         """Return the entry of a key, or None; its files are not looked at."""
         try:
-            return unseal(self.entry_path(key).read_bytes(), key)
+            return unseal(read_regular(self.entry_path(key), LARGEST_BYTES), key)
         except OSError:  # not there, or not for us to read
             return None
         except ValueError as error:
@@ -145,9 +148,11 @@ class Store:
     def _take(self, blob: Blob, target: Path) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         path = self.blob_path(blob.sha256)
-        with contextlib.suppress(FileNotFoundError):  # said below
-            clone(path, target)
-        problem = _problem(blob, target)
+        problem = _misfit(blob, path)
+        if not problem:
+            with contextlib.suppress(FileNotFoundError):  # said below
+                clone(path, target)
+            problem = _problem(blob, target)
         if problem:
             _discard(path)
         return problem
@@ -167,14 +172,28 @@ class Store:
 
 
 def _problem(blob: Blob, path: Path) -> str:
+    misfit = _misfit(blob, path)
+    if misfit:
+        return misfit
     try:
-        if sha256_file(path) == blob.sha256:
-            return ""
+        return "" if sha256_file(path) == blob.sha256 else _OTHER
     except FileNotFoundError:
-        return "is not in the store any more"
+        return _GONE
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return "has other bytes than were stored"
+
+
+def _misfit(blob: Blob, path: Path) -> str:
+    """Return why a file cannot be a blob, without opening it: that would wait for a pipe."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return _GONE
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return "is no regular file"
+    return "" if status.st_size == blob.size_bytes else _OTHER
 
 
 def _discard(path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeflow.artifact.events import EVENTS
 from edgeflow.cli.store import CONFIG, ConfigFile, Json, open_store, print_json
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def explain(
 
     made, store = origin(file), open_store(config)
     entry = store.find(made.key)
-    before = previous(store, entry) if entry else None
+    key = previous(made)
+    before = store.find(key) if key else None
     facts = {
         "file": str(file),
         "manifest": str(made.manifest),
@@ -37,8 +39,8 @@ def explain(
         **made.identity,
         "name": entry.name if entry else None,
         "in_store": entry is not None,
-        "previous": before.key if before else None,
-        "differences": differences(before.identity, made.identity) if before else {},
+        "previous": key,
+        "differences": differences(before.identity, made.identity) if before else None,
     }
     if as_json:
         print_json(facts)
@@ -59,12 +61,15 @@ def _origin(made: "Origin") -> Iterator[str]:
 
 
 def _store(facts: Mapping[str, Any]) -> Iterator[str]:
-    if not facts["in_store"]:
-        yield f"not in the store (key {facts['key'][:12]}), so not held against an earlier build"
-        return
-    yield f"in the store as {facts['key'][:12]} ({facts['name']})"
+    if facts["in_store"]:
+        yield f"in the store as {facts['key'][:12]} ({facts['name']})"
+    else:
+        yield f"not in the store (key {facts['key'][:12]})"
     if facts["previous"] is None:
-        yield "no other build of it is in the store"
+        yield f"no build of it before is in {EVENTS}"
+        return
+    if facts["differences"] is None:
+        yield f"the build before, {facts['previous'][:12]}, is no longer in the store"
         return
     yield f"differs from {facts['previous'][:12]}, the build before, in"
     for path, (old, new) in facts["differences"].items():

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-EVENTS = Path("logs/events.jsonl")
-
+from edgeflow.artifact.events import EVENTS
 
 _claims: list[int] = []
 """Descriptors that hold a project's claim until this process ends."""

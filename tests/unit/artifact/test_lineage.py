@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,6 @@ from edgeflow.artifact.lineage import differences, origin, previous
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.artifact.store import Store
 from edgeflow.errors import EdgeflowError
-from tests.unit.artifact.conftest import Make
 
 
 @pytest.fixture
@@ -54,15 +54,29 @@ def test_a_file_that_no_step_made(built: Path) -> None:
         origin(built / "notes.txt")
 
 
-def test_the_previous_build_is_the_last_used_other_one(store: Store, make: Make) -> None:
-    entries = []
-    for name, epochs in (("net", 1), ("net", 2), ("other", 3), ("net", 4)):
-        entry, folder = make(name, epochs=epochs)
-        store.put(entry, folder)
-        entries.append(entry)
-    assert previous(store, entries[3]) == entries[1]
-    assert previous(store, entries[1]) == entries[3]
-    assert previous(store, entries[2]) is None
+def test_the_build_before_is_the_projects_own(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = origin(built / "compile.json")
+    log = tmp_path / "logs/events.jsonl"
+    log.parent.mkdir()
+
+    def event(key: str, name: str = "pi/net", outcome: str = "done") -> str:
+        return json.dumps({"step": "compile", "name": name, "key": key, "outcome": outcome})
+
+    mine = event(made.key)
+    for lines, wanted in (
+        ([], None),
+        ([event("a")], None),  # this build itself is not in the log
+        ([mine], None),
+        ([event("a"), mine], "a"),
+        ([event("a"), event("b"), mine, event("c")], "b"),
+        ([event("a"), mine, event("b"), mine], "b"),
+        ([event("a"), event("b", "pi/other"), event("c", outcome="failed"), mine], "a"),
+        ([event("a"), "{torn", "[]", mine, mine], "a"),
+    ):
+        log.write_text("\n".join(lines))
+        assert previous(made) == wanted
 
 
 def test_differences_are_dotted_paths() -> None:

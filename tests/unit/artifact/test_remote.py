@@ -119,6 +119,31 @@ def test_bad_bytes_are_not_used(
     assert (found == entry) == push
 
 
+@pytest.mark.parametrize("victim", ["blobs", "entries"])
+@pytest.mark.parametrize("kind", ["pipe", "deep", "endless"])
+def test_what_is_no_entry_or_blob_is_replaced(
+    near: Near, make: Make, tmp_path: Path, victim: str, kind: str
+) -> None:
+    entry, folder = make()
+    share = tmp_path / "share"
+    share.mkdir()
+    Remote(f"file://{share}", True, near("a")).put(entry, folder)
+    bad = next(path for path in sorted((share / victim).rglob("*")) if path.is_file())
+    bad.unlink()
+    if kind == "pipe":
+        os.mkfifo(bad)
+    elif kind == "deep":
+        bad.write_bytes(b"[" * 100_000)
+    else:
+        bad.touch()
+        os.truncate(bad, 1 << 40)
+    (tmp_path / "out").mkdir()
+    remote = Remote(f"file://{share}", True, near("b"))
+    assert remote.fetch(entry.key, tmp_path / "out") is None
+    remote.put(entry, folder)
+    assert remote.fetch(entry.key, tmp_path / "out") == entry
+
+
 def test_a_torn_upload_is_sent_again(url: str, near: Near, make: Make, tmp_path: Path) -> None:
     entry, folder = make()
     files, path = connect(url)

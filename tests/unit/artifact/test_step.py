@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from edgeflow.artifact import events
+from edgeflow.artifact.entry import describe
 from edgeflow.artifact.events import set_event_log
 from edgeflow.artifact.manifest import verify_files
-from edgeflow.artifact.step import StepSpec, content_digest, run_step
+from edgeflow.artifact.step import StepSpec, content_digest, identify, run_step
+from edgeflow.artifact.store import Store
 from edgeflow.errors import IntegrityError, MissingToolError, TrainingError
 
 
@@ -53,6 +55,22 @@ def test_two_builds_in_two_folders_are_the_same_bytes(spec: StepSpec, tmp_path: 
     text = (tmp_path / "one" / "manifest.json").read_text()
     assert (elsewhere / "two" / "manifest.json").read_text() == text
     assert str(tmp_path) not in text
+
+
+def test_an_entry_without_the_manifest_counts_as_none(
+    spec: StepSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEFLOW_STORE", str(tmp_path / "store"))
+    (tmp_path / "forged").mkdir()
+    (tmp_path / "forged/other").write_bytes(b"x")
+    Store(tmp_path / "store").put(
+        describe("cnn", identify(spec), tmp_path / "forged"), tmp_path / "forged"
+    )
+    run_step(spec, tmp_path / "out", build)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "manifest.json",
+        "model.bin",
+    ]
 
 
 def test_a_failure_leaves_out_as_it_was(spec: StepSpec, tmp_path: Path) -> None:

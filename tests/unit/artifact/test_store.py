@@ -24,6 +24,16 @@ from tests.unit.artifact.conftest import Make
 FILES = {"model.bin": b"weights", "sub/notes": b"text"}
 
 
+def make_pipe(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def make_endless(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -64,8 +74,11 @@ def test_equal_bytes_are_kept_once(store: Store, make: Make) -> None:
         lambda path: path.write_bytes(b"wei"),
         lambda path: path.write_bytes(b""),
         lambda path: path.unlink(),
+        make_pipe,
+        lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+        make_endless,
     ],
-    ids=["changed", "cut", "empty", "gone"],
+    ids=["changed", "cut", "empty", "gone", "pipe", "device", "endless"],
 )
 def test_a_corrupt_file_is_dropped_said_and_made_again(
     store: Store, make: Make, out: Path, harm: Any, capsys: pytest.CaptureFixture[str]
@@ -98,7 +111,30 @@ def test_an_entry_is_sealed(store: Store, make: Make, out: Path) -> None:
         assert not path.exists()
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        make_pipe,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.write_bytes(b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+        lambda path: path.write_bytes(b"[" * 900 + b"]" * 900),
+        make_endless,
+    ],
+    ids=["pipe", "device", "deep", "list", "endless"],
+)
+def test_an_entry_that_is_none_neither_hangs_nor_ends_the_step(
+    store: Store, make: Make, out: Path, harm: Any
+) -> None:
+    entry, folder = make()
+    path = store.entry_path(entry.key)
+    path.parent.mkdir(parents=True)
+    harm(path)
+    assert store.fetch(entry.key, out) is None
+    store.put(entry, folder)
+    assert store.fetch(entry.key, out) == entry
+
+
+@pytest.mark.parametrize("name", ["../evil", "a\0b", "/etc/evil", "a/../../evil"])
 def test_an_entry_cannot_name_files_outside(make: Make, name: str) -> None:
     value = make()[0].model_dump()
     value["files"] = {name: value["files"]["model.bin"]}

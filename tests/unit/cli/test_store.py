@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeflow.artifact import events
+from edgeflow.artifact.events import EVENTS
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.artifact.store import Store
 from edgeflow.cli.app import main
@@ -15,22 +17,28 @@ from tests.unit.cli.conftest import Cli
 from tests.unit.cli.test_app import HEAVY
 
 
+def build_net(project: Path, epochs: int, code: str) -> None:
+    def build(folder: Path) -> dict[str, object]:
+        (folder / "model.bin").write_bytes(b"m" * 2000)
+        return {}
+
+    spec = StepSpec(
+        step="train", name="net", inputs={"dataset": project / "config.yaml"},
+        options={"train": {"epochs": epochs}}, code=code, tools=("numpy",),
+    )  # fmt: skip
+    run_step(spec, project / "out", build)
+
+
 @pytest.fixture
 def kept(project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store with two builds of one training; the folder `out` has the second."""
     root = project / "cache" / "store"
     monkeypatch.setenv("EDGEFLOW_STORE", str(root))
-
-    def build(folder: Path) -> dict[str, object]:
-        (folder / "model.bin").write_bytes(b"m" * 2000)
-        return {}
+    monkeypatch.setattr(events, "_LOG", [project / EVENTS])
 
     for epochs, code in ((1, "old"), (2, "new")):
-        spec = StepSpec(
-            step="train", name="net", inputs={"dataset": project / "config.yaml"},
-            options={"train": {"epochs": epochs}}, code=code, tools=("numpy",),
-        )  # fmt: skip
-        run_step(spec, project / "out", build)
+        build_net(project, epochs, code)
+    monkeypatch.setattr(events, "_LOG", [])
     return Store(root)
 
 
@@ -148,10 +156,15 @@ def test_gc_with_words_it_does_not_know(
     assert len(kept.keys_by_use()) == 2
 
 
-def test_explain_says_what_made_a_file_and_what_changed(edgeflow: Cli, kept: Store) -> None:
+def test_explain_says_what_made_a_file_and_what_changed(
+    edgeflow: Cli, kept: Store, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")  # builds the same name, with the same store, since
+    (other / "config.yaml").write_text("of another project")
+    build_net(other, 3, "new")
     done = edgeflow("explain", "out/model.bin")
     assert done.returncode == 0, done.stderr
-    old, new = kept.keys_by_use()
+    old, new, _ = kept.keys_by_use()
     assert done.stdout.startswith("out/model.bin: made by the step train\n  input dataset: ")
     assert done.stdout.endswith(
         f"in the store as {new[:12]} (net)\n"
@@ -167,9 +180,13 @@ def test_explain_says_what_made_a_file_and_what_changed(edgeflow: Cli, kept: Sto
 def test_explain_without_a_store_or_a_build_before(
     edgeflow: Cli, kept: Store, project: Path
 ) -> None:
-    kept.entry_path(kept.keys_by_use()[0]).unlink()
-    assert "no other build of it is in the store" in edgeflow("explain", "out/model.bin").stdout
+    old = kept.keys_by_use()[0]
+    kept.entry_path(old).unlink()
+    gone = f"the build before, {old[:12]}, is no longer in the store"
+    assert gone in edgeflow("explain", "out/model.bin").stdout
     shutil.rmtree(kept.root)
+    (project / EVENTS).unlink()
+    assert "no build of it before is in logs" in edgeflow("explain", "out/model.bin").stdout
     (project / "out" / "model.bin").unlink()
     text = edgeflow("explain", "out/model.bin").stdout
     assert "and changed or removed since" in text
