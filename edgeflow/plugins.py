@@ -4,11 +4,12 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
@@ -91,6 +92,43 @@ def _see_working_folder() -> None:
         sys.path.append(folder)
 
 
+class _FromSource(SourceFileLoader):
+    """Compiles a module each time; no .pyc is read or written."""
+
+    def get_code(self, fullname: str) -> Any:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+class _WorkedOn:
+    """Finds modules that are neither Python's nor installed, to be compiled from their source.
+
+    Python judges a .pyc by time and size of its source, so a module that was replaced by another
+    of equal size and time would run as it was, under the fingerprint of what it is.
+    """
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.partition(".")[0] in {*sys.stdlib_module_names, "edgeflow"}:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec and type(spec.loader) is SourceFileLoader and not is_installed(spec.origin or ""):
+            spec.loader = _FromSource(name, spec.loader.path)
+        return spec
+
+
+def is_installed(path: str) -> bool:
+    """Return whether a module's file lies where packages are installed."""
+    return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
+
+
+def _compile_what_is_worked_on() -> None:
+    if _WorkedOn not in sys.meta_path:
+        sys.meta_path.insert(sys.meta_path.index(PathFinder), _WorkedOn)
+
+
 def import_path(path: str) -> Any:
     """Return the object that ``package.module:name`` stands for.
 
@@ -98,6 +136,7 @@ def import_path(path: str) -> Any:
         ImportError: no such module, or no such name in it.
     """
     _see_working_folder()
+    _compile_what_is_worked_on()
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

@@ -13,7 +13,7 @@ from snakemake.common.configfile import load_configfile
 import edgeflow.report
 from edgeflow import cluster
 from edgeflow.artifact.fingerprint import fingerprint
-from edgeflow.artifact.hashing import canonical_json
+from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.cli.workflow import claim
 from edgeflow.artifact.tiers import environment as store_environment
@@ -126,11 +126,6 @@ IMPORTED_MODELS = [model for model in PLAN.config.models if PLAN.is_imported(mod
 TRAINED_MODELS = [model for model in PLAN.config.models if not PLAN.is_imported(model)]
 
 
-def environment_of_device(wildcards):
-    """Return the lock file of a virtual device's own environment, if it has one."""
-    return getattr(PLAN.config.devices[wildcards.device], "environment", None) or []
-
-
 def slot(device):
     """Return the name of the resource that one job at a time holds on a device."""
     return f"device_{device}"
@@ -148,21 +143,39 @@ for device in PLAN.config.devices:
 DEVICE_SLOTS = {slot(device): occupies(device) for device in PLAN.config.devices}
 
 
-def source_of_dataset(wildcards):
-    """Return the local files that a dataset is read from."""
-    from edgeflow.dataset.build import source_files
-
-    return [str(path) for path in source_files(PLAN.config.datasets[wildcards.dataset])]
+# Sources are parameters, not inputs: Snakemake would judge them by their time, one by one.
 
 
-def source_of_model(wildcards):
-    """Return the files of a model that the user brings, and the lock of what converts it."""
-    from edgeflow.config.modelfile import files_of, kind_of
+@functools.cache
+def digest_of_dataset(name):
+    from edgeflow.dataset.build import source_digest
+
+    return source_digest(name, PLAN.config.datasets[name])
+
+
+@functools.cache
+def digest_of_model(name):
+    from edgeflow.imported.build import source_digest
+
+    return source_digest(name, PLAN.source(name))
+
+
+def digest_of_lock(path):
+    """Return a lock's digest; the step itself says where one is missing."""
+    return sha256_file(Path(path)) if path and Path(path).is_file() else ""
+
+
+def lock_of_importer(wildcards):
+    """Return the digest of the lock of what converts a model file, if that has one."""
+    from edgeflow.config.modelfile import kind_of
     from edgeflow.toolchain import ONNX
 
-    source = PLAN.source(wildcards.model)
-    lock = [ONNX.lock] if kind_of(source) == "onnx" else []
-    return [str(path) for path in [*files_of(source), *lock]]
+    return digest_of_lock(ONNX.lock if kind_of(PLAN.source(wildcards.model)) == "onnx" else None)
+
+
+def lock_of_device(wildcards):
+    """Return the digest of the lock of a virtual device's own environment, if it has one."""
+    return digest_of_lock(getattr(PLAN.config.devices[wildcards.device], "environment", None))
 
 
 def folders_of_teachers(wildcards, input):

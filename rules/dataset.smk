@@ -2,8 +2,6 @@
 
 
 rule dataset:
-    input:
-        source=source_of_dataset,
     output:
         arrays=expand(
             "<results>/datasets/{{dataset}}/{part}_{axis}.npy",
@@ -19,9 +17,10 @@ rule dataset:
         options=options("dataset"),
         code=code("dataset"),
         tools=tools("dataset"),
+        source=lambda wildcards: digest_of_dataset(wildcards.dataset),
         out=subpath(output.manifest, parent=True),
     message:
         "dataset {wildcards.dataset}"
     shell:
         "edgeflow dataset --name {wildcards.dataset} --options {params.options:q}"
-        " --code {params.code} --out {params.out:q} --log {log:q}"
+        " --code {params.code} --planned {params.source} --out {params.out:q} --log {log:q}"

@@ -6,7 +6,6 @@ rule deploy:
         bundle=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar"),
         # What a device that can unpack it is sent; deploy looks for it beside the tar.
         packed=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar.zst"),
-        environment=environment_of_device,
     output:
         record="<results>/devices/{device}/{model}/deploy.json",
     log:
@@ -17,6 +16,7 @@ rule deploy:
     params:
         options=options("deploy"),
         code=code("deploy"),
+        environment=lock_of_device,
     message:
         "deploy {wildcards.model} to {wildcards.device}"
     shell:

@@ -4,7 +4,6 @@
 rule import_model:
     input:
         dataset=manifest_of_dataset,
-        source=source_of_model,
     output:
         history="<results>/models/{model}/float/history.csv",
         logits="<results>/models/{model}/float/logits.npy",
@@ -19,6 +18,8 @@ rule import_model:
         code=code("import_model"),
         tools=tools("import_model"),
         dataset=subpath(input.dataset, parent=True),
+        toolchain=lock_of_importer,
+        planned=lambda wildcards: digest_of_model(wildcards.model),
         source=lambda wildcards: str(PLAN.source(wildcards.model)),
         out=subpath(output.manifest, parent=True),
     message:
@@ -26,4 +27,4 @@ rule import_model:
     shell:
         "edgeflow import --name {wildcards.model} --dataset {params.dataset:q}"
         " --source {params.source:q} --options {params.options:q} --code {params.code}"
-        " --out {params.out:q} --log {log:q}"
+        " --planned {params.planned} --out {params.out:q} --log {log:q}"

@@ -20,7 +20,6 @@ _SILENT = frozenset(
         *("edgeflow.artifact.entry", "edgeflow.artifact.tiers"),
     }
 )
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 class _Strip(ast.NodeTransformer):
@@ -60,7 +59,7 @@ def _is_ours(top: str) -> bool:
         return True
     spec = None if top in sys.stdlib_module_names else plugins.find_module(top)
     places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
-    return any(places) and not any(_INSTALLED & set(Path(place).parts) for place in places)
+    return any(places) and not any(plugins.is_installed(place) for place in places)
 
 
 @cache

@@ -29,6 +29,11 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
         return file.read()
 
 
+def sha256_text(text: str) -> str:
+    """Return the hex SHA-256 of a text in UTF-8; a file's name may be no Unicode."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
 def canonical_json(value: object) -> str:
     """Serialize `value` so that equal values give equal text: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -36,4 +41,4 @@ def canonical_json(value: object) -> str:
 
 def sha256_json(value: object) -> str:
     """Return the hex SHA-256 of a JSON value's canonical text."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    return sha256_text(canonical_json(value))

@@ -13,6 +13,7 @@ from edgeflow.artifact.entry import describe
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest, describe_files, read_manifest, tool_versions
+from edgeflow.artifact.sources import Sources
 from edgeflow.artifact.store import empty
 from edgeflow.artifact.tiers import current_cache
 from edgeflow.errors import IntegrityError
@@ -41,7 +42,8 @@ class StepSpec:
         step: ``dataset``, ``train``, ``compress``, ``compile`` or ``bundle``.
         name: what is built, for messages and events, for example ``digits-cnn/int8``.
         inputs: name to file; the bytes count, not the path. A manifest stands for the files
-            and facts it lists, not for how they came about.
+            and facts it lists, not for how they came about. `Sources` are read before the step
+            and looked at again after it.
         options: the resolved slice of the configuration.
         code: fingerprint of the step's code.
         tools: distributions whose version shapes the output.
@@ -50,7 +52,7 @@ class StepSpec:
 
     step: str
     name: str
-    inputs: Mapping[str, Path | Files]
+    inputs: Mapping[str, Path | Files | Sources]
     options: Mapping[str, JsonValue]
     code: str
     tools: tuple[str, ...] = ()
@@ -63,12 +65,14 @@ Build = Callable[[Path], Mapping[str, object]]
 """Writes the outputs into the folder it is given and returns the manifest's facts."""
 
 
-def content_digest(path: Path | Files) -> str:
-    """Return the digest of a file's bytes, or of what a manifest says was made.
+def content_digest(path: Path | Files | Sources) -> str:
+    """Return the digest of a file's bytes, of a source, or of what a manifest says was made.
 
     Raises:
         IntegrityError: the file is not there.
     """
+    if isinstance(path, Sources):
+        return path.read()
     if isinstance(path, Files):
         listed = read_manifest(path.manifest)
         files = {name: listed.files[name].sha256 for name in path.names}
@@ -91,6 +95,9 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
     `build` works in a scratch folder; after an error `out` is as it was before. The event names
     the step's key, the digest of everything in `spec` that can change the output, and whether
     the store had it.
+
+    Raises:
+        IntegrityError: a source changed since the job was planned, or while it was read.
     """
     with recorded(spec.step, spec.name) as event:
         identity = identify(spec)
@@ -108,6 +115,9 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
                     _unlink_from_store(scratch / spec.manifest)
                     return read_manifest(scratch / spec.manifest)
             manifest = _build(spec, identity, build, scratch)
+            for source in spec.inputs.values():
+                if isinstance(source, Sources):
+                    source.check()
             if store is not None:
                 store.put(describe(spec.name, identity, scratch), scratch)
                 _unlink_from_store(scratch / spec.manifest)

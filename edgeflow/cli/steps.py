@@ -26,6 +26,9 @@ Code = Annotated[str, typer.Option(help="Fingerprint of the step's code.")]
 Out = Annotated[Path, typer.Option(help="Folder or file to write.")]
 Log = Annotated[Path | None, typer.Option(help="File for everything the step says.")]
 Name = Annotated[str, typer.Option(help="What is built, for messages.")]
+Planned = Annotated[
+    str, typer.Option(help="Digest that Snakemake planned with; stop if the source has another.")
+]
 Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of that name.")]
 
 
@@ -37,12 +40,14 @@ def register(app: typer.Typer) -> None:
         app.command(name, rich_help_panel="Steps")(step)
 
 
-def dataset(name: Name, options: Options, code: Code, out: Out, log: Log = None) -> None:
+def dataset(
+    name: Name, options: Options, code: Code, out: Out, planned: Planned = "", log: Log = None
+) -> None:
     """Load a source and split it."""
     send_to(log)
     from edgeflow.dataset.build import build_dataset
 
-    build_dataset(name, options, code, out)
+    build_dataset(name, options, code, out, planned)
 
 
 def train(
@@ -62,13 +67,14 @@ def import_model(
     options: Options,
     code: Code,
     out: Out,
+    planned: Planned = "",
     log: Log = None,
 ) -> None:
     """Import a model file in the place of a training."""
     send_to(log)
     from edgeflow.imported.build import import_model as run
 
-    run(name, dataset, source, options, code, out)
+    run(name, dataset, source, options, code, out, planned)
 
 
 def compress(

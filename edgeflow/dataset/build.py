@@ -8,6 +8,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from edgeflow.artifact.manifest import Manifest
+from edgeflow.artifact.sources import Find, Sources, planned_digest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.samples import Preprocess
@@ -24,10 +25,12 @@ from edgeflow.dataset.view import DatasetFacts, Part
 TOOLS = ("numpy",)
 
 
-def build_dataset(name: str, options: Mapping[str, Any], code: str, out: Path) -> Manifest:
+def build_dataset(
+    name: str, options: Mapping[str, Any], code: str, out: Path, planned: str = ""
+) -> Manifest:
     """Read, check and split one dataset.
 
-    The manifest names the source's files by their digest and leaves out where they lie, so
+    The manifest has one digest over all files of the source and leaves out where they lie, so
     equal data in another folder gives an equal manifest.
 
     Args:
@@ -35,16 +38,18 @@ def build_dataset(name: str, options: Mapping[str, Any], code: str, out: Path) -
         options: JSON form of a `datasets` entry of the configuration.
         code: fingerprint of the step.
         out: folder for ``{part}_x.npy``, ``{part}_y.npy``, card.md and manifest.json.
+        planned: digest of the source when Snakemake planned this; empty if nobody did.
 
     Raises:
         DataError: the data is missing, corrupt, or cannot be split as asked.
+        IntegrityError: the data changed since it was planned, or while it was read.
     """
     section = _parse(options)
     source = _source(section)
     spec = StepSpec(
         step="dataset",
         name=name,
-        inputs=source.files(section),
+        inputs={"source": Sources("dataset", name, _finder(section), planned)},
         options=section.model_dump(mode="json", exclude={"path"}),
         code=code,
         tools=(*TOOLS, *source.TOOLS),
@@ -53,12 +58,17 @@ def build_dataset(name: str, options: Mapping[str, Any], code: str, out: Path) -
 
 
 def source_files(options: Mapping[str, Any]) -> list[Path]:
-    """Return the local files a dataset is made of; none if bundled, downloaded or missing.
+    """Return the local files a dataset is made of; none if bundled, downloaded or missing."""
+    return list(_finder(_parse(options))().values())
 
-    Missing files are left to the step itself, which says how to get them.
-    """
-    section = _parse(options)
-    return list(_source(section).files(section).values())
+
+def source_digest(name: str, options: Mapping[str, Any]) -> str:
+    """Return the digest of the local files a dataset is made of, for Snakemake to plan by."""
+    return planned_digest("dataset", name, _finder(_parse(options)))
+
+
+def _finder(section: Dataset) -> Find:
+    return lambda: _source(section).files(section)
 
 
 def _parse(options: Mapping[str, Any]) -> Dataset:

@@ -1,11 +1,13 @@
 """The import step: a model file to what a training leaves."""
 
 import importlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.artifact.manifest import Manifest
+from edgeflow.artifact.sources import Sources, planned_digest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.modelfile import Kind, files_of
@@ -29,7 +31,13 @@ class ImportOptions(Section):
 
 
 def import_model(
-    name: str, dataset: Path, source: Path, options: Mapping[str, Any], code: str, out: Path
+    name: str,
+    dataset: Path,
+    source: Path,
+    options: Mapping[str, Any],
+    code: str,
+    out: Path,
+    planned: str = "",
 ) -> Manifest:
     """Import one model file.
 
@@ -41,11 +49,13 @@ def import_model(
         code: fingerprint of the step.
         out: folder for the model (model.h5, graph.pb or model.tflite), history.csv (no rows),
             logits.npy (float32, test set) and manifest.json.
+        planned: digest of the model's files when Snakemake planned this; empty if nobody did.
 
     Raises:
         CompileError: the file cannot be read, does not fit the dataset, or changes in conversion.
         MissingToolError: the converter that it needs cannot be installed.
-        IntegrityError: the dataset is not what its manifest says.
+        IntegrityError: the dataset is not what its manifest says, or the model's files changed
+            since they were planned, or while they were read.
     """
     parsed = ImportOptions.model_validate(dict(options))
     if not source.exists():
@@ -56,13 +66,23 @@ def import_model(
         inputs={
             "dataset": part_files(dataset, PARTS),
             **({"toolchain": ONNX.lock} if parsed.kind == "onnx" else {}),
-            **{f"model{str(file)[len(str(source)) :]}": file for file in files_of(source)},
+            "model": Sources("import", name, lambda: _model_files(source), planned),
         },
         options=parsed.model_dump(mode="json"),
         code=code,
         tools=TOOLS,
     )
     return run_step(spec, out, lambda folder: _import(name, dataset, source, parsed.kind, folder))
+
+
+def source_digest(name: str, source: Path) -> str:
+    """Return the digest of a model's files, for Snakemake to plan by."""
+    return planned_digest("import", name, lambda: _model_files(source))
+
+
+def _model_files(source: Path) -> dict[str, Path]:
+    """Return a model's files by where they lie from it; its own name does not count."""
+    return {os.path.relpath(file, source): file for file in files_of(source)}
 
 
 def _import(name: str, folder: Path, source: Path, kind: Kind, out: Path) -> dict[str, object]:

@@ -85,7 +85,8 @@ def validate(
     parsed = ValidateOptions.model_validate(dict(options))
     name = f"{parsed.names.device}/{parsed.names.model}"
     with recorded("validate", name) as event:
-        kept = Kept(name, sha256_json({"options": options, "code": code, **_inputs(folders)}))
+        inputs = {**_inputs(folders), "environment": _environment(parsed.device)}
+        kept = Kept(name, sha256_json({"options": options, "code": code, **inputs}))
         result = kept.find(deployed)
         event.facts["measured"] = result is None
         if result is None:
@@ -107,6 +108,12 @@ def _inputs(folders: Folders) -> dict[str, str]:
         "model": content_digest(folders.model / "manifest.json"),
         "recipe": content_digest(folders.recipe / "manifest.json"),
     }
+
+
+def _environment(device: Mapping[str, Any]) -> str:
+    """Return the digest of the lock of a virtual device's own environment, if it has one."""
+    lock = device["device"].get("environment")
+    return sha256_file(Path(lock)) if lock else ""
 
 
 def _validate(options: ValidateOptions, folders: Folders) -> Validation:

@@ -6,7 +6,8 @@ too. With the project's profile, Snakemake 9.27 (`DAG.update_needrun`) runs a jo
 - a job that it takes a file from runs, were that file not marked as ancient;
 - a job that runs takes a file from it which is missing, or that file was asked for and is missing;
 - nothing is known of its last run, as after a failure;
-- a parameter (options, code, tools) or the set of its input files is not that of its last run;
+- a parameter (options, code, tools, the source's digest) or the set of its input files is not that
+  of its last run;
 - an input file is newer than its oldest output, and has other bytes than in its last run.
 
 No job runs only because a file of its own is missing that no job which runs takes: Snakemake does
@@ -29,7 +30,7 @@ from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.compress.build import compress_model
-from edgeflow.dataset.build import build_dataset, source_files
+from edgeflow.dataset.build import build_dataset, source_digest
 from edgeflow.dataset.view import PARTS
 from edgeflow.errors import IntegrityError
 from edgeflow.plan import Job as Slice
@@ -82,10 +83,10 @@ def rule(step: str) -> Rule:
     inputs, outputs, params = (_section(text, name) for name in ("input", "output", "params"))
     of_manifest = ["datasets/{dataset}/manifest.json"] * inputs.count("=manifest_of_dataset,")
     plain = re.findall(r'=(ancient\()?"<results>/([^"]+)"', inputs)
-    reads_source = "=source_of_dataset," in inputs
+    reads_source = "=lambda wildcards: digest_of_dataset(wildcards.dataset)," in params
     made = [name for part in outputs.split(",\n") for name in _patterns(part)]
     no_teachers = "=manifests_of_teachers," in inputs  # the edited recipes have none
-    assert _arguments(inputs) == len(of_manifest) + len(plain) + reads_source + no_teachers, inputs
+    assert _arguments(inputs) == len(of_manifest) + len(plain) + no_teachers, inputs
     assert _arguments(outputs) == len(re.findall('"<results>/', outputs)), outputs
     return Rule(
         inputs=(*of_manifest, *(path for ancient, path in plain if not ancient)),
@@ -98,8 +99,8 @@ def rule(step: str) -> Rule:
 
 def _section(text: str, name: str) -> str:
     found = re.search(rf"^    {name}:\n((?:        .*\n)+)", text, re.MULTILINE)
-    assert found, name
-    return found[1]
+    assert found or name == "input", name  # a dataset has none
+    return found[1] if found else ""
 
 
 def _arguments(section: str) -> int:
@@ -124,7 +125,6 @@ class Job:
     wildcards: Mapping[str, str]
     slice: Slice
     inputs: tuple[Path, ...]
-    sources: tuple[Path, ...]
     ancient: tuple[Path, ...]
     outputs: tuple[Path, ...]
 
@@ -135,7 +135,10 @@ class Job:
 
     def params(self) -> dict[str, str]:
         """Return what of a job's parameters Snakemake remembers."""
-        return {name: _PARAMS[name](self.slice) for name in rule(self.step).params}
+        params = {name: _PARAMS[name](self.slice) for name in rule(self.step).params}
+        if rule(self.step).reads_source:
+            params["source"] = source_digest(self.name, self.slice.options)
+        return params
 
     def run(self) -> None:
         """Call the step as the rule's command does."""
@@ -182,7 +185,6 @@ def _job(plan: Plan, step: str, wildcards: Mapping[str, str], results: Path) -> 
         wildcards=wildcards,
         slice=job,
         inputs=fill(declared.inputs),
-        sources=tuple(source_files(job.options)) if declared.reads_source else (),
         ancient=fill(declared.ancient),
         outputs=fill(declared.outputs),
     )
@@ -262,12 +264,12 @@ class StandIn:
             path.exists()
             and path.stat().st_mtime > oldest
             and not (path.is_file() and sha256_file(path) == last.inputs[path])
-            for path in (*job.inputs, *job.sources)
+            for path in job.inputs
         )
 
 
 def _inputs(job: Job) -> tuple[Path, ...]:
-    return (*job.inputs, *job.sources, *job.ancient)
+    return (*job.inputs, *job.ancient)
 
 
 def _contents(job: Job) -> dict[Path, str]:

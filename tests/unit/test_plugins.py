@@ -1,3 +1,5 @@
+import os
+import py_compile
 import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
@@ -88,6 +90,23 @@ def test_the_working_folder_comes_last_on_the_path(
     assert found is not None
     assert found.origin != str(tmp_path / "json.py")
     assert sys.path.count(str(tmp_path)) == 1
+
+
+def test_a_module_replaced_by_one_of_equal_size_and_time_is_not_taken_from_its_pyc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    module, helper = tmp_path / "replaced_module.py", tmp_path / "replaced_helper.py"
+    module.write_text("from replaced_helper import VALUE\n")
+    for value in (1, 2):
+        helper.write_text(f"VALUE = {value}\n")
+        for path in (module, helper):
+            os.utime(path, (1_600_000_000, 1_600_000_000))
+        assert plugins.import_path("replaced_module:VALUE") == value
+        for path in (module, helper):
+            sys.modules.pop(path.stem)
+            if value == 1:
+                py_compile.compile(str(path))
 
 
 def test_options_are_the_keyword_only_parameters() -> None:

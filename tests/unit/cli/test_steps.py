@@ -16,8 +16,8 @@ D, M, R, C = (Path(name) for name in "dmrc")
 CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     "dataset": (
         "edgeflow.dataset.build.build_dataset",
-        ["--name", "n"],
-        ("n", OPTIONS, "c0de", Path("o")),
+        ["--name", "n", "--planned", "5eed"],
+        ("n", OPTIONS, "c0de", Path("o"), "5eed"),
     ),
     "train": (
         "edgeflow.train.build.train_model",
@@ -26,8 +26,8 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     ),
     "import": (
         "edgeflow.imported.build.import_model",
-        ["--name", "n", "--dataset", "d", "--source", "m.onnx"],
-        ("n", D, Path("m.onnx"), OPTIONS, "c0de", Path("o")),
+        ["--name", "n", "--dataset", "d", "--source", "m.onnx", "--planned", "5eed"],
+        ("n", D, Path("m.onnx"), OPTIONS, "c0de", Path("o"), "5eed"),
     ),
     "compress": (
         "edgeflow.compress.build.compress_model",

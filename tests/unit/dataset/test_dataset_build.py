@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeflow.artifact.fingerprint import closure
-from edgeflow.artifact.hashing import sha256_file
-from edgeflow.dataset.build import build_dataset, source_files
+from edgeflow.artifact.hashing import sha256_file, sha256_json
+from edgeflow.dataset.build import build_dataset, source_digest
 from edgeflow.dataset.view import PARTS, open_dataset
-from edgeflow.errors import DataError
+from edgeflow.errors import DataError, IntegrityError
 
 DIGITS = {"source": "digits", "calibration": 50}
 WriteNpz = Callable[..., Path]
@@ -68,8 +68,9 @@ def test_the_manifest_names_bytes_not_places(tmp_path: Path, images: Path) -> No
 
     assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text()
     assert "path" not in manifest.options
-    assert manifest.inputs["dark/0.png"] == sha256_file(moved / "dark" / "0.png")
-    assert (len(manifest.inputs), set(manifest.tools)) == (12, {"machine", "numpy", "pillow"})
+    files = {f"{p.parent.name}/{p.name}": sha256_file(p) for p in moved.glob("*/*")}
+    assert manifest.inputs == {"source": sha256_json(files)}
+    assert (len(files), set(manifest.tools)) == (12, {"machine", "numpy", "pillow"})
 
 
 def test_edited_data_changes_the_manifest_inputs(tmp_path: Path, npz: WriteNpz) -> None:
@@ -138,20 +139,36 @@ def test_labels_that_do_not_suffice(tmp_path: Path, npz: WriteNpz) -> None:
         build_dataset("a", npz_options(npz(**arrays), labels=["a", "b"]), "code", tmp_path / "out")
 
 
-def test_source_files_are_what_the_data_is_made_of(tmp_path: Path, images: Path) -> None:
-    folder = {"source": "image_folder", "path": str(images), "size": [4, 4]}
-    assert source_files(folder) == sorted(images.glob("*/*"))
-    assert source_files(DIGITS) == []
-    assert source_files(npz_options(tmp_path / "nowhere.npz")) == []
+def test_snakemake_plans_by_the_digest_that_the_step_computes(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = {"source": "image_folder", "path": str(images), "size": [4, 4], "calibration": 2}
+    planned = source_digest("pets", options)
+    manifest = build_dataset("pets", options, "code", tmp_path / "out", planned)
+    assert manifest.inputs == {"source": planned}
+    (images / "dark" / "0.png").replace(images / "light" / "a.png")
+    with pytest.raises(IntegrityError, match="pets: the source .* changed since this job was"):
+        build_dataset("pets", options, "code", tmp_path / "out", planned)
 
 
-def test_source_files_need_no_heavy_import() -> None:
+def test_what_is_missing_is_left_to_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    planned = source_digest("a", npz_options(tmp_path / "nowhere.npz"))
+    with pytest.raises(DataError, match="does not exist"):
+        build_dataset("a", npz_options(tmp_path / "nowhere.npz"), "code", tmp_path / "out", planned)
+
+
+def test_planning_needs_no_heavy_import(tmp_path: Path) -> None:
     code = (
-        "import sys; from edgeflow.dataset.build import source_files;"
-        "source_files({'source': 'image_folder', 'path': '.', 'size': [4, 4]});"
+        "import sys; from edgeflow.dataset.build import source_digest;"
+        "source_digest('a', {'source': 'image_folder', 'path': '.', 'size': [4, 4]});"
         "print(*{'numpy', 'PIL', 'sklearn', 'tensorflow'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.split() == []
 
 
