@@ -19,8 +19,21 @@ def _json(text: str) -> dict[str, Any]:
     return value
 
 
+def _fitting(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a step if they are what it takes."""
+    from edgeflow.cli.slices import slice_problems
+
+    problems = slice_problems(str(context.info_name), options)
+    if problems:
+        raise typer.BadParameter("; ".join(problems))
+    return options
+
+
 Options = Annotated[
-    dict[str, Any], typer.Option(parser=_json, help="Resolved slice of the configuration, JSON.")
+    dict[str, Any],
+    typer.Option(
+        parser=_json, callback=_fitting, help="Resolved slice of the configuration, JSON."
+    ),
 ]
 Code = Annotated[str, typer.Option(help="Fingerprint of the step's code.")]
 Out = Annotated[Path, typer.Option(help="Folder or file to write.")]

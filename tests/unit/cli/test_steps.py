@@ -8,57 +8,73 @@ import pytest
 from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
+from edgeflow.config.load import parse
+from edgeflow.plan import Plan
 from edgeflow.validate.run import Folders
+from tests.unit.test_plan import RAW
 
-OPTIONS = {"a": [1, {"b": None}]}
-COMMON = ["--options", json.dumps(OPTIONS), "--code", "c0de", "--out", "o"]
+PLAN = Plan(parse(RAW))
+SLICES: dict[str, dict[str, Any]] = {
+    "dataset": PLAN.dataset("digits").options,
+    "train": PLAN.train("a").options,
+    "import": {"kind": "onnx"},
+    "compress": PLAN.compress("a", "int8").options,
+    "debug": PLAN.debug().options,
+    "compile": PLAN.compile("pi").options,
+    "bundle": PLAN.bundle("pi", "a", "int8").options,
+    "deploy": PLAN.deploy("pi-1").options,
+    "validate": PLAN.validate("pi-1", "a").options,
+    "gate": PLAN.gate("pi-1", "a").options,
+    "report": PLAN.report().options,
+}
+COMMON = ["--code", "c0de", "--out", "o"]
 D, M, R, C = (Path(name) for name in "dmrc")
 CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     "dataset": (
         "edgeflow.dataset.build.build_dataset",
         ["--name", "n", "--planned", "5eed"],
-        ("n", OPTIONS, "c0de", Path("o"), "5eed"),
+        ("n", SLICES["dataset"], "c0de", Path("o"), "5eed"),
     ),
     "train": (
         "edgeflow.train.build.train_model",
         ["--name", "n", "--dataset", "d"],
-        ("n", D, OPTIONS, "c0de", Path("o")),
+        ("n", D, SLICES["train"], "c0de", Path("o")),
     ),
     "import": (
         "edgeflow.imported.build.import_model",
         ["--name", "n", "--dataset", "d", "--source", "m.onnx", "--planned", "5eed"],
-        ("n", D, Path("m.onnx"), OPTIONS, "c0de", Path("o"), "5eed"),
+        ("n", D, Path("m.onnx"), SLICES["import"], "c0de", Path("o"), "5eed"),
     ),
     "compress": (
         "edgeflow.compress.build.compress_model",
         ["--name", "n", "--dataset", "d", "--model", "m"],
-        ("n", D, M, OPTIONS, "c0de", Path("o"), ()),
+        ("n", D, M, SLICES["compress"], "c0de", Path("o"), ()),
     ),
     "debug": (
         "edgeflow.compress.debug.build.debug_recipe",
         ["--name", "n", "--dataset", "d", "--recipe", "r"],
-        ("n", D, R, OPTIONS, "c0de", Path("o")),
+        ("n", D, R, SLICES["debug"], "c0de", Path("o")),
     ),
     "compile": (
         "edgeflow.targets.build.compile_model",
         ["--name", "n", "--dataset", "d", "--recipe", "r"],
-        ("n", D, R, OPTIONS, "c0de", Path("o")),
+        ("n", D, R, SLICES["compile"], "c0de", Path("o")),
     ),
     "bundle": (
         "edgeflow.bundle.pack.pack_bundle",
         ["--name", "n", "--dataset", "d", "--compiled", "c"],
-        ("n", D, C, OPTIONS, "c0de", Path("o")),
+        ("n", D, C, SLICES["bundle"], "c0de", Path("o")),
     ),
     "deploy": (
         "edgeflow.deploy.deploy.deploy",
         ["--bundle", "b.tar"],
-        (Path("b.tar"), OPTIONS, "c0de", Path("o")),
+        (Path("b.tar"), SLICES["deploy"], "c0de", Path("o")),
     ),
     "validate": (
         "edgeflow.validate.run.validate",
         ["--dataset=d", "--model=m", "--recipe=r", "--compiled=c", "--deployed=y.json"],
         (
-            OPTIONS,
+            SLICES["validate"],
             "c0de",
             Folders(dataset=D, model=M, recipe=R, compiled=C),
             Path("y.json"),
@@ -68,14 +84,18 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     "gate": (
         "edgeflow.validate.confirm.confirm",
         ["--validation", "v.json"],
-        (OPTIONS, "c0de", Path("v.json"), Path("o")),
+        (SLICES["gate"], "c0de", Path("v.json"), Path("o")),
     ),
     "report": (
         "edgeflow.report.build.build_report",
         ["--results", "r"],
-        (OPTIONS, "c0de", R, Path("o")),
+        (SLICES["report"], "c0de", R, Path("o")),
     ),
 }
+
+
+def options(command: str) -> list[str]:
+    return ["--options", json.dumps(SLICES[command])]
 
 
 @pytest.mark.parametrize(("command", "call"), CALLS.items(), ids=CALLS)
@@ -85,16 +105,41 @@ def test_a_step_calls_its_function(
     function, arguments, wanted = call
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(function, lambda *given: calls.append(given))
-    done = CliRunner().invoke(app, [command, *arguments, *COMMON])
+    done = CliRunner().invoke(app, [command, *arguments, *COMMON, *options(command)])
     assert done.exit_code == 0, done.output
     assert calls == [wanted]
 
 
 @pytest.mark.parametrize("command", CALLS)
 def test_every_argument_is_needed(command: str) -> None:
-    done = CliRunner().invoke(app, [command, *COMMON])
+    done = CliRunner().invoke(app, [command, *COMMON, *options(command)])
     assert done.exit_code == 2
     assert "Missing option" in done.output
+
+
+def harmed(options: dict[str, Any]) -> list[object]:
+    """Return options of another shape: nothing, a key too few, and values of another type."""
+    fewer = [{key: options[key] for key in options if key != one} for one in options]
+    others = [{**options, key: other} for key in options for other in (None, 3, [None])]
+    return [{}, [], 3, "{", *fewer, *others]
+
+
+@pytest.mark.parametrize("command", CALLS)
+def test_options_of_another_shape_are_a_wrong_command_line(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    function, arguments, _ = CALLS[command]
+    monkeypatch.setattr(function, lambda *given: None)
+    refused = 0
+    for options in harmed(SLICES[command]):
+        text = options if isinstance(options, str) else json.dumps(options)
+        given = [command, *arguments, *COMMON, "--options", text]
+        done = CliRunner().invoke(app, given)
+        assert done.exit_code in (0, 2), (options, done.output)
+        assert done.exit_code == 0 or "--options" in done.output
+        refused += done.exit_code == 2
+    # A key may have a default, or take a value of one of the other types.
+    assert refused >= 3 + len(SLICES[command])
 
 
 def test_trust_prints_what_to_compare_and_what_to_write(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,111 @@
+"""The slice of the configuration that each step is given: what its `--options` must hold."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
+
+from edgeflow.plugins import import_path
+
+_STEPS: Mapping[str, str] = {
+    "dataset": "edgeflow.config.dataset:Dataset",
+    "train": "edgeflow.train.build:TrainOptions",
+    "import": "edgeflow.imported.build:ImportOptions",
+    "compress": "edgeflow.compress.options:CompressOptions",
+    "compile": f"{__name__}:Compile",
+    "bundle": f"{__name__}:Bundle",
+    "deploy": f"{__name__}:Deploy",
+    "validate": f"{__name__}:Validate",
+    "gate": f"{__name__}:Gate",
+    "report": f"{__name__}:Report",
+}
+"""By import path: a step imports what its own slice needs. `debug` has none."""
+
+
+def slice_problems(step: str, options: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the options of a step, each with its place.
+
+    Args:
+        step: name of the command.
+        options: what it was given, as read from JSON.
+    """
+    if step not in _STEPS:
+        return []
+    try:
+        TypeAdapter[Any](import_path(_STEPS[step])).validate_python(options)
+    except ValidationError as error:
+        return [f"{_place(entry['loc'])}{entry['msg']}" for entry in error.errors()]
+    return []
+
+
+def _place(keys: tuple[int | str, ...]) -> str:
+    return f"{'.'.join(map(str, keys))}: " if keys else ""
+
+
+def _as(path: str, **more: str) -> Any:
+    """Return the type of a JSON object that a section of the configuration reads."""
+
+    def read(value: dict[str, Any]) -> dict[str, Any]:
+        TypeAdapter[Any](import_path(path)).validate_python({**more, **value})
+        return value
+
+    return Annotated[dict[str, Any], AfterValidator(read)]
+
+
+_Target: Any = _as("edgeflow.config.target:Target")
+# The device's slice leaves the target out.
+_Device: Any = _as("edgeflow.config.device:Device", target="any")
+_Measure: Any = _as("edgeflow.config.deployment:Measure")
+_Names: Any = _as("edgeflow.validate.run:Names")
+_Gates: Any = _as("edgeflow.config.deployment:Gates")
+
+
+class Compile(BaseModel):
+    """What `edgeflow compile` takes."""
+
+    target: _Target
+
+
+class Bundle(Compile):
+    """What `edgeflow bundle` takes."""
+
+    model: str
+    recipe: str
+
+
+class Deploy(BaseModel):
+    """What `edgeflow deploy` takes, and other steps for their device."""
+
+    name: str
+    device: _Device
+
+
+class Validate(BaseModel):
+    """What `edgeflow validate` takes."""
+
+    device: Deploy
+    measure: _Measure
+    names: _Names
+
+
+class Gate(BaseModel):
+    """What `edgeflow gate` takes."""
+
+    device: Deploy
+    gates: _Gates
+
+
+class Unit(BaseModel):
+    """One row of the report."""
+
+    device: str
+    target: str
+    model: str
+    recipe: str
+    gates: _Gates
+
+
+class Report(BaseModel):
+    """What `edgeflow report` takes."""
+
+    units: list[Unit]
