@@ -11,6 +11,7 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.bundle.manifest import read_bundle
 from edgeflow.config.base import NAME_PATTERN
 from edgeflow.deploy.release import Device, open_device
+from edgeflow.deploy.runner import golden
 from edgeflow.errors import IntegrityError
 
 KEEP_RELEASES = 3
@@ -48,7 +49,7 @@ def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
     sha, before = sha256_file(bundle), device.status(model)
     sent = device.install(model, bundle, sha, before)
     if before.current != sha:
-        device.run_release(model, sha, ["golden"], device.endpoint.run_timeout_s)
+        _try(device, bundle, sha)
         device.activate(model, sha)
         device.prune(model, KEEP_RELEASES)
     return {
@@ -63,6 +64,12 @@ def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
         "sent_bytes": sent.bytes,
         "sent_form": sent.form,
     }
+
+
+def _try(device: Device, bundle: Path, sha: str) -> None:
+    manifest, endpoint = read_bundle(bundle), device.endpoint
+    text = device.run_release(manifest.model, sha, ["golden"], endpoint.run_timeout_s)
+    golden(text, manifest.tolerance, device=endpoint.name, model=manifest.model)
 
 
 def _model(bundle: Path) -> str:

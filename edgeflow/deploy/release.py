@@ -13,9 +13,11 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal
+from edgeflow.deploy.answer import parse
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
+from edgeflow.deploy.runner import EXIT_MISSING, Missing
 from edgeflow.deploy.transport import Session
-from edgeflow.errors import DeployError
+from edgeflow.errors import DeployError, MissingToolError
 from edgeflow.text import tail
 
 LOCKS = Path(".edgeflow/locks")
@@ -148,12 +150,15 @@ class Device:
 
         Raises:
             DeployError: it fails, or does not end within `timeout_s`.
+            MissingToolError: it lacks numpy or the engine.
         """
         folder = self.model_dir(model)
         runner = posixpath.join(folder, "releases", sha, "runner.py")
         # -B: a release is read-only, no compiled files beside its own.
         program = [self._agent.python, "-B", runner, *argv_tail]
         done = self._session.run(program, timeout_s, folder)
+        if done.exit_code == EXIT_MISSING:
+            raise self._lacks(parse(Missing, done.stdout, device=self.endpoint.name, program=model))
         if done.exit_code != 0:
             raise DeployError(
                 f"the runner of {model} failed on device {self.endpoint.name} (exit code "
@@ -165,6 +170,14 @@ class Device:
     def fetch(self, remote: str, local: Path, max_bytes: int) -> None:
         """Copy a file from the device; `remote` is absolute or relative to the account's home."""
         self._session.get(remote, local, max_bytes)
+
+    def _lacks(self, answer: Missing) -> MissingToolError:
+        python, name = self._agent.python, self.endpoint.name
+        return MissingToolError(
+            f"{python} on device {name} lacks what the model needs: {answer.missing}",
+            hint=f"install it there: {python} -m pip install PACKAGE, in the version of "
+            "envs/*-device.txt; or set `python` of the device to an interpreter that has it",
+        )
 
     def _call(self, verb: str, *arguments: str) -> dict[str, Any]:
         return self._agent.call(verb, *arguments, timeout_s=self.endpoint.run_timeout_s)

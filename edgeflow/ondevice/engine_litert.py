@@ -11,8 +11,11 @@ def _interpreter_module() -> Any:
     """Return LiteRT's interpreter module, or that of its predecessor on older boards."""
     try:
         from ai_edge_litert import interpreter
-    except ImportError:
-        from tflite_runtime import interpreter
+    except ModuleNotFoundError as missing:
+        try:
+            from tflite_runtime import interpreter
+        except ModuleNotFoundError:
+            raise missing from None  # its own name, not the predecessor's
     return interpreter
 
 

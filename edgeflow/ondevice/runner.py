@@ -14,9 +14,17 @@ import os
 import platform
 import sys
 import time
-from typing import Any
+from typing import IO, Any
 
-import numpy as np
+# sysexits.h: what the program needs is not there.
+EX_UNAVAILABLE = 69
+
+
+try:
+    import numpy as np
+except ImportError as missing:
+    print(json.dumps({"missing": str(missing)}))
+    sys.exit(EX_UNAVAILABLE)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -70,6 +78,11 @@ def golden(arguments: argparse.Namespace) -> dict[str, Any]:
     samples = np.load(os.path.join(HERE, "golden_x.npy"), allow_pickle=False)
     expected = np.load(os.path.join(HERE, "golden_y.npy"), allow_pickle=False)
     actual = run_all(load_engine(manifest), samples, manifest)
+    if (actual.shape, actual.dtype) != (expected.shape, expected.dtype):
+        sys.exit(
+            "golden vectors are %s %s here, the host's are %s %s"
+            % (actual.dtype, actual.shape, expected.dtype, expected.shape)
+        )
     tensor = manifest["io"]["output"]
     step = tensor["scale"] or 1.0
     worst = float(np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max() * step)
@@ -176,8 +189,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    """Run the verb of the command line; return 0, or 1 where golden vectors differ."""
+def claim_stdout() -> IO[str]:
+    """Keep standard output for the answer: whatever an engine prints goes to standard error."""
+    stream = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return stream
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("golden").set_defaults(run=golden)
@@ -187,11 +207,21 @@ def main() -> int:
     measuring.add_argument("--warmup", type=int, required=True)
     measuring.add_argument("--runs", type=int, required=True)
     measuring.set_defaults(run=measure)
-    arguments = parser.parse_args()
-    result = arguments.run(arguments)
-    print(json.dumps(result, sort_keys=True))
-    return 0 if result.get("passed", True) else 1
+    return parser.parse_args()
+
+
+def main(out: IO[str]) -> int:
+    """Run the verb of the command line; return 0, or 1 where golden vectors differ."""
+    arguments = parse_arguments()
+    try:
+        result = arguments.run(arguments)
+        code = 0 if result.get("passed", True) else 1
+    except ImportError as error:  # of the engine, or of a library that it needs
+        result, code = {"missing": str(error)}, EX_UNAVAILABLE
+    out.write(json.dumps(result, sort_keys=True) + "\n")
+    out.flush()
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(claim_stdout()))

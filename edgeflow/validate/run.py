@@ -1,9 +1,9 @@
 """The validate step: runs a deployed bundle on its device and measures it."""
 
-import json
 import math
 import posixpath
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from edgeflow.config.deployment import Measure
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.release import Device, open_device
+from edgeflow.deploy.runner import Measured, measured
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.validate import metrics
 from edgeflow.validate.kept import Kept
@@ -124,7 +125,7 @@ def _validate(options: ValidateOptions, folders: Folders) -> Validation:
     with open_device(options.device) as device, tempfile.TemporaryDirectory() as scratch:
         data = _test_data(dataset, indices, Path(scratch))
         record = _measure(device, manifest, sha256_file(bundle), data, options.measure)
-        outputs = _fetch(device, manifest, len(indices), record["outputs_sha256"])
+        outputs = _fetch(device, manifest, len(indices), record.outputs_sha256)
     stages = _stages(folders, manifest, indices, outputs)
     judged = _judged(dataset, manifest, indices, stages)
     return _summary(options, folders, manifest, record, judged)
@@ -142,34 +143,24 @@ def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path
 
 def _measure(
     device: Device, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
-) -> dict[str, Any]:
+) -> Measured:
     """Run until the device does not throttle; return the runner's record."""
     device.ensure_active(manifest.model, sha256)
     remote = device.send_data(data)
     arguments = ["measure", "--data", remote, "--out", OUTPUTS]
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
-    timeout_s = device.endpoint.run_timeout_s
+    name, timeout_s = device.endpoint.name, device.endpoint.run_timeout_s
     for _ in range(ATTEMPTS):
+        start = time.monotonic()
         answer = device.run_release(manifest.model, sha256, arguments, timeout_s)
-        record = _record(device, answer)
-        if not record["conditions"]["throttled"]:
+        elapsed_s = time.monotonic() - start
+        record = measured(answer, measure.runs, elapsed_s, device=name, model=manifest.model)
+        if not record.conditions.throttled:
             return record
     raise DeployError(
-        f"{device.endpoint.name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
+        f"{name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
         hint="check its power supply and cooling, let it cool down, then run `snakemake` again",
     )
-
-
-def _record(device: Device, answer: str) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads(answer)
-    except ValueError as error:
-        raise DeployError(
-            f"the runner on {device.endpoint.name} answered {answer[:80]!r}, which is no JSON",
-            hint="a start-up file there may print something; this must print nothing: "
-            + device.endpoint.shell_command(),
-        ) from error
-    return record
 
 
 def _fetch(device: Device, manifest: BundleManifest, samples: int, sha256: str) -> "NDArray[Any]":
@@ -244,7 +235,7 @@ def _summary(
     options: ValidateOptions,
     folders: Folders,
     manifest: BundleManifest,
-    record: Mapping[str, Any],
+    record: Measured,
     judged: Mapping[str, Any],
 ) -> Validation:
     return Validation.model_validate(
@@ -256,11 +247,11 @@ def _summary(
             "bundle_sha256": sha256_file(folders.compiled / "bundle.tar"),
             "labels": manifest.labels,
             **judged,
-            "latency_ms": metrics.latency_summary(record["latencies_ms"], options.measure.warmup),
-            "load_time_ms": record["load_time_ms"],
-            "peak_rss_mb": record["peak_rss_mb"],
+            "latency_ms": metrics.latency_summary(record.latencies_ms, options.measure.warmup),
+            "load_time_ms": record.load_time_ms,
+            "peak_rss_mb": record.peak_rss_mb,
             "sizes": _sizes(folders),
-            "conditions": record["conditions"],
+            "conditions": record.conditions,
         }
     )
 

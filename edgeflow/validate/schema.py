@@ -5,35 +5,38 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from edgeflow.config.base import Section
 from edgeflow.dataset.task import Metric
+from edgeflow.deploy.runner import Conditions
 
 SCHEMA_FILE = Path(__file__).parent / "validation.schema.json"
 
-Real = float  # some fields below are named `float`
+Real = Annotated[float, Field(ge=0)]  # and some fields below are named `float`
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
 
 
 class Accuracy(Section):
     """The metric on the test samples, 0..1, at each stage."""
 
-    float: Real
+    float: Share
     """The trained Keras model."""
-    host: Real
+    host: Share
     """The recipe's model.tflite on the host."""
-    compiled: Real
+    compiled: Share
     """The target's artifact in the target's engine on the host."""
-    device: Real
+    device: Share
     """The bundle on the device."""
 
 
 class Parity(Section):
     """Device outputs against the target's engine on the host."""
 
-    share: Real
+    share: Share
     """Share of samples whose output is equal, within the tolerance."""
     max_abs: Real
     """Largest absolute difference of a dequantized output."""
@@ -41,7 +44,7 @@ class Parity(Section):
     """Difference that still counts as equal; 0 where the bytes must be the same."""
     bit_exact: bool
     """Whether this engine and recipe promise the same bytes."""
-    agreement_argmax: Real
+    agreement_argmax: Share
     """Share of samples with the same decision."""
 
 
@@ -54,40 +57,26 @@ class Latency(Section):
     mean: Real
     min: Real
     max: Real
-    runs: int
-    warmup: int
+    runs: Count
+    warmup: Count
 
 
 class Sizes(Section):
     """Sizes in bytes, from the float network to what was sent; packed is after entropy coding."""
 
-    float_bytes: int
-    recipe_bytes: int
-    model_bytes: int
-    bundle_bytes: int
-    model_packed_bytes: int
-    bundle_packed_bytes: int
-
-
-class Conditions(BaseModel):
-    """What the figures were measured under; a device may add keys."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    cpu: str
-    machine: str
-    kernel: str
-    python: str
-    engine: str
-    governor: str | None
-    temperature_c: Real | None
-    throttled: bool | None
+    float_bytes: Count
+    recipe_bytes: Count
+    model_bytes: Count
+    bundle_bytes: Count
+    model_packed_bytes: Count
+    bundle_packed_bytes: Count
 
 
 class Confusion(Section):
     """Confusion matrices: rows are true classes, columns decisions."""
 
-    float: list[list[int]]
-    device: list[list[int]]
+    float: list[list[Count]]
+    device: list[list[Count]]
 
 
 class Validation(Section):
@@ -102,7 +91,7 @@ class Validation(Section):
     quantize: str
     transport: str
     bundle_sha256: str
-    samples: int
+    samples: Count
     labels: list[str]
     metric: Metric = "accuracy"
     """What `accuracy` holds: the share classified right, or the area under the ROC curve."""

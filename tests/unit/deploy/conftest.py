@@ -22,7 +22,13 @@ from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.ondevice import agent
 from edgeflow.testing.virtual_layout import Address, Behaviour, DeviceFolder, device_folders
 
-RUNNER = b"import sys, os\nprint(os.path.basename(os.getcwd()), *sys.argv[1:])\n"
+PASSES = (
+    b"import sys, os\n"
+    b"if sys.argv[1:] == ['golden']:\n"
+    b'    print(\'{"passed": true, "max_abs": 0.0}\'); sys.exit()\n'
+)
+"""Start of a runner whose golden vectors pass."""
+RUNNER = PASSES + b"print(os.path.basename(os.getcwd()), *sys.argv[1:])\n"
 Options = dict[str, Any]
 Answer = tuple[int, dict[str, Any]]
 Call = Callable[..., Answer]

@@ -16,14 +16,12 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.deploy import bring, deploy
 from edgeflow.deploy.release import connect, open_device
 from edgeflow.errors import DeployError, IntegrityError, MissingToolError
+from tests.unit.deploy.conftest import PASSES
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Lab
 
 MakeBundle = Callable[..., Path]
-
-NOT_GOLDEN = b"import sys\nif sys.argv[1:] == ['golden']:\n    sys.exit()\n"
-"""Start of a runner that has no golden vectors to miss."""
 
 PYTHON_3_6 = (
     f"shift 4; exec {sys.executable} -c 'import sys; sys.version_info = (3, 6, 9); "
@@ -168,7 +166,7 @@ def test_a_failing_runner_is_reported_without_its_terminal_tricks(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     tricky = b"import sys\nsys.exit('\\x1b[2J\\x1b]0;title\\x07no model\\r\\x00')\n"
-    pi, bundle = lab.device(), make_bundle(runner=NOT_GOLDEN + tricky)
+    pi, bundle = lab.device(), make_bundle(runner=PASSES + tricky)
     deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device, pytest.raises(DeployError) as caught:
         device.run_release("net", sha256_file(bundle), [], 60)
@@ -179,7 +177,7 @@ def test_a_failing_runner_is_reported_without_its_terminal_tricks(
 def test_a_runner_that_does_not_end_is_left_after_its_time(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    pi, bundle = lab.device(), make_bundle(runner=NOT_GOLDEN + b"import time\ntime.sleep(60)\n")
+    pi, bundle = lab.device(), make_bundle(runner=PASSES + b"import time\ntime.sleep(60)\n")
     deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device:
         with pytest.raises(DeployError, match=r"did not end within 0\.5 s"):

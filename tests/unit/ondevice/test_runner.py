@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -154,6 +155,49 @@ def test_warmup_runs_are_not_timed() -> None:
     assert engine.calls == 11
 
 
+def test_a_latency_is_in_ms_of_the_engine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        now_s = 100.0
+
+    class Slow(Doubler):
+        def infer(self, sample: Any) -> Any:
+            Clock.now_s += 0.25
+            return super().infer(sample)
+
+    monkeypatch.setattr("edgeflow.ondevice.runner.time.perf_counter", lambda: Clock.now_s)
+    assert runner.latencies(Slow(), np.ones((3, 2)), warmup=1, runs=2) == [250.0, 250.0]
+
+
+@pytest.mark.parametrize("name", ["numpy", "ai_edge_litert"])
+def test_what_is_missing_is_answered(release: Path, tmp_path: Path, name: str) -> None:
+    for module in {name, "tflite_runtime"}:
+        text = f"raise ModuleNotFoundError({f'No module named {module!r}'!r})"
+        (release / f"{module}.py").write_text(text)
+    done = run(release, "golden")
+    assert done.returncode == runner.EX_UNAVAILABLE
+    assert json.loads(done.stdout) == {"missing": f"No module named '{name}'"}
+
+
+def test_an_engine_that_prints_does_not_spoil_the_answer(release: Path) -> None:
+    with (release / "engine.py").open("a") as file:
+        file.write("\nimport os\nprint('INFO: hello')\nos.write(1, b'from C\\n')\n")
+    done = run(release, "golden")
+    assert json.loads(done.stdout)["passed"]
+    assert "INFO: hello" in done.stderr
+    assert "from C" in done.stderr
+
+
+@pytest.mark.parametrize("change", [".reshape(1, 1, -1)", ".astype('float64')", ".T", "[:, :1]"])
+def test_golden_vectors_of_another_shape_or_type_fail(release: Path, change: str) -> None:
+    with (release / "engine.py").open("a") as file:
+        file.write("\n_infer = Engine.infer\n")
+        file.write(f"Engine.infer = lambda self, x: _infer(self, x){change}\n")
+    done = run(release, "golden")
+    assert done.returncode == 1
+    assert "here, the host's are" in done.stderr
+    assert done.stdout == ""
+
+
 BOARDS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "Raspberry Pi": (
         {
@@ -211,11 +255,10 @@ def test_only_throttling_during_the_run_counts(
     verb = ["measure", "--data", str(trained.dataset / "test_x.npy"), "--warmup", "1"]
     verb += ["--out", str(tmp_path / "o.npy"), "--runs", "2"]
     monkeypatch.setattr(sys, "argv", ["runner.py", *verb])
-    printed: list[str] = []
-    monkeypatch.setattr("builtins.print", lambda text: printed.append(text))
-    assert runner.main() == 0
-    assert json.loads(printed[0])["conditions"]["throttled"] is throttled
-    assert json.loads(printed[0])["conditions"]["engine"] == "doubler 1"
+    out = io.StringIO()
+    assert runner.main(out) == 0
+    assert json.loads(out.getvalue())["conditions"]["throttled"] is throttled
+    assert json.loads(out.getvalue())["conditions"]["engine"] == "doubler 1"
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

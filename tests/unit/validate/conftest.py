@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,8 @@ class FakeDevice:
         throttled: what the next measurements say about throttling; false once it is empty.
         previous: the release that a rollback brings back.
         damage: whether outputs change on their way back.
-        banner: what the device's shell prints before every answer.
+        banner: what the runner prints before every answer.
+        lie: changes the runner's record before it is sent.
         calls: the verbs that were called, in order.
     """
 
@@ -35,6 +36,7 @@ class FakeDevice:
     previous: str | None = None
     damage: bool = False
     banner: str = ""
+    lie: Callable[[dict[str, Any]], object] = lambda _: None
     calls: list[tuple[str, ...]] = field(default_factory=list)
     endpoint: Any = field(
         default_factory=lambda: SimpleNamespace(
@@ -64,6 +66,7 @@ class FakeDevice:
         done = subprocess.run(command, cwd=self.home, capture_output=True, text=True, check=True)
         record = json.loads(done.stdout)
         record["conditions"]["throttled"] = bool(self.throttled and self.throttled.pop(0))
+        self.lie(record)
         return self.banner + json.dumps(record)
 
     def fetch(self, remote: str, local: Path, max_bytes: int) -> None:

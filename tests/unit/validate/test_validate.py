@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,17 +120,67 @@ def test_outputs_that_changed_on_their_way(
     assert not (tmp_path / "v.json").exists()
 
 
-def test_a_shell_that_prints_a_banner(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
-    device.banner = "Welcome!\n"
-    with pytest.raises(DeployError, match=r"answered 'Welcome!") as caught:
+LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "fewer latencies": (lambda r: r["latencies_ms"].pop(), "9 latencies instead of 10"),
+    "more latencies": (lambda r: r["latencies_ms"].append(1.0), "11 latencies instead of 10"),
+    "a negative one": (lambda r: r["latencies_ms"].__setitem__(3, -1.0), "latencies_ms.3"),
+    "one of text": (lambda r: r["latencies_ms"].__setitem__(3, "1"), "latencies_ms.3"),
+    "one not a number": (lambda r: r["latencies_ms"].__setitem__(3, math.nan), "latencies_ms.3"),
+    "an endless one": (lambda r: r["latencies_ms"].__setitem__(3, math.inf), "latencies_ms.3"),
+    "a stopped clock": (lambda r: r.update(latencies_ms=[0.0] * 10), "in no time at all"),
+    "a fast clock": (lambda r: r.update(latencies_ms=[9e6] * 10), "9e\\+04 s of work in a run of"),
+    "negative memory": (lambda r: r.update(peak_rss_mb=-1.0), "peak_rss_mb"),
+    "no conditions": (lambda r: r.pop("conditions"), "conditions"),
+    "hot as a star": (lambda r: r["conditions"].update(temperature_c=5e3), "temperature_c"),
+    "a long name": (lambda r: r["conditions"].update(cpu="x" * 501), "conditions.cpu"),
+    "a deep fact": (lambda r: r["conditions"].update(deep=[[[1]]]), "conditions.deep"),
+    "many facts": (lambda r: r["conditions"].update({f"k{n}": n for n in range(99)}), "than 64"),
+    "no digest": (lambda r: r.update(outputs_sha256="../../etc/passwd"), "outputs_sha256"),
+}
+
+
+@pytest.mark.parametrize(("lie", "said"), LIES.values(), ids=LIES)
+def test_a_record_that_cannot_be_true(
+    device: FakeDevice,
+    folders: Folders,
+    tmp_path: Path,
+    lie: Callable[[dict[str, Any]], object],
+    said: str,
+) -> None:
+    device.lie = lie
+    with pytest.raises(DeployError, match=f"tiny on device bench.*malformed.*{said}") as caught:
         validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
-    assert "ssh bench true" in caught.value.hint
+    assert caught.value.exit_code == 5
+    assert not (tmp_path / "v.json").exists()
 
 
-def test_answers_that_are_no_numbers(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
+def test_words_of_a_device_are_safe_to_print(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    device.lie = lambda r: r["conditions"].update(
+        cpu="\x1b]0;owned\x07Cortex\n-A53\u202e", fan="\x1b[2Jfast"
+    )
+    result = validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    assert result.conditions.cpu == "Cortex -A53"
+    assert result.conditions.model_dump()["fan"] == "fast"
+
+
+def test_an_answer_with_words_before_it(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    device.banner = "Welcome!\n"
+    with pytest.raises(DeployError, match=r"malformed answer: Invalid JSON"):
+        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+
+
+@pytest.mark.parametrize("change", [".reshape(1, 1, -1)", "[:, :1]", ".astype('float64')", "[0]"])
+def test_outputs_of_another_shape_or_type(
+    device: FakeDevice, folders: Folders, tmp_path: Path, change: str
+) -> None:
     with (device.release / "engine.py").open("a") as file:
-        file.write("\nEngine.infer = lambda self, sample: sample.reshape(1, -1) * float('nan')\n")
-    with pytest.raises(DeployError, match="tiny answers on bench with values that are no finite"):
+        file.write("\n_infer = Engine.infer\n")
+        file.write(f"Engine.infer = lambda self, x: _infer(self, x){change}\n")
+    with pytest.raises(DeployError, match=r"outputs of .* instead of \(5, 10\) of int8"):
         validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
 
 

@@ -1,0 +1,115 @@
+"""What the runner of a bundle answers, by verb; `edgeflow.ondevice.runner` is the other side."""
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from edgeflow.deploy.answer import Answer, Quantity, Sha256, Words, malformed, parse
+from edgeflow.errors import DeployError
+
+EXIT_MISSING = 69
+"""The runner lacks a package: EX_UNAVAILABLE of sysexits.h."""
+
+CONDITIONS_MAX = 64
+# How much faster than ours a device's clock may run, and what it may round.
+_CLOCK_TOLERANCE, _CLOCK_STEP_MS = 1.05, 100.0
+
+Fact = Annotated[float, Field(allow_inf_nan=False)] | bool | Words | None
+Celsius = Annotated[float, Field(ge=-273.15, le=1000)]
+
+
+class Missing(Answer):
+    """What the runner lacks."""
+
+    missing: Words
+
+
+class Golden(Answer):
+    """The golden vectors' largest difference from what the host expects."""
+
+    passed: bool
+    max_abs: Quantity
+
+
+class Conditions(Answer):
+    """What the figures were measured under; a device may add keys."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, Fact | list[Words]]
+    cpu: Words
+    machine: Words
+    kernel: Words
+    python: Words
+    engine: Words
+    governor: Words | None
+    temperature_c: Celsius | None
+    throttled: bool | None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        extra = self.__pydantic_extra__ or {}
+        if len(extra) > CONDITIONS_MAX:
+            raise ValueError(f"more than {CONDITIONS_MAX} conditions")
+        if not all(name.isidentifier() and name.isascii() for name in extra):
+            raise ValueError("a condition whose name is no identifier")
+        return self
+
+
+class Measured(Answer):
+    """A measurement; `outputs_sha256` is the digest of the file with all outputs."""
+
+    load_time_ms: Quantity
+    latencies_ms: list[Quantity]
+    peak_rss_mb: Annotated[float, Field(gt=0, le=1e9)] | None
+    outputs_sha256: Sha256
+    conditions: Conditions
+
+
+def golden(text: str, tolerance: float, *, device: str, model: str) -> Golden:
+    """Return the answer to `golden`, which passes only within the bundle's own tolerance.
+
+    Raises:
+        MalformedError: it is no such answer.
+        DeployError: the outputs are others than on the host.
+    """
+    answer = parse(Golden, text, device=device, program=f"the runner of {model}")
+    if not answer.passed or answer.max_abs > tolerance:
+        raise DeployError(
+            f"golden vectors of {model} differ on device {device} by {answer.max_abs:g}, allowed "
+            f"are {tolerance:g}",
+            hint="does the device have the engine's version of the build machine? see "
+            "docs/targets.md; or try another recipe",
+        )
+    return answer
+
+
+def measured(text: str, runs: int, elapsed_s: float, *, device: str, model: str) -> Measured:
+    """Return the answer to `measure`.
+
+    Args:
+        text: what the runner printed.
+        runs: how many latencies it was asked for.
+        elapsed_s: what the whole run took by our own clock.
+        device: name of the device.
+        model: name of the model.
+
+    Raises:
+        MalformedError: it is no such answer, or one that cannot be true.
+    """
+    program = f"the runner of {model}"
+    answer = parse(Measured, text, device=device, program=program)
+    if reason := _implausible(answer, runs, elapsed_s * 1e3):
+        raise malformed(device, program, reason)
+    return answer
+
+
+def _implausible(answer: Measured, runs: int, elapsed_ms: float) -> str | None:
+    count, total_ms = len(answer.latencies_ms), sum(answer.latencies_ms)
+    if count != runs:
+        return f"{count} latencies instead of {runs}"
+    if total_ms == 0:
+        return f"{runs} inferences in no time at all"
+    if total_ms + answer.load_time_ms > elapsed_ms * _CLOCK_TOLERANCE + _CLOCK_STEP_MS:
+        claimed_s = (total_ms + answer.load_time_ms) / 1e3
+        return f"{claimed_s:.3g} s of work in a run of {elapsed_ms / 1e3:.3g} s"
+    return None

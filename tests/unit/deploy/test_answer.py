@@ -1,0 +1,152 @@
+"""What a device says: believed where it fits, else one clear failure and never a traceback."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from edgeflow.deploy.answer import Answer, MalformedError, Words, parse
+from edgeflow.deploy.channel import End, Failed, Ready, Receipt, Size
+from edgeflow.deploy.runner import Golden, Measured, Missing, golden, measured
+from edgeflow.errors import DeployError
+
+SHA = "0" * 64
+CONDITIONS = {
+    "cpu": "A53",
+    "machine": "aarch64",
+    "kernel": "6",
+    "python": "3.9",
+    "engine": "x 1",
+    "governor": None,
+    "temperature_c": 40,
+    "throttled": False,
+}
+MEASURED = {
+    "load_time_ms": 10.0,
+    "latencies_ms": [1.0, 2],
+    "peak_rss_mb": None,
+    "outputs_sha256": SHA,
+    "conditions": CONDITIONS,
+}
+GOOD: dict[type[BaseModel], dict[str, Any]] = {
+    Ready: {"version": [3, 9, 2], "home": "/home/pi"},
+    End: {"end": "exit", "code": 0},
+    Receipt: {"have": 3, "sha256": SHA},
+    Size: {"size": 9},
+    Failed: {"failed": "ENOSPC", "detail": "No space left on device"},
+    Golden: {"passed": True, "max_abs": 0.0, "tolerance": 0.0},
+    Missing: {"missing": "No module named 'numpy'"},
+    Measured: MEASURED,
+}
+
+
+def read(kind: type[BaseModel], text: str | bytes) -> BaseModel:
+    return parse(kind, text, device="pi", program="the runner")
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_good_answer_is_taken(kind: type[BaseModel]) -> None:
+    read(kind, json.dumps(GOOD[kind]))
+
+
+TEXTS = {
+    "nothing": "",
+    "no JSON": "Traceback (most recent call last):",
+    "null": "null",
+    "a list": "[]",
+    "deep": "[" * 100_000,
+    "deep inside": '{"missing": ' + '{"a":' * 50_000,
+    "a number of 10,000 digits": '{"missing": ' + "1" * 10_000 + "}",
+    "half a character": '{"missing": "\\ud800"}',
+    "half an escaped one": '{"missing": "\\ud800"}',
+    "no UTF-8": b'{"missing": "\xff"}',
+    "a NUL": '{"missing": "x"}\0',
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("kind", [Missing, Measured])
+def test_other_texts_are_malformed(kind: type[BaseModel], text: str | bytes) -> None:
+    with pytest.raises(MalformedError, match="the runner on device pi gave a malformed") as caught:
+        read(kind, text)
+    assert caught.value.exit_code == 5
+    assert len(str(caught.value)) < 1500
+
+
+class Named(Answer):
+    number: int
+    words: Words
+
+
+@pytest.mark.parametrize("number", ["1", True, 1.5, None])
+def test_nothing_is_converted(number: Any) -> None:
+    with pytest.raises(MalformedError, match="number: Input should be a valid integer"):
+        read(Named, json.dumps({"number": number, "words": ""}))
+
+
+def test_words_are_one_clean_line() -> None:
+    answer = read(Named, json.dumps({"number": 1, "words": " \x1b[31ma\r\n b\u202e\u2028c\x00 "}))
+    assert answer == Named(number=1, words="a bc")
+
+
+def test_what_is_malformed_is_quoted_safely() -> None:
+    with pytest.raises(MalformedError) as caught:
+        read(Named, json.dumps({"number": "\x1b[2J" + "x" * 9999, "\x1b]0;t\x07": 1}))
+    assert "\x1b" not in str(caught.value)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(kind=st.sampled_from(list(GOOD)), data=st.data())
+def test_no_answer_raises_anything_else(kind: type[BaseModel], data: Any) -> None:
+    """Replace one value of a good answer by any other, or cut the text anywhere."""
+    record = json.loads(json.dumps(GOOD[kind]))
+    place = record
+    if kind is Measured and data.draw(st.booleans()):
+        place = record["conditions"]
+    place[data.draw(st.sampled_from(sorted(place)) | st.text(max_size=9))] = data.draw(VALUES)
+    text = json.dumps(record)
+    end = data.draw(st.just(len(text)) | st.integers(0, len(text)))
+    with contextlib.suppress(MalformedError):
+        read(kind, text[:end])
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.binary(max_size=60))
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        read(Measured, data)
+
+
+def test_golden_vectors_pass_within_the_bundles_own_tolerance() -> None:
+    def judge(**record: Any) -> Golden:
+        return golden(json.dumps(record), 0.5, device="pi", model="net")
+
+    assert judge(passed=True, max_abs=0.5).passed
+    with pytest.raises(DeployError, match="differ on device pi by 0.6, allowed are 0.5"):
+        judge(passed=True, max_abs=0.6, tolerance=9.0)
+    with pytest.raises(DeployError, match="differ"):
+        judge(passed=False, max_abs=0.1)
+    for record in ({}, {"passed": "yes", "max_abs": 0.0}, {"passed": True, "max_abs": -1.0}):
+        with pytest.raises(MalformedError):
+            judge(**record)
+
+
+def test_no_more_work_is_believed_than_the_run_had_time_for() -> None:
+    def judge(elapsed_s: float) -> Measured:
+        return measured(json.dumps(MEASURED), 2, elapsed_s, device="pi", model="net")
+
+    assert judge(0.013).latencies_ms == [1.0, 2.0]
+    many = {**MEASURED, "latencies_ms": [500.0, 500.0]}
+    with pytest.raises(MalformedError, match="1.01 s of work in a run of 0.8 s"):
+        measured(json.dumps(many), 2, 0.8, device="pi", model="net")
