@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,23 +41,29 @@ def _free_port() -> int:
     return port
 
 
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    """Start Debian's sshd for the user who runs the tests."""
+@contextmanager
+def serve(folder: Path, *settings: str, home: Path, authorized: str = "") -> Iterator[Sshd]:
+    """Run Debian's sshd for the user who runs the tests.
+
+    Args:
+        folder: a new folder for its keys, its configuration and its log.
+        settings: lines of sshd_config, which come first and so win.
+        home: where on the device its users work.
+        authorized: one more public key that may log in.
+    """
     program = shutil.which("sshd", path="/usr/sbin:/usr/bin")
     if program is None:
         pytest.skip(f"needs OpenSSH's server; {ENABLE}")
-    folder = tmp_path / "sshd"
     folder.mkdir(mode=0o700)
     host_key = _keygen(folder / "host_key")
-    authorized = _keygen(folder / "identity")
-    (folder / "authorized_keys").write_text(authorized + "\n")
+    identity = _keygen(folder / "identity")
+    (folder / "authorized_keys").write_text(f"{identity}\n{authorized}\n")
     port = _free_port()
     (folder / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n"
+        "".join(f"{line}\n" for line in settings)
+        + f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nPermitRootLogin prohibit-password\n"
-        "Subsystem sftp internal-sftp\n"
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation asks for it
@@ -64,11 +71,17 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     process = subprocess.Popen([program, "-D", "-e", "-f", str(folder / "config")], stderr=log)
     try:
         _wait(port, process)
-        yield Sshd(port, host_key, folder / "identity", getpass.getuser(), tmp_path / "board")
+        yield Sshd(port, host_key, folder / "identity", getpass.getuser(), home)
     finally:
         process.terminate()
         process.wait(timeout=10)
         log.close()
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    with serve(tmp_path / "sshd", home=tmp_path / "board") as server:
+        yield server
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
