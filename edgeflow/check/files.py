@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.check.sections import valid_datasets
-from edgeflow.config.dataset import Dataset
+from edgeflow.config.dataset import Dataset, ImageFolderDataset, WavFolderDataset
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.neighbours import not_there
 from edgeflow.config.pointer import pointer
 from edgeflow.config.raw import Entry, entries
+from edgeflow.dataset.folders import LAYOUTS
+from edgeflow.errors import DataError
 
 
 def check_files(raw: Mapping[str, Any]) -> Iterator[Finding]:
@@ -37,9 +39,24 @@ def _of_dataset(section: Dataset, keys: Keys) -> Iterator[Finding]:
     if not files:
         yield Finding(keys=keys, message=f"{path} holds nothing for `source: {section.source}`")
     pointers = {file: what for file in files if (what := pointer(file))}
+    yield from _unfit(section, keys[:-1])
     for file, what in list(pointers.items())[:1]:
         others = f" (and {len(pointers) - 1} others)" if len(pointers) > 1 else ""
         yield Finding(keys=keys, message=f"{file}{others} is only {what}")
+
+
+def _unfit(section: Dataset, keys: Keys) -> Iterator[Finding]:
+    """Yield what the lie of folders, or the shape of samples, leaves open."""
+    from edgeflow.check.peek import peek
+    from edgeflow.dataset.folders import layout
+
+    if isinstance(section, ImageFolderDataset | WavFolderDataset):
+        for problem in layout(section.path).problems:
+            yield Finding(keys=(*keys, "path"), message=problem, hint=LAYOUTS)
+    try:
+        peek(section)
+    except DataError as error:
+        yield Finding(keys=keys, message=error.message, hint=error.hint)
 
 
 def _of_store(raw: Entry) -> Iterator[Finding]:

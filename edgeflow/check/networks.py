@@ -12,7 +12,7 @@ from edgeflow.config.model import Architecture
 from edgeflow.config.networkcheck import check_networks
 from edgeflow.config.samples import Preprocess
 from edgeflow.dataset.view import DatasetFacts
-from edgeflow.errors import TrainingError
+from edgeflow.errors import DataError, TrainingError
 
 
 def check_builds(raw: Mapping[str, Any]) -> Iterator[Finding]:
@@ -36,7 +36,10 @@ def check_builds(raw: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _facts(section: Dataset | None) -> DatasetFacts | None:
     """Return a dataset's facts as they are known before it is built, or None if they are not."""
-    seen = peek(section) if section else None
+    try:
+        seen = peek(section) if section else None
+    except DataError:  # among the files' findings
+        return None
     if section is None or seen is None:
         return None
     return DatasetFacts(

@@ -1,7 +1,8 @@
 """The shape of a dataset's samples and the number of its classes, as far as that is cheap."""
 
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from edgeflow.config.dataset import (
     SignalDataset,
     WavFolderDataset,
 )
+from edgeflow.dataset.shape import network_shape
+from edgeflow.errors import DataError
 
-_KNOWN = {
+_KNOWN: dict[str, tuple[tuple[int, ...], int]] = {
     "digits": ((8, 8, 1), 10),
     "mnist": ((28, 28, 1), 10),
     "fashion_mnist": ((28, 28, 1), 10),
@@ -37,21 +40,29 @@ class Peek:
 
 
 def peek(section: Dataset) -> Peek | None:
-    """Return what a dataset will be, or None where only building it can tell."""
-    if section.source in _KNOWN and getattr(section, "path", None) is None:
-        shape, classes = _KNOWN[section.source]
-        return Peek(input_shape=shape, classes=classes)
+    """Return what a dataset will be, or None where only building it can tell.
+
+    Raises:
+        DataError: its samples have axes or a size that cannot be meant.
+    """
     try:
         seen = _of_files(section)
+    except DataError:
+        raise
     except Exception:  # on corrupt bytes decoders raise many kinds; the dataset step says why
         return None
-    return seen if seen and seen.classes and all(seen.input_shape) else None
+    if seen is None or not seen.classes or not all(seen.input_shape):
+        return None
+    return replace(seen, input_shape=network_shape(seen.input_shape, section.input_shape))
 
 
 def _of_files(section: Dataset) -> Peek | None:
+    if section.source in _KNOWN and getattr(section, "path", None) is None:
+        shape, classes = _KNOWN[section.source]
+        return Peek(input_shape=shape, classes=classes)
     match section:
         case ImageFolderDataset():
-            shape: tuple[int, ...] = (*section.size, section.channels)
+            shape = (*section.size, section.channels)
             return Peek(input_shape=shape, classes=_folders(section.path))
         case WavFolderDataset():
             import numpy as np
@@ -78,15 +89,18 @@ def _folders(path: str) -> int:
 
 
 def _of_arrays(section: NpzDataset | SignalDataset) -> Peek | None:
+    import numpy as np
+
+    from edgeflow.dataset.arrays import part_arrays
+    from edgeflow.dataset.axes import arranged_images, arranged_signals
+
     with zipfile.ZipFile(Path(section.path).expanduser()) as archive:
-        first = "x" if "x.npy" in archive.namelist() else "x_train"
-        shape = _shape(archive, first)[1:]
-        classes = len(section.labels) if section.labels else _classes(archive, first)
-    if isinstance(section, SignalDataset):
-        shape = {1: (*shape, 1, 1), 2: (*shape[:1], 1, *shape[1:])}.get(len(shape), ())
-    else:
-        shape = {2: (*shape, 1), 3: shape}.get(len(shape), ())
-    return Peek(input_shape=shape, classes=classes) if shape else None
+        names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])
+        shape = _shape(archive, names["train"])[1:]
+        classes = len(section.labels) if section.labels else _classes(archive, names.values())
+    arrange = arranged_signals if isinstance(section, SignalDataset) else arranged_images
+    stored = arrange(np.broadcast_to(np.uint8(0), (1, *shape)), section.data_format)
+    return None if stored is None else Peek(input_shape=stored.shape[1:], classes=classes)
 
 
 def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
@@ -100,11 +114,11 @@ def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
         return shape
 
 
-def _classes(archive: zipfile.ZipFile, first: str) -> int:
+def _classes(archive: zipfile.ZipFile, samples: Iterable[str]) -> int:
     import numpy as np
 
     numbers: list[Any] = []
-    for name in ("y",) if first == "x" else ("y_train", "y_test"):
-        with archive.open(f"{name}.npy") as file:
+    for name in samples:
+        with archive.open(f"y{name.removeprefix('x')}.npy") as file:
             numbers.append(np.lib.format.read_array(file, allow_pickle=False))
     return int(max(values.max() for values in numbers)) + 1

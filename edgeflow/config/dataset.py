@@ -9,6 +9,7 @@ from edgeflow.config.samples import Preprocess, TaskName
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
+Size = Annotated[int, Field(ge=1)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
 Frequency = Annotated[float, Field(ge=0, le=1e6)]
 Milliseconds = Annotated[float, Field(gt=0, le=10_000)]
@@ -41,6 +42,9 @@ class _Dataset(Section):
     """Use at most this many samples of each original part, stratified; for quick trials."""
     preprocess: Preprocess | None = None
     """How stored samples become the network's input; by default as each source says."""
+    input_shape: Annotated[tuple[Size, ...], Field(min_length=1), Strict(False)] | None = None
+    """Shape in which the network takes a sample, of as many values: `[640]` makes vectors of five
+    frames of 128 bands. By default as each source says."""
     labels: Labels | None = None
     """Names of the classes in the order of their numbers: all names that the source has, in any
     order, or names for the numbers of `npz` and `signal`."""
@@ -92,11 +96,14 @@ class ImageFolderDataset(_Dataset):
 
 
 class NpzDataset(_Dataset):
-    """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, in one .npz file."""
+    """Arrays `x` and `y`, or `x_train` and `y_train` with `x_val`, `x_test`, in one .npz file."""
 
     source: Literal["npz"]
     path: LocalPath
-    """The .npz file; uint8 samples are scaled to 0..1, float samples are taken as they are."""
+    """The .npz file; samples are (height, width), (height, width, channels) or (features,). uint8
+    is scaled to 0..1, float is taken as it is."""
+    data_format: Literal["channels_last", "channels_first"] | None = None
+    """Where the channels of samples stand; needed where their shape does not tell."""
 
 
 class SignalDataset(_Dataset):
@@ -105,6 +112,8 @@ class SignalDataset(_Dataset):
     source: Literal["signal"]
     path: LocalPath
     """The .npz file; samples are (length,) or (length, channels). uint8 is scaled to 0..1."""
+    data_format: Literal["channels_last", "channels_first"] | None = None
+    """Where the channels of samples stand; needed where their shape does not tell."""
 
 
 class Features(Section):

@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeflow.config.dataset import NpzDataset, SignalDataset
-from edgeflow.dataset.base import UINT8_SCALE, RawDataset, Samples
+from edgeflow.dataset.axes import Arrange
+from edgeflow.dataset.base import UINT8_SCALE, GivenPart, RawDataset, Samples
 from edgeflow.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Collection
 
     import numpy as np
     from numpy.typing import NDArray
 
-    Array = NDArray[np.generic]
-    Arrays = Mapping[str, Array]
-    Shaped = Callable[[Array], "Array | None"]
-
-_SPLIT = ("x_train", "y_train", "x_test", "y_test")
+NAMES: dict[GivenPart, tuple[str, ...]] = {
+    "train": ("x", "x_train"),
+    "validation": ("x_val", "x_valid", "x_validation"),
+    "test": ("x_test",),
+}
+"""Names of the arrays with a part's samples; those of the class numbers begin with y."""
 
 
 def array_file(options: NpzDataset | SignalDataset) -> dict[str, Path]:
@@ -28,60 +30,61 @@ def array_file(options: NpzDataset | SignalDataset) -> dict[str, Path]:
     return {"npz": path} if path.is_file() else {}
 
 
-def load_arrays(options: NpzDataset | SignalDataset, axes: str, shaped: "Shaped") -> RawDataset:
-    """Return the samples of an .npz file with x and y, or x_train, y_train, x_test and y_test.
+def load_arrays(options: NpzDataset | SignalDataset, axes: str, arrange: Arrange) -> RawDataset:
+    """Return the samples of an .npz file with x and y, or with x_train, y_train and others.
 
     Args:
-        options: give path and labels.
+        options: give path, labels and the place of the channels.
         axes: those of samples, for messages.
-        shaped: returns an array as (n, height, width, channels), or None if it has other axes.
+        arrange: brings samples into the form that networks take.
 
     Raises:
         DataError: the file is missing, corrupt, or holds something else.
     """
     path = Path(options.path).expanduser()
-    reader = _Reader(path, axes, shaped)
+    reader = _Reader(path, axes, arrange, options)
     if not path.is_file():
         raise DataError(
             f"{path} does not exist", hint=f"set `path:` to an .npz file; {reader.hint}"
         )
-    train, test = reader.parts()
+    parts, unread = reader.parts()
     return RawDataset(
-        train=train,
-        test=test,
-        labels=tuple(options.labels) if options.labels else _numbers(train, test),
-        scale=UINT8_SCALE if train.x.dtype == "uint8" else 1.0,
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+        labels=tuple(options.labels) if options.labels else _numbers(parts),
+        scale=UINT8_SCALE if parts["train"].x.dtype == "uint8" else 1.0,
+        notes=(f"arrays not read: {', '.join(unread)}",) if unread else (),
     )
+
+
+def part_arrays(found: "Collection[str]") -> dict[GivenPart, str]:
+    """Return the name of the samples of each part among the names of arrays."""
+    return {part: name for part, names in NAMES.items() for name in names if name in found}
 
 
 class _Reader:
     """Reads one .npz file."""
 
-    def __init__(self, path: Path, axes: str, shaped: "Shaped") -> None:
-        self.path, self.shaped = path, shaped
+    def __init__(
+        self, path: Path, axes: str, arrange: Arrange, options: NpzDataset | SignalDataset
+    ) -> None:
+        self.path, self.arrange, self.options = path, arrange, options
         self.hint = (
-            "write the file with np.savez(path, x=x, y=y), or x_train, y_train, x_test, y_test: "
-            f"samples uint8 or float {axes}, class numbers integer (n,)"
+            "write the file with np.savez(path, x=x, y=y), or x_train, y_train and x_test, y_test, "
+            f"x_val, y_val: samples uint8 or float {axes}, class numbers integer (n,)"
         )
 
-    def parts(self) -> tuple[Samples, Samples | None]:
-        """Return the train and, if the file has one, the test set."""
-        arrays = self._read()
-        if {"x", "y"} <= arrays.keys():
-            return self._samples(arrays, "x", "y"), None
-        if arrays.keys() >= set(_SPLIT):
-            train = self._samples(arrays, "x_train", "y_train")
-            return train, self._samples(arrays, "x_test", "y_test")
-        found = ", ".join(sorted(arrays)) or "nothing"
-        message = f"{self.path} holds {found}, and no x, y or {', '.join(_SPLIT)}"
-        raise DataError(message, hint=self.hint)
-
-    def _read(self) -> "Arrays":
+    def parts(self) -> tuple[dict[GivenPart, Samples], list[str]]:
+        """Return the parts that the file has, and the names of arrays that are none."""
         import numpy as np
 
         try:
             with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
+                names = self._names(archive.files)
+                parts = {part: self._samples(archive, x) for part, x in names.items()}
+                used = {name for x in names.values() for name in (x, _classes_of(x))}
+                return parts, sorted(set(archive.files) - used)
         except (
             AttributeError,  # a single .npy array has no members
             EOFError,
@@ -94,24 +97,54 @@ class _Reader:
             message = f"{self.path} cannot be read as .npz: {error}"
             raise DataError(message, hint=self.hint) from error
 
-    def _samples(self, arrays: "Arrays", x_name: str, y_name: str) -> Samples:
+    def _names(self, found: list[str]) -> dict[GivenPart, str]:
+        """Return the name of the samples of each part that the file has."""
+        names = part_arrays(found)
+        listed = ", ".join(sorted(found)) or "nothing"
+        twice = [[name for name in group if name in found] for group in NAMES.values()]
+        alone = [x for x in names.values() if _classes_of(x) not in found]
+        if "train" not in names or alone == [names["train"]]:
+            message = f"{self.path} holds {listed}, and no x, y or x_train, y_train"
+            raise DataError(message, hint=self.hint)
+        for group in twice:
+            if len(group) > 1:
+                message = f"{self.path} holds {' and '.join(group)}, which mean the same part"
+                raise DataError(message, hint=self.hint)
+        if alone:
+            message = f"{self.path} holds {alone[0]} and no {_classes_of(alone[0])}"
+            raise DataError(message, hint=self.hint)
+        return names
+
+    def _samples(self, arrays: "np.lib.npyio.NpzFile", x_name: str) -> Samples:
         import numpy as np
 
+        y_name = _classes_of(x_name)
         x, y = arrays[x_name], arrays[y_name]
-        samples = self.shaped(x)
-        if samples is None or (x.dtype != "uint8" and x.dtype.kind != "f"):
-            raise DataError(f"{self.path}: {x_name} is {x.dtype} {x.shape}", hint=self.hint)
+        if x.dtype != "uint8" and x.dtype.kind != "f":
+            raise self._unusable(x_name, x)
+        samples = self.arrange(x, self.options.data_format)
+        if samples is None:
+            raise self._unusable(x_name, x)
+        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         if y.ndim != 1 or y.dtype.kind not in "iu":
-            raise DataError(f"{self.path}: {y_name} is {y.dtype} {y.shape}", hint=self.hint)
+            raise self._unusable(y_name, y)
         if x.dtype != "uint8":
             with np.errstate(over="ignore"):  # what float32 cannot hold is inf: the check says so
-                samples = samples.astype(np.float32)
+                samples = samples.astype(np.float32, copy=False)
         return Samples(x=samples, y=y.astype("int64"))
 
+    def _unusable(self, name: str, array: "NDArray[np.generic]") -> DataError:
+        return DataError(f"{self.path}: {name} is {array.dtype} {array.shape}", hint=self.hint)
 
-def _numbers(train: Samples, test: Samples | None) -> tuple[str, ...]:
+
+def _classes_of(x: str) -> str:
+    """Return the name of the array with the class numbers of samples."""
+    return "y" + x.removeprefix("x")
+
+
+def _numbers(parts: dict[GivenPart, Samples]) -> tuple[str, ...]:
     """Return as many labels as there are classes; the check finds numbers with a gap."""
     import numpy as np
 
-    classes = np.unique(train.y if test is None else np.concatenate([train.y, test.y]))
+    classes = np.unique(np.concatenate([samples.y for samples in parts.values()]))
     return tuple(str(number) for number in range(len(classes)))

@@ -19,6 +19,7 @@ from edgeflow.dataset.check import check, check_anomaly
 from edgeflow.dataset.leaks import leaks
 from edgeflow.dataset.rename import renamed
 from edgeflow.dataset.save import save_part
+from edgeflow.dataset.shape import shaped
 from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import DatasetFacts, Part
 
@@ -84,7 +85,7 @@ def _source(section: Dataset) -> Source:
 def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, object]:
     raw = source.load(section)
     check(raw)
-    raw = renamed(raw, section.labels)
+    raw = shaped(renamed(raw, section.labels), section.input_shape)
     if section.task == "anomaly":
         check_anomaly(raw)
     parts = split_dataset(raw, section)

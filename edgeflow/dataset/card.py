@@ -49,12 +49,13 @@ def dataset_card(
 
 def _sample_lines(facts: DatasetFacts, parts: Mapping[Part, SavedPart]) -> list[str]:
     shape = " x ".join(str(size) for size in facts.input_shape)
+    axes = " (height x width x channels)" if len(facts.input_shape) == 3 else ""
     low = min(part.low for part in parts.values())
     high = max(part.high for part in parts.values())
     scale, offset = facts.preprocess.scale, facts.preprocess.offset
     span = f"{low * scale + offset:g} to {high * scale + offset:g}"
     return [
-        f"- Sample: {shape} (height x width x channels), {parts['train'].dtype}",
+        f"- Sample: {shape}{axes}, {parts['train'].dtype}",
         f"- Stored range: {low:g} to {high:g}",
         f"- Network input: float32, stored value * {scale!r} + {offset!r}: {span}",
         *([f"- Features: {_listed(facts.front_end)}"] if facts.front_end else []),

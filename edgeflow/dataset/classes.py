@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeflow.dataset.base import RawDataset, Samples
-from edgeflow.dataset.folders import Layout, layout
+from edgeflow.dataset.folders import LAYOUTS, Layout, layout
 from edgeflow.dataset.tree import Tree, folders_and_files, listed, named
 from edgeflow.errors import DataError
 
@@ -72,11 +72,7 @@ def read_classes(path: str, reader: Reader, scale: float) -> RawDataset:
 
 def _require_classes(path: str, found: Layout, reader: Reader) -> None:
     if found.problems:
-        raise DataError(
-            f"{path}: {'; '.join(found.problems)}",
-            hint="lay it out as CLASS/FILE, or as train/CLASS/FILE with val and test beside "
-            "train; move all else out, and rename classes that are called like a part",
-        )
+        raise DataError(f"{path}: {'; '.join(found.problems)}", hint=LAYOUTS)
     if not found.labels():
         raise DataError(
             f"{path} is no folder with folders in it",

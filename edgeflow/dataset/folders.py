@@ -18,6 +18,11 @@ SPELLINGS: Mapping[str, GivenPart] = {
 }
 """Names of folders that hold a part of a dataset, in any case, and the part."""
 
+LAYOUTS = (
+    "lay it out as CLASS/FILE, or as train/CLASS/FILE with val and test beside train; move all "
+    "else out, and rename classes that are called like a part"
+)
+
 
 @dataclass(kw_only=True, slots=True)
 class Layout:

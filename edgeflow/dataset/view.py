@@ -23,7 +23,7 @@ class DatasetFacts(BaseModel):
 
     Attributes:
         labels: class names, in the order of the class numbers.
-        input_shape: shape of one sample, without the batch: height, width, channels.
+        input_shape: shape of one sample, without the batch: height, width, channels, or another.
         preprocess: how stored samples become the network's input.
         task: what networks learn; it says which figure is the metric, see `task.py`.
         front_end: parameters of `edgeflow.ondevice.front_end`, where it made the samples.

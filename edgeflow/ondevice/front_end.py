@@ -20,12 +20,12 @@ FLOOR = 1e-6
 
 
 def features(samples: Any, parameters: dict[str, Any]) -> Any:
-    """Return the features of one clip, float32 (frames, features, 1).
+    """Return the features of one clip, float32 (frames, features, 1), or as `shape` says.
 
     Args:
         samples: as recorded, (n,) or (n, channels): integers as in a WAV file, or floats -1..1.
         parameters: kind (log_mel or mfcc), rate and seconds, window_ms, hop_ms, mels,
-            coefficients, lower_hz, upper_hz.
+            coefficients, lower_hz, upper_hz; shape where the network takes another.
     """
     rate = parameters["rate"]
     clip = fitted(mono(samples), round(rate * parameters["seconds"]))
@@ -36,7 +36,8 @@ def features(samples: Any, parameters: dict[str, Any]) -> Any:
     values = np.log(spectra.dot(weights) + FLOOR)
     if parameters["kind"] == "mfcc":
         values = values.dot(cepstral_weights(parameters["mels"], parameters["coefficients"]))
-    return values.astype(np.float32)[..., None]
+    values = values.astype(np.float32)[..., None]
+    return values.reshape(parameters["shape"]) if "shape" in parameters else values
 
 
 def mono(samples: Any) -> Any:

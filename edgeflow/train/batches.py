@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgeflow.config.model import Augment, Train
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView
+from edgeflow.errors import TrainingError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,11 +64,27 @@ class Batches:
         augment = self._train.augment
         if augment == Augment():
             return batches
+        _require_images(self._x.shape[1:], augment)
         changes = _changes(random, len(self._y), augment)
         drawn = tf.data.Dataset.from_tensor_slices(changes).batch(self._train.batch_size)
         both = tf.data.Dataset.zip((batches, drawn))
         return both.map(
             lambda batch, change: self._pair(_moved(batch[0], change, augment.shift), batch[1])
+        )
+
+
+def _require_images(shape: Any, augment: Augment) -> None:
+    """Refuse moves and mirrorings of what has no height and width, or too little of them."""
+    if len(shape) != 3:
+        raise TrainingError(
+            f"`augment` moves and mirrors images, and samples have the shape {tuple(shape)}",
+            hint="remove `augment:` from the model's `train:`",
+        )
+    if any(1 < size < augment.shift for size in shape[:2]):
+        raise TrainingError(
+            f"`augment.shift` of {augment.shift} moves samples of shape {tuple(shape)} further "
+            "than they reach",
+            hint="set it to less than their height and width",
         )
 
 
@@ -85,9 +102,11 @@ def _moved(images: Any, changes: Any, shift: int) -> Any:
     import tensorflow as tf
 
     height, width = images.shape[1:3]
-    padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "SYMMETRIC")
-    rows = changes[:, :1] + tf.range(height)
-    columns = changes[:, 1:2] + tf.range(width)
+    # Along an axis of one value, the width of a signal, there is nowhere to move.
+    down, right = (shift if size > 1 else 0 for size in (height, width))
+    padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]], "SYMMETRIC")
+    rows = changes[:, :1] * min(down, 1) + tf.range(height)
+    columns = changes[:, 1:2] * min(right, 1) + tf.range(width)
     columns = tf.where(changes[:, 2:] == 1, columns[:, ::-1], columns)
     moved = tf.gather(padded, rows, axis=1, batch_dims=1)
     return tf.gather(moved, columns, axis=2, batch_dims=1)

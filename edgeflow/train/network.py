@@ -32,10 +32,16 @@ def build_network(keras: Any, facts: DatasetFacts, architecture: Architecture) -
         raise TrainingError(
             f"architecture {architecture.name!r} cannot be built for inputs of shape "
             f"{tuple(facts.input_shape)}: {_reason(error)}",
-            hint="check its options and the sizes of its layers against the dataset",
+            hint=_advice(facts),
         ) from error
     _require_shape(architecture, shape, facts)
     return model
+
+
+def _advice(facts: DatasetFacts) -> str:
+    if len(facts.input_shape) == 1:
+        return "samples are vectors: `mlp` and `autoencoder` take them, convolutions do not"
+    return "check its options and the sizes of its layers against the dataset"
 
 
 def import_builder(architecture: Architecture) -> Any:

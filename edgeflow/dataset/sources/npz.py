@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edgeflow.config.dataset import NpzDataset
 from edgeflow.dataset.arrays import array_file, load_arrays
+from edgeflow.dataset.axes import arranged_images
 from edgeflow.dataset.base import RawDataset
 
 TOOLS = ()
@@ -15,9 +16,6 @@ def files(options: NpzDataset) -> dict[str, Path]:
 
 
 def load(options: NpzDataset) -> RawDataset:
-    """Return the samples, (n, height, width, channels); those with no channel axis get one."""
-    return load_arrays(
-        options,
-        "(n, height, width[, channels])",
-        lambda x: {3: x[..., None], 4: x}.get(x.ndim),
-    )
+    """Return images, (n, height, width, channels), with a channel if they have none; or vectors."""
+    axes = "(n, features) or (n, height, width[, channels])"
+    return load_arrays(options, axes, arranged_images)

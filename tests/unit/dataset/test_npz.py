@@ -51,13 +51,13 @@ def test_too_large_for_float32_becomes_infinity_without_a_warning(npz: WriteNpz)
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.zeros((6, 4), np.uint8), Y, r"x is uint8 \(6, 4\)"),
+        (np.zeros(6, np.uint8), Y, r"x is uint8 \(6,\)"),
         (np.zeros((6, 2, 2), np.int16), Y, "x is int16"),
         (np.zeros((6, 2, 2), np.uint8), np.eye(6), r"y is float64 \(6, 6\)"),
         (np.zeros((6, 2, 2), np.uint8), Y.astype(float), "y is float64"),
         (np.zeros((6, 2, 2), np.uint8), Y.astype(object), "cannot be read"),
     ],
-    ids=["flat", "int16", "one-hot", "float-classes", "objects"],
+    ids=["no samples", "int16", "one-hot", "float-classes", "objects"],
 )
 def test_unusable_arrays(npz: WriteNpz, x: Any, y: Any, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
