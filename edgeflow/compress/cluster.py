@@ -7,7 +7,9 @@ Quantization and Huffman Coding", arXiv 1510.00149.
 from dataclasses import replace
 from typing import Any
 
-from edgeflow.compress.network import Network, load_tfmot
+from edgeflow.compress.form import keras_form
+from edgeflow.compress.network import Network, require_same, seen
+from edgeflow.compress.tfmot import load_tfmot
 from edgeflow.compress.tuner import fine_tune
 from edgeflow.config.recipe import Cluster, Recipe
 
@@ -22,7 +24,10 @@ def apply(network: Network, stage: Cluster, recipe: Recipe) -> Network:
         preserve_sparsity=recipe.prune is not None,
     )
     fine_tune(network, stage, model, recipe.distill)
-    return replace(network, model=clustering.strip_clustering(model))
+    trained = seen(network, keras_form(model))
+    stripped = clustering.strip_clustering(model)
+    require_same(network, "stripping after clustering", trained, keras_form(stripped))
+    return replace(network, model=stripped)
 
 
 def _cluster(model: Any, **settings: Any) -> Any:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from edgeflow.compress.form import flatbuffer_form
 from edgeflow.compress.integer import require_integer
+from edgeflow.compress.same import require_close, require_exact, samples_for
 from edgeflow.compress.source import Source
 from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
 from edgeflow.dataset.view import DatasetView
@@ -26,6 +28,19 @@ def convert(name: str, source: Source, dataset: DatasetView, recipe: Recipe) -> 
         calibration: Any = dataset.inputs("calibration") if quantize in CALIBRATED else None
         flatbuffer: bytes = technique.convert(source, recipe, calibration)
     return flatbuffer
+
+
+def convert_float(name: str, source: Source, dataset: DatasetView, recipe: Recipe) -> bytes:
+    """Return the float .tflite that a recipe starts from.
+
+    Raises:
+        CompileError: the converter rejects the network, or makes another one of it.
+    """
+    made = convert(name, source, dataset, Recipe())
+    samples = samples_for(dataset, recipe)
+    step = "the conversion to a float .tflite"
+    require_exact(name, step, source.form(), flatbuffer_form(made), samples)
+    return made
 
 
 def quantized(
@@ -54,6 +69,10 @@ def quantized(
         flatbuffer = convert(name, source, dataset, recipe)
     if recipe.quantize in INT8 and recipe.keep_float is None:
         require_integer(name, flatbuffer)
+    # Training with rounding moves the weights: what it left is the network before rounding.
+    before = source.form() if recipe.quantize == "qat-int8" else flatbuffer_form(float_model)
+    step, samples = f"quantize: {recipe.quantize}", samples_for(dataset, recipe)
+    require_close(name, step, before, flatbuffer_form(flatbuffer), samples)
     return flatbuffer, facts
 
 

@@ -1,10 +1,11 @@
 """A trained network on its way through the stages of a recipe."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeflow.compress.form import Form
+from edgeflow.compress.same import SAMPLES, require_exact
 from edgeflow.config.model import Train
 from edgeflow.dataset.view import DatasetView
 from edgeflow.train.build import MODEL_FILE
@@ -44,9 +45,21 @@ def load_model(folder: Path, train: Train | None) -> tuple[Any, Any]:
     return keras, keras.models.load_model(folder / MODEL_FILE, compile=False)
 
 
-def load_tfmot() -> Any:
-    """Import tensorflow-model-optimization on the Keras that it needs."""
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    import tensorflow_model_optimization
+def seen(network: Network, form: Form) -> Form:
+    """Return a form as it is now: tfmot's steps change layers that both forms share."""
+    samples = _samples(network)
+    outputs, layers = form.outputs(samples), form.layers(samples)
+    return Form(lambda _: outputs, lambda _: layers)
 
-    return tensorflow_model_optimization
+
+def require_same(network: Network, step: str, before: Form, after: Form) -> None:
+    """Refuse a network that a step of a stage changed in more than its form.
+
+    Raises:
+        CompileError: its outputs differ from those before; it names the first layer that does.
+    """
+    require_exact(network.title, step, before, after, _samples(network))
+
+
+def _samples(network: Network) -> Any:
+    return network.dataset.inputs("validation")[:SAMPLES]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeflow.artifact.manifest import read_manifest, verify_files
-from edgeflow.compress.conversion import convert, quantized
+from edgeflow.compress.conversion import convert_float, quantized
 from edgeflow.compress.options import CompressOptions
 from edgeflow.compress.source import FLATBUFFER_FILE, GRAPH_FILE, FloatModel, open_source
 from edgeflow.compress.stage import open_network, tuned
@@ -75,7 +75,7 @@ def _from_network(
         verify_files(path / "manifest.json", [MODEL_FILE])
     last = tuned(name, dataset, folder, teachers, options, scratch)
     network = open_network(name, dataset, last, teachers, options)
-    float_model = convert(name, FloatModel(network.model), dataset, Recipe())
+    float_model = convert_float(name, FloatModel(network.model), dataset, recipe)
     parameters = int(network.model.count_params())
     if recipe.quantize == "qat-int8":
         network = importlib.import_module("edgeflow.compress.qat").apply(network, recipe)
@@ -97,7 +97,7 @@ def _from_file(name: str, dataset: DatasetView, folder: Path, recipe: Recipe) ->
     file = GRAPH_FILE if GRAPH_FILE in manifest.files else FLATBUFFER_FILE
     verify_files(folder / "manifest.json", [file])
     source = open_source(folder / file)
-    float_model = convert(name, source, dataset, Recipe())
+    float_model = convert_float(name, source, dataset, recipe)
     model, facts = quantized(name, source, dataset, recipe, float_model)
     parameters = manifest.facts["parameters"]
     return _Made(

@@ -6,7 +6,9 @@ compression", arXiv 1710.01878.
 
 from dataclasses import replace
 
-from edgeflow.compress.network import Network, load_tfmot
+from edgeflow.compress.form import keras_form
+from edgeflow.compress.network import Network, require_same, seen
+from edgeflow.compress.tfmot import load_tfmot
 from edgeflow.compress.tuner import fine_tune, steps
 from edgeflow.config.recipe import Prune, Recipe
 
@@ -25,6 +27,11 @@ def apply(network: Network, stage: Prune, recipe: Recipe) -> Network:
         end_step=max(1, int(total * RAMP)),
         frequency=max(1, total // 100),
     )
+    before = seen(network, keras_form(network.model))
     model = sparsity.prune_low_magnitude(network.model, pruning_schedule=schedule)
+    require_same(network, "wrapping for pruning", before, keras_form(model))
     fine_tune(network, stage, model, recipe.distill, [sparsity.UpdatePruningStep()])
-    return replace(network, model=sparsity.strip_pruning(model))
+    trained = seen(network, keras_form(model))
+    stripped = sparsity.strip_pruning(model)
+    require_same(network, "stripping after pruning", trained, keras_form(stripped))
+    return replace(network, model=stripped)

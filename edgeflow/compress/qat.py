@@ -8,8 +8,10 @@ import importlib
 from dataclasses import replace
 from typing import Any
 
-from edgeflow.compress.network import Network, load_tfmot
+from edgeflow.compress.form import keras_form
+from edgeflow.compress.network import Network, require_same
 from edgeflow.compress.qat_ranges import measure_ranges
+from edgeflow.compress.tfmot import inputs_in_order, load_tfmot, without_rounding
 from edgeflow.compress.tuner import fine_tune
 from edgeflow.config.recipe import Recipe
 from edgeflow.errors import CompileError
@@ -27,12 +29,20 @@ def apply(network: Network, recipe: Recipe) -> Network:
     try:
         annotated = quantization.quantize_annotate_model(network.model)
         scheme = _scheme(recipe)
-        model = quantization.quantize_apply(annotated, **({"scheme": scheme} if scheme else {}))
+        with inputs_in_order():
+            model = quantization.quantize_apply(annotated, **({"scheme": scheme} if scheme else {}))
     except (RuntimeError, ValueError) as error:
         raise CompileError(
             f"{network.title}: quantization-aware training cannot take the network: {error}",
             hint="use `quantize: ptq-int8`, or build the network of layers that tfmot supports",
         ) from error
+    with without_rounding():
+        require_same(
+            network,
+            "wrapping for quantization-aware training",
+            keras_form(network.model),
+            keras_form(model),
+        )
     measure_ranges(network.dataset, model)
     fine_tune(network, recipe.qat, model, recipe.distill)
     return replace(network, model=model)

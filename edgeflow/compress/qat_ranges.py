@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from edgeflow.compress.tfmot import replaced
 from edgeflow.dataset.view import DatasetView
 
 BATCH = 64
@@ -48,11 +49,8 @@ def _quick_ranges() -> Iterator[None]:
     from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
 
     usual = quant_ops.MovingAvgQuantize
-    quant_ops.MovingAvgQuantize = partial(_at_pace, usual)
-    try:
+    with replaced(quant_ops, "MovingAvgQuantize", partial(_at_pace, usual)):
         yield
-    finally:
-        quant_ops.MovingAvgQuantize = usual
 
 
 def _at_pace(usual: Any, *args: Any, **settings: Any) -> Any:

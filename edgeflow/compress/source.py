@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgeflow.compress.form import Form, flatbuffer_form, function_form, keras_form
+
 GRAPH_FILE = "graph.pb"
 """A frozen graph: a TensorFlow `GraphDef` whose weights are constants."""
 FLATBUFFER_FILE = "model.tflite"
@@ -16,6 +18,9 @@ class Source(Protocol):
 
     def converter(self) -> Any:
         """Return a fresh `tf.lite.TFLiteConverter` for the network, or what takes its place."""
+
+    def form(self) -> Form:
+        """Return the network to run, to compare what was made of it."""
 
 
 class FloatModel:
@@ -32,6 +37,10 @@ class FloatModel:
         signature = tf.TensorSpec(shape, tf.float32, name="input")
         function = tf.function(lambda x: self._model(x, training=False))
         return _converter(function.get_concrete_function(signature), self._model)
+
+    def form(self) -> Form:
+        """Return the model to run."""
+        return keras_form(self._model)
 
 
 class GraphModel:
@@ -50,6 +59,10 @@ class GraphModel:
         """Return a fresh `tf.lite.TFLiteConverter` for the graph."""
         return _converter(self.function, self._wrapped)
 
+    def form(self) -> Form:
+        """Return the graph to run."""
+        return function_form(self.function)
+
 
 class FlatbufferModel:
     """A float .tflite."""
@@ -62,6 +75,10 @@ class FlatbufferModel:
         from edgeflow.compress.flatbuffer import flatbuffer_converter
 
         return flatbuffer_converter(self._flatbuffer)
+
+    def form(self) -> Form:
+        """Return the .tflite to run."""
+        return flatbuffer_form(self._flatbuffer)
 
 
 def open_source(path: Path) -> Source:

@@ -8,6 +8,8 @@ from typing import Any
 from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.evaluate import dequantized, quantized
+from edgeflow.compress.form import Form, flatbuffer_form
+from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
@@ -59,7 +61,7 @@ def compile_model(
         manifest="compile.json",
     )
     return run_step(
-        spec, out, lambda folder: _compile(target, parsed, applied, dataset, recipe, folder)
+        spec, out, lambda folder: _compile(name, target, parsed, applied, dataset, recipe, folder)
     )
 
 
@@ -69,7 +71,13 @@ def _parts(recipe: Recipe) -> tuple[Part, ...]:
 
 
 def _compile(
-    target: type[Target], options: Any, applied: Recipe, folder: Path, recipe: Path, out: Path
+    name: str,
+    target: type[Target],
+    options: Any,
+    applied: Recipe,
+    folder: Path,
+    recipe: Path,
+    out: Path,
 ) -> dict[str, object]:
     parts = _parts(applied)
     dataset = open_dataset(folder, parts)
@@ -84,7 +92,7 @@ def _compile(
     artifact.mkdir()
     compiled = target.compile(job, options, artifact)
     runtime = target.runtime(options)
-    io, accuracy = _reference(runtime, artifact, compiled.model, dataset, out)
+    io, accuracy = _reference(name, job, runtime, compiled.model, dataset, out)
     return {
         "kind": target.name,
         "quantize": applied.quantize,
@@ -99,13 +107,18 @@ def _compile(
 
 
 def _reference(
-    runtime: Runtime, artifact: Path, model: str, dataset: DatasetView, out: Path
+    name: str,
+    job: CompileInput,
+    runtime: Runtime,
+    model: str,
+    dataset: DatasetView,
+    out: Path,
 ) -> tuple[dict[str, Any], float]:
     """Run the compiled model on the host over the test set; return its I/O and metric."""
     import numpy as np
 
     engine_class = importlib.import_module(runtime.engine_module).Engine
-    engine = engine_class(str(artifact), {"model": model, **runtime.host_options})
+    engine = engine_class(str(out / COMPILED), {"model": model, **runtime.host_options})
     io: dict[str, Any] = engine.io()
     source, sink = (_details(io[side]) for side in ("input", "output"))
     inputs = dataset.inputs("test")
@@ -113,6 +126,8 @@ def _reference(
     outputs = np.concatenate([engine.infer(sample[None]) for sample in samples])
     np.save(out / "reference.npy", outputs)
     floats = dequantized(outputs, sink)
+    before = flatbuffer_form(job.model.read_bytes())
+    require_close(name, "the compiler", before, Form(lambda x: floats[: len(x)]), inputs[:SAMPLES])
     return io, task_of(dataset.facts).figure(floats, inputs, dataset.labels("test"))
 
 

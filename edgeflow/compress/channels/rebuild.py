@@ -34,6 +34,30 @@ def rebuild(keras: Any, model: Any, layout: Layout, kept: Mask) -> Any:
     return small
 
 
+def mute(keras: Any, model: Any, layout: Layout, kept: Mask) -> Any:
+    """Return a copy of the network in which no layer reads channels that are not `kept`."""
+    muted = keras.models.clone_model(model)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if layer.name in layout.inputs:
+            names = [variable.name for variable in layer.weights]
+            inputs = kept[layout.inputs[layer.name]]
+            weights = [_mute(*pair, inputs) for pair in zip(names, weights, strict=True)]
+        muted.get_layer(layer.name).set_weights(weights)
+    return muted
+
+
+def _mute(name: str, weights: NDArray[Any], inputs: Mask) -> NDArray[Any]:
+    match name.rpartition("/")[2].removesuffix(":0"):
+        case "kernel":
+            reads = inputs
+        case "pointwise_kernel":
+            reads = np.repeat(inputs, weights.shape[-2] // len(inputs))
+        case _:
+            return weights
+    return np.where(reads[:, None], weights, 0)
+
+
 def _sizes(layer: Any, config: dict[str, Any], width: int) -> dict[str, Any]:
     if "target_shape" in config:
         return {"target_shape": (*layer.output_shape[1:-1], width)}

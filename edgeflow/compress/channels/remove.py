@@ -1,14 +1,28 @@
 """Removes channels from trained networks."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgeflow.compress.channels.groups import Layout, find_groups
-from edgeflow.compress.channels.rebuild import rebuild
+from edgeflow.compress.channels.rebuild import mute, rebuild
 from edgeflow.compress.channels.score import choose_kept, score_channels
+from edgeflow.compress.form import Form, keras_form
 from edgeflow.errors import CompileError
 
 
-def remove_channels(keras: Any, model: Any, share: float) -> Any:
+class Removal(NamedTuple):
+    """A network without some of its channels.
+
+    Attributes:
+        model: the smaller network.
+        muted: the whole network, in which no layer reads the channels that went: to compare the
+            smaller one with. Its layers give the channels that are left.
+    """
+
+    model: Any
+    muted: Form
+
+
+def remove_channels(keras: Any, model: Any, share: float) -> Removal:
     """Return a new, smaller functional model without the least important channels.
 
     Names, inputs and outputs stay what they were. Layers of unknown type keep all that goes into
@@ -32,7 +46,15 @@ def remove_channels(keras: Any, model: Any, share: float) -> Any:
     layout = find_groups(keras, functional)
     _require_groups(functional, layout)
     kept = choose_kept(layout, score_channels(functional, layout), share)
-    return rebuild(keras, functional, layout, kept)
+    muted = keras_form(mute(keras, functional, layout, kept))
+    masks = {name: kept[channels] for name, channels in layout.outputs.items()}
+
+    def narrowed(samples: Any) -> dict[str, Any]:
+        outputs = muted.layers(samples).items()
+        return {name: y[..., masks[name]] if name in masks else y for name, y in outputs}
+
+    model = rebuild(keras, functional, layout, kept)
+    return Removal(model=model, muted=Form(muted.outputs, narrowed))
 
 
 def _functional(keras: Any, model: Any) -> Any:

@@ -57,7 +57,7 @@ def test_outputs_stay_without_the_channels_that_are_zero(
     model, tied = build(keras)
     randomize(model)
     kill(model, tied)
-    small = remove_channels(keras, model, 0.5)
+    small = remove_channels(keras, model, 0.5).model
     for names in tied:
         for name in names:
             width, before = (net.get_layer(name).output_shape[-1] for net in (small, model))
@@ -70,11 +70,11 @@ def test_outputs_stay_without_the_channels_that_are_zero(
 def test_a_smaller_network_survives_its_file(keras: Any, tmp_path: Path) -> None:
     model, _ = ds_cnn(keras)
     randomize(model)
-    small = remove_channels(keras, model, 0.4)
+    small = remove_channels(keras, model, 0.4).model
     with pytest.warns(UserWarning, match="HDF5"):
         small.save(tmp_path / "model.h5", include_optimizer=False)
     loaded = keras.models.load_model(tmp_path / "model.h5", compile=False)
     assert loaded.count_params() == small.count_params() < model.count_params()
     assert np.array_equal(outputs(loaded), outputs(small))
-    again = remove_channels(keras, loaded, 0.4)
+    again = remove_channels(keras, loaded, 0.4).model
     assert again.count_params() < loaded.count_params()

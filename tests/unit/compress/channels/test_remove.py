@@ -22,7 +22,7 @@ def test_wide_groups_keep_multiples_of_four(count: int, share: float, kept: int)
 
 def test_half_the_channels_take_a_quarter_of_the_pointwise_work(keras: Any) -> None:
     model = ds_cnn.build(keras, (8, 8, 1), 10, width=16, blocks=2)
-    small = remove_channels(keras, model, 0.5)
+    small = remove_channels(keras, model, 0.5).model
 
     def pointwise_macs(net: Any) -> int:
         layers = [net.get_layer(name) for name in ("conv2d_1", "conv2d_2")]
@@ -38,7 +38,7 @@ def test_half_the_channels_take_a_quarter_of_the_pointwise_work(keras: Any) -> N
 def test_the_same_network_loses_the_same_channels(keras: Any) -> None:
     model = ds_cnn.build(keras, (8, 8, 1), 3, width=8, blocks=2)
     before = model.get_weights()
-    one, other = remove_channels(keras, model, 0.3), remove_channels(keras, model, 0.3)
+    one, other = remove_channels(keras, model, 0.3).model, remove_channels(keras, model, 0.3).model
     assert one.get_config() == other.get_config()
     for net, weights in ((one, other.get_weights()), (model, before)):
         for array, expected in zip(net.get_weights(), weights, strict=True):
@@ -59,7 +59,7 @@ def test_the_normalization_behind_a_filter_decides(keras: Any) -> None:
     model.layers[0].set_weights([np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 1, 4)])
     gamma, variance = np.array([8.0, 1.0, -2.0, 2.0]), np.array([1.0, 0.01, 1.0, 100.0])
     model.layers[1].set_weights([gamma, np.zeros(4), np.zeros(4), variance])
-    small = remove_channels(keras, model, 0.5)
+    small = remove_channels(keras, model, 0.5).model
     assert small.get_layer("conv2d").kernel.numpy().ravel().tolist() == [1.0, 2.0]
 
 
@@ -68,7 +68,7 @@ def test_of_equal_channels_the_first_stay(keras: Any) -> None:
     hidden = keras.layers.Dense(6, name="hidden", kernel_initializer="ones")(inputs)
     model = keras.Model(inputs, keras.layers.Dense(2)(hidden))
     model.get_layer("hidden").bias.assign(np.arange(6))
-    small = remove_channels(keras, model, 0.5)
+    small = remove_channels(keras, model, 0.5).model
     assert small.get_layer("hidden").bias.numpy().tolist() == [0.0, 1.0, 2.0]
 
 
@@ -82,7 +82,7 @@ def test_layers_that_are_added_lose_the_same_channels(keras: Any) -> None:
     one = _dense(keras, "one", [4, 3, 0, 1], inputs)
     other = _dense(keras, "other", [0, 1, 1, 4], inputs)
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Add()([one, other])))
-    small = remove_channels(keras, model, 0.5)
+    small = remove_channels(keras, model, 0.5).model
     kernels = [small.get_layer(name).kernel.numpy().tolist() for name in ("one", "other")]
     assert kernels == [[[3, 1]], [[1, 4]]]
 
@@ -92,7 +92,7 @@ def test_every_layer_keeps_a_channel(keras: Any) -> None:
     strong, weak = _dense(keras, "strong", [8, 9], inputs), _dense(keras, "weak", [1, 2], inputs)
     wide = _dense(keras, "wide", [8, 9, 0, 0], inputs)
     x = keras.layers.Add()([keras.layers.Concatenate()([strong, weak]), wide])
-    small = remove_channels(keras, keras.Model(inputs, keras.layers.Dense(2)(x)), 0.75)
+    small = remove_channels(keras, keras.Model(inputs, keras.layers.Dense(2)(x)), 0.75).model
     assert small.get_layer("weak").kernel.numpy().tolist() == [[2]]
     assert small.get_layer("wide").kernel.numpy().tolist() == [[9, 0]]
 
@@ -103,7 +103,7 @@ def test_what_is_added_to_channels_that_stay_stays(keras: Any) -> None:
     mixed = keras.layers.LayerNormalization()(other)
     free = _dense(keras, "free", [1, 2, 3, 4], inputs)
     x = keras.layers.Concatenate()([keras.layers.Add()([one, other]), mixed, free])
-    small = remove_channels(keras, keras.Model(inputs, keras.layers.Dense(2)(x)), 0.5)
+    small = remove_channels(keras, keras.Model(inputs, keras.layers.Dense(2)(x)), 0.5).model
     assert [small.get_layer(name).units for name in ("one", "other", "free")] == [4, 4, 2]
 
 
@@ -126,7 +126,7 @@ def test_what_a_layer_might_mix_stays(keras: Any, mixing: Any) -> None:
     x = layers.Conv2D(8, 1, name="before")(layers.Conv2D(8, 1, name="first")(inputs))
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 1, name="behind")(mixing(layers)(x)))
     model = keras.Model(inputs, layers.Dense(2)(x))
-    small = remove_channels(keras, model, 0.5)
+    small = remove_channels(keras, model, 0.5).model
     assert [small.get_layer(name).filters for name in ("first", "before", "behind")] == [4, 8, 4]
     assert small.predict(np.ones((1, 6, 4, 1)), verbose=0).shape == (1, 2)
 
@@ -136,7 +136,7 @@ def test_one_number_for_each_sample_has_no_channels(keras: Any) -> None:
     inputs = keras.Input((3,))
     x = layers.Dense(4, name="hidden")(inputs)
     x = layers.ReLU()(layers.Lambda(lambda values: values[:, 0])(layers.Dense(2)(x)))
-    small = remove_channels(keras, keras.Model(inputs, layers.Reshape((1,))(x)), 0.5)
+    small = remove_channels(keras, keras.Model(inputs, layers.Reshape((1,))(x)), 0.5).model
     assert small.get_layer("hidden").units == 2
     assert small.predict(np.ones((5, 3)), verbose=0).shape == (5, 1)
 
