@@ -4,7 +4,7 @@ EdgeflowError (1)
  ├── ConfigError (2)        the configuration is wrong; lists every problem at once
  ├── MissingToolError (3)   a compiler, interpreter or package is not installed
  ├── UnreachableError (4)   a device does not answer
- ├── DeployError (5)        a device refused the bundle, or went back to the old one
+ ├── DeployError (5)        a device refused the bundle, or cannot run it
  ├── GateError (6)          a measured figure misses its gate
  ├── CompileError (7)       a target's compiler rejected the model
  ├── IntegrityError (8)     bytes are not the ones that were promised
@@ -76,7 +76,7 @@ class UnreachableError(EdgeflowError):
 
 
 class DeployError(EdgeflowError):
-    """A device refused a bundle, or went back to the previous one."""
+    """A device refused a bundle, or cannot run it."""
 
     exit_code = 5
 

@@ -1,4 +1,4 @@
-"""A bundle brought to a device over SSH, verified there, and made its current release."""
+"""A bundle brought to a device over SSH, verified and tried there; not in use yet."""
 
 
 rule deploy:

@@ -1,4 +1,4 @@
-"""A deployed bundle measured on its device, then held against its gates."""
+"""A deployed bundle measured on its device, held against its gates, then in use or rejected."""
 
 
 rule validate:

@@ -164,7 +164,7 @@ def deploy(
     out: Out,
     log: Log = None,
 ) -> None:
-    """Bring a bundle to a device and make it the current release."""
+    """Bring a bundle to a device and try it there."""
     send_to(log)
     from edgeflow.deploy.deploy import deploy as run
 
@@ -198,7 +198,7 @@ def gate(
     out: Out,
     log: Log = None,
 ) -> None:
-    """Confirm a measured deployment, or roll its device back."""
+    """Make a measured release current, or reject it."""
     send_to(log)
     from edgeflow.validate.confirm import confirm
 

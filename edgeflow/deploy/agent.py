@@ -2,9 +2,11 @@
 
 import json
 import posixpath
+import secrets
 from pathlib import Path
 from typing import Any
 
+from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.transport import Completed, Session
 from edgeflow.errors import DeployError
@@ -12,6 +14,7 @@ from edgeflow.ondevice import agent as agent_module
 from edgeflow.text import clean, tail
 
 AGENT = Path(agent_module.__file__)
+UPLOADER = Path(".edgeflow/uploader")
 QUICK_S = 60.0
 """Enough for anything that reads no large file, on a slow device too."""
 
@@ -38,7 +41,7 @@ class Agent:
         self._name = session.endpoint.name
         self.sha256 = sha256_file(AGENT)
         path = posixpath.join(session.endpoint.path, "bin", f"agent-{self.sha256}.py")
-        session.put(AGENT, path)  # which sends nothing if it is there
+        session.put(AGENT, path, f"{path}.{uploader()}.part")  # nothing, if it is there
         self.home = session.home
         self._path = posixpath.join(self.home, path)
         # Programs may start elsewhere; a bare name is looked up in PATH from anywhere.
@@ -79,6 +82,13 @@ class Agent:
             kind=kind,
             hint=hints.get(kind, f"look at the device: {self._session.endpoint.shell_command()}"),
         )
+
+
+def uploader() -> str:
+    """Return what tells this project's uploads from those of others on a device."""
+    if not UPLOADER.is_file():
+        write_text(UPLOADER, secrets.token_hex(8))
+    return UPLOADER.read_text()
 
 
 def _last_line(done: Completed) -> dict[str, Any] | None:

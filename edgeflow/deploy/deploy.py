@@ -1,4 +1,4 @@
-"""Deploy step: brings a bundle to a device and makes it current, or changes nothing."""
+"""Deploy step: brings a bundle to a device and tries it there; what is in use stays in use."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,14 @@ from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.bundle.manifest import read_bundle
 from edgeflow.config.base import NAME_PATTERN
+from edgeflow.console import say
 from edgeflow.deploy.release import Device, open_device
 from edgeflow.deploy.runner import golden
-from edgeflow.errors import IntegrityError
-
-KEEP_RELEASES = 3
+from edgeflow.errors import DeployError, IntegrityError
 
 
 def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> dict[str, Any]:
-    """Make `bundle` current on a device; a device that has it already is sent nothing.
+    """Bring `bundle` to a device, to be measured; a device that has it already is sent nothing.
 
     Args:
         bundle: the bundle.tar; its packed form, bundle.tar.zst, is looked for beside it.
@@ -27,8 +26,8 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
         out: the deploy.json to write.
 
     Raises:
-        DeployError: the device refuses; what it ran before stays current.
-        UnreachableError: the device does not answer; what it ran before stays current.
+        DeployError: the device refuses the bundle, or the model fails there.
+        UnreachableError: the device does not answer.
         IntegrityError: `bundle` is not one.
         MissingToolError: the device has no usable Python.
     """
@@ -41,25 +40,26 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
 
 
 def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
-    """Install and activate a bundle where it is not current yet; return the record of it.
+    """Install a bundle beside what is in use, and try it there; return the record of it.
 
-    Between the two its golden vectors run on the device: a model that does not load there, or
-    gives other outputs than on the host, never becomes current.
+    What is tried are its golden vectors: a model that does not load on the device, or gives other
+    outputs than on the host, is rejected. The gates decide what becomes current.
     """
     sha, before = sha256_file(bundle), device.status(model)
+    if before.fault:
+        say(f"device {device.endpoint.name}: {before.fault}; repairing it")
     sent = device.install(model, bundle, sha, before)
-    if before.current != sha:
+    changed = before.current != sha or sent.form is not None
+    if changed:
         _try(device, bundle, sha)
-        device.activate(model, sha)
-        device.prune(model, KEEP_RELEASES)
     return {
         "agent_sha256": device.agent_sha256,
         "bundle_sha256": sha,
-        "changed": before.current != sha or sent.form is not None,
+        "changed": changed,
+        "current_sha256": before.current,
         "device": device.endpoint.name,
         "machine": before.machine,
         "model": model,
-        "previous_sha256": before.current,
         "python": before.python,
         "sent_bytes": sent.bytes,
         "sent_form": sent.form,
@@ -68,8 +68,12 @@ def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
 
 def _try(device: Device, bundle: Path, sha: str) -> None:
     manifest, endpoint = read_bundle(bundle), device.endpoint
-    text = device.run_release(manifest.model, sha, ["golden"], endpoint.run_timeout_s)
-    golden(text, manifest.tolerance, device=endpoint.name, model=manifest.model)
+    try:
+        text = device.run_release(manifest.model, sha, ["golden"], endpoint.run_timeout_s)
+        golden(text, manifest.tolerance, device=endpoint.name, model=manifest.model)
+    except DeployError as error:
+        rejection = device.reject(manifest.model, sha, "it fails on its golden vectors")
+        raise DeployError(f"{error.message}\n  {rejection}", hint=error.hint) from error
 
 
 def _model(bundle: Path) -> str:

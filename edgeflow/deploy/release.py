@@ -1,6 +1,7 @@
 """A device as deploy, validate and gate see it: releases, data files, programs."""
 
 import posixpath
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
-from edgeflow.deploy.agent import Agent, Refusal
+from edgeflow.deploy.agent import Agent, Refusal, uploader
 from edgeflow.deploy.answer import parse
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
@@ -21,6 +22,8 @@ from edgeflow.errors import DeployError, MissingToolError
 from edgeflow.text import tail
 
 LOCKS = Path(".edgeflow/locks")
+KEEP_RELEASES = 3
+Form = Literal["tar", "tar.zst"]
 
 
 class Status(BaseModel):
@@ -28,6 +31,7 @@ class Status(BaseModel):
 
     Attributes:
         current: digest of the bundle in use, if any.
+        fault: what is wrong with the link to it; the next change of the device repairs that.
         previous: digest of the bundle that a rollback would bring back.
         releases: digests of the bundles on the device, the oldest first.
         zstd: by what it unpacks Zstandard; None if it cannot.
@@ -35,6 +39,7 @@ class Status(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     current: str | None
+    fault: str | None
     previous: str | None
     releases: tuple[str, ...]
     free_bytes: int
@@ -48,7 +53,28 @@ class Sent:
     """How a bundle came to a device; `form` is None where it was there already."""
 
     bytes: int
-    form: Literal["tar", "tar.zst"] | None
+    form: Form | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejection:
+    """What a device serves after a release was rejected.
+
+    Attributes:
+        current: digest of the bundle in use, if any.
+        rolled_back: whether the rejected release was in use.
+    """
+
+    current: str | None
+    rolled_back: bool
+
+    def __str__(self) -> str:
+        if not self.rolled_back:
+            serves = f"still serves release {self.current[:12]}" if self.current else "serves none"
+            return f"the release was not in use; the device {serves}"
+        if self.current:
+            return f"the device went back to release {self.current[:12]}"
+        return "the device now serves no release: it has none to go back to"
 
 
 class Device:
@@ -73,74 +99,67 @@ class Device:
         return Status.model_validate(self._agent.call("status", self.model_dir(model)))
 
     def install(self, model: str, bundle: Path, sha: str, status: Status) -> Sent:
-        """Bring a bundle to the device, without using it yet.
+        """Bring a bundle to the device, without using it yet; a cut upload is continued.
 
         What is sent is the packed form beside it, if the device can unpack that and it is smaller.
         """
-        if sha in status.releases and self._intact(model, sha):
-            return Sent(bytes=0, form=None)
         size, packed = bundle.stat().st_size, packed_path(bundle)
+        smaller = status.zstd and packed.is_file() and packed.stat().st_size < size
+        form: Form = "tar.zst" if smaller else "tar"
+        folder, mine = self.model_dir(model), ("--uploader", uploader())
+        ready = self._call("prepare", folder, sha, str(KEEP_RELEASES), "--form", form, *mine)
+        if ready["intact"]:
+            return Sent(bytes=0, form=None)
         # Of the packed file, the tar and the release never more than two are there at a time.
-        self._require_space(bundle, int(2 * size * 1.1), status.free_bytes)
-        part = posixpath.join(self.endpoint.path, model, "incoming", sha)
-        if status.zstd and packed.is_file() and packed.stat().st_size < size:
-            sent = self._session.put(packed, f"{part}.zst.part", f"{part}.zst.part")
-            self._call("install", self.model_dir(model), sha, "--packed-from", str(size))
-            return Sent(bytes=sent, form="tar.zst")
-        sent = self._session.put(bundle, f"{part}.part", f"{part}.part")
-        self._call("install", self.model_dir(model), sha)
-        return Sent(bytes=sent, form="tar")
+        need_bytes = int(2 * size * 1.1) - ready["received_bytes"]
+        self._require_space(bundle, need_bytes, ready["free_bytes"])
+        part = posixpath.join(self.endpoint.path, model, "incoming", ready["part"])
+        sent = self._session.put(packed if smaller else bundle, part, part)
+        announced = ("--packed-from", str(size)) if smaller else ()
+        self._call("install", folder, sha, *mine, *announced)
+        return Sent(bytes=sent, form=form)
 
-    def activate(self, model: str, sha: str) -> None:
-        """Make a release current.
+    def verify(self, model: str, sha: str) -> None:
+        """Check that a release is on the device, whole.
+
+        Raises:
+            DeployError: it is not.
+        """
+        self._of_release("verify", model, sha)
+
+    def activate(self, model: str, sha: str) -> bool:
+        """Make a release that passed its gates current; return whether it was not.
 
         Raises:
             DeployError: it is not on the device, or not whole.
         """
-        answer = self._call("activate", self.model_dir(model), sha)
+        answer = self._of_release("activate", model, sha)
         if answer["current"] != sha:
             raise DeployError(
                 f"device {self.endpoint.name} still uses {answer['current']} instead of {sha}",
                 hint="run the same command again",
             )
+        return bool(answer["changed"])
 
-    def ensure_active(self, model: str, sha: str) -> bool:
-        """Make a release current if another one is; return whether that was so.
-
-        Raises:
-            DeployError: it is not on the device.
-        """
-        status = self.status(model)
-        if status.current == sha:
-            return False
-        if sha not in status.releases:
-            raise DeployError(
-                f"device {self.endpoint.name} has no release {sha[:12]} of {model}",
-                hint=f"deploy it again: delete deploy.json of {self.endpoint.name}/{model}, "
-                "then run `snakemake`",
-            )
-        self.activate(model, sha)
-        return True
-
-    def rollback(self, model: str, sha: str, reason: str) -> str | None:
-        """Take a release out of use if it is current; return what is current then."""
+    def reject(self, model: str, sha: str, reason: str) -> Rejection:
+        """Take a release out of use if it is current, and never go back to it."""
         answer = self._call("rollback", self.model_dir(model), sha, "--reason", reason)
-        current: str | None = answer["current"]
-        return current
+        return Rejection(current=answer["current"], rolled_back=answer["rolled_back"])
 
-    def prune(self, model: str, keep: int) -> None:
-        """Remove all but the newest releases; never the current or the previous one."""
-        self._call("prune", self.model_dir(model), str(keep))
+    def prune(self, model: str) -> None:
+        """Remove the releases that are not worth keeping; never the current or previous one."""
+        self._call("prune", self.model_dir(model), str(KEEP_RELEASES))
 
     def send_data(self, path: Path) -> str:
         """Bring a data file to the device, once, and return its absolute path there."""
         sha = sha256_file(path)
         folder = posixpath.join(self.endpoint.path, "data")
-        where = (posixpath.join(self._agent.home, folder), sha, path.name)
+        where = (posixpath.join(self._agent.home, folder), sha, path.name, "--uploader", uploader())
         found = self._call("find-data", *where)
         if not found["stored"]:
-            self._require_space(path, int(path.stat().st_size * 1.1), found["free_bytes"])
-            part = posixpath.join(folder, f"{sha}.part")
+            need_bytes = int(path.stat().st_size * 1.1) - found["received_bytes"]
+            self._require_space(path, need_bytes, found["free_bytes"])
+            part = posixpath.join(folder, found["part"])
             self._session.put(path, part, part)
             found = self._call("store-data", *where)
         return str(found["path"])
@@ -180,16 +199,31 @@ class Device:
         )
 
     def _call(self, verb: str, *arguments: str) -> dict[str, Any]:
-        return self._agent.call(verb, *arguments, timeout_s=self.endpoint.run_timeout_s)
+        """Run a verb; wait while another deployment is at work on the device."""
+        limit_s = self.endpoint.run_timeout_s
+        deadline, waiting = time.monotonic() + limit_s, False
+        while True:
+            try:
+                return self._agent.call(verb, *arguments, timeout_s=limit_s)
+            except Refusal as refusal:
+                if refusal.kind != "locked" or time.monotonic() >= deadline:
+                    raise
+                if not waiting:
+                    say(f"{refusal.message}; waiting")
+            waiting = True
+            time.sleep(min(1.0, limit_s))
 
-    def _intact(self, model: str, sha: str) -> bool:
+    def _of_release(self, verb: str, model: str, sha: str) -> dict[str, Any]:
         try:
-            self._call("verify", self.model_dir(model), sha)
+            return self._call(verb, self.model_dir(model), sha)
         except Refusal as refusal:
             if refusal.kind != "corrupt":
                 raise
-            return False
-        return True
+            raise DeployError(
+                refusal.message,
+                hint=f"deploy it again: delete deploy.json of {self.endpoint.name}/{model}, "
+                "then run `snakemake`",
+            ) from refusal
 
     def _require_space(self, path: Path, need_bytes: int, have_bytes: int) -> None:
         if have_bytes < need_bytes:

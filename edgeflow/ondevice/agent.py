@@ -23,6 +23,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import time
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Dict, cast
 
@@ -40,6 +41,13 @@ EXIT_CODES = {"corrupt": 65, "locked": 75}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SHA = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+UPLOADER = re.compile(r"[0-9a-f]{16}")
+FORMS = {"tar": "", "tar.zst": ".zst"}
+# An upload of somebody else that has not grown for so long has ended.
+STALE_S = 600.0
+OTHERS = stat.S_IWGRP | stat.S_IWOTH
+JOURNAL_FORMAT = 2
+STATES = ("staged", "passed", "rejected")
 # Zstandard came into the standard library with Python 3.14.
 ZSTD_MODULES = ("compression.zstd", "zstandard")
 ZSTD_PROGRAM = "zstd"
@@ -67,6 +75,13 @@ def file_name(text: str) -> str:
     return text
 
 
+def uploader(text: str) -> str:
+    """Return `text` if it names an uploader."""
+    if not UPLOADER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"not an uploader: {text!r}")
+    return text
+
+
 def sha256(path: str) -> str:
     """Return the hex SHA-256 of a file."""
     digest = hashlib.sha256()
@@ -89,6 +104,30 @@ def remove(path: str) -> None:
     """Remove a file that may not be there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether a path is a folder and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def discard(path: str) -> None:
+    """Remove whatever is there, if anything; a link, not what it points at."""
+    if is_folder(path):
+        shutil.rmtree(path)
+    else:
+        remove(path)
+
+
+def set_aside(path: str) -> None:
+    """Rename what does not belong there to a free name: it may be somebody's."""
+    number = 1
+    while os.path.lexists(f"{path}.found-{number}"):
+        number += 1
+    os.rename(path, f"{path}.found-{number}")
 
 
 def write_json(path: str, value: Json) -> None:
@@ -144,7 +183,13 @@ def locked(folder: str, owner: str) -> Iterator[None]:
 
 
 class Model:
-    """The folder of one model: incoming, releases, current, journal, audit log."""
+    """The folder of one model: incoming, releases, current, journal, audit log.
+
+    The journal has an entry for each release: the SHA-256 of its `manifest`, the `number` of its
+    installation, its `state`, and the `previous` release, which was current before it. It is
+    written before `current` is switched, and never says which release that is: the link does. So
+    a kill between the two leaves a journal that is true of the old release and of the new one.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
@@ -157,72 +202,270 @@ class Model:
         """Return the folder of a release."""
         return os.path.join(self.releases, name)
 
-    def part(self, name: str) -> str:
-        """Return where a bundle is uploaded to."""
-        return os.path.join(self.incoming, name + ".part")
+    def scratch(self, name: str) -> str:
+        """Return a path beside the releases that the next verb clears if this one is killed."""
+        return os.path.join(self.releases, ".tmp-" + name)
 
-    def packed(self, name: str) -> str:
-        """Return where a packed bundle is uploaded to."""
-        return os.path.join(self.incoming, name + ".zst.part")
-
-    def discard_uploads(self, name: str) -> None:
-        """Remove what was uploaded of a bundle, in either form."""
-        remove(self.part(name))
-        remove(self.packed(name))
+    def pointed(self) -> str | None:
+        """Return the release that `current` names, be it there or not."""
+        try:
+            target = os.readlink(self.link)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EINVAL):  # nothing there; no link
+                return None
+            raise
+        name = os.path.basename(target)
+        inside = os.path.normpath(os.path.join(self.folder, target)) == self.release(name)
+        return name if inside and SHA.fullmatch(name) else None
 
     def current(self) -> str | None:
         """Return the SHA-256 of the release in use."""
-        try:
-            return os.path.basename(os.readlink(self.link))
-        except FileNotFoundError:
+        name = self.pointed()
+        return name if name is not None and is_folder(self.release(name)) else None
+
+    def fault(self) -> str | None:
+        """Return what is wrong with `current`; None if it is in order, or not there."""
+        if not os.path.lexists(self.link) or self.current() is not None:
             return None
+        if not os.path.islink(self.link):
+            return "current is no link"
+        name, target = self.pointed(), os.readlink(self.link)
+        if name is None:
+            return f"current points at {target}, which is no release"
+        return f"current points at release {name}, which is not there"
 
     def journal(self) -> Json:
-        """Return what to go back to, and the digest of each release's manifest."""
+        """Return the journal, or what can be known without it."""
+        stored = self.stored_journal()
+        return cast("Json", stored) if sound(stored) else self.rebuilt(stored)
+
+    def stored_journal(self) -> Any:
+        """Return what the journal's file holds; None if that is no JSON."""
         try:
             with open(self.journal_path) as file:
-                journal: Json = json.load(file)
-        except FileNotFoundError:
-            return {"previous": None, "manifests": {}}
-        except ValueError as error:
-            raise Refused("corrupt", f"{self.journal_path}: {error}") from error
-        return journal
+                return json.load(file)
+        except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
+            return None
 
-    def installed(self) -> list[str]:
+    def rebuilt(self, stored: Any) -> Json:
+        """Return a journal of the releases that agree with their own manifests.
+
+        Args:
+            stored: what the file holds. The first format named one previous release.
+        """
+        releases: Json = {}
+        current = self.current()
+        previous = str(stored.get("previous")) if isinstance(stored, dict) else None
+        for name in self.installed({"releases": {}}):
+            with contextlib.suppress(Refused):
+                releases[name] = {
+                    "manifest": self.manifest_digest(name),
+                    "number": len(releases),
+                    "previous": None,
+                    "state": "passed" if name in (current, previous) else "staged",
+                }
+        if current in releases and previous in releases and current != previous:
+            releases[current]["previous"] = previous
+        return {"format": JOURNAL_FORMAT, "releases": releases}
+
+    def installed(self, journal: Json) -> list[str]:
         """Return the releases on the device, the oldest first."""
         if not os.path.isdir(self.releases):
             return []
+        entries = journal["releases"]
+
+        def age(name: str) -> tuple[int, float, str]:
+            number = entries[name]["number"] if name in entries else -1
+            return number, os.lstat(self.release(name)).st_mtime, name
+
         names = [name for name in os.listdir(self.releases) if SHA.fullmatch(name)]
-        return sorted(names, key=lambda name: (os.stat(self.release(name)).st_mtime, name))
+        return sorted((name for name in names if is_folder(self.release(name))), key=age)
+
+    def fallback(self, name: str | None, journal: Json, *, whole: bool = True) -> str | None:
+        """Return the nearest release before `name` that passed and is there.
+
+        Args:
+            whole: whether it must also be what was installed, byte by byte.
+        """
+        seen, entries = {name}, journal["releases"]
+        while name in entries:
+            name = entries[name]["previous"]
+            if name in seen:
+                break
+            seen.add(name)
+            passed = name in entries and entries[name]["state"] == "passed"
+            if name and passed and (self.whole(name) if whole else is_folder(self.release(name))):
+                return name
+        return None
 
     def audit(self, verb: str, **facts: Any) -> None:
         """Append one line to the audit log."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        record = dict(facts, verb=verb, time=now.isoformat(timespec="seconds"))
-        with open(os.path.join(self.folder, "audit.log"), "a") as file:
-            file.write(json.dumps(record, sort_keys=True) + "\n")
+        line = json.dumps(
+            dict(facts, verb=verb, time=now.isoformat(timespec="seconds")), sort_keys=True
+        )
+        path = os.path.join(self.folder, "audit.log")
+        # The log is for people: what was done stays done if a full disk takes no more of it.
+        with contextlib.suppress(OSError), open(path, "ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            torn = file.read() not in (b"", b"\n")  # a power cut left half a line
+            file.write((b"\n" if torn else b"") + line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     def verify(self, name: str) -> None:
         """Refuse a release that is not, byte by byte, what was installed."""
-        folder = self.release(name)
-        manifest = os.path.join(folder, MANIFEST)
-        if not os.path.isfile(manifest):
-            raise Refused("corrupt", f"release {name} is not on the device")
-        if sha256(manifest) != self.journal()["manifests"].get(name):
+        digest = self.manifest_digest(name)
+        if digest != self.journal()["releases"].get(name, {}).get("manifest"):
             raise Refused("corrupt", f"{MANIFEST} of release {name} was changed")
-        with open(manifest, "rb") as file:
-            files = listed_files(file.read())
-        verify_files(folder, files)
 
-    def point_at(self, name: str) -> None:
+    def whole(self, name: str) -> bool:
+        """Tell whether a release is, byte by byte, what was installed."""
+        with contextlib.suppress(Refused):
+            self.verify(name)
+            return True
+        return False
+
+    def manifest_digest(self, name: str) -> str:
+        """Return the digest of a release's manifest; refuse files that are not as it says."""
+        folder = self.release(name)
+        if not is_folder(folder):
+            raise Refused("corrupt", f"release {name} is not on the device")
+        path = os.path.join(folder, MANIFEST)
+        if not os.path.isfile(path) or os.path.islink(path):
+            raise Refused("corrupt", f"{MANIFEST} of release {name} is missing or was changed")
+        with open(path, "rb") as file:
+            manifest = file.read()
+        verify_files(folder, listed_files(manifest))
+        return hashlib.sha256(manifest).hexdigest()
+
+    def switch(self, name: str | None) -> None:
         """Switch `current` in one step; a reader sees the old release or the new one."""
-        temporary = os.path.join(self.folder, ".current.tmp")
-        remove(temporary)
-        os.symlink(os.path.join("releases", name), temporary)
-        os.replace(temporary, self.link)
+        if os.path.lexists(self.link) and not os.path.islink(self.link):
+            set_aside(self.link)
+        if name is None:
+            remove(self.link)
+        else:
+            temporary = os.path.join(self.folder, ".current.tmp")
+            remove(temporary)
+            os.symlink(os.path.join("releases", name), temporary)
+            os.replace(temporary, self.link)
         fsync(self.folder)
+
+    def repair(self) -> None:
+        """Bring what a kill, a fault or a hand left into a known state; the lock is held."""
+        os.makedirs(self.releases, exist_ok=True)
+        self.discard_leftovers()
+        for folder in (self.folder, self.releases, self.incoming):
+            with contextlib.suppress(OSError):  # it is somebody else's, or not there
+                close_to(folder, stat.S_IWOTH)
+        stored = self.stored_journal()
+        journal = self.journal()
+        if not sound(stored) and (journal["releases"] or os.path.lexists(self.journal_path)):
+            if is_folder(self.journal_path):
+                set_aside(self.journal_path)
+            write_json(self.journal_path, journal)
+            self.audit("repair", fault="the journal is missing or damaged")
+        fault = self.fault()
+        if fault is not None:
+            to = self.fallback(self.pointed(), journal)
+            self.switch(to)
+            self.audit("repair", fault=fault, to=to)
+
+    def discard_leftovers(self) -> None:
+        """Remove what a killed verb left; the lock says that none is running."""
+        for folder in (self.releases, self.incoming):
+            for entry in os.listdir(folder) if is_folder(folder) else ():
+                if entry.startswith(".tmp-"):
+                    discard(os.path.join(folder, entry))
+
+    def superfluous(self, journal: Json, keep: int, wanted: str | None) -> list[str]:
+        """Return the releases that may go: see `prune`.
+
+        Args:
+            wanted: the release that room is made for; what was rejected before it can go.
+        """
+        current, installed = self.current(), self.installed(journal)
+        stay = {current, self.fallback(current, journal), wanted}
+        limits = {"passed": keep, "staged": 1, "rejected": 0 if wanted else 1}
+        for state, limit in limits.items():
+            names = [name for name in installed if state_of(name, journal) == state]
+            stay.update(names[max(0, len(names) - limit) :])
+        return [name for name in installed if name not in stay]
+
+    def prune(self, keep: int, wanted: str | None = None) -> list[str]:
+        """Remove releases that may go, each in one step; return their names."""
+        journal = self.journal()
+        entries = journal["releases"]
+        removed = self.superfluous(journal, keep, wanted)
+        for name in removed:
+            os.rename(self.release(name), self.scratch("pruned-" + name))
+            gone = entries.pop(name, {"previous": None})
+            for entry in entries.values():
+                if entry["previous"] == name:
+                    entry["previous"] = gone["previous"]
+        if removed:
+            write_json(self.journal_path, journal)
+            self.audit("prune", removed=removed)
+        for name in removed:
+            shutil.rmtree(self.scratch("pruned-" + name))
+        return removed
+
+
+def sound(journal: Any) -> bool:
+    """Tell whether a journal has the form that `Model` describes."""
+    try:
+        return bool(journal["format"] == JOURNAL_FORMAT) and all(
+            SHA.fullmatch(name) and sound_entry(name, entry)
+            for name, entry in journal["releases"].items()
+        )
+    except (TypeError, KeyError, AttributeError):
+        return False
+
+
+def sound_entry(name: str, entry: Json) -> bool:
+    """Tell whether a journal's entry for a release has the right form."""
+    previous = entry["previous"]
+    known = previous is None or (SHA.fullmatch(previous) and previous != name)
+    number = entry["number"]
+    counted = isinstance(number, int) and not isinstance(number, bool)
+    return bool(SHA.fullmatch(entry["manifest"]) and counted and known) and entry["state"] in STATES
+
+
+def state_of(name: str, journal: Json) -> str:
+    """Return a release's state; one that the journal does not know is not judged yet."""
+    return str(journal["releases"].get(name, {"state": "staged"})["state"])
+
+
+def close_to(path: str, writers: int) -> None:
+    """Take the right to write from others; a lax umask perhaps gave it."""
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    if mode & writers:
+        os.chmod(path, mode & ~writers)
+
+
+def upload_name(name: str, uploader: str | None, form: str) -> str:
+    """Return the name of an upload's file; each uploader has its own."""
+    owner = f".{uploader}" if uploader else ""
+    return f"{name}{owner}{FORMS[form]}.part"
+
+
+def discard_uploads(folder: str, uploader: str | None, keep: str | None = None) -> None:
+    """Remove uploads that nobody continues: this uploader's own, and those that stand still."""
+    for entry in os.listdir(folder) if is_folder(folder) else ():
+        path = os.path.join(folder, entry)
+        with contextlib.suppress(FileNotFoundError):
+            own = uploader is not None and f".{uploader}." in entry
+            # The clock may have been set since: an upload from the future stands still too.
+            stale = abs(time.time() - os.lstat(path).st_mtime) > STALE_S
+            if entry.endswith(".part") and entry != keep and (own or stale):
+                discard(path)
+
+
+def received_bytes(path: str) -> int:
+    """Return how much of an upload is there."""
+    return os.path.getsize(path) if os.path.isfile(path) else 0
 
 
 def listed_files(manifest: bytes) -> Json:
@@ -232,6 +475,7 @@ def listed_files(manifest: bytes) -> Json:
         bad = [name for name, entry in files.items() if not safe(name, entry)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused("corrupt", f"{MANIFEST} is unusable: {error!r}") from error
+    bad = bad or sorted(folders_of(files) & {MANIFEST, *files})
     if bad:
         raise Refused("corrupt", f"{MANIFEST} lists an unsafe file: {bad[0]!r}")
     result: Json = files
@@ -247,20 +491,37 @@ def safe(name: str, entry: Json) -> bool:
     return bool(inside and described and name != MANIFEST)
 
 
+def folders_of(files: Json) -> set[str]:
+    """Return the folders that listed files lie in."""
+    parts = [name.split("/") for name in files]
+    return {"/".join(path[:depth]) for path in parts for depth in range(1, len(path))}
+
+
+def entries_of(folder: str) -> dict[str, int]:
+    """Return the mode of all that is in a folder, by relative path; no link is followed."""
+    found = {}
+    for root, folders, names in os.walk(folder):
+        for name in folders + names:
+            path = os.path.join(root, name)
+            found[os.path.relpath(path, folder)] = os.lstat(path).st_mode
+    return found
+
+
 def verify_files(folder: str, files: Json) -> None:
-    """Refuse a folder whose files are not exactly those listed."""
-    found = {
-        os.path.relpath(os.path.join(root, name), folder)
-        for root, _, names in os.walk(folder)
-        for name in names
-    }
-    extra = found - set(files) - {MANIFEST}
+    """Refuse a folder that does not hold exactly the listed files, closed to other accounts."""
+    found, folders = dict(entries_of(folder), **{".": os.lstat(folder).st_mode}), folders_of(files)
+    expected = {".", MANIFEST, *folders, *files}
+    extra = set(found) - expected
     if extra:
         raise Refused("corrupt", f"not in the manifest: {min(extra)}")
+    for name in sorted(expected):
+        mode = found.get(name, 0)
+        if not (stat.S_ISDIR(mode) if name in folders | {"."} else stat.S_ISREG(mode)):
+            raise Refused("corrupt", f"{name} is missing or was changed")
+        if mode & (OTHERS):
+            raise Refused("corrupt", f"{name} is writable by other accounts")
     for name, entry in sorted(files.items()):
-        path = os.path.join(folder, name)
-        regular = name in found and stat.S_ISREG(os.lstat(path).st_mode)
-        if not regular or sha256(path) != entry["sha256"]:
+        if sha256(os.path.join(folder, name)) != entry["sha256"]:
             raise Refused("corrupt", f"{name} is missing or was changed")
 
 
@@ -326,12 +587,10 @@ def by_program(path: str) -> Generator[bytes, None, None]:
         raise Refused("corrupt", f"the packed upload is damaged: {said}")
 
 
-def unpack_upload(model: Model, name: str, size_bytes: int) -> None:
+def unpack_upload(packed: str, part: str, size_bytes: int) -> None:
     """Turn a packed upload into the tar it was made from, of `size_bytes` and never more."""
-    packed, part, written = model.packed(name), model.part(name), 0
-    if not os.path.isfile(packed):
-        raise Refused("absent", f"{name} was not uploaded")
-    require_space(model.incoming, size_bytes + SPARE_BYTES, 1)
+    written = 0
+    require_space(os.path.dirname(part), size_bytes + SPARE_BYTES, 1)
     with open(part, "wb") as file, contextlib.closing(unpacked(packed)) as blocks:
         for block in blocks:
             written += len(block)
@@ -383,14 +642,18 @@ def sync_folders(folder: str) -> None:
 def status(options: argparse.Namespace) -> Json:
     """Describe the device and what one model's folder holds."""
     model = Model(options.model_dir)
+    journal, current = model.journal(), model.current()
+    installed = model.installed(journal)
     return dict(
         free(model.folder),
         agent_sha256=sha256(os.path.abspath(__file__)),
         python=platform.python_version(),
         machine=platform.machine(),
-        current=model.current(),
-        previous=model.journal()["previous"],
-        releases=model.installed(),
+        current=current,
+        fault=model.fault(),
+        previous=model.fallback(current, journal, whole=False),
+        rejected=[name for name in installed if state_of(name, journal) == "rejected"],
+        releases=installed,
         zstd=zstd(),
     )
 
@@ -398,124 +661,183 @@ def status(options: argparse.Namespace) -> Json:
 def verify(options: argparse.Namespace) -> Json:
     """Hash a release again, the current one by default."""
     model = Model(options.model_dir)
-    name = options.sha or model.current()
+    name, fault = options.sha or model.current(), model.fault()
+    if name is None and fault is not None:
+        raise Refused("corrupt", fault)
     if name is None:
         raise Refused("absent", "no release is current")
     model.verify(name)
     return {"verified": name}
 
 
+def prepare(options: argparse.Namespace) -> Json:
+    """Get ready for an upload: repair, make room, say how much of it is there already."""
+    model, name = Model(options.model_dir), options.sha
+    with locked(model.folder, "prepare"):
+        model.repair()
+        os.makedirs(model.incoming, exist_ok=True)
+        part = upload_name(name, options.uploader, options.form)
+        intact = model.whole(name)
+        discard_uploads(model.incoming, options.uploader, None if intact else part)
+        if not intact:
+            model.prune(options.keep, wanted=name)
+    have = received_bytes(os.path.join(model.incoming, part))
+    return dict(free(model.folder), intact=intact, part=part, received_bytes=have)
+
+
 def install(options: argparse.Namespace) -> Json:
     """Turn an uploaded bundle into a release, all of it or nothing."""
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "install"):
-        discard_leftovers(model)
-        with contextlib.suppress(Refused):
-            model.verify(name)
-            model.discard_uploads(name)
-            return {"installed": name, "changed": False}
+        model.repair()
+        uploads = {
+            form: os.path.join(model.incoming, upload_name(name, options.uploader, form))
+            for form in FORMS
+        }
         try:
-            if options.packed_from is not None:
-                unpack_upload(model, name, options.packed_from)
-            unpack_release(model, name)
+            if model.whole(name):
+                return {"installed": name, "changed": False}
+            install_upload(model, name, uploads, options.packed_from)
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise Refused("corrupt", f"not a readable tar: {error}") from error
         finally:
-            discard_leftovers(model)
-            model.discard_uploads(name)
+            model.discard_leftovers()
+            for path in uploads.values():
+                remove(path)
         model.audit("install", sha=name)
     return {"installed": name, "changed": True}
 
 
-def discard_leftovers(model: Model) -> None:
-    """Remove what a killed install left; the lock says that none is running."""
-    os.makedirs(model.releases, exist_ok=True)
-    for entry in os.listdir(model.releases):
-        if entry.startswith(".tmp-"):
-            shutil.rmtree(os.path.join(model.releases, entry))
-
-
-def unpack_release(model: Model, name: str) -> None:
-    """Unpack the upload beside the releases, verify it, and move it into place."""
-    part, scratch = model.part(name), os.path.join(model.releases, ".tmp-" + name)
-    if not os.path.isfile(part):
+def install_upload(model: Model, name: str, uploads: dict[str, str], size: int | None) -> None:
+    """Install from the upload's tar, or from its packed form if `size` in bytes is given."""
+    form, part = "tar" if size is None else "tar.zst", uploads["tar"]
+    if not os.path.isfile(uploads[form]):
         raise Refused("absent", f"{name} was not uploaded")
+    if size is not None:
+        part = os.path.join(model.incoming, f".tmp-{name}.tar")
+        unpack_upload(uploads[form], part, size)
+    unpack_release(model, name, part)
+
+
+def unpack_release(model: Model, name: str, part: str) -> None:
+    """Unpack a tar beside the releases, verify it, and move it into place."""
+    scratch = model.scratch(name)
     if sha256(part) != name:
         raise Refused("corrupt", f"the upload is not {name}")
     os.mkdir(scratch)
     manifest = unpack(part, scratch)
-    verify_files(scratch, listed_files(manifest))
+    files = listed_files(manifest)
+    verify_files(scratch, files)
     sync_folders(scratch)
     journal = model.journal()
-    journal["manifests"][name] = hashlib.sha256(manifest).hexdigest()
+    entries = journal["releases"]
+    number = 1 + max((entry["number"] for entry in entries.values()), default=-1)
+    new = {"number": number, "previous": None, "state": "staged"}
+    entries[name] = dict(entries.get(name, new), manifest=hashlib.sha256(manifest).hexdigest())
     write_json(model.journal_path, journal)
-    if os.path.isdir(model.release(name)):  # it is there, but verify refused it
-        os.rename(model.release(name), os.path.join(model.releases, ".tmp-old-" + name))
-    os.rename(scratch, model.release(name))
+    if is_folder(model.release(name)):  # it is there, but verify refused it
+        mend(scratch, model.release(name), files)
+    else:
+        remove(model.release(name))
+        os.rename(scratch, model.release(name))
     fsync(model.releases)
 
 
+def mend(scratch: str, release: str, files: Json) -> None:
+    """Replace a damaged release file by file: it may be in use, and is never away."""
+    close_to(release, OTHERS)
+    folders, wanted = folders_of(files), {MANIFEST, *files}
+    for name in sorted(folders):
+        path = os.path.join(release, name)
+        if not is_folder(path):
+            discard(path)
+            os.mkdir(path)
+        close_to(path, OTHERS)
+    for name in sorted(wanted):
+        path = os.path.join(release, name)
+        if is_folder(path):
+            shutil.rmtree(path)
+        os.replace(os.path.join(scratch, name), path)
+    for name in sorted(set(entries_of(release)) - wanted - folders):
+        discard(os.path.join(release, name))
+    sync_folders(release)
+
+
 def activate(options: argparse.Namespace) -> Json:
-    """Make a release current and note what was current before."""
+    """Make a release current that has passed, and note what was current before."""
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "activate"):
+        model.repair()
         model.verify(name)
         old, journal = model.current(), model.journal()
-        if old != name:
-            journal["previous"] = old
+        entry = journal["releases"][name]
+        wanted = dict(entry, state="passed", previous=entry["previous"] if old == name else old)
+        if wanted != entry:
+            journal["releases"][name] = wanted
             write_json(model.journal_path, journal)
-            model.point_at(name)
+        if old != name:
+            model.switch(name)
             model.audit("activate", sha=name, previous=old)
-    return {"current": model.current(), "previous": journal["previous"]}
+    return {
+        "changed": old != name,
+        "current": model.current(),
+        "previous": wanted["previous"],
+    }
 
 
 def rollback(options: argparse.Namespace) -> Json:
-    """Take a release out of use: back to the one before it, or to none."""
+    """Reject a release; if it is in use, go back to the one before it, or to none."""
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "rollback"):
-        journal = model.journal()
-        previous, rolled_back = journal["previous"], model.current() == name
-        if rolled_back:
-            if previous is None:
-                os.unlink(model.link)
-                fsync(model.folder)
-            else:
-                model.verify(previous)
-                model.point_at(previous)
-            journal["previous"] = None
+        model.repair()
+        journal, rolled_back = model.journal(), model.current() == name
+        entry = journal["releases"].get(name)
+        rejected = entry is not None and entry["state"] != "rejected"
+        if rejected:
+            entry["state"] = "rejected"
             write_json(model.journal_path, journal)
-            model.audit("rollback", sha=name, to=previous, reason=options.reason)
+        to = model.fallback(name, journal) if rolled_back else model.current()
+        if rolled_back:
+            model.switch(to)
+        if rejected or rolled_back:
+            verb = "rollback" if rolled_back else "reject"
+            model.audit(verb, sha=name, to=to, reason=options.reason)
     return {"current": model.current(), "rolled_back": rolled_back}
 
 
 def prune(options: argparse.Namespace) -> Json:
-    """Remove stale uploads and all but the newest releases; current and previous stay."""
+    """Remove uploads that stand still, and releases beyond those worth keeping.
+
+    What stays: current and previous, the newest `keep` that passed, and the newest one each of
+    those not judged yet and those rejected, so that failures never push out what works.
+    """
     model = Model(options.model_dir)
     with locked(model.folder, "prune"):
-        journal, installed = model.journal(), model.installed()
-        keep = {model.current(), journal["previous"], *installed[len(installed) - options.keep :]}
-        removed = [name for name in installed if name not in keep]
-        for name in removed:
-            shutil.rmtree(model.release(name))
-            journal["manifests"].pop(name, None)
-        shutil.rmtree(model.incoming, ignore_errors=True)
-        if removed:
-            write_json(model.journal_path, journal)
-            model.audit("prune", removed=removed)
+        model.repair()
+        removed = model.prune(options.keep)
+        discard_uploads(model.incoming, None)
     return {"removed": removed}
 
 
 def find_data(options: argparse.Namespace) -> Json:
-    """Tell whether a data file is on the device, whole."""
-    path = os.path.join(os.path.abspath(options.data_dir), options.sha, options.name)
+    """Tell whether a data file is on the device, whole; if not, get ready for its upload."""
+    folder = os.path.abspath(options.data_dir)
+    path = os.path.join(folder, options.sha, options.name)
     stored = os.path.isfile(path) and sha256(path) == options.sha
-    return dict(free(os.path.abspath(options.data_dir)), path=path, stored=stored)
+    part = upload_name(options.sha, options.uploader, "tar")
+    if not stored:
+        os.makedirs(folder, exist_ok=True)
+    with contextlib.suppress(OSError):
+        close_to(folder, stat.S_IWOTH)
+    discard_uploads(folder, options.uploader, None if stored else part)
+    have = received_bytes(os.path.join(folder, part))
+    return dict(free(folder), path=path, stored=stored, part=part, received_bytes=have)
 
 
 def store_data(options: argparse.Namespace) -> Json:
     """Verify an uploaded data file and move it into place."""
     folder = os.path.abspath(options.data_dir)
-    part = os.path.join(folder, options.sha + ".part")
+    part = os.path.join(folder, upload_name(options.sha, options.uploader, "tar"))
     path = os.path.join(folder, options.sha, options.name)
     with locked(folder, "store-data"):
         if not os.path.isfile(part):
@@ -532,31 +854,41 @@ def store_data(options: argparse.Namespace) -> Json:
     return {"path": path, "stored": True}
 
 
+ARGUMENTS: dict[str, Json] = {
+    "model_dir": {},
+    "data_dir": {},
+    "sha": {"type": sha},
+    "name": {"type": file_name},
+    "keep": {"type": int},
+    "--form": {"choices": sorted(FORMS), "default": "tar"},
+    "--packed-from": {"type": int, "metavar": "BYTES"},
+    "--reason": {"default": ""},
+    "--uploader": {"type": uploader},
+}
+VERBS = {
+    status: ("model_dir",),
+    verify: ("model_dir", "sha"),
+    prepare: ("model_dir", "sha", "keep", "--form", "--uploader"),
+    install: ("model_dir", "sha", "--packed-from", "--uploader"),
+    activate: ("model_dir", "sha"),
+    rollback: ("model_dir", "sha", "--reason"),
+    prune: ("model_dir", "keep"),
+    find_data: ("data_dir", "sha", "name", "--uploader"),
+    store_data: ("data_dir", "sha", "name", "--uploader"),
+}
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     root = argparse.ArgumentParser(prog="agent", description=__doc__)
     verbs = root.add_subparsers(dest="verb")
     verbs.required = True
-    for verb in (status, verify, install, activate, rollback, prune):
-        command = verbs.add_parser(verb.__name__, help=verb.__doc__)
-        command.set_defaults(run=verb)
-        command.add_argument("model_dir")
-        if verb in (install, activate, rollback):
-            command.add_argument("sha", type=sha)
-        elif verb is verify:
-            command.add_argument("sha", type=sha, nargs="?")
-        elif verb is prune:
-            command.add_argument("keep", type=int)
-        if verb is rollback:
-            command.add_argument("--reason", default="")
-        elif verb is install:
-            command.add_argument("--packed-from", type=int, metavar="BYTES")
-    for verb in (find_data, store_data):
+    for verb, arguments in VERBS.items():
         command = verbs.add_parser(verb.__name__.replace("_", "-"), help=verb.__doc__)
         command.set_defaults(run=verb)
-        command.add_argument("data_dir")
-        command.add_argument("sha", type=sha)
-        command.add_argument("name", type=file_name)
+        for argument in arguments:
+            optional: Json = {"nargs": "?"} if (verb, argument) == (verify, "sha") else {}
+            command.add_argument(argument, **ARGUMENTS[argument], **optional)
     return root
 
 
@@ -576,10 +908,10 @@ def answer(options: argparse.Namespace) -> Json:
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb and print its answer."""
     options = parser().parse_args(arguments)
+    os.umask(os.umask(0) | OTHERS)
     result = answer(options)
-    with contextlib.suppress(OSError):  # a full disk must not hide why the verb failed
-        if "error" in result and options.verb in ("install", "activate", "rollback"):
-            Model(options.model_dir).audit(options.verb, sha=options.sha, **result)
+    if "error" in result and options.verb in ("install", "activate", "rollback"):
+        Model(options.model_dir).audit(options.verb, sha=options.sha, **result)
     print(json.dumps(result, sort_keys=True))
     return EXIT_CODES.get(result["error"], 70) if "error" in result else 0
 

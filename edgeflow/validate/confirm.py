@@ -1,4 +1,4 @@
-"""The gate step: confirms a measured deployment, or rolls its device back."""
+"""The gate step: makes a measured release current, or rejects it."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.deploy.release import open_device
-from edgeflow.errors import GateError
+from edgeflow.errors import EdgeflowError, GateError
 from edgeflow.validate.gates import GateResult, check_gates
 
 
@@ -18,7 +18,8 @@ def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) 
     """Hold validation.json against the gates and write gates.json.
 
     Where all hold, the bundle is made (or stays) the device's current release. Where one does
-    not, the device goes back to the release before.
+    not, it is rejected: it never becomes current, or, if it passed other gates before, the device
+    goes back to the release before.
 
     Args:
         options: ``{"device": of the deploy step, "gates": name to limit}``.
@@ -35,13 +36,13 @@ def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) 
         event.facts["key"] = sha256_json({"options": options, "code": code, "validation": record})
         results = check_gates(record, options["gates"])
         failed = [result for result in results if not result.passed]
+        if failed:
+            raise _gate_error(name, failed, _reject(options["device"], record, failed))
         with open_device(options["device"]) as device:
-            if failed:
-                state = device.rollback(
-                    record["model"], record["bundle_sha256"], reason="gate failed"
-                )
-                raise _gate_error(name, failed, state)
-            event.facts["changed"] = device.ensure_active(record["model"], record["bundle_sha256"])
+            changed = device.activate(record["model"], record["bundle_sha256"])
+            if changed:
+                device.prune(record["model"])
+        event.facts["changed"] = changed
         write_json(
             out,
             {
@@ -52,12 +53,22 @@ def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) 
         )
 
 
-def _gate_error(name: str, failed: list[GateResult], current: str | None) -> GateError:
+def _reject(
+    device_options: Mapping[str, Any], record: Mapping[str, Any], failed: list[GateResult]
+) -> str:
+    """Tell the device; return what it serves then. Whatever it answers, the gate is missed."""
+    reason = "missed " + ", ".join(result.name for result in failed)
+    try:
+        with open_device(device_options) as device:
+            return str(device.reject(record["model"], record["bundle_sha256"], reason))
+    except EdgeflowError as error:
+        return f"what the device serves now is not known: {error.message}"
+
+
+def _gate_error(name: str, failed: list[GateResult], outcome: str) -> GateError:
     figures = "".join(f"\n  - {result}" for result in failed)
-    went = f"release {current[:12]}" if current else "no release, it had none before"
     return GateError(
-        f"{name} misses {len(failed)} gate{'s' if len(failed) > 1 else ''}{figures}\n"
-        f"  the device went back to {went}",
+        f"{name} misses {len(failed)} gate{'s' if len(failed) > 1 else ''}{figures}\n  {outcome}",
         hint="improve the model or its recipe, or relax the gate, then run `snakemake` again; "
         "the report shows where the figures come from",
     )

@@ -80,7 +80,7 @@ def validate(
 
     Raises:
         UnreachableError: the device does not answer.
-        DeployError: the device does not hold the bundle, or the runner failed there.
+        DeployError: the device does not hold the bundle whole, or the runner failed there.
         IntegrityError: what came back is not what the device sent.
     """
     parsed = ValidateOptions.model_validate(dict(options))
@@ -145,7 +145,7 @@ def _measure(
     device: Device, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
 ) -> Measured:
     """Run until the device does not throttle; return the runner's record."""
-    device.ensure_active(manifest.model, sha256)
+    device.verify(manifest.model, sha256)
     remote = device.send_data(data)
     arguments = ["measure", "--data", remote, "--out", OUTPUTS]
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]

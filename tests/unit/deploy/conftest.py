@@ -15,10 +15,13 @@ from typing import Any
 
 import pytest
 
+from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed, packed_path
 from edgeflow.bundle.archive import write_tar
 from edgeflow.deploy import virtual
+from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
+from edgeflow.deploy.release import connect
 from edgeflow.ondevice import agent
 from edgeflow.testing.virtual_layout import Address, Behaviour, DeviceFolder, device_folders
 
@@ -77,6 +80,20 @@ class Lab:
         }
         name = address.identity.parent.name
         return {"name": name, "store": "unused", "device": {**device, **changes}}
+
+    def serve(self, address: Address, bundle: Path) -> str:
+        """Bring a bundle of `net` to a device and make it current; return its digest."""
+        sha = sha256_file(bundle)
+        with connect(self.endpoint(address)) as device:
+            bring(device, "net", bundle)
+            device.activate("net", sha)
+            device.prune("net")
+        return sha
+
+    def current(self, address: Address) -> str | None:
+        """Return which release of `net` is current on a device."""
+        link = self.root(address) / "edgeflow" / "net" / "current"
+        return link.readlink().name if link.is_symlink() else None
 
     def endpoint(self, address: Address, **changes: Any) -> Endpoint:
         """Return the endpoint of `options`."""
@@ -190,7 +207,6 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             "recipe": "int8",
             "quantize": "ptq-int8",
             "labels": ["a", "b"],
-            "entry": "runner.py",
             "engine": {},
             "io": {},
             "preprocess": {"scale": 1.0},

@@ -37,10 +37,12 @@ def test_a_second_deploy_sends_nothing(
     first = deploy(bundle, lab.options(pi), "code", out)
     sha = sha256_file(bundle)
     assert json.loads(out.read_text()) == first
-    assert (first["bundle_sha256"], first["previous_sha256"]) == (sha, None)
+    assert (first["bundle_sha256"], first["current_sha256"]) == (sha, None)
     assert (first["changed"], first["sent_bytes"]) == (True, bundle.stat().st_size)
+    lab.serve(pi, bundle)
     second = deploy(bundle, lab.options(pi), "code", out)
     assert (second["changed"], second["sent_bytes"]) == (False, 0)
+    assert lab.current(pi) == sha
     logged = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [(event["name"], event["sent_bytes"]) for event in logged] == [
         (f"{first['device']}/net", first["sent_bytes"]),
@@ -48,29 +50,34 @@ def test_a_second_deploy_sends_nothing(
     ]
 
 
-def test_a_changed_bundle_becomes_current_and_rolls_back(
+def test_a_bundle_is_brought_beside_what_serves_and_rolls_back(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     pi = lab.device()
-    old, new = make_bundle(b"old"), make_bundle(b"new")
-    deploy(old, lab.options(pi), "code", tmp_path / "deploy.json")
+    old, new = lab.serve(pi, make_bundle(b"old")), make_bundle(b"new")
     record = deploy(new, lab.options(pi), "code", tmp_path / "deploy.json")
-    folder = lab.root(pi) / "edgeflow" / "net"
-    assert record["previous_sha256"] == sha256_file(old)
-    assert (folder / "current" / "data" / "model.tflite").read_bytes() == b"new"
+    sha, folder = sha256_file(new), lab.root(pi) / "edgeflow" / "net"
+    assert (record["changed"], record["current_sha256"]) == (True, old)
+    assert lab.current(pi) == old, "nobody has judged the new one yet"
     with connect(lab.endpoint(pi)) as device:
-        assert device.rollback("net", sha256_file(new), "gate: accuracy") == sha256_file(old)
+        device.verify("net", sha)
+        assert device.activate("net", sha) is True
+        assert (folder / "current" / "data" / "model.tflite").read_bytes() == b"new"
+        assert device.activate("net", sha) is False
+        rejection = device.reject("net", sha, "gate: accuracy")
+        assert (rejection.current, rejection.rolled_back) == (old, True)
         assert (folder / "current" / "data" / "model.tflite").read_bytes() == b"old"
         assert "gate: accuracy" in (folder / "audit.log").read_text()
     again = deploy(new, lab.options(pi), "code", tmp_path / "deploy.json")
     assert (again["changed"], again["sent_bytes"]) == (True, 0)
+    assert lab.current(pi) == old
 
 
 def test_a_release_damaged_on_the_device_is_sent_again(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     pi, bundle = lab.device(), make_bundle()
-    deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    lab.serve(pi, bundle)
     model = lab.root(pi) / "edgeflow" / "net" / "current" / "data" / "model.tflite"
     model.chmod(0o644)
     model.write_bytes(b"bit rot")
@@ -80,11 +87,10 @@ def test_a_release_damaged_on_the_device_is_sent_again(
 
 
 def test_only_three_releases_stay(lab: "Lab", make_bundle: MakeBundle) -> None:
-    with connect(lab.endpoint(lab.device())) as device:
-        bundles = [make_bundle(bytes([number])) for number in range(4)]
-        for bundle in bundles:
-            bring(device, "net", bundle)
-        assert device.status("net").releases == tuple(map(sha256_file, bundles[1:]))
+    pi, bundles = lab.device(), [make_bundle(bytes([number])) for number in range(4)]
+    served = [lab.serve(pi, bundle) for bundle in bundles]
+    with connect(lab.endpoint(pi)) as device:
+        assert device.status("net").releases == tuple(served[1:])
 
 
 def test_a_damaged_agent_is_replaced(lab: "Lab") -> None:
@@ -117,8 +123,8 @@ def test_one_server_serves_two_devices_apart(
     for job in jobs:
         job.join()
     for pi, name in ((one, b"one"), (two, b"two")):
-        model = lab.root(pi) / "edgeflow" / "net" / "current" / "data" / "model.tflite"
-        assert model.read_bytes() == name
+        model = lab.root(pi) / "edgeflow" / "net" / "releases"
+        assert [path.read_bytes() for path in model.glob("*/data/model.tflite")] == [name]
     stolen = lab.endpoint(one, identity=str(two.identity))
     with pytest.raises(DeployError, match="refuses to log in"), connect(stolen):
         pass
@@ -132,7 +138,8 @@ def test_a_virtual_device_is_started_by_name(
     record = deploy(make_bundle(), options, "code", tmp_path / "deploy.json")
     assert record["device"] == "bench"
     assert record["python"] == sys.version.split()[0]
-    assert (own_lab.state / "bench" / "root" / "edgeflow" / "net" / "current").is_symlink()
+    releases = own_lab.state / "bench" / "root" / "edgeflow" / "net" / "releases"
+    assert [path.name for path in releases.iterdir()] == [record["bundle_sha256"]]
 
 
 def test_data_is_sent_once_and_fetched_back(lab: "Lab", tmp_path: Path) -> None:
@@ -182,33 +189,46 @@ def test_a_runner_that_does_not_end_is_left_after_its_time(
     with connect(lab.endpoint(pi)) as device:
         with pytest.raises(DeployError, match=r"did not end within 0\.5 s"):
             device.run_release("net", sha256_file(bundle), [], 0.5)
-        assert device.status("net").current == sha256_file(bundle)
+        assert device.status("net").releases == (sha256_file(bundle),)
+
+
+NO_GOLDEN = b"import sys\nsys.exit('golden vectors differ')\n"
 
 
 def test_a_bundle_that_misses_its_golden_vectors_never_becomes_current(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    pi, old = lab.device(), make_bundle(b"old")
-    deploy(old, lab.options(pi), "code", tmp_path / "deploy.json")
-    broken = make_bundle(b"new", runner=b"import sys\nsys.exit('golden vectors differ')\n")
-    with pytest.raises(DeployError, match="golden vectors differ"):
+    pi = lab.device()
+    old, broken = lab.serve(pi, make_bundle(b"old")), make_bundle(b"new", runner=NO_GOLDEN)
+    with pytest.raises(DeployError, match="golden vectors differ") as caught:
         deploy(broken, lab.options(pi), "code", tmp_path / "deploy.json")
+    assert f"the device still serves release {old[:12]}" in caught.value.message
+    assert lab.current(pi) == old
+
+
+def test_releases_that_fail_push_no_good_one_out(lab: "Lab", make_bundle: MakeBundle) -> None:
+    pi = lab.device()
+    good = [lab.serve(pi, make_bundle(bytes([number]))) for number in range(3)]
     with connect(lab.endpoint(pi)) as device:
-        assert device.status("net").current == sha256_file(old)
+        for number in range(4):
+            with pytest.raises(DeployError, match="golden vectors differ"):
+                bring(device, "net", make_bundle(bytes([number]), runner=NO_GOLDEN))
+        status = device.status("net")
+    assert status.releases[:3] == tuple(good)
+    assert len(status.releases) == 4, "the last one that failed, perhaps to be looked at"
 
 
-def test_the_wanted_release_is_made_current_if_it_is_there(
+def test_a_release_that_is_not_there_cannot_become_current(
     lab: "Lab", make_bundle: MakeBundle
 ) -> None:
-    old, new = make_bundle(b"old"), make_bundle(b"new")
-    with connect(lab.endpoint(lab.device())) as device:
-        bring(device, "net", old)
-        bring(device, "net", new)
-        for _ in range(2):
-            device.ensure_active("net", sha256_file(old))
-            assert device.status("net").current == sha256_file(old)
-        with pytest.raises(DeployError, match="has no release 000000000000"):
-            device.ensure_active("net", "0" * 64)
+    pi = lab.device()
+    old = lab.serve(pi, make_bundle(b"old"))
+    with connect(lab.endpoint(pi)) as device:
+        for verb in (device.activate, device.verify):
+            with pytest.raises(DeployError, match="0000 is not on the device") as caught:
+                verb("net", "0" * 64)
+            assert "delete deploy.json" in caught.value.hint
+    assert lab.current(pi) == old
 
 
 def test_a_file_that_is_no_bundle_is_refused_before_connecting(lab: "Lab", tmp_path: Path) -> None:

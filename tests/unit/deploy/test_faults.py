@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy import virtual
 from edgeflow.deploy.deploy import deploy
 from edgeflow.deploy.release import Device, connect
@@ -23,7 +22,6 @@ from edgeflow.deploy.transport import Session
 from edgeflow.deploy.trust import scan_host_key
 from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.testing.fault_proxy import Fault, FaultProxy
-from edgeflow.testing.virtual_layout import Address
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Lab
@@ -38,10 +36,6 @@ def other_host_key() -> str:
 
     public = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     return " ".join(public.split()[:2])
-
-
-def current(lab: "Lab", pi: Address) -> str:
-    return (lab.root(pi) / "edgeflow" / "net" / "current").readlink().name
 
 
 def test_a_refused_connection_is_unreachable_with_a_command_to_try(lab: "Lab") -> None:
@@ -161,26 +155,26 @@ def test_the_offered_key_can_be_shown_for_pinning(lab: "Lab") -> None:
 def test_a_transfer_that_breaks_leaves_the_old_release_and_the_next_run_succeeds(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, fault: Fault, said: str
 ) -> None:
-    pi, old, new = lab.device(), make_bundle(b"old"), make_bundle(PAYLOAD)
-    deploy(old, lab.options(pi), "code", tmp_path / "old.json")
+    pi, new = lab.device(), make_bundle(PAYLOAD)
+    old = lab.serve(pi, make_bundle(b"old"))
     with FaultProxy(pi.port, fault, after_bytes=HALF) as proxy:
         options = lab.options(pi, port=proxy.port, timeout_s=1)
         with pytest.raises(UnreachableError, match=said) as caught:
             deploy(new, options, "code", tmp_path / "new.json")
     assert "of 30" in caught.value.message  # how far it came
     assert not (tmp_path / "new.json").exists()
-    assert current(lab, pi) == sha256_file(old)
+    assert lab.current(pi) == old
     record = deploy(new, lab.options(pi), "code", tmp_path / "new.json")
-    assert record["previous_sha256"] == sha256_file(old)
-    assert current(lab, pi) == sha256_file(new)
-    assert not (lab.root(pi) / "edgeflow" / "net" / "incoming").exists()
+    assert record["current_sha256"] == old
+    assert lab.serve(pi, new) == lab.current(pi)
+    assert list((lab.root(pi) / "edgeflow" / "net" / "incoming").iterdir()) == []
 
 
 def test_a_device_killed_in_a_transfer_comes_back_with_the_old_release(
     own_lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    pi, old, new = own_lab.device(), make_bundle(b"old"), make_bundle(PAYLOAD)
-    deploy(old, own_lab.options(pi), "code", tmp_path / "old.json")
+    pi, new = own_lab.device(), make_bundle(PAYLOAD)
+    old = own_lab.serve(pi, make_bundle(b"old"))
     with FaultProxy(pi.port, "hang", after_bytes=HALF) as proxy:
 
         def kill() -> None:
@@ -192,11 +186,11 @@ def test_a_device_killed_in_a_transfer_comes_back_with_the_old_release(
         with pytest.raises(UnreachableError, match="lost the connection"):
             deploy(new, own_lab.options(pi, port=proxy.port), "code", tmp_path / "new.json")
         killer.join()
-    assert current(own_lab, pi) == sha256_file(old)
+    assert own_lab.current(pi) == old
     section = {"transport": "virtual", "environment": None, "timeout_s": 10, "run_timeout_s": 60}
     options = {"name": "pi1", "store": "unused", "device": section}
-    deploy(new, options, "code", tmp_path / "new.json")
-    assert current(own_lab, pi) == sha256_file(new)
+    record = deploy(new, options, "code", tmp_path / "new.json")
+    assert record["current_sha256"] == old
 
 
 def test_a_connection_lost_while_a_program_runs_is_unreachable(lab: "Lab") -> None:
@@ -243,7 +237,7 @@ def test_another_deployer_on_the_device_is_named(
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(DeployError, match="locked") as caught:
-            deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+            deploy(bundle, lab.options(pi, run_timeout_s=0.5), "code", tmp_path / "deploy.json")
     assert "another deployment" in caught.value.hint
     deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
 
@@ -284,9 +278,9 @@ def test_a_full_disk_is_said_and_left_clean(
     monkeypatch.setattr(virtual, "_start", lambda state, idle_s: small_disk_server(state))
     if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
         pytest.skip("needs user and mount namespaces")
-    pi, old, new = own_lab.device(), make_bundle(b"old"), make_bundle(PAYLOAD)
+    pi, new = own_lab.device(), make_bundle(PAYLOAD)
     options, out = own_lab.options(pi), tmp_path / "deploy.json"
-    deploy(old, options, "code", out)
+    old = own_lab.serve(pi, make_bundle(b"old"))
     with pytest.raises(DeployError, match=r"need 66\d+ bytes, have \d+") as foreseen:
         deploy(new, options, "code", out)
     # The space goes away between the question and the transfer.
@@ -297,7 +291,7 @@ def test_a_full_disk_is_said_and_left_clean(
         assert "df -h" in caught.value.hint
     with connect(own_lab.endpoint(pi)) as device:
         status = device.status("net")
-    assert status.current == sha256_file(old)
+    assert status.current == old
     assert status.free_bytes > 500_000
 
 

@@ -38,10 +38,10 @@ def options(lab: "Lab", pi: Address, kind: str) -> dict[str, Any]:
     return lab.options(pi, python=lab.bare_python(pi, path))
 
 
-def installed(lab: "Lab", pi: Address) -> tuple[str, bytes]:
-    """Return the current release and its model."""
-    current = lab.root(pi) / "edgeflow" / "net" / "current"
-    return current.readlink().name, (current / "data" / "model.tflite").read_bytes()
+def installed(lab: "Lab", pi: Address) -> dict[str, bytes]:
+    """Return the model of each release."""
+    releases = lab.root(pi) / "edgeflow" / "net" / "releases"
+    return {path.name: (path / "data/model.tflite").read_bytes() for path in releases.iterdir()}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -54,9 +54,9 @@ def test_a_device_gets_what_it_can_unpack(
     form, sent = ("tar", bundle) if kind == "neither" else ("tar.zst", packed_path(bundle))
     assert (record["sent_form"], record["sent_bytes"]) == (form, sent.stat().st_size)
     assert packed_path(bundle).stat().st_size < 0.3 * bundle.stat().st_size
-    assert installed(lab, pi) == (sha256_file(bundle), WEIGHTS)
+    assert installed(lab, pi) == {sha256_file(bundle): WEIGHTS}
     again = deploy(bundle, slice_, "code", out)
-    assert (again["changed"], again["sent_form"], again["sent_bytes"]) == (False, None, 0)
+    assert (again["changed"], again["sent_form"], again["sent_bytes"]) == (True, None, 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -92,12 +92,12 @@ def test_a_corrupt_packed_bundle_is_refused_and_the_old_release_stays(
     packed_path(new).write_bytes({"cut": whole[:-99], "flipped": flipped, "other": other}[damage])
     with pytest.raises(DeployError, match="refuses to install: corrupt"):
         deploy(new, slice_, "code", tmp_path / "new.json")
-    assert installed(lab, pi) == (sha256_file(old), b"old")
+    assert installed(lab, pi) == {sha256_file(old): b"old"}
     assert not (tmp_path / "new.json").exists()
     assert list((lab.root(pi) / "edgeflow" / "net" / "incoming").iterdir()) == []
     packed_path(new).write_bytes(whole)
     deploy(new, slice_, "code", tmp_path / "new.json")
-    assert installed(lab, pi) == (sha256_file(new), WEIGHTS)
+    assert installed(lab, pi) == {sha256_file(old): b"old", sha256_file(new): WEIGHTS}
 
 
 @pytest.mark.parametrize("then", ["module", "neither"])
@@ -111,8 +111,8 @@ def test_a_packed_transfer_that_breaks_is_made_good_in_either_form(
         broken = lab.options(pi, port=proxy.port, timeout_s=1)
         with pytest.raises(UnreachableError, match=r"sending \w+\.tar\.zst"):
             deploy(new, broken, "code", tmp_path / "new.json")
-    assert installed(lab, pi) == (sha256_file(old), b"old")
+    assert installed(lab, pi) == {sha256_file(old): b"old"}
     record = deploy(new, options(lab, pi, then), "code", tmp_path / "new.json")
     assert record["sent_form"] == ("tar" if then == "neither" else "tar.zst")
-    assert installed(lab, pi) == (sha256_file(new), WEIGHTS)
-    assert not (lab.root(pi) / "edgeflow" / "net" / "incoming").exists()
+    assert installed(lab, pi) == {sha256_file(old): b"old", sha256_file(new): WEIGHTS}
+    assert list((lab.root(pi) / "edgeflow" / "net" / "incoming").iterdir()) == []

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from edgeflow.artifact.hashing import sha256_file
+from edgeflow.deploy.release import Rejection
+from edgeflow.errors import EdgeflowError
 from edgeflow.validate import confirm, run
 from tests.unit.packed import unpack
 
@@ -23,7 +25,9 @@ class FakeDevice:
 
     Attributes:
         throttled: what the next measurements say about throttling; false once it is empty.
-        previous: the release that a rollback brings back.
+        changes: whether an activation changes what is current.
+        rejection: what a rejection leaves.
+        fails: what a rejection ends in instead.
         damage: whether outputs change on their way back.
         banner: what the runner prints before every answer.
         lie: changes the runner's record before it is sent.
@@ -33,7 +37,9 @@ class FakeDevice:
     release: Path
     home: Path
     throttled: list[bool] = field(default_factory=list)
-    previous: str | None = None
+    changes: bool = True
+    rejection: Rejection = field(default_factory=lambda: Rejection(current=None, rolled_back=False))
+    fails: EdgeflowError | None = None
     damage: bool = False
     banner: str = ""
     lie: Callable[[dict[str, Any]], object] = lambda _: None
@@ -44,13 +50,21 @@ class FakeDevice:
         )
     )
 
-    def ensure_active(self, model: str, sha: str) -> bool:
-        self.calls.append(("ensure_active", model, sha))
-        return False
+    def verify(self, model: str, sha: str) -> None:
+        self.calls.append(("verify", model, sha))
 
-    def rollback(self, model: str, sha: str, reason: str) -> str | None:
-        self.calls.append(("rollback", model, sha, reason))
-        return self.previous
+    def activate(self, model: str, sha: str) -> bool:
+        self.calls.append(("activate", model, sha))
+        return self.changes
+
+    def prune(self, model: str) -> None:
+        self.calls.append(("prune", model))
+
+    def reject(self, model: str, sha: str, reason: str) -> Rejection:
+        self.calls.append(("reject", model, sha, reason))
+        if self.fails:
+            raise self.fails
+        return self.rejection
 
     def model_dir(self, model: str) -> str:
         return str(self.home)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from edgeflow.errors import GateError
+from edgeflow.deploy.release import Rejection
+from edgeflow.errors import GateError, UnreachableError
 from edgeflow.validate.confirm import confirm
 from tests.unit.report.samples import unit, validation
 from tests.unit.validate.conftest import FakeDevice
@@ -32,16 +33,31 @@ def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: P
     assert record["bundle_sha256"] == SHA
     assert [gate["name"] for gate in record["gates"]] == ["accuracy_drop_max", "latency_p90_ms_max"]
     assert all(gate["passed"] for gate in record["gates"])
-    assert device.calls == [("ensure_active", "net", SHA)]
+    assert device.calls == [("activate", "net", SHA), ("prune", "net")]
 
 
-@pytest.mark.parametrize(
-    ("previous", "went"), [("cd" * 32, "release cdcdcdcdcdcd"), (None, "no release, it had none")]
-)
-def test_a_gate_that_is_missed_rolls_back(
-    device: FakeDevice, measured: Path, tmp_path: Path, previous: str | None, went: str
+def test_what_is_current_and_holds_is_left_alone(
+    device: FakeDevice, measured: Path, tmp_path: Path
 ) -> None:
-    device.previous, out = previous, tmp_path / "gates.json"
+    device.changes = False
+    confirm(options(), "0", measured, tmp_path / "gates.json")
+    assert device.verbs() == ["activate"]
+
+
+OTHER = "cd" * 32
+OUTCOMES = {
+    "the device went back to release cdcdcdcdcdcd": Rejection(current=OTHER, rolled_back=True),
+    "the device now serves no release": Rejection(current=None, rolled_back=True),
+    "not in use; the device still serves release cdc": Rejection(current=OTHER, rolled_back=False),
+    "not in use; the device serves none": Rejection(current=None, rolled_back=False),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_gate_that_is_missed_rejects_the_release(
+    device: FakeDevice, measured: Path, tmp_path: Path, outcome: str
+) -> None:
+    device.rejection, out = OUTCOMES[outcome], tmp_path / "gates.json"
     gates = options(accuracy_min=0.999, latency_p90_ms_max=0.01, peak_rss_mb_max=9, parity_min=1)
     with pytest.raises(GateError) as caught:
         confirm(gates, "0", measured, out)
@@ -52,6 +68,17 @@ def test_a_gate_that_is_missed_rolls_back(
     assert "latency_p90_ms_max: 0.06 (must be <= 0.01)" in text
     assert "peak_rss_mb_max: not measured" in text
     assert "parity_min" not in text
-    assert f"the device went back to {went}" in text
-    assert device.calls == [("rollback", "net", SHA, "gate failed")]
+    assert outcome in text
+    reason = "missed accuracy_min, latency_p90_ms_max, peak_rss_mb_max"
+    assert device.calls == [("reject", "net", SHA, reason)]
     assert not out.exists()
+
+
+def test_a_gate_is_missed_whatever_the_device_answers(
+    device: FakeDevice, measured: Path, tmp_path: Path
+) -> None:
+    device.fails = UnreachableError("bench does not answer")
+    with pytest.raises(GateError) as caught:
+        confirm(options(accuracy_min=0.999), "0", measured, tmp_path / "gates.json")
+    assert "accuracy_min: 0.995" in caught.value.message
+    assert "what the device serves now is not known: bench does not answer" in caught.value.message

@@ -76,8 +76,8 @@ def test_a_measurement(
     model = (folders.recipe / "model.tflite").read_bytes()
     assert result.sizes.model_packed_bytes == packed_size(model) < result.sizes.model_bytes
     assert result.bundle_sha256 == sha256_file(folders.compiled / "bundle.tar")
-    assert device.verbs() == ["ensure_active", "send_data", "run_release"]
-    assert device.calls[0] == ("ensure_active", "tiny", result.bundle_sha256)
+    assert device.verbs() == ["verify", "send_data", "run_release"], "nothing is made current"
+    assert device.calls[0] == ("verify", "tiny", result.bundle_sha256)
     assert device.calls[1] == ("send_data", sha256_file(trained.dataset / "test_x.npy"))
 
 
