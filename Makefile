@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo env lint format test test-long test-system bench clean
+.PHONY: help demo env lint format test test-long test-system bench mutate clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to make
@@ -55,6 +55,9 @@ test-system: env ## Run the tests that need root or system packages (installs th
 
 bench: env ## Measure edgeflow against doing without it, and write docs/performance.md
 	python -m benchmarks
+
+mutate: env ## Show which small faults in the modules of [tool.mutate] their tests miss (an hour)
+	python -m tools.mutate
 
 clean: ## Remove what was built here; the cache folder stays
 	rm -rf results logs .snakemake .edgeflow
