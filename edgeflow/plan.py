@@ -231,7 +231,7 @@ class Plan:
     def deploy(self, device: str) -> Job:
         """Return the job that brings a bundle to a device."""
         return Job(
-            options={"name": device, "store": self.config.store.path, **self._device(device)},
+            options={"name": device, **self._device(device)},
             modules=("edgeflow.deploy.deploy", "edgeflow.ondevice.agent"),
         )
 

@@ -19,7 +19,7 @@ from edgeflow.errors import MissingToolError
 from edgeflow.text import tail
 
 FOLDER = "EDGEFLOW_TOOLCHAINS"
-"""Environment variable that names the folder of all toolchains."""
+"""Environment variable that names the folder of all these environments."""
 _DEFAULT = "~/.cache/edgeflow/toolchains"
 _MARKER = "edgeflow-complete"
 
@@ -47,14 +47,18 @@ class Toolchain:
         Raises:
             MissingToolError: there is no Python of that version, or uv cannot install the lock.
         """
-        store = Path(os.environ.get(FOLDER) or _DEFAULT).expanduser()
         return build(
             self.lock,
-            store,
+            folder(),
             title=f"the toolchain {self.name}",
             version=self.version,
             hint="reinstall edgeflow, with its folder envs/",
         )
+
+
+def folder() -> Path:
+    """Return where all environments are cached."""
+    return Path(os.environ.get(FOLDER) or _DEFAULT).expanduser()
 
 
 ONNX = Toolchain(name="onnx", version="3.11")

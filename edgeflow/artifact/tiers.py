@@ -8,6 +8,7 @@ from typing import Protocol
 from edgeflow.artifact.entry import Entry
 from edgeflow.artifact.store import Store
 from edgeflow.config.store import Store as Section
+from edgeflow.toolchain import FOLDER as TOOLCHAINS
 
 FOLDER = "EDGEFLOW_STORE"
 """Environment variable that names the local store's folder; ``off`` turns all stores off."""
@@ -50,10 +51,11 @@ class Tiers:
 
 
 def environment(section: Section) -> dict[str, str]:
-    """Return the variables that tell steps what the configuration says of stores."""
-    folder = Path(section.path).expanduser() / "store"
+    """Return the variables that tell steps what the configuration says of stores and caches."""
+    folder = Path(section.path).expanduser().absolute()
     return {
-        FOLDER: str(folder.absolute()),
+        FOLDER: str(folder / "store"),
+        TOOLCHAINS: str(folder / "toolchains"),
         REMOTE: section.remote or "",
         PUSH: "true" if section.push else "false",
     }

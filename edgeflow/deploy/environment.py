@@ -6,7 +6,7 @@ from pathlib import Path
 from edgeflow import toolchain
 
 
-def device_python(lock: str | None, store: Path) -> Path:
+def device_python(lock: str | None) -> Path:
     """Return the interpreter of a virtual device: of its lock file, or edgeflow's own.
 
     Raises:
@@ -16,7 +16,7 @@ def device_python(lock: str | None, store: Path) -> Path:
         return Path(sys.executable)
     return toolchain.build(
         Path(lock),
-        store / "envs",
+        toolchain.folder(),
         title="the device",
-        hint="mend `environment` of the device in config.yaml",
+        hint="fix `environment` of the device in config.yaml",
     )

@@ -68,20 +68,19 @@ def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:
     return device
 
 
-def endpoint(name: str, device: SshDevice | VirtualDevice, store: str) -> Endpoint:
+def endpoint(name: str, device: SshDevice | VirtualDevice) -> Endpoint:
     """Return where a device is; a virtual device is started first.
 
     Args:
         name: the device's name in the configuration.
         device: its section.
-        store: folder of the cache, for the environments of virtual devices.
 
     Raises:
         MissingToolError: a virtual device's environment cannot be built.
         UnreachableError: a virtual device does not start.
     """
     if isinstance(device, VirtualDevice):
-        return _virtual_endpoint(name, device, Path(store).expanduser())
+        return _virtual_endpoint(name, device)
     return Endpoint(
         name=name,
         title=f"device {name}",
@@ -102,10 +101,10 @@ def _jump(name: str, host: JumpHost | None, timeout_s: float) -> Account | None:
     )
 
 
-def _virtual_endpoint(name: str, device: VirtualDevice, store: Path) -> Endpoint:
+def _virtual_endpoint(name: str, device: VirtualDevice) -> Endpoint:
     from edgeflow.deploy import environment, virtual
 
-    python = environment.device_python(device.environment, store)
+    python = environment.device_python(device.environment)
     address = virtual.ensure(name, python)
     return Endpoint(
         name=name,

@@ -246,7 +246,7 @@ def open_device(options: Mapping[str, Any]) -> Iterator[Device]:
     """Open the device of a deploy step's slice; one session of this project at a time.
 
     Args:
-        options: `name`, `device` and `store`, as in `Plan.deploy(device).options`.
+        options: `name` and `device`, as in `Plan.deploy(device).options`.
 
     Raises:
         DeployError: the device refuses the login, or is in use for too long.
@@ -254,8 +254,8 @@ def open_device(options: Mapping[str, Any]) -> Iterator[Device]:
         MissingToolError: it has no usable Python.
     """
     device = parse_device(options["device"])
-    name, store = options["name"], options["store"]
-    with _locked(name, device.run_timeout_s), connect(endpoint(name, device, store)) as opened:
+    name = options["name"]
+    with _locked(name, device.run_timeout_s), connect(endpoint(name, device)) as opened:
         yield opened
 
 

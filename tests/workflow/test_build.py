@@ -100,7 +100,7 @@ def test_a_device_runs_its_own_environment_built_once(pristine: Project, tmp_pat
     pristine.write_config(config)
     wanted = "results/devices/pi-1/tiny/validation.json"
     pristine.build(wanted)
-    environments = [path for path in (tmp_path / "store/envs").iterdir() if path.is_dir()]
+    environments = [path for path in (tmp_path / "store/toolchains").iterdir() if path.is_dir()]
     assert len(environments) == 1
     request = pristine.folder / ".edgeflow/virtual/pi-1/request.json"
     assert json.loads(request.read_text())["python"].startswith(str(environments[0]))

@@ -58,6 +58,7 @@ def test_a_secret_in_a_refused_store_is_not_shown(
 def test_steps_get_it_by_their_environment() -> None:
     assert environment(Store(path="/cache")) == {
         "EDGEFLOW_STORE": "/cache/store",
+        "EDGEFLOW_TOOLCHAINS": "/cache/toolchains",
         "EDGEFLOW_STORE_REMOTE": "",
         "EDGEFLOW_STORE_PUSH": "false",
     }

@@ -79,7 +79,7 @@ class Lab:
             "run_timeout_s": 60.0,
         }
         name = address.identity.parent.name
-        return {"name": name, "store": "unused", "device": {**device, **changes}}
+        return {"name": name, "device": {**device, **changes}}
 
     def serve(self, address: Address, bundle: Path) -> str:
         """Bring a bundle of `net` to a device and make it current; return its digest."""
@@ -98,7 +98,7 @@ class Lab:
     def endpoint(self, address: Address, **changes: Any) -> Endpoint:
         """Return the endpoint of `options`."""
         options = self.options(address, **changes)
-        return endpoint(options["name"], parse_device(options["device"]), options["store"])
+        return endpoint(options["name"], parse_device(options["device"]))
 
     def bare_python(self, address: Address, path: Path) -> str:
         """Give the device an interpreter with the standard library alone; return its path.

@@ -134,7 +134,7 @@ def test_a_virtual_device_is_started_by_name(
     own_lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     section = {"transport": "virtual", "environment": None, "timeout_s": 10, "run_timeout_s": 60}
-    options = {"name": "bench", "store": str(tmp_path / "store"), "device": section}
+    options = {"name": "bench", "device": section}
     record = deploy(make_bundle(), options, "code", tmp_path / "deploy.json")
     assert record["device"] == "bench"
     assert record["python"] == sys.version.split()[0]

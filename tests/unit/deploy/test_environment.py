@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeflow import toolchain
 from edgeflow.deploy import environment
 from edgeflow.errors import MissingToolError
 
@@ -29,6 +30,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake.write_text(FAKE_UV.format(python=sys.executable, log=str(log)))
     fake.chmod(0o755)
     monkeypatch.setattr("uv.find_uv_bin", lambda: str(fake))
+    monkeypatch.setenv(toolchain.FOLDER, str(tmp_path / "cache"))
     return log
 
 
@@ -37,11 +39,12 @@ def commands(log: Path) -> list[list[str]]:
 
 
 def test_a_lock_is_installed_once(calls: Path, tmp_path: Path) -> None:
-    lock, store = tmp_path / "device.txt", tmp_path / "store"
+    lock = tmp_path / "device.txt"
     lock.write_text("numpy==2.3.0\n")
-    python = environment.device_python(str(lock), store)
+    python = environment.device_python(str(lock))
     assert python.read_text() == "interpreter"
-    assert environment.device_python(str(lock), store) == python
+    assert environment.device_python(str(lock)) == python
+    assert python.is_relative_to(tmp_path / "cache")
     venv, install = commands(calls)
     assert venv == ["venv", "--quiet", "--python", sys.executable, str(python.parent.parent)]
     assert install == [
@@ -53,9 +56,9 @@ def test_a_lock_is_installed_once(calls: Path, tmp_path: Path) -> None:
 def test_another_lock_is_another_environment(calls: Path, tmp_path: Path) -> None:
     lock = tmp_path / "device.txt"
     lock.write_text("numpy==2.3.0\n")
-    first = environment.device_python(str(lock), tmp_path / "store")
+    first = environment.device_python(str(lock))
     lock.write_text("numpy==2.3.1\n")
-    assert environment.device_python(str(lock), tmp_path / "store") != first
+    assert environment.device_python(str(lock)) != first
     assert len(commands(calls)) == 4
 
 
@@ -64,15 +67,15 @@ def test_a_failed_build_is_explained_and_not_taken_for_done(calls: Path, tmp_pat
     lock.write_text("broken==1\n")
     for _ in range(2):
         with pytest.raises(MissingToolError, match="no such package: broken") as caught:
-            environment.device_python(str(lock), tmp_path / "store")
+            environment.device_python(str(lock))
         assert "\x1b" not in caught.value.message
     assert len(commands(calls)) == 4
 
 
 def test_a_missing_lock_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingToolError, match=r"absent\.txt"):
-        environment.device_python(str(tmp_path / "absent.txt"), tmp_path)
+        environment.device_python(str(tmp_path / "absent.txt"))
 
 
 def test_without_a_lock_the_device_runs_edgeflows_own_environment(tmp_path: Path) -> None:
-    assert environment.device_python(None, tmp_path) == Path(sys.executable)
+    assert environment.device_python(None) == Path(sys.executable)

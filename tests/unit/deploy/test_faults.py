@@ -188,7 +188,7 @@ def test_a_device_killed_in_a_transfer_comes_back_with_the_old_release(
         killer.join()
     assert own_lab.current(pi) == old
     section = {"transport": "virtual", "environment": None, "timeout_s": 10, "run_timeout_s": 60}
-    options = {"name": "pi1", "store": "unused", "device": section}
+    options = {"name": "pi1", "device": section}
     record = deploy(new, options, "code", tmp_path / "new.json")
     assert record["current_sha256"] == old
 

@@ -206,7 +206,7 @@ def test_an_address_may_name_its_interface() -> None:
     section = {"transport": "ssh", "user": "pi", "host_key": key, "identity": "k"}
     for host in ("fe80::1%eth0", "fe80::1%2", "::1"):
         device = parse_device({**section, "host": host})
-        assert endpoint("pi", device, "").host == host
+        assert endpoint("pi", device).host == host
     for host in ("%eth0", "fe80::1%", "fe80::1%a b", "-oProxyCommand=x", "fe80::1%-x"):
         with pytest.raises(ValueError, match="host"):
             parse_device({**section, "host": host})

@@ -36,7 +36,7 @@ def event_log(tmp_path: Path) -> Iterator[Path]:
 
 def options(**measure: Any) -> dict[str, Any]:
     return {
-        "device": {"name": "bench", "store": "s", "device": {"transport": "virtual"}},
+        "device": {"name": "bench", "device": {"transport": "virtual"}},
         "measure": {"warmup": 2, "runs": 10, **measure},
         "names": {"device": "bench", "target": "pi", "model": "tiny", "recipe": "int8"},
     }
