@@ -1,6 +1,5 @@
 """How every building step runs: key, scratch folder, outputs, manifest, event."""
 
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from edgeflow.artifact.atomic import staged
+from edgeflow.artifact.cpu import Extent, kind
 from edgeflow.artifact.entry import describe
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
@@ -48,6 +48,7 @@ class StepSpec:
         code: fingerprint of the step's code.
         tools: distributions whose version shapes the output.
         manifest: file name of the manifest in the output folder.
+        cpu: what of the CPU the output depends on.
     """
 
     step: str
@@ -57,6 +58,7 @@ class StepSpec:
     code: str
     tools: tuple[str, ...] = ()
     manifest: str = "manifest.json"
+    cpu: Extent = "held"
 
 
 MANIFESTS = frozenset({"manifest.json", "compile.json"})
@@ -131,8 +133,8 @@ def identify(spec: StepSpec) -> dict[str, Any]:
         "inputs": {name: content_digest(path) for name, path in sorted(spec.inputs.items())},
         "options": dict(spec.options),
         "code": spec.code,
-        # Kernels sum in another order on another kind of CPU, and a store may be shared.
-        "tools": {"machine": platform.machine(), **tool_versions(spec.tools)},
+        # Kernels compute other bits on another kind of CPU, and a store may be shared.
+        "tools": {"machine": kind(spec.cpu), **tool_versions(spec.tools)},
     }
 
 

@@ -53,6 +53,7 @@ def pack_bundle(
         code=code,
         tools=TOOLS,
         manifest="bundle.json",
+        cpu="nothing",
     )
 
     def build(folder: Path) -> dict[str, object]:

@@ -54,6 +54,7 @@ def build_dataset(
         options=section.model_dump(mode="json", exclude={"path"}),
         code=code,
         tools=(*TOOLS, *source.TOOLS),
+        cpu="nothing",
     )
     return run_step(spec, out, lambda folder: _build(section, source, folder))
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
+from edgeflow.artifact.cpu import held_environment
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
 from edgeflow.imported.from_saved_model import load
@@ -68,5 +69,5 @@ def run_worker(
 def _environment(python: Path) -> dict[str, str]:
     """Return the environment of a worker: its interpreter's programs first, nothing of ours."""
     ours = ("PYTHONPATH", "TF_USE_LEGACY_KERAS")
-    kept = {key: value for key, value in os.environ.items() if key not in ours}
+    kept = {key: value for key, value in held_environment().items() if key not in ours}
     return {**kept, "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"}

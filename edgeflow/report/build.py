@@ -32,6 +32,7 @@ def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path
         options=dict(options),
         code=code,
         tools=TOOLS,
+        cpu="nothing",
     )
     return run_step(spec, out, lambda scratch: _draw(options, code, results, scratch))
 

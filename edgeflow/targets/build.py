@@ -59,6 +59,7 @@ def compile_model(
         code=code,
         tools=(*TOOLS, *target.runtime(parsed).tools),
         manifest="compile.json",
+        cpu="all",
     )
     return run_step(
         spec, out, lambda folder: _compile(name, target, parsed, applied, dataset, recipe, folder)

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edgeflow.artifact.cpu import hold_kernels
+
 
 def load_keras(seed: int, threads: int = 1) -> Any:
-    """Import TensorFlow and tf-keras with fixed seeds, threads and deterministic operators.
+    """Import TensorFlow and tf-keras with fixed seeds, threads, kernels and operators.
 
     Args:
         seed: seeds Python, numpy and TensorFlow.
@@ -20,6 +22,7 @@ def load_keras(seed: int, threads: int = 1) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    hold_kernels()
     with _quiet():
         import tensorflow as tf
         import tf_keras
@@ -30,6 +33,8 @@ def load_keras(seed: int, threads: int = 1) -> Any:
     # Dropout draws from a generator that can be restarted, as each epoch does.
     tf_keras.backend.experimental.enable_tf_random_generator()
     tf.config.experimental.enable_op_determinism()
+    # Fused with a convolution, normalization takes a square root whose last bits are the vendor's.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf_keras
