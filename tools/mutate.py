@@ -111,12 +111,12 @@ def copy_of_repository(folder: Path) -> None:
 
 def work(job: tuple[str, Sequence[str], int, int]) -> list[Verdict]:
     """Judge one share of a module's mutants in a copy of its own."""
-    module, tests, number, jobs = job
+    module, tests, start, step = job
     for library in LIBRARIES:
         importlib.import_module(library)
     with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
         copy_of_repository(Path(folder))
-        return judge(Path(folder), module, tests, slice(number, None, jobs))
+        return judge(Path(folder), module, tests, slice(start, None, step))
 
 
 def explained() -> set[str]:
@@ -151,10 +151,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="Modules to mutate, such as edgeflow/plan.py.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--every", type=int, default=1, help="Judge a sample: each of so many.")
     given = parser.parse_args()
     verdicts: list[Verdict] = []
     for module in given.modules or modules:
-        jobs = [(module, modules[module], number, given.jobs) for number in range(given.jobs)]
+        starts, step = range(0, given.jobs * given.every, given.every), given.jobs * given.every
+        jobs = [(module, modules[module], start, step) for start in starts]
         with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
             verdicts += [verdict for share in pool.map(work, jobs) for verdict in share]
     sys.exit(1 if report(verdicts, explained()) else 0)
