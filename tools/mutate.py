@@ -19,6 +19,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,7 +158,8 @@ def main() -> None:
     for module in given.modules or modules:
         starts, step = range(0, given.jobs * given.every, given.every), given.jobs * given.every
         jobs = [(module, modules[module], start, step) for start in starts]
-        with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
+        # Not multiprocessing.Pool: its workers may have no processes of their own, and tests do.
+        with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
             verdicts += [verdict for share in pool.map(work, jobs) for verdict in share]
     sys.exit(1 if report(verdicts, explained()) else 0)
 

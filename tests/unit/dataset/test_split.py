@@ -1,5 +1,6 @@
 """Splits: disjoint, stratified, deterministic, and never without a class."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -116,13 +117,36 @@ def test_a_limit_above_the_size_changes_nothing() -> None:
     np.testing.assert_array_equal(limited["train"].x, whole["train"].x)
 
 
+def test_the_smallest_limit_holds_the_least_of_each_class() -> None:
+    parts = split_dataset(raw([30, 30]), options(limit=6, calibration=2))
+    for part in ("train", "validation", "test"):
+        assert np.bincount(parts[part].y).tolist() == [1, 1]
+
+
+def test_a_limit_may_take_a_whole_class() -> None:
+    parts = split_dataset(raw([30, 3]), options(limit=10, calibration=2))
+    assert sum(int((parts[part].y == 1).sum()) for part in ("train", "validation", "test")) == 3
+
+
+def test_a_validation_set_of_the_source_needs_one_sample_of_each_class() -> None:
+    given = dataclasses.replace(raw([20, 20], test=[3, 3]), validation=numbered([2, 1], first=99))
+    parts = split_dataset(given, options(calibration=4))
+    assert members(parts["validation"]) == {99, 100, 101}
+    assert len(parts["train"].y) == 40
+
+
 @pytest.mark.parametrize(
     ("given", "chosen", "message"),
     [
-        (raw([30, 2]), {}, "class 'class-1' is too small: it has 2 .* needs 3"),
+        (raw([30, 2]), {}, "class 'class-1' is too small: it has 2 .* in the source, .* needs 3"),
         (raw([30, 0, 30]), {}, "class 'class-1' is too small: it has 0"),
-        (raw([30, 1], test=[3, 3]), {}, "class 'class-1' is too small: it has 1 .* needs 2"),
-        (raw([30, 30], test=[3, 0]), {}, "class 'class-1' is too small: it has 0 .* needs 1"),
+        (raw([30, 1], test=[3, 3]), {}, "'class-1' .* 1 .* in the train set, .* needs 2"),
+        (raw([30, 30], test=[3, 0]), {}, "'class-1' .* 0 .* in the test set, .* needs 1"),
+        (
+            dataclasses.replace(raw([30, 30]), validation=numbered([3, 0])),
+            {},
+            "'class-1' .* 0 .* in the validation set, .* needs 1",
+        ),
         (raw([30, 30]), {"calibration": 60}, "calibration asks for 60 .* train part has 43"),
         (raw([30, 30, 30]), {"calibration": 2}, "2 calibration samples cannot show each of 3"),
         (raw([30, 30]), {"limit": 5, "calibration": 2}, "limit of 5 cannot hold 3 .* 2 classes"),
@@ -133,6 +157,12 @@ def test_what_cannot_be_split(given: RawDataset, chosen: dict[str, Any], message
         split_dataset(given, options(**chosen))
     assert caught.value.hint
     assert caught.value.exit_code == 9
+
+
+def test_quotas_stay_near_the_shares() -> None:
+    # Shares of 0.25, 0.25, 0.25, 4.25 and 7, the small ones raised to 1: two are too many.
+    assert quotas([2, 2, 2, 34, 56], 12, least=1, leave=1) == [1, 1, 1, 3, 6]
+    assert quotas([2, 2, 2, 30, 60], 12, least=1, leave=1) == [1, 1, 1, 3, 6]
 
 
 @given(data=st.data(), available=st.lists(st.integers(2, 50), min_size=1, max_size=8))

@@ -6,6 +6,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import confusion_matrix
 
 from edgeflow.validate import metrics
+from edgeflow.validate.schema import Accuracy
 
 CLASSES = hnp.arrays(np.int64, 12, elements=st.integers(0, 3))
 
@@ -32,6 +33,30 @@ def test_percentiles_agree_with_numpy_and_are_ordered(times: list[float]) -> Non
 def test_confusion_agrees_with_scikit_learn(decided: np.ndarray, truth: np.ndarray) -> None:
     wanted = confusion_matrix(truth, decided, labels=range(4)).tolist()
     assert metrics.confusion(decided, truth, 4) == wanted
+
+
+def test_parity_is_the_same_seen_from_either_side() -> None:
+    one = np.array([[1.0, 2.0]], np.float32)
+    found = [
+        metrics.parity(a, b, tolerance=0.5, bit_exact=False) for a, b in ((one, -one), (-one, one))
+    ]
+    assert found == [{"share": 0.0, "max_abs": 4.0, "tolerance": 0.5, "bit_exact": False}] * 2
+    assert metrics.parity(one, one, tolerance=0.0, bit_exact=True)["share"] == 1.0
+
+
+def test_figures_are_plain_numbers_for_json() -> None:
+    outputs, decided = np.zeros((3, 2), np.float32), np.arange(3)
+    figures = {
+        **metrics.parity(outputs, outputs, tolerance=0.0, bit_exact=True),
+        **metrics.latency_summary(np.arange(9).astype(np.float32), warmup=1),  # type: ignore[arg-type]
+        "agreement": metrics.agreement(decided, decided),
+    }
+    assert {type(value) for value in figures.values()} == {float, int, bool}
+
+
+def test_the_stages_are_those_of_a_validation() -> None:
+    names = {"host" if stage == "recipe" else stage for stage in metrics.STAGES}
+    assert names == set(Accuracy.model_fields)
 
 
 def test_parity_counts_samples_within_the_tolerance() -> None:
@@ -101,6 +126,7 @@ def test_the_whole_test_set_is_the_default() -> None:
 
 
 def test_dequantize() -> None:
+    assert metrics.dequantize(np.array([[2]], np.int8), {"scale": 0.5}).tolist() == [[1.0]]
     tensor = {"scale": 0.5, "zero_point": -3}
     values = metrics.dequantize(np.array([[-3, -1, 127]], np.int8), tensor)
     assert values.tolist() == [[0.0, 1.0, 65.0]]
