@@ -4,9 +4,10 @@
 rule bundle:
     input:
         dataset=manifest_of_dataset,
+        arrays=ancient(arrays_of_dataset("test")),
         compiled="<results>/targets/{target}/{model}/{recipe}/compile.json",
-        # A folder has no checksum, only a time; what is in it stands in compile.json.
         artifact=ancient("<results>/targets/{target}/{model}/{recipe}/compiled"),
+        reference=ancient("<results>/targets/{target}/{model}/{recipe}/reference.npy"),
     output:
         bundle="<results>/targets/{target}/{model}/{recipe}/bundle.tar",
         packed="<results>/targets/{target}/{model}/{recipe}/bundle.tar.zst",

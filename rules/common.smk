@@ -13,12 +13,14 @@ from snakemake.common.configfile import load_configfile
 import edgeflow.report
 from edgeflow import cluster
 from edgeflow.artifact.fingerprint import fingerprint
-from edgeflow.artifact.hashing import canonical_json, sha256_file
+from edgeflow.artifact.hashing import canonical_json, sha256_file, sha256_json
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.cli.workflow import claim
 from edgeflow.artifact.tiers import environment as store_environment
+from edgeflow.compress.options import parts_of
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
+from edgeflow.config.modelfile import imported_name
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan
 
@@ -40,6 +42,13 @@ claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
 # For the steps that this and all jobs run; what the caller's environment says goes first.
 for variable, value in store_environment(PLAN.config.store).items():
     os.environ.setdefault(variable, value)
+
+
+STORAGE = workflow.storage_settings.default_storage_provider
+"""The kind of storage that Snakemake carries files to, where not all machines share one."""
+if STORAGE:  # logs are carried there too; the event log speaks of all steps and stays
+    events = Path(workflow.pathvars.apply("<logs>"), "events.jsonl").absolute()
+    os.environ.setdefault("EDGEFLOW_EVENTS", str(events))
 
 
 cluster.guard_slurm()
@@ -107,12 +116,42 @@ def of_unit(pattern):
     return fill
 
 
+# Rules declare every file that their step reads, so that Snakemake can carry it to where the step
+# runs. What a manifest lists is ancient: the manifest is an input too, and says when it changes.
+
+
+def arrays_of_dataset(*parts):
+    """Return a function of wildcards: the arrays of a model's dataset."""
+    return lambda wildcards: arrays(PLAN.config.models[wildcards.model].dataset, parts)
+
+
+def arrays_of_recipe(wildcards):
+    """Return the arrays that a recipe, or one that it tries, reads of a model's dataset."""
+    names = (wildcards.recipe, *PLAN.candidates(wildcards.recipe))
+    parts = {part for name in names for part in parts_of(PLAN.config.recipes[name])}
+    return arrays(PLAN.config.models[wildcards.model].dataset, sorted(parts))
+
+
+def arrays(dataset, parts):
+    return [f"<results>/datasets/{dataset}/{part}_{axis}.npy" for part in parts for axis in "xy"]
+
+
+def float_model(model):
+    """Return the file of a trained or imported model."""
+    name = imported_name(PLAN.source(model)) if PLAN.is_imported(model) else "model.h5"
+    return f"<results>/models/{model}/float/{name}"
+
+
 def manifests_of_teachers(wildcards):
     """Return the manifests of the models that a recipe learns from."""
     return [
         f"<results>/models/{teacher}/float/manifest.json"
         for teacher in PLAN.teachers(wildcards.recipe)
     ]
+
+
+def models_of_teachers(wildcards):
+    return [float_model(teacher) for teacher in PLAN.teachers(wildcards.recipe)]
 
 
 def any_of(names):
@@ -123,6 +162,10 @@ def any_of(names):
 TRAINED_RECIPES = [recipe for recipe in PLAN.config.recipes if PLAN.trains(recipe)]
 QUICK_RECIPES = [recipe for recipe in PLAN.config.recipes if not PLAN.trains(recipe)]
 IMPORTED_MODELS = [model for model in PLAN.config.models if PLAN.is_imported(model)]
+IMPORTED_AS = {
+    name: [model for model in IMPORTED_MODELS if imported_name(PLAN.source(model)) == name]
+    for name in ("model.h5", "graph.pb", "model.tflite")
+}
 TRAINED_MODELS = [model for model in PLAN.config.models if not PLAN.is_imported(model)]
 
 
@@ -207,11 +250,20 @@ CLUSTER_JOB = {
 }
 
 
-TEMPLATES = sorted(str(path) for path in Path(edgeflow.report.__file__).parent.glob("templates/*"))
+@functools.cache
+def templates():
+    """Return the digest of the report's templates; an input would be looked for in a storage."""
+    folder = Path(edgeflow.report.__file__).parent / "templates"
+    return sha256_json({path.name: sha256_file(path) for path in folder.iterdir()})
 
 
 def show_results():
-    """Print the table of all deployments as they were last measured."""
+    """Print the table of all deployments as they were last measured, or where it is."""
+    if STORAGE:
+        page = Path(workflow.pathvars.apply("<results>"), "report", "index.html")
+        prefix = workflow.storage_settings.default_storage_prefix
+        print(f"the report is in the storage: {prefix}/{page}", file=sys.stderr)
+        return
     from edgeflow.report.console import print_summary
     from edgeflow.report.rows import load_rows
 
@@ -221,6 +273,8 @@ def show_results():
 
 def report_failure():
     """Show what did get measured: the rule cannot run when a branch before it failed."""
+    if STORAGE:
+        return
     from edgeflow.report.build import build_report
 
     results = Path(workflow.pathvars.apply("<results>"))

@@ -4,7 +4,10 @@
 rule compile:
     input:
         dataset=manifest_of_dataset,
+        arrays=ancient(arrays_of_dataset("test", "calibration")),
         recipe="<results>/models/{model}/{recipe}/manifest.json",
+        model=ancient("<results>/models/{model}/{recipe}/model.tflite"),
+        float_model=ancient("<results>/models/{model}/{recipe}/float.tflite"),
     output:
         compiled=directory("<results>/targets/{target}/{model}/{recipe}/compiled"),
         reference="<results>/targets/{target}/{model}/{recipe}/reference.npy",

@@ -4,8 +4,11 @@
 rule compress:
     input:
         dataset=manifest_of_dataset,
+        arrays=ancient(arrays_of_recipe),
         model="<results>/models/{model}/float/manifest.json",
+        network=ancient(lambda wildcards: float_model(wildcards.model)),
         teachers=manifests_of_teachers,
+        teacher_networks=ancient(models_of_teachers),
     output:
         model="<results>/models/{model}/{recipe}/model.tflite",
         float_model="<results>/models/{model}/{recipe}/float.tflite",

@@ -4,7 +4,11 @@
 rule debug:
     input:
         dataset=manifest_of_dataset,
+        arrays=ancient(arrays_of_dataset("test", "calibration")),
         recipe="<results>/models/{model}/{recipe}/manifest.json",
+        model=ancient("<results>/models/{model}/{recipe}/model.tflite"),
+        float_model=ancient("<results>/models/{model}/{recipe}/float.tflite"),
+        logits=ancient("<results>/models/{model}/{recipe}/logits.npy"),
     output:
         figures="<results>/models/{model}/{recipe}/debug/quantization.json",
         manifest="<results>/models/{model}/{recipe}/debug/manifest.json",

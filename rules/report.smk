@@ -11,7 +11,7 @@ rule report:
             for model, recipe in PLAN.debugged()
         ],
         recipes=expand("<results>/models/{unit.model}/{unit.recipe}/manifest.json", unit=PLAN.units),
-        templates=TEMPLATES,
+        models=expand("<results>/models/{unit.model}/float/manifest.json", unit=PLAN.units),
         histories=expand("<results>/models/{unit.model}/float/history.csv", unit=PLAN.units),
     output:
         page=report("<results>/report/index.html", category="Report", caption="../report/index.rst"),
@@ -32,6 +32,7 @@ rule report:
         options=options("report"),
         code=code("report"),
         tools=tools("report"),
+        templates=templates(),
         results=subpath(output.page, ancestor=2),
         out=subpath(output.page, parent=True),
     message:

@@ -4,6 +4,7 @@
 rule train:
     input:
         dataset=manifest_of_dataset,
+        arrays=ancient(arrays_of_dataset("train", "validation", "test")),
     output:
         model="<results>/models/{model}/float/model.h5",
         history="<results>/models/{model}/float/history.csv",

@@ -5,9 +5,17 @@ rule validate:
     input:
         deployed="<results>/devices/{device}/{model}/deploy.json",
         dataset=manifest_of_dataset,
+        arrays=ancient(arrays_of_dataset("test")),
         model="<results>/models/{model}/float/manifest.json",
+        logits=ancient("<results>/models/{model}/float/logits.npy"),
         recipe=of_unit("<results>/models/{model}/{recipe}/manifest.json"),
+        recipe_model=ancient(of_unit("<results>/models/{model}/{recipe}/model.tflite")),
+        recipe_float=ancient(of_unit("<results>/models/{model}/{recipe}/float.tflite")),
+        recipe_logits=ancient(of_unit("<results>/models/{model}/{recipe}/logits.npy")),
         compiled=of_unit("<results>/targets/{target}/{model}/{recipe}/compile.json"),
+        reference=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/reference.npy")),
+        bundle=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar")),
+        sizes=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.json")),
     output:
         validation="<results>/devices/{device}/{model}/validation.json",
     log:

@@ -12,12 +12,13 @@ def send_to(log: Path | None) -> None:
     """Send standard output and error, also of C++ libraries, to `log`; progress to both.
 
     The event log stands beside the steps' log folders: ``logs/train/x.log`` belongs to
-    ``logs/events.jsonl``.
+    ``logs/events.jsonl``. `EDGEFLOW_EVENTS` names another, for logs that do not stay here.
     """
     if log is None:
         return
     log.parent.mkdir(parents=True, exist_ok=True)
-    set_event_log(log.parent.parent / "events.jsonl")
+    events = os.environ.get("EDGEFLOW_EVENTS")
+    set_event_log(Path(events) if events else log.parent.parent / "events.jsonl")
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     sys.stdout.flush()

@@ -40,6 +40,13 @@ def files_of(path: Path) -> list[Path]:
     return [path, weights] if weights.is_file() else [path]
 
 
+def imported_name(path: Path) -> str:
+    """Return the name of what an import makes of a model file."""
+    if trains(path):
+        return "model.h5"
+    return "model.tflite" if kind_of(path) == "tflite" else "graph.pb"
+
+
 def trains(path: Path) -> bool:
     """Return whether stages of a recipe can train a model file on: it is one of Keras 2."""
     return kind_of(path) == "keras" and keras_version(path) < 3

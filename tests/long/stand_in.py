@@ -82,15 +82,23 @@ def rule(step: str) -> Rule:
     text = (RULES / f"{step}.smk").read_text()
     inputs, outputs, params = (_section(text, name) for name in ("input", "output", "params"))
     of_manifest = ["datasets/{dataset}/manifest.json"] * inputs.count("=manifest_of_dataset,")
+    arrays = re.findall(r"=ancient\(arrays_of_(?:dataset\(([^)]*)\)|recipe)\),", inputs)
+    parts = [re.findall(r'"(\w+)"', given) or PARTS for given in arrays]
+    network = "=ancient(lambda wildcards: float_model(wildcards.model))," in inputs
     plain = re.findall(r'=(ancient\()?"<results>/([^"]+)"', inputs)
     reads_source = "=lambda wildcards: digest_of_dataset(wildcards.dataset)," in params
     made = [name for part in outputs.split(",\n") for name in _patterns(part)]
-    no_teachers = "=manifests_of_teachers," in inputs  # the edited recipes have none
-    assert _arguments(inputs) == len(of_manifest) + len(plain) + no_teachers, inputs
+    teachers = inputs.count("_of_teachers")  # the edited recipes have none
+    understood = len(of_manifest) + len(plain) + len(arrays) + network + teachers
+    assert _arguments(inputs) == understood, inputs
     assert _arguments(outputs) == len(re.findall('"<results>/', outputs)), outputs
     return Rule(
         inputs=(*of_manifest, *(path for ancient, path in plain if not ancient)),
-        ancient=tuple(path for ancient, path in plain if ancient),
+        ancient=(
+            *(path for ancient, path in plain if ancient),
+            *(f"datasets/{{dataset}}/{p}_{a}.npy" for found in parts for p in found for a in "xy"),
+            *(["models/{model}/float/model.h5"] if network else []),
+        ),
         reads_source=reads_source,
         outputs=tuple(made),
         params=tuple(re.findall(rf'^ +(\w+)=\1\("{step}"\),$', params, re.MULTILINE)),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the system tests need, when root; says what it would be otherwise.
 set -eu
-packages="openssh-server dataset-fashion-mnist slurm-wlm munge"
+packages="openssh-server dataset-fashion-mnist slurm-wlm munge rsync"
 
 missing=""
 for package in $packages; do
