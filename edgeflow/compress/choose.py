@@ -15,9 +15,12 @@ from edgeflow.compress.options import Candidate, CompressOptions
 from edgeflow.config.recipe import Auto
 from edgeflow.console import say
 from edgeflow.dataset.view import DatasetView
-from edgeflow.errors import CompileError
+from edgeflow.errors import CompileError, TrainingError
+from edgeflow.text import excerpt, tail
 
 FILES = ("model.tflite", "float.tflite")
+UNFIT = (CompileError.exit_code, TrainingError.exit_code)
+"""What a candidate ends with if it does not suit the network: the next one is tried."""
 
 
 def run(
@@ -52,7 +55,19 @@ def run(
         candidate = options.candidates[recipe]
         with tempfile.TemporaryDirectory(dir=out) as scratch:
             result = Path(scratch) / "candidate"  # its parent must not be `out`, which is locked
-            _compress(f"{name}:{recipe}", dataset.folder, folder, teachers, candidate, result)
+            failure = _compress(f"{name}:{recipe}", dataset, folder, teachers, candidate, result)
+            if failure:
+                say(f"{name}: {recipe} cannot be made: {failure}")
+                tried.append(
+                    {
+                        "recipe": recipe,
+                        "accuracy_drop": None,
+                        "accuracy_drop_max": auto.accuracy_drop_max,
+                        "taken": False,
+                        "failure": failure,
+                    }
+                )
+                continue
             model = (result / "model.tflite").read_bytes()
             drop = round(reference - accuracy(model, dataset, "validation"), 9)
             tried.append(_reason(recipe, drop, auto))
@@ -61,7 +76,7 @@ def run(
                 return {**_take(result, out), "chosen": recipe, "tried": tried}
     raise CompileError(
         f"{name}: no recipe keeps the accuracy within {auto.accuracy_drop_max:g}: "
-        + ", ".join(f"{entry['recipe']} loses {entry['accuracy_drop']:g}" for entry in tried),
+        + ", ".join(map(_told, tried)),
         hint="add a recipe that loses less, such as `quantize: qat-int8`, or raise "
         "auto.accuracy_drop_max",
     )
@@ -69,19 +84,22 @@ def run(
 
 def _compress(
     name: str,
-    dataset: Path,
+    dataset: DatasetView,
     model: Path,
     teachers: Mapping[str, Path],
     candidate: Candidate,
     out: Path,
-) -> None:
+) -> str:
     """Make a candidate as its own step would, which finds it in the store if it did.
+
+    Returns:
+        Why the network cannot take the recipe, in one line; empty if it can.
 
     A process for each: tfmot's wrappers trip over what earlier ones left in theirs.
     """
     arguments = {
         "name": name,
-        "dataset": str(dataset),
+        "dataset": str(dataset.folder),
         "model": str(model),
         "options": json.dumps(candidate.options.model_dump(mode="json")),
         "code": fingerprint(*candidate.modules),
@@ -93,10 +111,16 @@ def _compress(
     command += [part for key, value in arguments.items() for part in (f"--{key}", value)]
     command += [part for path in folders for part in ("--teacher", str(path))]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode < 0:
+        return f"the process ended with signal {-done.returncode}"
+    if done.returncode in UNFIT:
+        # TensorFlow's notes before it have times in them.
+        return excerpt(done.stderr.rpartition("error: ")[2], 500)
     if done.returncode != 0:
         raise CompileError(
-            f"{name} failed: {done.stderr.strip()}", hint="leave the recipe out of `auto.recipes`"
+            f"{name} failed: {tail(done.stderr)}", hint="leave the recipe out of `auto.recipes`"
         )
+    return ""
 
 
 def _reason(recipe: str, drop: float, auto: Auto) -> dict[str, object]:
@@ -106,6 +130,12 @@ def _reason(recipe: str, drop: float, auto: Auto) -> dict[str, object]:
         "accuracy_drop_max": auto.accuracy_drop_max,
         "taken": drop <= auto.accuracy_drop_max,
     }
+
+
+def _told(entry: Mapping[str, object]) -> str:
+    if "failure" in entry:
+        return f"{entry['recipe']} cannot be made ({entry['failure']})"
+    return f"{entry['recipe']} loses {entry['accuracy_drop']:g}"
 
 
 def _take(result: Path, out: Path) -> dict[str, object]:

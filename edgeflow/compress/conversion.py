@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from edgeflow.compress.apart import quantized_apart
 from edgeflow.compress.form import flatbuffer_form
 from edgeflow.compress.integer import require_integer
 from edgeflow.compress.same import require_close, require_exact, samples_for
@@ -44,6 +45,16 @@ def convert_float(name: str, source: Source, dataset: DatasetView, recipe: Recip
 
 
 def quantized(
+    name: str, source: Source, dataset: DatasetView, recipe: Recipe, float_model: bytes
+) -> tuple[bytes, dict[str, object]]:
+    """Do what `quantized_here` does, in a process of its own where that may end the process."""
+    # What the quantizer crashes on is what it runs for the ranges: loops.
+    may_crash = recipe.quantize in CALIBRATED and bool(source.loops())
+    run = quantized_apart if may_crash else quantized_here
+    return run(name, source, dataset, recipe, float_model)
+
+
+def quantized_here(
     name: str, source: Source, dataset: DatasetView, recipe: Recipe, float_model: bytes
 ) -> tuple[bytes, dict[str, object]]:
     """Return the recipe's model, and facts of how it came about.

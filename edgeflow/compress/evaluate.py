@@ -30,6 +30,7 @@ def host_outputs(flatbuffer: bytes, inputs: "NDArray[np.float32]") -> "NDArray[n
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     rows = []
     for sample in quantized(inputs, source):
+        interpreter.reset_all_variables()  # LSTM operators keep their state
         interpreter.set_tensor(source["index"], sample[None])
         interpreter.invoke()
         rows.append(interpreter.get_tensor(sink["index"])[0])

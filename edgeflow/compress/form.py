@@ -91,6 +91,7 @@ def _flatbuffer_layers(flatbuffer: bytes, samples: "Array") -> dict[str, "Array"
     outputs = {_owner(layer.tensor): layer.output for layer in layers(interpreter)}
     rows: dict[str, list[Array]] = {name: [] for name in outputs}
     for sample in quantized(samples, source):
+        interpreter.reset_all_variables()
         interpreter.set_tensor(source["index"], sample[None])
         interpreter.invoke()
         for name, index in outputs.items():

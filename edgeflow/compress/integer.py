@@ -4,7 +4,7 @@ from edgeflow.errors import CompileError
 
 
 def float_tensors(flatbuffer: bytes) -> list[str]:
-    """Return the names of the float tensors of a .tflite."""
+    """Return the names of the float tensors that operators of a .tflite read or write."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -12,8 +12,16 @@ def float_tensors(flatbuffer: bytes) -> list[str]:
         model_content=flatbuffer,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
+    # Some tensors only hold the ranges within a fused operator (`input_to_cell_intermediate` of
+    # an LSTM); nothing computes with them.
+    used = {
+        int(index)
+        for entry in interpreter._get_ops_details()
+        for index in (*entry["inputs"], *entry["outputs"])
+    }
     floats = (np.float32, np.float16)
-    return [t["name"] for t in interpreter.get_tensor_details() if t["dtype"] in floats]
+    tensors = interpreter.get_tensor_details()
+    return [t["name"] for t in tensors if t["dtype"] in floats and t["index"] in used]
 
 
 def require_integer(name: str, flatbuffer: bytes) -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.compress.conversion import convert_float, quantized
+from edgeflow.compress.form import keras_form
+from edgeflow.compress.network import Network
 from edgeflow.compress.options import CompressOptions
+from edgeflow.compress.same import require_exact, samples_for
 from edgeflow.compress.source import FLATBUFFER_FILE, GRAPH_FILE, FloatModel, open_source
 from edgeflow.compress.stage import open_network, tuned
-from edgeflow.config.recipe import Recipe
+from edgeflow.compress.unroll import unrolled
+from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError, TrainingError
 from edgeflow.train.build import MODEL_FILE
@@ -75,14 +79,27 @@ def _from_network(
         verify_files(path / "manifest.json", [MODEL_FILE])
     last = tuned(name, dataset, folder, teachers, options, scratch)
     network = open_network(name, dataset, last, teachers, options)
-    float_model = convert_float(name, FloatModel(network.model), dataset, recipe)
+    source = _source(name, network, recipe)
+    float_model = convert_float(name, source, dataset, recipe)
     parameters = int(network.model.count_params())
     if recipe.quantize == "qat-int8":
         network = importlib.import_module("edgeflow.compress.qat").apply(network, recipe)
-    model, facts = quantized(name, FloatModel(network.model), dataset, recipe, float_model)
+        source = FloatModel(network.model)
+    model, facts = quantized(name, source, dataset, recipe, float_model)
     return _Made(
         float_model=float_model, model=model, recipe=recipe, parameters=parameters, facts=facts
     )
+
+
+def _source(name: str, network: Network, recipe: Recipe) -> FloatModel:
+    """Return the network as the converter takes it; one for integers must have no loops."""
+    if recipe.quantize not in CALIBRATED:
+        return FloatModel(network.model)
+    model = unrolled(network.keras, network.model)
+    samples = samples_for(network.dataset, recipe)
+    forms = keras_form(network.model), keras_form(model)
+    require_exact(name, "unrolling recurrent layers", *forms, samples)
+    return FloatModel(model)
 
 
 def _from_file(name: str, dataset: DatasetView, folder: Path, recipe: Recipe) -> _Made:

@@ -1,9 +1,13 @@
 """The float network, as the converters of all recipes start from it."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgeflow.compress.debug.graph import callers
 from edgeflow.compress.form import Form, flatbuffer_form, function_form, keras_form
+from edgeflow.train.build import MODEL_FILE
+from edgeflow.train.keras import load_keras, save_model
 
 GRAPH_FILE = "graph.pb"
 """A frozen graph: a TensorFlow `GraphDef` whose weights are constants."""
@@ -22,6 +26,12 @@ class Source(Protocol):
     def form(self) -> Form:
         """Return the network to run, to compare what was made of it."""
 
+    def loops(self) -> list[str]:
+        """Return the names of layers that run other graphs, such as those of a loop."""
+
+    def save(self, folder: Path) -> Path:
+        """Write the network into a folder, for `open_source`; return the file."""
+
 
 class FloatModel:
     """A Keras model behind a signature with a static batch of 1."""
@@ -29,18 +39,31 @@ class FloatModel:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def converter(self) -> Any:
-        """Return a fresh `tf.lite.TFLiteConverter` for the model."""
+    @cached_property
+    def _function(self) -> Any:
         import tensorflow as tf
 
         shape = (1, *self._model.input_shape[1:])
         signature = tf.TensorSpec(shape, tf.float32, name="input")
         function = tf.function(lambda x: self._model(x, training=False))
-        return _converter(function.get_concrete_function(signature), self._model)
+        return function.get_concrete_function(signature)
+
+    def converter(self) -> Any:
+        """Return a fresh `tf.lite.TFLiteConverter` for the model."""
+        return _converter(self._function, self._model)
 
     def form(self) -> Form:
         """Return the model to run."""
         return keras_form(self._model)
+
+    def loops(self) -> list[str]:
+        """Return the names of layers with loops."""
+        return _callers(self._function.graph)
+
+    def save(self, folder: Path) -> Path:
+        """Write the model as .h5."""
+        save_model(self._model, folder / MODEL_FILE)
+        return folder / MODEL_FILE
 
 
 class GraphModel:
@@ -49,6 +72,7 @@ class GraphModel:
     def __init__(self, graph: bytes) -> None:
         import tensorflow as tf
 
+        self._graph = graph
         definition = tf.compat.v1.GraphDef.FromString(graph)
         self._wrapped = tf.compat.v1.wrap_function(
             lambda: tf.graph_util.import_graph_def(definition, name=""), []
@@ -62,6 +86,15 @@ class GraphModel:
     def form(self) -> Form:
         """Return the graph to run."""
         return function_form(self.function)
+
+    def loops(self) -> list[str]:
+        """Return the names of operators with loops."""
+        return _callers(self.function.graph)
+
+    def save(self, folder: Path) -> Path:
+        """Write the graph as it was given."""
+        (folder / GRAPH_FILE).write_bytes(self._graph)
+        return folder / GRAPH_FILE
 
 
 class FlatbufferModel:
@@ -80,9 +113,20 @@ class FlatbufferModel:
         """Return the .tflite to run."""
         return flatbuffer_form(self._flatbuffer)
 
+    def loops(self) -> list[str]:
+        """Return the operators that run other graphs."""
+        return callers(self._flatbuffer)
+
+    def save(self, folder: Path) -> Path:
+        """Write the .tflite as it was given."""
+        (folder / FLATBUFFER_FILE).write_bytes(self._flatbuffer)
+        return folder / FLATBUFFER_FILE
+
 
 def open_source(path: Path) -> Source:
-    """Return the network in a frozen graph or a .tflite."""
+    """Return the network in a .h5 file of Keras 2, a frozen graph or a .tflite."""
+    if path.name == MODEL_FILE:
+        return FloatModel(load_keras(seed=0).models.load_model(path, compile=False))
     kind = GraphModel if path.name == GRAPH_FILE else FlatbufferModel
     return kind(path.read_bytes())
 
@@ -93,11 +137,17 @@ def _converter(concrete: Any, owner: Any) -> Any:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
     # The way over a SavedModel takes ten times as long and gives a straight network the same
     # weights and outputs. Recurrent ones need it: their int8 conversion crashes without.
-    converter.experimental_lower_to_saved_model = _has_calls(concrete.graph)
+    converter.experimental_lower_to_saved_model = bool(_callers(concrete.graph))
     return converter
 
 
-def _has_calls(graph: Any) -> bool:
-    """Return whether a graph runs others: loops, branches, functions."""
-    values = (value for op in graph.get_operations() for value in op.node_def.attr.values())
+def _callers(graph: Any) -> list[str]:
+    """Return the layers whose operators run other graphs: loops, branches, functions."""
+    named = [op.name for op in graph.get_operations() if _calls(op)]
+    # ``net/layer/while`` in a network of layers
+    return list(dict.fromkeys((name.split("/")[1:-1] or [name])[0] for name in named))
+
+
+def _calls(op: Any) -> bool:
+    values = op.node_def.attr.values()
     return any(value.HasField("func") or value.list.func for value in values)

@@ -35,6 +35,9 @@ class Engine:
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
+        names = [entry["op_name"] for entry in self._interpreter._get_ops_details()]
+        # LSTM, RNN and SVDF operators go on from the state that the last sample left.
+        self._remembers = any("LSTM" in n or "RNN" in n or n == "SVDF" for n in names)
 
     @staticmethod
     def version() -> str:
@@ -67,6 +70,8 @@ class Engine:
 
     def infer(self, sample: Any) -> Any:
         """Run one sample, shaped and typed like the input; return the output with its batch."""
+        if self._remembers:
+            self._interpreter.reset_all_variables()
         self._interpreter.set_tensor(self._input["index"], sample)
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output["index"])

@@ -114,6 +114,7 @@ def compare(
 
 
 def _run(interpreter: Any, sample: "NDArray[Any]") -> None:
+    interpreter.reset_all_variables()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample)
     interpreter.invoke()
 

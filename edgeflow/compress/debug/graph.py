@@ -9,6 +9,8 @@ from typing import Any
 _CASTS = frozenset({"QUANTIZE", "DEQUANTIZE", "DELEGATE"})
 """Operators that change how values are written down, not what they are."""
 
+_CALLS = frozenset({"WHILE", "IF", "CALL", "CALL_ONCE"})
+
 _VALUES = frozenset({"float32", "int8", "uint8", "int16"})
 """Types of activations; others are shapes, positions, or handles."""
 
@@ -50,6 +52,18 @@ def open_graph(flatbuffer: bytes) -> Any:
     )
     interpreter.allocate_tensors()
     return interpreter
+
+
+def callers(flatbuffer: bytes) -> list[str]:
+    """Return the operators of a .tflite that run other graphs: loops, branches, calls."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=flatbuffer,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    names = (str(entry["op_name"]) for entry in interpreter._get_ops_details())
+    return [name for name in names if name in _CALLS]
 
 
 def layers(interpreter: Any) -> list[Layer]:

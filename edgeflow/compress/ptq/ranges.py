@@ -136,6 +136,7 @@ def _activations(interpreter: Any) -> dict[int, str]:
 
 
 def _values(interpreter: Any, tensors: Mapping[int, Any], sample: Any) -> Any:
+    interpreter.reset_all_variables()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample[None])
     interpreter.invoke()
     return ((index, interpreter.get_tensor(index)) for index in tensors)

@@ -1,6 +1,7 @@
 """What each stage does to the weights, on a network trained on real digits."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,32 @@ def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path
     manifest = json.loads((trained.model / "manifest.json").read_text())
     drop = manifest["facts"]["accuracy_validation"] - (guess == truth).mean()
     assert [entry["accuracy_drop"] for entry in facts["tried"]] == pytest.approx([drop], abs=1e-6)
+
+
+def test_auto_goes_on_after_a_recipe_that_the_network_cannot_take(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = {"quantize": "ptq-int8", "keep_float": {"layers": ["nowhere"]}}
+    recipes: dict[str, dict[str, Any]] = {
+        "mixed": absent,
+        "crashes": {"quantize": "dynamic"},
+        "fp32": {},
+    }
+    candidates = {name: candidate(recipe) for name, recipe in recipes.items()}
+    usual = subprocess.run
+
+    def run(command: list[str], **options: Any) -> Any:
+        if "tiny:crashes" in command:
+            return subprocess.CompletedProcess(command, -11, "", "")
+        return usual(command, **options)
+
+    monkeypatch.setattr("edgeflow.compress.choose.subprocess.run", run)
+    auto = {"auto": {"recipes": list(recipes)}}
+    facts = compress(trained, auto, tmp_path, candidates=candidates, train=None).facts
+    assert facts["chosen"] == "fp32"
+    mixed, crashes, _ = facts["tried"]
+    assert mixed["failure"].startswith("keep_float.layers: no layer 'nowhere'")
+    assert crashes["failure"] == "the process ended with signal 11"
 
 
 def test_auto_says_what_each_recipe_lost(trained: Trained, tmp_path: Path) -> None:

@@ -16,6 +16,13 @@ from tests.unit.report.test_build import build
 from tests.unit.report.test_plots import texts
 
 TRIED = [
+    {
+        "recipe": "mixed",
+        "accuracy_drop": None,
+        "accuracy_drop_max": 0.01,
+        "taken": False,
+        "failure": "no layer 'x'",
+    },
     {"recipe": "q8", "accuracy_drop": 0.03, "accuracy_drop_max": 0.01, "taken": False},
     {"recipe": "q16", "accuracy_drop": 0.0, "accuracy_drop_max": 0.01, "taken": True},
 ]
@@ -86,6 +93,7 @@ def test_a_choice_shows_what_was_tried_even_without_integers(results: Path) -> N
     write(results, {"quantize": "fp16"}, chosen="half", tried=TRIED)
     text = build(results).text
     assert "Chosen recipe half" in text
+    assert f"mixed {NONE} +1.00 cannot be made: no layer 'x'" in text
     assert "q8 +3.00 +1.00 loses too much" in text
     assert "q16 0.00 +1.00 taken: the first within the limit" in text
 
