@@ -2,6 +2,7 @@
 
 import json
 import posixpath
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,10 @@ class Agent:
 
 def uploader() -> str:
     """Return what tells this project's uploads from those of others on a device."""
-    if not UPLOADER.is_file():
-        write_text(UPLOADER, secrets.token_hex(8))
-    return UPLOADER.read_text()
+    known = UPLOADER.read_text(errors="replace") if UPLOADER.is_file() else ""
+    if not re.fullmatch("[0-9a-f]{16}", known):
+        write_text(UPLOADER, known := secrets.token_hex(8))
+    return known
 
 
 def _last_line(done: Completed) -> dict[str, Any] | None:

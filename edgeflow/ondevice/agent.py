@@ -196,6 +196,7 @@ class Model:
         self.releases = os.path.join(self.folder, "releases")
         self.incoming = os.path.join(self.folder, "incoming")
         self.link = os.path.join(self.folder, "current")
+        self.link_new = os.path.join(self.folder, ".current.tmp")
         self.journal_path = os.path.join(self.folder, "journal.json")
 
     def release(self, name: str) -> str:
@@ -347,10 +348,8 @@ class Model:
         if name is None:
             remove(self.link)
         else:
-            temporary = os.path.join(self.folder, ".current.tmp")
-            remove(temporary)
-            os.symlink(os.path.join("releases", name), temporary)
-            os.replace(temporary, self.link)
+            os.symlink(os.path.join("releases", name), self.link_new)
+            os.replace(self.link_new, self.link)
         fsync(self.folder)
 
     def repair(self) -> None:
@@ -375,6 +374,8 @@ class Model:
 
     def discard_leftovers(self) -> None:
         """Remove what a killed verb left; the lock says that none is running."""
+        remove(self.journal_path + ".tmp")
+        remove(self.link_new)
         for folder in (self.releases, self.incoming):
             for entry in os.listdir(folder) if is_folder(folder) else ():
                 if entry.startswith(".tmp-"):

@@ -1,0 +1,118 @@
+"""Runs a verb of the agent in copies of a folder, each time killed before one more system call.
+
+``python -m tests.unit.deploy.killed TEMPLATE COPIES VERB ARGUMENTS...`` leaves copy 0, killed
+before the first call that writes, copy 1, killed before the second, and so on; the last one was
+not killed. It prints the calls as one JSON list.
+"""
+
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from edgeflow.ondevice import agent
+
+WRITES = ("rename", "replace", "symlink", "unlink", "rmdir", "mkdir", "fsync", "chmod", "fchmod")
+
+
+class Killer:
+    """Counts the calls that write; `kill_at` is the one before which the process ends."""
+
+    def __init__(self, kill_at: int) -> None:
+        self._kill_at = kill_at
+        self.calls: list[str] = []
+
+    def tick(self, call: str) -> None:
+        """Note a call that is about to be made, or end the process instead."""
+        if len(self.calls) == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.calls.append(call)
+
+    def hook(self) -> None:
+        """Count the calls of this process from now on."""
+        for name in WRITES:
+            setattr(os, name, self._counted(name, getattr(os, name)))
+        vars(agent)["open"] = self._open
+
+    def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            where = arguments[-1] if name in ("rename", "replace", "symlink") else arguments[0]
+            if isinstance(where, int):
+                where = Path(f"/proc/self/fd/{where}").readlink()
+            self.tick(f"{name} {Path(where).name}")
+            return call(*arguments, **options)
+
+        return counted
+
+    def _open(self, path: str, mode: str = "r") -> Any:
+        if mode in ("r", "rb"):
+            return Path(path).open(mode)
+        self.tick(f"open {Path(path).name}")
+        return Written(Path(path).open(mode), self)
+
+
+class Written:
+    """A file whose writes are counted when they leave the process."""
+
+    def __init__(self, file: Any, killer: Killer) -> None:
+        self._file, self._killer = file, killer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> "Written":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def writelines(self, blocks: Iterable[bytes]) -> None:
+        """Write blocks, each of which is a call."""
+        for block in blocks:
+            self._file.write(block)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._killer.tick(f"write {Path(self._file.name).name}")
+        self._file.flush()
+
+    def truncate(self, size: int) -> None:
+        """Cut the file."""
+        self._killer.tick(f"truncate {Path(self._file.name).name}")
+        self._file.truncate(size)
+
+
+def attempt(copy: Path, kill_at: int, verb: str, arguments: list[str]) -> bool:
+    """Run the verb in a child process; return whether it came to its end."""
+    child = os.fork()
+    if not child:
+        killer = Killer(kill_at)
+        killer.hook()
+        sys.stdout = io.StringIO()
+        code = agent.main([verb, str(copy), *arguments])
+        os.write(1, json.dumps(killer.calls).encode())
+        os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    if not os.WIFSIGNALED(status) and os.waitstatus_to_exitcode(status):
+        sys.exit(f"{verb} failed where it was not killed")
+    return not os.WIFSIGNALED(status)
+
+
+def main(template: str, copies: str, verb: str, *arguments: str) -> None:
+    """Make the copies."""
+    kill_at, ended = 0, False
+    while not ended:
+        copy = Path(copies) / str(kill_at)
+        shutil.copytree(template, copy, symlinks=True)
+        ended = attempt(copy, kill_at, verb, list(arguments))
+        kill_at += 1
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,295 @@
+"""What the agent makes of a folder that somebody or something has damaged."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.deploy.test_agent import AGENT, damage, in_use, install, members, names, upload
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Call
+
+SHA = "ab" * 32
+ENTRY = {"manifest": SHA, "number": 0, "previous": None, "state": "passed"}
+
+
+def journal_of(entry: object, name: str = SHA) -> str:
+    return json.dumps({"format": 2, "releases": {name: entry}})
+
+
+JOURNALS = {
+    "empty": "",
+    "half": '{"format": 2, "rel',
+    "null": "null",
+    "list": "[]",
+    "deep": "[" * 100_000,
+    "no text": "\0\udcff\udcfe",
+    "no releases": '{"format": 2}',
+    "releases are a list": '{"format": 2, "releases": []}',
+    "no entry": journal_of(1),
+    "half an entry": journal_of({"manifest": SHA}),
+    "no digest": journal_of(ENTRY, name="x"),
+    "state": journal_of({**ENTRY, "state": ["passed"]}),
+    "number": journal_of({**ENTRY, "number": "1"}),
+    "itself": journal_of({**ENTRY, "previous": SHA}),
+    "previous": journal_of({**ENTRY, "previous": 7}),
+    "later format": '{"format": 3, "releases": {}}',
+}
+
+
+def audit(folder: Path) -> list[str]:
+    return [json.loads(line)["verb"] for line in (folder / "audit.log").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("text", [*JOURNALS.values(), None], ids=[*JOURNALS, "deleted"])
+def test_a_damaged_journal_is_written_anew(call: "Call", folder: Path, text: str | None) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    (folder / "journal.json").unlink()
+    if text is not None:
+        (folder / "journal.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    code, status = call("status")
+    assert (code, status["current"], status["previous"]) == (0, new, None)
+    assert call("verify") == (0, {"verified": new})
+    newest = in_use(call, folder, b"newest")
+    assert audit(folder)[-3:] == ["repair", "install", "activate"]
+    assert set(json.loads((folder / "journal.json").read_text())["releases"]) == {old, new, newest}
+    assert call("rollback", newest) == (0, {"current": new, "rolled_back": True})
+
+
+def test_without_a_journal_nothing_is_gone_back_to(call: "Call", folder: Path) -> None:
+    in_use(call, folder, b"old")
+    new = in_use(call, folder, b"new")
+    (folder / "journal.json").unlink()
+    assert call("rollback", new) == (0, {"current": None, "rolled_back": True})
+    assert call("rollback", new) == (0, {"current": None, "rolled_back": False})
+
+
+def test_a_journal_that_is_a_folder_is_set_aside(call: "Call", folder: Path) -> None:
+    new = in_use(call, folder, b"new")
+    (folder / "journal.json").unlink()
+    (folder / "journal.json" / "mine").mkdir(parents=True)
+    assert call("prepare", new, "3")[1]["intact"] is True
+    assert (folder / "journal.json").is_file()
+    assert (folder / "journal.json.found-1" / "mine").is_dir()
+
+
+def test_a_release_that_is_damaged_is_not_taken_on_trust_without_a_journal(
+    call: "Call", folder: Path
+) -> None:
+    sha = install(call, folder, b"weights")
+    damage(folder / "releases" / sha / "data" / "model")
+    (folder / "journal.json").unlink()
+    assert call("activate", sha)[0] == 65
+    assert install(call, folder, b"weights") == sha
+
+
+@pytest.mark.parametrize("confused", [False, True])
+def test_the_first_format_of_the_journal_is_read(
+    call: "Call", folder: Path, confused: bool
+) -> None:
+    """Where a kill had made it name the current release, it names none."""
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    first = {"manifests": {}, "previous": new if confused else old}
+    (folder / "journal.json").write_text(json.dumps(first))
+    before = None if confused else old
+    assert call("status")[1]["previous"] == before
+    assert call("rollback", new) == (0, {"current": before, "rolled_back": True})
+
+
+def dangles(folder: Path, current: Path) -> None:
+    shutil.rmtree(folder / "releases" / current.readlink().name)
+
+
+def is_a_link(target: str) -> Callable[[Path, Path], None]:
+    def link(folder: Path, current: Path) -> None:
+        (folder / "releases" / "mine").mkdir()
+        current.unlink()
+        current.symlink_to(target)
+
+    return link
+
+
+def is_a_folder(folder: Path, current: Path) -> None:
+    current.unlink()
+    (current / "mine").mkdir(parents=True)
+
+
+def is_a_file(folder: Path, current: Path) -> None:
+    current.unlink()
+    current.write_text("mine")
+
+
+def is_linked(folder: Path, current: Path) -> None:
+    release = folder / "releases" / current.readlink().name
+    release.rename(folder / "elsewhere")
+    release.symlink_to(folder / "elsewhere")
+
+
+DAMAGES = {
+    "dangles": (dangles, "which is not there", True),
+    "names a linked release": (is_linked, "which is not there", True),
+    "outside": (is_a_link("/usr"), "points at /usr, which is no release", False),
+    "parent": (is_a_link(f"../releases/{SHA}"), "which is no release", False),
+    "no digest": (is_a_link("releases/mine"), "which is no release", False),
+    "folder": (is_a_folder, "current is no link", False),
+    "file": (is_a_file, "current is no link", False),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_link_is_said_and_repaired(call: "Call", folder: Path, kind: str) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    spoil, said, known = DAMAGES[kind]
+    spoil(folder, folder / "current")
+    code, status = call("status")
+    assert (code, status["current"]) == (0, None)
+    assert said in status["fault"]
+    code, answer = call("verify")
+    assert (code, answer["error"]) == (65, "corrupt")
+    assert call("prepare", new, "3")[0] == 0
+    status = call("status")[1]
+    assert (status["fault"], status["current"]) == (None, old if known else None)
+    if known:
+        assert install(call, folder, b"new") == new
+    assert call("activate", new)[0] == 0
+    assert call("verify") == (0, {"verified": new})
+    aside = folder / "current.found-1"
+    assert os.path.lexists(aside) is (kind in ("folder", "file"))
+
+
+def test_a_rollback_of_a_release_that_is_gone(call: "Call", folder: Path) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    dangles(folder, folder / "current")
+    assert call("rollback", new)[1]["current"] == old
+    assert call("verify") == (0, {"verified": old})
+
+
+def test_a_previous_release_that_is_gone_is_passed_over(call: "Call", folder: Path) -> None:
+    oldest, old, new = (in_use(call, folder, name) for name in (b"oldest", b"old", b"new"))
+    shutil.rmtree(folder / "releases" / old)
+    assert call("status")[1]["previous"] == oldest
+    assert call("rollback", new) == (0, {"current": oldest, "rolled_back": True})
+
+
+def test_a_rejected_release_is_never_gone_back_to(call: "Call", folder: Path) -> None:
+    one, two = in_use(call, folder, b"one"), in_use(call, folder, b"two")
+    assert call("activate", one)[0] == 0
+    assert call("rollback", one)[1]["current"] == two
+    assert call("status")[1]["previous"] is None
+    assert call("rollback", two)[1]["current"] is None
+
+
+def test_rejecting_what_is_not_in_use_changes_nothing_else(call: "Call", folder: Path) -> None:
+    old, new = in_use(call, folder, b"old"), install(call, folder, b"new")
+    answer = {"current": old, "rolled_back": False}
+    assert call("rollback", new, "--reason", "slow") == (0, answer)
+    assert call("status")[1]["rejected"] == [new]
+    assert audit(folder)[-1] == "reject"
+    assert call("activate", new)[1]["previous"] == old
+    assert call("status")[1]["rejected"] == []
+
+
+def test_half_a_line_of_the_audit_log_stays_alone(call: "Call", folder: Path) -> None:
+    (folder / "audit.log").write_text('{"verb": "inst')
+    in_use(call, folder, b"new")
+    lines = (folder / "audit.log").read_text().splitlines()
+    assert [json.loads(line)["verb"] for line in lines[1:]] == ["install", "activate"]
+
+
+def test_a_log_that_takes_no_more_undoes_nothing(call: "Call", folder: Path) -> None:
+    sha = install(call, folder, b"new")
+    (folder / "audit.log").unlink()
+    (folder / "audit.log").mkdir()
+    assert call("activate", sha)[0] == 0
+    assert call("verify") == (0, {"verified": sha})
+
+
+def link_folder(release: Path) -> None:
+    (release / "data").rename(release.parent / "data")
+    (release / "data").symlink_to(release.parent / "data")
+
+
+def link_file(release: Path) -> None:
+    (release / "data" / "model").rename(release.parent / "model")
+    (release / "data" / "model").symlink_to(release.parent / "model")
+
+
+def link_manifest(release: Path) -> None:
+    (release / "manifest.json").rename(release.parent / "manifest.json")
+    (release / "manifest.json").symlink_to(release.parent / "manifest.json")
+
+
+def link_release(release: Path) -> None:
+    release.rename(release.parent / "moved")
+    release.symlink_to("moved")
+
+
+def pipe(release: Path) -> None:
+    (release / "data" / "model").unlink()
+    os.mkfifo(release / "data" / "model")
+
+
+def folder_for_file(release: Path) -> None:
+    (release / "runner.py").unlink()
+    (release / "runner.py").mkdir()
+
+
+SPOILED: dict[str, Callable[[Path], object]] = {
+    "linked folder": link_folder,
+    "linked file": link_file,
+    "linked manifest": link_manifest,
+    "linked release": link_release,
+    "pipe": pipe,
+    "extra folder": lambda release: (release / "data" / "empty").mkdir(),
+    "extra link to a folder": lambda release: (release / "more").symlink_to("/usr"),
+    "extra file": lambda release: (release / "data" / "more").write_text(""),
+    "a folder for a file": folder_for_file,
+    "missing folder": lambda release: shutil.rmtree(release / "data"),
+    "file for all": lambda release: (release / "data" / "model").chmod(0o666),
+    "file for the group": lambda release: (release / "data" / "model").chmod(0o464),
+    "manifest for all": lambda release: (release / "manifest.json").chmod(0o446),
+    "folder for all": lambda release: (release / "data").chmod(0o777),
+    "release for all": lambda release: release.chmod(0o757),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILED)
+def test_a_release_is_exactly_what_its_manifest_lists(
+    call: "Call", folder: Path, kind: str
+) -> None:
+    sha = in_use(call, folder, b"weights")
+    SPOILED[kind](folder / "releases" / sha)
+    for verb in ("verify", "activate"):
+        code, answer = call(verb, sha)
+        assert (code, answer["error"]) == (65, "corrupt"), answer
+    assert call("prepare", sha, "3")[1]["intact"] is False
+    assert install(call, folder, b"weights") == sha
+    assert call("activate", sha)[0] == 0
+    assert call("verify") == (0, {"verified": sha})
+
+
+def test_a_file_cannot_be_a_folder_too(call: "Call", folder: Path) -> None:
+    code, answer = call("install", upload(folder, members({"a": b"x", "a/b": b"y"})))
+    assert (code, answer["detail"]) == (65, "manifest.json lists an unsafe file: 'a'")
+
+
+def test_under_a_lax_umask_nobody_else_may_write(folder: Path) -> None:
+    sha = upload(folder, members({"runner.py": b"pass\n", "data/sub/model": b"weights"}))
+    folder.chmod(0o777)
+    (folder / "incoming").chmod(0o777)
+    for verb in ("install", "activate", "verify"):
+        command = [sys.executable, str(AGENT), verb, str(folder), sha]
+        subprocess.run(command, check=True, umask=0, stdout=subprocess.DEVNULL)
+    mode = {path: path.lstat().st_mode & 0o022 for path in [folder, *folder.rglob("*")]}
+    del mode[folder / "current"]
+    # A group may share the model's folder; what is in it is the agent's.
+    assert (mode.pop(folder), mode.pop(folder / "incoming")) == (0o020, 0o020)
+    assert set(mode.values()) == {0}
+    assert names(folder / "releases") == [sha]

@@ -1,0 +1,234 @@
+"""The agent killed between any two system calls that write.
+
+Whatever the moment: `current` is the old release or the new one, and whole; the same verb then
+succeeds; a rollback goes to the release that was in use before, never to another one.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edgeflow.artifact.packed import packed
+from edgeflow.ondevice import agent
+from tests.unit.deploy.test_agent import damage, in_use, install, members, upload
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Call
+
+Ask = Callable[..., dict[str, Any]]
+Kill = Callable[..., "Killed"]
+FILES = {"runner.py": b"pass\n", "data/model": b"new"}
+
+
+class Killed:
+    """Copies of a model's folder after a verb that was killed; the last was not."""
+
+    def __init__(self, folders: list[Path], calls: list[str]) -> None:
+        self.folders = folders
+        self.calls = calls
+
+
+@pytest.fixture
+def kill(folder: Path, tmp_path: Path) -> Kill:
+    """Kill a verb at each of its calls."""
+
+    def run(*command: str) -> Killed:
+        copies = tmp_path / "copies"
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.unit.deploy.killed", folder, copies, *command],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        calls = json.loads(done.stdout)
+        folders = [copies / str(number) for number in range(len(calls) + 1)]
+        assert sorted(folders) == sorted(copies.iterdir())
+        return Killed(folders, calls)
+
+    return run
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run a verb, which must succeed, in any folder."""
+
+    def run(verb: str, folder: Path, *arguments: str) -> dict[str, Any]:
+        code = agent.main([verb, str(folder), *arguments])
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert code == 0, answer
+        return answer
+
+    return run
+
+
+def rolled_back(ask: Ask, folder: Path, name: str) -> str | None:
+    """Return what a rollback would leave, without doing it there."""
+    copy = folder.with_name(folder.name + "-rolled-back")
+    shutil.copytree(folder, copy, symlinks=True)
+    answer = ask("rollback", copy, name)
+    assert answer["rolled_back"] is True
+    assert (copy / "current").is_symlink() is (answer["current"] is not None)
+    shutil.rmtree(copy)
+    return answer["current"]  # type: ignore[no-any-return]
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if "tmp" in path.name or path.suffix == ".part":
+            yield path
+
+
+def test_an_activation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    oldest, old = in_use(call, folder, b"oldest"), in_use(call, folder, b"old")
+    new = install(call, folder, b"new")
+    before = {oldest: None, old: oldest, new: old}
+    seen = []
+    for copy in kill("activate", new).folders:
+        status = ask("status", copy)
+        seen.append(status["current"])
+        assert status["previous"] == before[status["current"]]
+        assert ask("verify", copy) == {"verified": status["current"]}
+        assert rolled_back(ask, copy, status["current"]) == before[status["current"]]
+        answer = ask("activate", copy, new)
+        assert (answer["current"], answer["previous"]) == (new, old)
+        assert rolled_back(ask, copy, new) == old
+        assert not list(leftovers(copy))
+    assert set(seen) == {old, new}
+    assert seen == sorted(seen, key=[old, new].index), "never back and forth"
+
+
+def test_an_activation_of_the_release_before(
+    call: "Call", folder: Path, ask: Ask, kill: Kill
+) -> None:
+    """As after a checkout of an older state: the two are each other's release before."""
+    one, two = in_use(call, folder, b"one"), in_use(call, folder, b"two")
+    for copy in kill("activate", one).folders:
+        current = ask("status", copy)["current"]
+        assert rolled_back(ask, copy, current) == {one: two, two: one}[current]
+        ask("activate", copy, one)
+        assert rolled_back(ask, copy, one) == two
+
+
+def test_a_rollback(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    oldest, old, new = (in_use(call, folder, name) for name in (b"oldest", b"old", b"new"))
+    seen = []
+    for copy in kill("rollback", new).folders:
+        status = ask("status", copy)
+        seen.append(status["current"])
+        assert status["current"] == new or new in status["rejected"]
+        assert ask("verify", copy) == {"verified": status["current"]}
+        assert ask("rollback", copy, new)["current"] == old
+        status = ask("status", copy)
+        assert (status["previous"], status["rejected"]) == (oldest, [new])
+        assert rolled_back(ask, copy, old) == oldest
+        assert not list(leftovers(copy))
+    assert set(seen) == {old, new}
+
+
+def test_a_rollback_to_nothing(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    new = in_use(call, folder, b"new")
+    for copy in kill("rollback", new).folders:
+        assert ask("rollback", copy, new)["current"] is None
+        assert not os.path.lexists(copy / "current")
+        assert ask("activate", copy, new)["current"] == new
+
+
+def test_an_installation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    oldest, old = in_use(call, folder, b"oldest"), in_use(call, folder, b"old")
+    new = upload(folder, members(FILES))
+    tar = folder / "incoming" / f"{new}.part"
+    options = ["--packed-from", str(tar.stat().st_size)]
+    part = tar.rename(folder / "incoming" / f"{new}.zst.part")
+    part.write_bytes(packed(part.read_bytes()))
+    sent = part.read_bytes()
+    for copy in kill("install", new, *options).folders:
+        status = ask("status", copy)
+        assert (status["current"], status["previous"]) == (old, oldest)
+        for name in status["releases"]:
+            assert ask("verify", copy, name) == {"verified": name}
+        ready = ask("prepare", copy, new, "3")
+        assert ready["intact"] is (new in status["releases"])
+        if not ready["intact"]:
+            (copy / "incoming" / part.name).write_bytes(sent)
+        ask("install", copy, new, *options)
+        assert ask("verify", copy, new) == {"verified": new}
+        assert ask("activate", copy, new)["previous"] == old
+        assert not list(leftovers(copy))
+
+
+def test_a_repair_of_the_release_in_use(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    """What is whole in it stays in use throughout; what is damaged becomes whole, file by file."""
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    release = folder / "releases" / new
+    damage(release / "data" / "model")
+    (release / "data" / "extra").mkdir()
+    upload(folder, members(FILES))
+    for copy in kill("install", new).folders:
+        assert ask("status", copy)["current"] == new
+        assert (copy / "current" / "runner.py").read_bytes() == FILES["runner.py"]
+        assert (copy / "current" / "data" / "model").read_bytes() in (b"new", b"???")
+        upload(copy, members(FILES))
+        ask("install", copy, new)
+        assert ask("verify", copy) == {"verified": new}
+        assert rolled_back(ask, copy, new) == old
+        assert not list(leftovers(copy))
+
+
+def test_a_prune(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    names = [in_use(call, folder, bytes([number])) for number in range(4)]
+    call("activate", names[1])
+    for copy in kill("prune", "1").folders:
+        status = ask("status", copy)
+        assert (status["current"], status["previous"]) == (names[1], names[3])
+        for name in status["releases"]:
+            assert ask("verify", copy, name) == {"verified": name}
+        ask("prune", copy, "1")
+        assert sorted(ask("status", copy)["releases"]) == sorted([names[1], names[3]])
+        assert rolled_back(ask, copy, names[1]) == names[3]
+        assert not list(leftovers(copy))
+
+
+def test_a_repair_of_journal_and_link(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    shutil.rmtree(folder / "releases" / new)
+    (folder / "journal.json.tmp").write_text("half")
+    for copy in kill("prepare", new, "3").folders:
+        assert ask("status", copy)["current"] in (None, old)
+        ask("prepare", copy, new, "3")
+        assert ask("status", copy)["current"] == old
+        assert ask("verify", copy) == {"verified": old}
+
+
+def test_all_is_on_the_disk_before_the_switch(call: "Call", folder: Path, kill: Kill) -> None:
+    """What a kill cannot show: after a power cut a file that was not synced has no content."""
+    in_use(call, folder, b"old")
+    killed = kill("activate", install(call, folder, b"new"))
+    copy, first = killed.folders[-1].name, killed.calls.index("open journal.json.tmp")
+    assert killed.calls[first : first + 8] == [
+        "open journal.json.tmp",
+        "write journal.json.tmp",
+        "fsync journal.json.tmp",
+        "replace journal.json",
+        f"fsync {copy}",
+        "symlink .current.tmp",
+        "replace current",
+        f"fsync {copy}",
+    ]
+
+
+def test_a_release_is_on_the_disk_before_it_is_in_place(
+    call: "Call", folder: Path, kill: Kill
+) -> None:
+    new = upload(folder, members(FILES))
+    calls = kill("install", new).calls
+    before = calls[: calls.index(f"rename {new}")]
+    for name in ("runner.py", "model", "manifest.json", "data", f".tmp-{new}", "journal.json.tmp"):
+        assert f"fsync {name}" in before
+    assert calls[calls.index(f"rename {new}") + 1] == "fsync releases"

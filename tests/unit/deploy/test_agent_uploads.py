@@ -1,0 +1,129 @@
+"""Uploads that were cut, uploads of several hosts at once, and what is worth keeping."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeflow.ondevice import agent
+from tests.unit.deploy.test_agent import in_use, install, members, names, upload
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Call
+
+MINE, OTHER = "0" * 16, "f" * 16
+SHA, NEXT = "ab" * 32, "cd" * 32
+
+
+def prepare(call: "Call", sha: str, uploader: str = MINE, form: str = "tar") -> str:
+    code, answer = call("prepare", sha, "3", "--uploader", uploader, "--form", form)
+    assert code == 0
+    return str(answer["part"])
+
+
+def cut(folder: Path, part: str, age_s: float = 0.0) -> str:
+    """Leave an upload that was cut some time ago."""
+    path = folder / "incoming" / part
+    path.write_bytes(b"half")
+    then = time.time() - age_s
+    os.utime(path, (then, then))
+    return part
+
+
+def test_a_cut_upload_is_kept_for_its_host_to_continue(call: "Call", folder: Path) -> None:
+    part = cut(folder, prepare(call, SHA), age_s=1e6)
+    code, answer = call("prepare", SHA, "3", "--uploader", MINE)
+    assert (code, answer["part"], answer["received_bytes"]) == (0, part, 4)
+    assert names(folder / "incoming") == [part]
+
+
+def test_a_cut_upload_goes_when_its_host_sends_something_else(call: "Call", folder: Path) -> None:
+    cut(folder, prepare(call, SHA))
+    packed = cut(folder, prepare(call, SHA, form="tar.zst"))
+    assert names(folder / "incoming") == [packed]
+    prepare(call, NEXT)
+    assert names(folder / "incoming") == []
+
+
+def test_uploads_of_others_go_only_once_they_stand_still(call: "Call", folder: Path) -> None:
+    part = prepare(call, SHA, uploader=OTHER)
+    cut(folder, part, age_s=agent.STALE_S - 60)
+    prepare(call, SHA)
+    assert names(folder / "incoming") == [part]
+    for age_s in (agent.STALE_S + 60, -agent.STALE_S - 60):  # the clock may have been set back
+        cut(folder, part, age_s)
+        prepare(call, SHA)
+        assert names(folder / "incoming") == []
+    cut(folder, f"{SHA}.part", age_s=agent.STALE_S + 60)  # as by hand
+    assert call("prune", "3") == (0, {"removed": []})
+    assert names(folder / "incoming") == []
+
+
+def test_two_hosts_with_the_same_bundle_leave_each_other_alone(call: "Call", folder: Path) -> None:
+    sha = upload(folder, members({"runner.py": b"pass\n"}))
+    whole = (folder / "incoming" / f"{sha}.part").read_bytes()
+    (folder / "incoming" / f"{sha}.part").unlink()
+    mine, other = prepare(call, sha), prepare(call, sha, uploader=OTHER)
+    (folder / "incoming" / other).write_bytes(whole[:100])
+    (folder / "incoming" / mine).write_bytes(whole)
+    assert call("install", sha, "--uploader", MINE)[1]["changed"] is True
+    assert names(folder / "incoming") == [other]
+    assert call("activate", sha)[0] == 0
+    assert call("prune", "3")[0] == 0
+    with (folder / "incoming" / other).open("ab") as file:
+        file.write(whole[100:])
+    code, answer = call("install", sha, "--uploader", OTHER)
+    assert (code, answer["changed"]) == (0, False)
+    assert names(folder / "incoming") == []
+
+
+def test_a_bad_upload_of_one_host_is_not_the_others(call: "Call", folder: Path) -> None:
+    part = cut(folder, prepare(call, SHA, uploader=OTHER))
+    cut(folder, prepare(call, SHA))
+    assert call("install", SHA, "--uploader", MINE)[0] == 65
+    assert names(folder / "incoming") == [part]
+
+
+@pytest.mark.parametrize("uploader", ["", "../x", "A" * 16, "0" * 15])
+def test_only_an_uploader_names_an_upload(folder: Path, uploader: str) -> None:
+    with pytest.raises(SystemExit):
+        agent.main(["install", str(folder), SHA, "--uploader", uploader])
+
+
+def test_pruning_keeps_as_many_as_asked(call: "Call", folder: Path) -> None:
+    shas = [in_use(call, folder, bytes([number])) for number in range(3)]
+    assert call("prune", "4") == (0, {"removed": []})
+    assert call("prune", "3") == (0, {"removed": []})
+    assert call("prune", "0") == (0, {"removed": shas[:1]})
+
+
+def test_the_order_is_that_of_installation_whatever_the_clock(call: "Call", folder: Path) -> None:
+    shas = [in_use(call, folder, bytes([number])) for number in range(5)]
+    for age, sha in enumerate(shas):
+        os.utime(folder / "releases" / sha, (9e8 - age, 9e8 - age))
+    assert call("status")[1]["releases"] == shas
+    assert call("prune", "3") == (0, {"removed": shas[:2]})
+
+
+def test_failed_releases_push_out_none_that_passed(call: "Call", folder: Path) -> None:
+    good = [in_use(call, folder, bytes([number])) for number in range(3)]
+    for number in range(3, 8):
+        failed = install(call, folder, bytes([number]))
+        call("rollback", failed)
+        call("prune", "3")
+        assert call("status")[1]["releases"] == [*good, failed]
+    prepare(call, SHA)  # room is made for it
+    assert call("status")[1]["releases"] == good
+
+
+def test_a_removed_release_leaves_no_gap_on_the_way_back(call: "Call", folder: Path) -> None:
+    removed, previous, current, newest = (
+        install(call, folder, bytes([number])) for number in range(4)
+    )
+    for sha in (newest, removed, previous, current):
+        call("activate", sha)
+    assert call("prune", "1") == (0, {"removed": [removed]})
+    assert call("rollback", current)[1]["current"] == previous
+    assert call("status")[1]["previous"] == newest
