@@ -57,7 +57,7 @@ SOURCES = (
             *("train/loop", "train/architectures/ds_cnn", "train/architectures/convnet"),
             *("compress/source", "compress/evaluate", "compress/quantize/none"),
             *("compress/quantize/ptq_int8", "compress/quantize/fp16", "targets/litert"),
-            *("targets/openvino", "ondevice/engine_litert", "ondevice/engine_openvino"),
+            *("targets/openvino/__init__", "ondevice/engine_litert", "ondevice/engine_openvino"),
             "ondevice/runner",
         )
     ),

@@ -143,12 +143,12 @@ def test_one_targets_option(table: Table) -> None:
 
 
 def test_one_targets_code(table: Table) -> None:
-    table.project.edit("edgeflow/targets/openvino.py", "tolerance=2e-2", "tolerance=3e-2")
+    table.project.edit("edgeflow/targets/openvino/__init__.py", "tolerance=2e-2", "tolerance=3e-2")
     assert table.run() == below("compile", "tiny/fp32")
 
 
 def test_one_targets_code_that_changes_no_byte(table: Table) -> None:
-    table.project.edit("edgeflow/targets/openvino.py", "_NO_WORK", "_NO_WORK_AT_ALL")
+    table.project.edit("edgeflow/targets/openvino/__init__.py", "_NO_WORK", "_NO_WORK_AT_ALL")
     assert table.run() == {"compile intel/tiny/fp32", "bundle intel/tiny/fp32"}
 
 

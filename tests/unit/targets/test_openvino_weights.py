@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeflow.targets.openvino_weights import PAIR_MAX, fix_overflow, overflow_factor
+from edgeflow.targets.openvino.weights import PAIR_MAX, fix_overflow, overflow_factor
 from edgeflow.testing.trained import Trained
 from tests.unit.packed import compile_tiny, pack_tiny, unpack
 
@@ -21,7 +21,7 @@ import sys
 import numpy as np
 import openvino
 from openvino import opset13 as ops
-from edgeflow.targets.openvino_weights import fix_overflow
+from edgeflow.targets.openvino.weights import fix_overflow
 
 random = np.random.default_rng(0)
 weights = (127 * np.sign(random.normal(size=(8, 1))) * np.ones((8, 64))).astype(np.int8)

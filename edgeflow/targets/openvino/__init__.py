@@ -18,7 +18,7 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
-from edgeflow.targets.openvino_weights import fix_overflow
+from edgeflow.targets.openvino.weights import fix_overflow
 
 
 class OpenVINOOptions(TargetOptions):
