@@ -1,13 +1,14 @@
 """One program on the other end of an SSH channel, and the messages between it and us."""
 
+import contextlib
 import inspect
 import secrets
 import shlex
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from edgeflow.deploy.answer import Answer, Count, Sha256, Words, malformed, parse
 from edgeflow.ondevice import session
@@ -30,7 +31,7 @@ class Ready(Answer):
     """The device's Python runs; `home` is the folder where programs start."""
 
     version: tuple[int, int, int]
-    home: str
+    home: Annotated[str, Field(pattern=r"^/")]
 
 
 class End(Answer):
@@ -41,11 +42,12 @@ class End(Answer):
 
 
 class Receipt(Answer):
-    """How far an upload is: what an earlier one left, how many bytes are there, or its end."""
+    """How far an upload is: bytes of an earlier one, bytes there, bytes hashed, its end."""
 
     have: Count = 0
     sha256: Sha256 | None = None
     at: Count | None = None
+    hashed: Count | None = None
     stored: Sha256 | None = None
 
 
@@ -103,10 +105,8 @@ class Program:
         Raises:
             EndedError: it does not, and `noise` says what came instead.
         """
-        try:
+        with contextlib.suppress(OSError):  # it has ended; what it said is still to be read
             self.send(_SOURCE)
-        except OSError as error:
-            raise EndedError from error
         self._skip_to(self._nonce.encode(), NOISE_MAX_BYTES)
         return self.message(Ready)
 
@@ -170,8 +170,11 @@ class Program:
         return self._channel.recv_exit_status()
 
     def close(self) -> None:
-        """End the channel; the device notices."""
-        self._channel.close()
+        """End the channel; the device notices, if the connection stands."""
+        from paramiko import SSHException
+
+        with contextlib.suppress(SSHException, OSError, EOFError):
+            self._channel.close()
 
     def _parse(self, kind: type[M], text: bytes) -> M:
         return parse(kind, text, device=self._device, program="the session's program")

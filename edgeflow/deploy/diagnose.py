@@ -39,8 +39,7 @@ def no_login(account: Account, error: Exception) -> NoReturn:
         raise DeployError(
             f"{where} refuses to log in {account.user} with {account.identity}: "
             f"{excerpt(str(error))}",
-            hint=f"ssh-copy-id -i {account.identity} -p {account.port} "
-            f"{account.user}@{account.host}",
+            hint=f"ssh-copy-id {account.ssh_options()} {account.user}@{account.host}",
         ) from error
     raise UnreachableError(
         f"{where} does not answer: {_reason(error, account.timeout_s)}",

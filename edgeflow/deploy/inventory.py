@@ -34,13 +34,16 @@ class Account:
 
     def shell_command(self, program: str = "true") -> str:
         """Return the command by which a person runs a program there, or sees that it answers."""
-        jump = self.proxy_jump
-        way = f"-o ProxyCommand={shlex.quote(jump._ssh('-W %h:%p'))} " if jump else ""
-        return f"{self._ssh(way.strip())} {program}"
+        return f"ssh {self.ssh_options()} {self.user}@{self.host} {program}"
 
-    def _ssh(self, options: str) -> str:
-        words = ("ssh", options, f"-p {self.port} -i {self.identity} {self.user}@{self.host}")
-        return " ".join(word for word in words if word)
+    def ssh_options(self) -> str:
+        """Return what OpenSSH's programs need to be told to get there, for a shell."""
+        options = ["-p", str(self.port), "-i", str(self.identity)]
+        if (jump := self.proxy_jump) is not None:
+            # In quotes of its own: a shell runs it, and brackets mean something there.
+            way = f"ssh {jump.ssh_options()} -W '[%h]:%p' {jump.user}@{jump.host}"
+            options += ["-o", f"ProxyCommand={way}"]
+        return shlex.join(options)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

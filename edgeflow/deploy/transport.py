@@ -3,6 +3,7 @@
 It needs a shell and Python on the device, and one channel at a time; no SFTP.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.answer import malformed
 from edgeflow.deploy.channel import EndedError, Program, RefusedError, Size
 from edgeflow.deploy.connect import open_connection
@@ -119,21 +119,27 @@ class Session:
             DeployError: the device does not store it.
             UnreachableError: the connection was lost, or stood still for `timeout_s`.
         """
-        size, sha256 = local.stat().st_size, sha256_file(local)
-        part = part or f"{remote}.part"
-        upload = Upload(local, size)
-        verb = ("receive", part, remote, str(size), sha256)
-        with self._program(upload.doing, verb, self.endpoint.timeout_s) as (program, dog):
-            try:
-                stored = upload.run(program, dog)
-            except RefusedError as error:
-                raise refused(self.endpoint, upload.doing(), error) from error
-        if stored != sha256:
+        upload, part = Upload(local), part or f"{remote}.part"
+        if self._receive(upload, part, remote) != upload.sha256:
             raise DeployError(
                 f"{self.endpoint.title} kept other bytes of {local.name} than it was sent",
                 hint="run the same command again; if it stays, check the device's storage",
             )
         return upload.sent
+
+    def _receive(self, upload: Upload, part: str, remote: str) -> str:
+        """Let the device receive a file; of a lost connection before it may not know yet."""
+        idle_s = math.ceil(2 * self.endpoint.timeout_s)
+        verb = ("receive", part, remote, str(upload.size), upload.sha256, str(idle_s))
+        deadline = time.monotonic() + idle_s + 1
+        while True:
+            try:
+                with self._program(upload.doing, verb, self.endpoint.timeout_s) as (program, dog):
+                    return upload.run(program, dog)
+            except RefusedError as error:
+                if error.code != "EAGAIN" or time.monotonic() >= deadline:
+                    raise refused(self.endpoint, upload.doing(), error) from error
+                time.sleep(0.2)
 
     def get(self, remote: str, local: Path, max_bytes: int) -> None:
         """Fetch a file of at most `max_bytes`.
@@ -180,8 +186,10 @@ class Session:
                 self._welcome(program, dog)
             dog = Watchdog(limit_s, self._connection.transport.close)
             with dog:
-                yield program, dog
-                program.close()
+                try:
+                    yield program, dog
+                finally:
+                    program.close()  # before the next one opens: a server may allow only one
         except (SSHException, OSError, EOFError) as error:
             if isinstance(error, OSError) and error.errno and self._connection.is_connected:
                 raise  # of a file on this machine: paramiko's own have no number

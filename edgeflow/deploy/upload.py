@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.channel import Program, Receipt
 from edgeflow.deploy.watchdog import Watchdog
 
@@ -13,33 +14,34 @@ class Upload:
     """A file on its way.
 
     Attributes:
+        size: of the file, in bytes.
+        sha256: hex digest of the file.
         sent: bytes that went out, without those that were there already.
     """
 
-    def __init__(self, local: Path, size: int) -> None:
-        self._local, self._size = local, size
-        self._stored = 0
+    def __init__(self, local: Path) -> None:
+        self._local, self.size, self.sha256 = local, local.stat().st_size, sha256_file(local)
+        self._stored = self._hashed = 0
         self.sent = 0
 
     def doing(self) -> str:
         """Return how far it is, as the device acknowledged it."""
-        return f"sending {self._local.name}, {self._stored} of {self._size} bytes"
+        return f"sending {self._local.name}, {self._stored} of {self.size} bytes"
 
     def run(self, program: Program, dog: Watchdog) -> str:
         """Send what is missing; return the digest of what the device has then."""
-        while (receipt := program.message(Receipt)).sha256 is None:
+        while (receipt := self._next(program, dog)).sha256 is None:
             if receipt.stored:
                 return receipt.stored
-            dog.touch()
-        self._stored = self._offset(receipt)
-        self._send(program, dog)
-        while not (receipt := program.message(Receipt)).stored:
-            self._acknowledge(receipt, dog)
-        return receipt.stored
+        self._stored, self._hashed = self._offset(receipt), 0
+        ended = self._send(program, dog)
+        while not ended:
+            ended = self._next(program, dog).stored
+        return ended
 
     def _offset(self, receipt: Receipt) -> int:
         """Return from where to send: nothing is kept that is not the start of the file."""
-        if not 0 < receipt.have <= self._size:
+        if not 0 < receipt.have <= self.size:
             return 0
         digest, left = hashlib.sha256(), receipt.have
         with self._local.open("rb") as file:
@@ -48,7 +50,9 @@ class Upload:
                 left -= len(block)
         return receipt.have if digest.hexdigest() == receipt.sha256 else 0
 
-    def _send(self, program: Program, dog: Watchdog) -> None:
+    def _send(self, program: Program, dog: Watchdog) -> str | None:
+        """Send the rest; return the digest if the device has said it already."""
+        ended = None
         with self._local.open("rb") as file:
             file.seek(self._stored)
             block = f"{self._stored}\n".encode()
@@ -58,12 +62,18 @@ class Upload:
                     program.send(block)
                     self.sent += len(block)
                     while program.has_message():
-                        self._acknowledge(program.message(Receipt), dog)
+                        ended = self._next(program, dog).stored
             except OSError as error:
                 if error.errno:
                     raise
                 # The device has ended it; why is what it said last.
+        return ended
 
-    def _acknowledge(self, receipt: Receipt, dog: Watchdog) -> None:
-        self._stored = receipt.at if receipt.at is not None else self._stored
-        dog.touch()
+    def _next(self, program: Program, dog: Watchdog) -> Receipt:
+        """Return the next receipt; one that tells of no progress is no sign of life."""
+        receipt = program.message(Receipt)
+        stored, hashed = receipt.at or 0, receipt.hashed or 0
+        if stored > self._stored or hashed > self._hashed:
+            dog.touch()
+        self._stored, self._hashed = max(stored, self._stored), max(hashed, self._hashed)
+        return receipt

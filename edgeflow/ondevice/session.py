@@ -66,10 +66,11 @@ def watch(pid: int, deadline: float, reader: int) -> str:
     return "exit"
 
 
-def receive(part: str, path: str, size: str, sha256: str) -> None:
+def receive(part: str, path: str, size: str, sha256: str, idle_s: str) -> None:
     """Write a file from standard input, and go on where an earlier upload of it was cut.
 
-    It is written as `part` and renamed to `path` once all of it is there.
+    It is written as `part` and renamed to `path` once all of it is there. Without input for
+    `idle_s` it ends: a server does not notice that a network is gone, and the next try waits.
     """
     os.umask(0o022)
     if path != part and os.path.isfile(path) and digest_of(path) == sha256:
@@ -80,7 +81,7 @@ def receive(part: str, path: str, size: str, sha256: str) -> None:
     with os.fdopen(os.open(part, flags, 0o644), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # another host may send the same
         try:
-            write(file, int(size))
+            write(file, int(size), int(idle_s))
         except OSError as error:
             if error.errno in DISK_FULL:
                 os.unlink(part)  # a full disk needs the space more than the next try
@@ -93,13 +94,15 @@ def receive(part: str, path: str, size: str, sha256: str) -> None:
     say(stored=stored)
 
 
-def write(file: BinaryIO, size: int) -> None:
+def write(file: BinaryIO, size: int, idle_s: int) -> None:
     """Take the rest of a file, from the byte that the host says; acknowledge each block."""
     say(sha256=digest(file), have=file.tell())
+    signal.alarm(idle_s)  # whose signal ends this process
     done = int(sys.stdin.buffer.readline())
     file.seek(done)
     file.truncate()
     while done < size:
+        signal.alarm(idle_s)
         block = sys.stdin.buffer.read(min(BLOCK_BYTES, size - done))
         if not block:
             sys.exit("the host is gone")
@@ -107,8 +110,10 @@ def write(file: BinaryIO, size: int) -> None:
         file.flush()
         done += len(block)
         if done % SYNC_BYTES < len(block) or done == size:
+            signal.alarm(0)
             os.fsync(file.fileno())
         say(at=done)
+    signal.alarm(0)
 
 
 def send(path: str, limit: str) -> None:

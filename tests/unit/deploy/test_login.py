@@ -191,7 +191,7 @@ def test_what_a_jump_host_does_not_reach_or_allow_is_told_apart(lab: "Lab") -> N
         Session(lab.endpoint(pi, port=port, proxy_jump=jump(gateway))),
     ):
         pass
-    assert "ProxyCommand='ssh -W %h:%p -p" in caught.value.hint
+    assert f"-o 'ProxyCommand=ssh -p {gateway.port} -i" in caught.value.hint
     error = refusal(lab, pi, host="192.0.2.1", proxy_jump=jump(gateway))
     assert "forwards nothing to 192.0.2.1" in error.message
     with (
@@ -240,4 +240,6 @@ def test_the_command_for_people_is_one_that_a_shell_takes(lab: "Lab") -> None:
     assert words[0] == "ssh"
     assert words[-3:] == [f"{pi.user}@{pi.host}", "df", "-h"]
     way = next(word for word in words if word.startswith("ProxyCommand="))
-    assert re.search(rf"-i {re.escape(os.fspath(gateway.identity))} .*@127\.0\.0\.1$", way)
+    assert re.search(
+        rf"-i {re.escape(os.fspath(gateway.identity))} -W '\[%h\]:%p' edge@127\.0\.0\.1$", way
+    )
