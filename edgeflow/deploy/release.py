@@ -14,7 +14,7 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal, uploader
-from edgeflow.deploy.answer import parse
+from edgeflow.deploy.answer import Count, Sha256, Words, parse
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
 from edgeflow.deploy.transport import Session
@@ -46,6 +46,27 @@ class Status(BaseModel):
     python: str
     machine: str
     zstd: str | None
+
+
+class Stored(BaseModel):
+    """A model on a device.
+
+    Attributes:
+        current: digest of the bundle in use, if any.
+        size_bytes: of all that is there of it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    name: Words
+    current: Sha256 | None
+    size_bytes: Count
+
+
+class Listing(BaseModel):
+    """All models on a device."""
+
+    model_config = ConfigDict(frozen=True)
+    models: tuple[Stored, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +170,19 @@ class Device:
     def prune(self, model: str) -> None:
         """Remove the releases that are not worth keeping; never the current or previous one."""
         self._call("prune", self.model_dir(model), str(KEEP_RELEASES))
+
+    def models(self) -> tuple[Stored, ...]:
+        """Return the models on the device."""
+        root = posixpath.join(self._agent.home, self.endpoint.path)
+        return Listing.model_validate(self._agent.call("models", root)).models
+
+    def forget(self, model: str) -> None:
+        """Remove a model with all its releases.
+
+        Raises:
+            DeployError: it is not on the device.
+        """
+        self._call("forget", self.model_dir(model))
 
     def send_data(self, path: Path) -> str:
         """Bring a data file to the device, once, and return its absolute path there."""

@@ -820,6 +820,39 @@ def prune(options: argparse.Namespace) -> Json:
     return {"removed": removed}
 
 
+def models(options: argparse.Namespace) -> Json:
+    """List the models on the device: what of each is in use, and how many bytes it takes."""
+    root, found = os.path.abspath(options.root_dir), []
+    for name in sorted(os.listdir(root)) if is_folder(root) else ():
+        model = Model(os.path.join(root, name))
+        if is_folder(model.releases):
+            size = size_bytes(model.folder)
+            found.append({"name": name, "current": model.current(), "size_bytes": size})
+    return {"models": found}
+
+
+def size_bytes(folder: str) -> int:
+    """Return the bytes of all files below a folder."""
+    paths = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names]
+    return sum(os.lstat(path).st_size for path in paths)
+
+
+def forget(options: argparse.Namespace) -> Json:
+    """Remove a model with all its releases: what is in use first, the releases last."""
+    model = Model(options.model_dir)
+    if not is_folder(model.releases):
+        raise Refused("absent", f"there is no model in {model.folder}")
+    with locked(model.folder, "forget"):
+        model.switch(None)
+        # If this is killed, the releases still show the model, and the next run goes on.
+        for entry in sorted(os.listdir(model.folder), key="releases".__eq__):
+            if entry != "lock":
+                discard(os.path.join(model.folder, entry))
+    shutil.rmtree(model.folder)
+    fsync(os.path.dirname(model.folder))
+    return {"removed": True}
+
+
 def find_data(options: argparse.Namespace) -> Json:
     """Tell whether a data file is on the device, whole; if not, get ready for its upload."""
     folder = os.path.abspath(options.data_dir)
@@ -858,6 +891,7 @@ def store_data(options: argparse.Namespace) -> Json:
 ARGUMENTS: dict[str, Json] = {
     "model_dir": {},
     "data_dir": {},
+    "root_dir": {},
     "sha": {"type": sha},
     "name": {"type": file_name},
     "keep": {"type": int},
@@ -866,6 +900,7 @@ ARGUMENTS: dict[str, Json] = {
     "--reason": {"default": ""},
     "--uploader": {"type": uploader},
 }
+FOLDERS = ("model_dir", "data_dir", "root_dir")
 VERBS = {
     status: ("model_dir",),
     verify: ("model_dir", "sha"),
@@ -874,6 +909,8 @@ VERBS = {
     activate: ("model_dir", "sha"),
     rollback: ("model_dir", "sha", "--reason"),
     prune: ("model_dir", "keep"),
+    models: ("root_dir",),
+    forget: ("model_dir",),
     find_data: ("data_dir", "sha", "name", "--uploader"),
     store_data: ("data_dir", "sha", "name", "--uploader"),
 }
@@ -901,7 +938,8 @@ def answer(options: argparse.Namespace) -> Json:
     except Refused as refused:
         return refused.answer
     except OSError as error:
-        folder = os.path.abspath(getattr(options, "model_dir", None) or options.data_dir)
+        given = vars(options)
+        folder = os.path.abspath(next(given[key] for key in FOLDERS if key in given))
         kind = "no space" if error.errno in FULL else "failed"
         return dict(free(folder), error=kind, detail=str(error))
 

@@ -1,0 +1,96 @@
+"""Models on a device: listed, and removed by name alone."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from edgeflow.cli.app import app
+from edgeflow.config.device import FOLDERS
+from edgeflow.deploy.agent import Refusal
+from edgeflow.deploy.release import connect
+from edgeflow.ondevice import agent
+from tests.unit.deploy.conftest import Lab
+
+MakeBundle = Callable[..., Path]
+CONFIG: dict[str, Any] = {
+    "datasets": {"digits": {"source": "digits"}},
+    "models": {"kept": {"dataset": "digits", "architecture": {"name": "ds_cnn"}}},
+    "recipes": {"fp32": {}},
+    "targets": {"pi": {"kind": "litert"}},
+    "devices": {"bench": {"target": "pi", "transport": "virtual"}},
+    "deployments": [{"model": "kept", "recipe": "fp32", "devices": ["bench"]}],
+}
+
+
+def test_a_renamed_model_is_listed_and_removed(
+    own_lab: Lab, make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = own_lab.device()
+    device = address.identity.parent.name
+    config = {**CONFIG, "devices": {device: CONFIG["devices"]["bench"]}}
+    config["deployments"] = [{**CONFIG["deployments"][0], "devices": [device]}]
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    sha = own_lab.serve(address, make_bundle())
+    root = own_lab.root(address) / "edgeflow"
+    shutil.copytree(root / "net", root / "kept", symlinks=True)
+    data = tmp_path / "x.npy"
+    data.write_bytes(b"x")
+    with connect(own_lab.endpoint(address)) as opened:
+        opened.send_data(data)
+    assert {path.name for path in root.iterdir()} == {"net", "kept", *FOLDERS}
+
+    def models(*arguments: str) -> Any:
+        return CliRunner().invoke(app, ["device", "models", device, *arguments])
+
+    listed = models().output.splitlines()
+    assert [line.partition(",")[0] for line in listed] == [f"kept: {sha[:12]}", f"net: {sha[:12]}"]
+    assert [line.endswith(", not in config.yaml") for line in listed] == [False, True]
+    for name in ("kept", "../kept", "bin/..", "-x"):
+        assert models("--remove", name).exit_code == 2
+    no_model = models("--remove", "data").exception  # a folder of that name, but no model
+    assert isinstance(no_model, Refusal)
+    assert no_model.kind == "absent"
+    done = models("--remove", "net")
+    assert (done.exit_code, done.output.splitlines()) == (0, ["net: removed", listed[0]])
+    assert {path.name for path in root.iterdir()} == {"kept", *FOLDERS}
+    assert isinstance(models("--remove", "net").exception, Refusal)
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+def test_a_removal_that_is_killed_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: int
+) -> None:
+    model = tmp_path / "root/net"
+    for name in ("releases/one/a", "releases/two/b", "incoming/c.part", "journal.json"):
+        (model / name).parent.mkdir(parents=True, exist_ok=True)
+        (model / name).write_text("{}")
+    (model / "current").symlink_to("releases/one")
+    count = 0
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **options: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == step:
+                raise SystemExit
+            return call(*arguments, **options)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        for name in ("unlink", "remove", "rmdir"):
+            patch.setattr(os, name, counted(getattr(os, name)))
+        with pytest.raises(SystemExit):
+            agent.main(["forget", str(model)])
+    if model.exists():
+        assert not (model / "current").is_symlink() or step == 1
+        agent.main(["models", str(tmp_path / "root")])
+        left = '"name": "net"' in capsys.readouterr().out
+        assert agent.main(["forget", str(model)]) == (0 if left else 70)
+        assert not left or not model.exists()
