@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.manifest import FileRecord
 from edgeflow.bundle.archive import read_member
-from edgeflow.config.samples import Preprocess
+from edgeflow.config.samples import Affine
 from edgeflow.errors import IntegrityError
 
 MANIFEST = "manifest.json"
@@ -22,7 +22,7 @@ class BundleManifest(BaseModel):
         files: every other member, with digest and size; nothing else may be in the tar.
         engine: options of the engine, with the name of the model file.
         io: shape, dtype, scale and zero point of the model's input and output.
-        preprocess: from stored samples to the float input.
+        preprocess: from stored samples to the float input, for all or for each channel.
         front_end: what ``front_end.py`` in the bundle needs to make a sample of recorded sound;
             None where samples are no such features.
         tolerance: largest absolute difference of golden outputs; 0 where they must be equal.
@@ -38,7 +38,7 @@ class BundleManifest(BaseModel):
     labels: list[str]
     engine: dict[str, JsonValue]
     io: dict[str, Any]
-    preprocess: Preprocess
+    preprocess: Affine
     front_end: dict[str, JsonValue] | None = None
     tolerance: float
     bit_exact: bool

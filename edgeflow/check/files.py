@@ -49,12 +49,15 @@ def _unfit(section: Dataset, keys: Keys) -> Iterator[Finding]:
     """Yield what the lie of folders, or the shape of samples, leaves open."""
     from edgeflow.check.peek import peek
     from edgeflow.dataset.folders import layout
+    from edgeflow.dataset.preprocess import require_channels
 
     if isinstance(section, ImageFolderDataset | WavFolderDataset):
         for problem in layout(section.path).problems:
             yield Finding(keys=(*keys, "path"), message=problem, hint=LAYOUTS)
     try:
-        peek(section)
+        seen = peek(section)
+        if seen is not None:
+            require_channels(section.preprocess, seen.input_shape[-1])
     except DataError as error:
         yield Finding(keys=keys, message=error.message, hint=error.hint)
 

@@ -10,7 +10,7 @@ from edgeflow.config.dataset import Dataset
 from edgeflow.config.finding import Finding
 from edgeflow.config.model import Architecture
 from edgeflow.config.networkcheck import check_networks
-from edgeflow.config.samples import Preprocess
+from edgeflow.config.samples import Affine
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import DataError, TrainingError
 
@@ -45,7 +45,7 @@ def _facts(section: Dataset | None) -> DatasetFacts | None:
     return DatasetFacts(
         labels=section.labels or [str(number) for number in range(seen.classes)],
         input_shape=list(seen.input_shape),
-        preprocess=section.preprocess or Preprocess(scale=1.0),
+        preprocess=Affine(scale=1.0),
         task=section.task,
         counts={},
     )

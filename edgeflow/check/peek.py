@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import (
     Dataset,
@@ -17,6 +17,10 @@ from edgeflow.config.dataset import (
 )
 from edgeflow.dataset.shape import network_shape
 from edgeflow.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _KNOWN: dict[str, tuple[tuple[int, ...], int]] = {
     "digits": ((8, 8, 1), 10),
@@ -92,26 +96,38 @@ def _of_arrays(section: NpzDataset | SignalDataset) -> Peek | None:
     import numpy as np
 
     from edgeflow.dataset.arrays import part_arrays
-    from edgeflow.dataset.axes import arranged_images, arranged_signals
 
     with zipfile.ZipFile(Path(section.path).expanduser()) as archive:
         names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])
-        shape = _shape(archive, names["train"])[1:]
+        with archive.open(f"{names['train']}.npy") as file:
+            shape, _, _ = npy_header(file)
         classes = len(section.labels) if section.labels else _classes(archive, names.values())
-    arrange = arranged_signals if isinstance(section, SignalDataset) else arranged_images
-    stored = arrange(np.broadcast_to(np.uint8(0), (1, *shape)), section.data_format)
+    stored = arranged(section, np.broadcast_to(np.uint8(0), (1, *shape[1:])))
     return None if stored is None else Peek(input_shape=stored.shape[1:], classes=classes)
 
 
-def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    """Return the shape of an array in an .npz file by its header alone."""
+def arranged(
+    section: NpzDataset | SignalDataset, x: "NDArray[np.generic]"
+) -> "NDArray[np.generic] | None":
+    """Return samples as the dataset's source brings them into order; None where it cannot.
+
+    Raises:
+        DataError: the channels seem to stand first, and the dataset does not say where they do.
+    """
+    from edgeflow.dataset.axes import arranged_images, arranged_signals
+
+    arrange = arranged_signals if isinstance(section, SignalDataset) else arranged_images
+    return arrange(x, section.data_format)
+
+
+def npy_header(file: IO[bytes]) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
+    """Read the header of an .npy file: shape, whether in Fortran order, dtype."""
     from numpy.lib import format as npy
 
-    with archive.open(f"{name}.npy") as file:
-        version = npy.read_magic(file)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape: tuple[int, ...] = read(file)[0]
-        return shape
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(file)
+    return header
 
 
 def _classes(archive: zipfile.ZipFile, samples: Iterable[str]) -> int:

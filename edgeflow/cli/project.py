@@ -29,6 +29,7 @@ def check(
     fast: Annotated[bool, typer.Option("--fast", help="Build no network: a second.")] = False,
 ) -> None:
     """Validate a configuration with its files and networks; say what would be built from it."""
+    from edgeflow.check.channels import unlike_channels
     from edgeflow.check.project import check_project
     from edgeflow.plan import Plan
     from edgeflow.targets import registry
@@ -39,6 +40,8 @@ def check(
         for item in registry.get(options.kind).check(options):  # type: ignore[attr-defined]
             say(f"target {name} needs {item.what}: {item.install}")
             missing = True
+    for text in unlike_channels(plan):
+        say(f"warning: {text}")
     for line in describe(plan):
         print(line)
     raise typer.Exit(3 if missing else 0)

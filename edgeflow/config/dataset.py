@@ -122,7 +122,7 @@ class Features(Section):
     kind: Literal["log_mel", "mfcc"] = "log_mel"
     """log_mel: logarithm of the magnitude in each band. mfcc: its first cosine coefficients."""
     rate: Annotated[int, Field(ge=1000, le=384_000)] = 16_000
-    """Samples per second of all files."""
+    """Samples per second of all files; see `resample`."""
     window_ms: Milliseconds = 40.0
     """Length of the window that each frame is computed over."""
     hop_ms: Milliseconds = 20.0
@@ -162,6 +162,11 @@ class WavFolderDataset(_Dataset):
     kept: `train`, `val` and `test` above the class folders."""
     seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
     """Length that every clip is cut to, or filled up to with silence."""
+    resample: bool = False
+    """Whether files of another rate than that of the features are resampled; otherwise they are
+    refused. On the device, record at the rate of the features."""
+    mixdown: Literal["mean", "first"] = "mean"
+    """How several channels become one, on the host and on the device: their mean, or the first."""
     features: Features = Features()
     """What is computed from a clip, on the host and on the device."""
 
@@ -175,7 +180,11 @@ class WavFolderDataset(_Dataset):
 
     def front_end(self) -> dict[str, Any]:
         """Return what `edgeflow.ondevice.front_end` needs to make features of a clip."""
-        return {"seconds": self.seconds, **self.features.model_dump(mode="json")}
+        return {
+            "seconds": self.seconds,
+            "mixdown": self.mixdown,
+            **self.features.model_dump(mode="json"),
+        }
 
 
 Dataset = Annotated[

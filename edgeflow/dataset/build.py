@@ -1,7 +1,7 @@
 """The dataset step: a source's samples to four parts of arrays with a card."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,14 +11,15 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.sources import Find, Sources, planned_digest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.dataset import Dataset
-from edgeflow.config.samples import Preprocess
 from edgeflow.console import say
+from edgeflow.dataset import channels
 from edgeflow.dataset.base import RawDataset, Selection, Source
 from edgeflow.dataset.card import dataset_card
 from edgeflow.dataset.check import check, check_anomaly
 from edgeflow.dataset.leaks import leaks
+from edgeflow.dataset.preprocess import resolved
 from edgeflow.dataset.rename import renamed
-from edgeflow.dataset.save import save_part
+from edgeflow.dataset.save import SavedPart, save_part
 from edgeflow.dataset.shape import shaped
 from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import DatasetFacts, Part
@@ -91,10 +92,10 @@ def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, objec
         check_anomaly(raw)
     parts = split_dataset(raw, section)
     saved = {part: save_part(folder, part, selection) for part, selection in parts.items()}
-    notes = [*raw.notes, *leaks(parts, saved)]
+    facts = _facts(section, raw, parts)
+    notes = [*raw.notes, *leaks(parts, saved), *_unlike(facts, saved["train"])]
     for note in notes:
         say(f"note: {note}")
-    facts = _facts(section, raw, parts)
     card = dataset_card(section, facts, saved, notes, folder)
     (folder / "card.md").write_text(card, encoding="utf-8")
     return facts.model_dump(mode="json")
@@ -106,7 +107,7 @@ def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -
     return DatasetFacts(
         labels=list(raw.labels),
         input_shape=list(raw.train.x.shape[1:]),
-        preprocess=section.preprocess or Preprocess(scale=raw.scale, offset=raw.offset),
+        preprocess=resolved(section.preprocess, raw, parts["train"]),
         task=section.task,
         front_end=dict(raw.front_end) if raw.front_end else None,
         counts={
@@ -114,3 +115,11 @@ def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -
             for part, selection in parts.items()
         },
     )
+
+
+def _unlike(facts: DatasetFacts, train: SavedPart) -> Iterator[str]:
+    """Yield a line if input channels are of so unlike scale that int8 does not suit all."""
+    low, high = channels.ends(train.low, train.high, facts.preprocess)
+    found = channels.narrow(low, high, channels.shared_scale(low, high))
+    if found:
+        yield channels.warning(found, len(low))

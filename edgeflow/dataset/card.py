@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.config.dataset import Dataset
-from edgeflow.config.samples import TaskName
+from edgeflow.config.samples import Affine, TaskName
 from edgeflow.dataset.save import SavedPart
 from edgeflow.dataset.view import DatasetFacts, Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _TASKS: Mapping[TaskName, str] = {
     "classification": "classification",
@@ -50,16 +55,44 @@ def dataset_card(
 def _sample_lines(facts: DatasetFacts, parts: Mapping[Part, SavedPart]) -> list[str]:
     shape = " x ".join(str(size) for size in facts.input_shape)
     axes = " (height x width x channels)" if len(facts.input_shape) == 3 else ""
-    low = min(part.low for part in parts.values())
-    high = max(part.high for part in parts.values())
-    scale, offset = facts.preprocess.scale, facts.preprocess.offset
-    span = f"{low * scale + offset:g} to {high * scale + offset:g}"
     return [
         f"- Sample: {shape}{axes}, {parts['train'].dtype}",
-        f"- Stored range: {low:g} to {high:g}",
-        f"- Network input: float32, stored value * {scale!r} + {offset!r}: {span}",
+        *_ranges(facts.preprocess, parts),
         *([f"- Features: {_listed(facts.front_end)}"] if facts.front_end else []),
     ]
+
+
+def _ranges(preprocess: Affine, parts: Mapping[Part, SavedPart]) -> list[str]:
+    import numpy as np
+
+    low = np.min([part.low for part in parts.values()], axis=0)
+    high = np.max([part.high for part in parts.values()], axis=0)
+    scale, offset = preprocess.scale, preprocess.offset
+    ends = np.array([low, high]) * scale + offset
+    if isinstance(scale, float) and isinstance(offset, float):
+        formula, lines = f"{scale!r} + {offset!r}", []
+    else:
+        formula = "scale + offset of its channel"
+        lines = ["", *_channels_table(np.array([low, high]), preprocess, ends)]
+    return [
+        f"- Stored range: {low.min():g} to {high.max():g}",
+        f"- Network input: float32, stored value * {formula}: {ends.min():g} to {ends.max():g}",
+        *lines,
+    ]
+
+
+def _channels_table(
+    stored: "NDArray[np.float64]", preprocess: Affine, ends: "NDArray[np.float64]"
+) -> list[str]:
+    import numpy as np
+
+    channels = stored.shape[1]
+    both = [np.broadcast_to(v, channels) for v in (preprocess.scale, preprocess.offset)]
+    columns = np.stack([*stored, *both, *ends]).T
+    rows: list[list[object]] = [
+        [number, *(f"{value:g}" for value in row)] for number, row in enumerate(columns)
+    ]
+    return _table(["channel", "stored from", "to", "scale", "offset", "input from", "to"], rows)
 
 
 def _listed(values: Mapping[str, object]) -> str:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PIECE = 1024
-"""Samples that are copied at a time."""
+PIECE_BYTES = 1 << 22
+"""Size of the samples that are copied at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,14 +24,14 @@ class SavedPart:
 
     Attributes:
         dtype: as stored.
-        low: smallest stored value.
-        high: largest stored value.
+        low: smallest stored value of each channel, float64 (channels,).
+        high: largest stored value of each channel, float64 (channels,).
         digests: of each sample's bytes, in their order.
     """
 
     dtype: str
-    low: float
-    high: float
+    low: "NDArray[np.float64]"
+    high: "NDArray[np.float64]"
     digests: list[bytes]
 
 
@@ -39,9 +39,10 @@ def pieces(selection: Selection) -> "Iterator[NDArray[np.generic]]":
     """Yield the samples of a selection, some at a time, in C order."""
     import numpy as np
 
-    for start in range(0, len(selection.index), PIECE):
+    size = max(1, PIECE_BYTES // selection.samples.x[:1].nbytes)
+    for start in range(0, len(selection.index), size):
         # a transposed view would be stored in Fortran order, with other bytes for equal samples
-        taken = selection.index[start : start + PIECE]
+        taken = selection.index[start : start + size]
         yield np.ascontiguousarray(selection.samples.x[taken])
 
 
@@ -60,8 +61,13 @@ def save_part(folder: Path, part: Part, selection: Selection) -> SavedPart:
         np.lib.format.write_array_header_1_0(file, header)
         for piece in pieces(selection):
             file.write(piece.data)
-            lows.append(piece.min().item())
-            highs.append(piece.max().item())
+            lows.append(piece.min(axis=0).reshape(-1, x.shape[-1]).min(axis=0))
+            highs.append(piece.max(axis=0).reshape(-1, x.shape[-1]).max(axis=0))
             digests += [hashlib.blake2b(one.data, digest_size=16).digest() for one in piece]
     np.save(folder / f"{part}_y.npy", selection.y, allow_pickle=False)
-    return SavedPart(dtype=str(x.dtype), low=min(lows), high=max(highs), digests=digests)
+    return SavedPart(
+        dtype=str(x.dtype),
+        low=np.min(lows, axis=0).astype(np.float64),
+        high=np.max(highs, axis=0).astype(np.float64),
+        digests=digests,
+    )

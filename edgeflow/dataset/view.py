@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.artifact.step import Files
-from edgeflow.config.samples import Preprocess, TaskName
+from edgeflow.config.samples import Affine, TaskName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class DatasetFacts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     labels: list[str]
     input_shape: list[int]
-    preprocess: Preprocess
+    preprocess: Affine
     task: TaskName = "classification"
     front_end: dict[str, JsonValue] | None = None
     counts: dict[str, list[int]]
@@ -60,10 +60,10 @@ class DatasetView:
         """Return a part's samples as the network's input, float32 (n, *input_shape)."""
         import numpy as np
 
-        scale, offset = self.facts.preprocess.scale, self.facts.preprocess.offset
+        # To the last bit what `to_input` of the runner does on the device.
         inputs = self.raw(part).astype(np.float32)
-        inputs *= np.float32(scale)
-        inputs += np.float32(offset)
+        inputs *= np.asarray(self.facts.preprocess.scale, np.float32)
+        inputs += np.asarray(self.facts.preprocess.offset, np.float32)
         return inputs
 
     def labels(self, part: Part) -> "NDArray[np.int64]":

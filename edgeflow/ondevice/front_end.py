@@ -24,11 +24,11 @@ def features(samples: Any, parameters: dict[str, Any]) -> Any:
 
     Args:
         samples: as recorded, (n,) or (n, channels): integers as in a WAV file, or floats -1..1.
-        parameters: kind (log_mel or mfcc), rate and seconds, window_ms, hop_ms, mels,
-            coefficients, lower_hz, upper_hz; shape where the network takes another.
+        parameters: kind (log_mel or mfcc), mixdown (mean or first), rate and seconds, window_ms,
+            hop_ms, mels, coefficients, lower_hz, upper_hz; shape where the network takes another.
     """
     rate = parameters["rate"]
-    clip = fitted(mono(samples), round(rate * parameters["seconds"]))
+    clip = fitted(mono(samples, parameters["mixdown"]), round(rate * parameters["seconds"]))
     window, hop = (round(rate * parameters[name] / 1000) for name in ("window_ms", "hop_ms"))
     spectra = magnitudes(clip, window, hop)
     limits = parameters["lower_hz"], parameters["upper_hz"]
@@ -40,8 +40,10 @@ def features(samples: Any, parameters: dict[str, Any]) -> Any:
     return values.reshape(parameters["shape"]) if "shape" in parameters else values
 
 
-def mono(samples: Any) -> Any:
-    """Return samples as float64 -1..1, (n,), the mean of all channels."""
+def mono(samples: Any, mixdown: str) -> Any:
+    """Return samples as float64 -1..1, (n,): the mean of all channels, or the first of them."""
+    if samples.ndim == 2 and mixdown == "first":
+        samples = samples[:, 0]
     values = samples.astype(np.float64)
     if samples.dtype.kind in "iu":
         half = 2.0 ** (8 * samples.dtype.itemsize - 1)

@@ -55,8 +55,9 @@ def load_engine(manifest: dict[str, Any]) -> Any:
 def to_input(samples: Any, manifest: dict[str, Any]) -> Any:
     """Return stored samples as the model's input: preprocessed, then quantized if it is integer."""
     preprocess, tensor = manifest["preprocess"], manifest["io"]["input"]
-    floats = samples.astype(np.float32) * np.float32(preprocess["scale"])
-    floats += np.float32(preprocess["offset"])
+    # Numbers, or lists with one for each channel: the last axis of a sample.
+    floats = samples.astype(np.float32) * np.asarray(preprocess["scale"], np.float32)
+    floats += np.asarray(preprocess["offset"], np.float32)
     dtype = np.dtype(tensor["dtype"])
     if not tensor["scale"]:
         return floats.astype(dtype)

@@ -11,8 +11,11 @@ from edgeflow.artifact.step import Files, StepSpec, run_step
 from edgeflow.compress.debug.calibration_size import by_calibration_size
 from edgeflow.compress.debug.classes import compare_classes
 from edgeflow.compress.debug.errors import HURTS_BELOW_DB, Comparison, compare
+from edgeflow.compress.debug.graph import open_graph
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.config.recipe import CALIBRATED, INTEGER, Recipe
+from edgeflow.console import say
+from edgeflow.dataset import channels
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 
 if TYPE_CHECKING:
@@ -77,13 +80,32 @@ def _figures(folder: Path, facts: Mapping[str, Any], dataset: DatasetView) -> di
     if applied.quantize in CALIBRATED:
         kept = [entry["layer"] for entry in facts.get("kept_float", ())]
         sizes = by_calibration_size(before, applied, kept, dataset, classify)
+    inputs = dataset.inputs("calibration")
+    narrow = narrow_channels(after, inputs)
+    if narrow:
+        say(f"warning: {channels.warning(narrow, inputs.shape[-1])}")
     return {
         "quantize": applied.quantize,
         "calibration_method": applied.calibration.method,
-        **_layers(compare(before, after, dataset.inputs("calibration"))),
+        "narrow_channels": [asdict(channel) for channel in narrow],
+        **_layers(compare(before, after, inputs)),
         "classes": _classes(before, logits, dataset) if classify else None,
         "calibration_sizes": sizes,
     }
+
+
+def narrow_channels(model: bytes, inputs: "NDArray[np.float32]") -> list[channels.Channel]:
+    """Return the channels of the network's input that get few steps of its integers.
+
+    Args:
+        model: .tflite.
+        inputs: float32 (n, *input_shape).
+    """
+    import numpy as np
+
+    values = inputs.reshape(-1, inputs.shape[-1]).astype(np.float64)
+    scale, _ = open_graph(model).get_input_details()[0]["quantization"]
+    return channels.narrow(values.min(axis=0), values.max(axis=0), float(scale))
 
 
 def _layers(comparison: Comparison) -> dict[str, object]:

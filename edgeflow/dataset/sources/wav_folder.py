@@ -1,19 +1,14 @@
 """Sounds of the user: a folder of WAV files per class, as features of clips of one length."""
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import WavFolderDataset
 from edgeflow.dataset.base import RawDataset
 from edgeflow.dataset.classes import Reader, read_classes
 from edgeflow.dataset.folders import class_files
-from edgeflow.errors import DataError
+from edgeflow.dataset.sound import Recordings
 from edgeflow.ondevice.front_end import features
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TOOLS = ("scipy",)
 
@@ -27,37 +22,13 @@ def load(options: WavFolderDataset) -> RawDataset:
     """Return the features of all clips, float32 (n, frames, features, 1)."""
     import numpy as np
 
-    parameters = options.front_end()
-    silence = np.zeros(1)
+    parameters, recordings = options.front_end(), Recordings(options=options)
     reader = Reader(
-        shape=features(silence, parameters).shape,
+        shape=features(np.zeros(1), parameters).shape,
         dtype=np.float32,
-        read=lambda path: features(_recorded(path, options.features.rate), parameters),
+        read=lambda path: features(recordings.clip(path), parameters),
         what="WAV files",
         suffixes=frozenset({".wav"}),
     )
-    return replace(read_classes(options.path, reader, scale=1.0), front_end=parameters)
-
-
-def _recorded(path: Path, rate: int) -> "NDArray[Any]":
-    """Return a file's samples as they are stored, (n,) or (n, channels)."""
-    from scipy.io import wavfile
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", wavfile.WavFileWarning)  # such as a file cut short
-            warnings.filterwarnings("ignore", message=r"Chunk \(non-data\) not understood")
-            found, samples = wavfile.read(path)
-    except Exception as error:  # on corrupt bytes scipy raises many kinds
-        raise DataError(
-            f"{path} cannot be read as WAV: {error}",
-            hint="replace it or move it out of the class folder",
-        ) from error
-    if found != rate:
-        raise DataError(
-            f"{path} has {found} samples per second, the dataset's features take {rate}",
-            hint=f"convert it, for example with `ffmpeg -i {path.name} -ar {rate} new.wav`, "
-            f"or set `features.rate: {found}` if all files have that rate",
-        )
-    recorded: NDArray[Any] = samples
-    return recorded
+    raw = read_classes(options.path, reader, scale=1.0)
+    return replace(raw, front_end=parameters, notes=(*raw.notes, *recordings.notes()))

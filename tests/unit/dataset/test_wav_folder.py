@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.io import wavfile
 
 from edgeflow.config.dataset import WavFolderDataset
@@ -74,6 +75,113 @@ def test_a_file_with_another_rate_is_named(tones: Path) -> None:
         load(tones)
     assert f"-ar {RATE}" in caught.value.hint
     assert caught.value.exit_code == 9
+
+
+def sine(rate: int, hertz: float = 440.0, seconds: float = 0.5) -> NDArray[np.float64]:
+    return np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)
+
+
+def asked(root: Path, **more: Any) -> WavFolderDataset:
+    return WavFolderDataset.model_validate({**options(root).model_dump(), **more})
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 3000])
+def test_other_rates_are_resampled_on_demand(tones: Path, rate: int) -> None:
+    path = tones / "low" / "2.wav"
+    wavfile.write(path, RATE, (0.5 * sine(RATE)).astype(np.float32))
+    expected = load(tones).train.x[5]
+    wavfile.write(path, rate, (0.5 * sine(rate, seconds=9)).astype(np.float32))
+    made = wav_folder.load(asked(tones, resample=True)).train.x[5]
+    loud = expected > expected.max() - 4  # the tone: beside it there is only what rounding leaves
+    np.testing.assert_allclose(made[loud], expected[loud], atol=0.1)
+
+
+def test_resampling_folds_nothing_back(tones: Path) -> None:
+    path = tones / "low" / "2.wav"
+    wavfile.write(path, 16000, (0.5 * sine(16000, hertz=3500)).astype(np.float32))
+    made = wav_folder.load(asked(tones, resample=True)).train.x[5, 2:-2]
+    assert made.max() < load_without(tones, path).max() - 5
+
+
+def load_without(tones: Path, path: Path) -> NDArray[Any]:
+    """Return the features of the same loudness at a frequency that the rate can hold."""
+    wavfile.write(path, RATE, (0.5 * sine(RATE, hertz=500)).astype(np.float32))
+    features: NDArray[Any] = load(tones).train.x[5]
+    return features
+
+
+def test_channels_are_mixed_as_the_user_says(tones: Path) -> None:
+    path, sound = tones / "low" / "2.wav", (20000 * sine(RATE)).astype(np.int16)
+    wavfile.write(path, RATE, sound)
+    alone = load(tones).train.x[5]
+    wavfile.write(path, RATE, np.stack([sound, -sound], axis=1))
+    raw = wav_folder.load(asked(tones, mixdown="first"))
+    np.testing.assert_array_equal(raw.train.x[5], alone)
+    assert raw.front_end is not None
+    stereo = wavfile.read(path)[1]
+    np.testing.assert_array_equal(features(stereo, dict(raw.front_end)), alone)
+
+    cancelled = load(tones)
+    assert cancelled.notes == ("1 of 9 files are silent, all samples being equal: low/2.wav",)
+
+
+BAD: dict[str, tuple[NDArray[Any], str]] = {
+    "empty": (np.zeros(0, np.int16), "holds no samples"),
+    "empty stereo": (np.zeros((0, 2), np.int16), "holds no samples"),
+    "integer scale": (
+        (20000 * sine(RATE)).astype(np.float32),
+        "float samples up to 2.* full scale is 1",
+    ),
+    "8 bits": (100 * sine(RATE), "seem to be integers stored as floats"),
+    "nan": (np.full(2000, np.nan, np.float32), "holds NaN or infinity"),
+    "infinity": (np.full(2000, -np.inf, np.float32), "holds NaN or infinity"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_sound_is_refused(tones: Path, name: str) -> None:
+    samples, message = BAD[name]
+    wavfile.write(tones / "low" / "2.wav", RATE, samples)
+    with pytest.raises(DataError, match=rf"low/2\.wav.*{message}"):
+        load(tones)
+
+
+def test_all_bad_sounds_are_named_at_once(tones: Path) -> None:
+    for number, (samples, _) in enumerate(BAD.values()):
+        wavfile.write(tones / "high" / f"bad{number}.wav", RATE, samples)
+    wavfile.write(tones / "low" / "0.wav", 8000, np.ones(100, np.int16))
+    with pytest.raises(DataError, match=f"{len(BAD) + 1} files cannot be used") as caught:
+        load(tones)
+    for number in range(len(BAD)):
+        assert f"bad{number}.wav" in caught.value.message
+    assert "low/0.wav has 8000 samples per second" in caught.value.message
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32])
+def test_notes_name_what_is_odd(tones: Path, dtype: Any) -> None:
+    half = {np.uint8: 127.5, np.int16: 32767, np.int32: 2147483647, np.float32: 1.0}[dtype]
+    middle = 127.5 if dtype == np.uint8 else 0
+
+    def write(name: str, values: NDArray[np.float64]) -> None:
+        wavfile.write(tones / "low" / name, RATE, (middle + half * values).astype(dtype))
+
+    write("loud.wav", sine(RATE, hertz=300))
+    assert load(tones).notes == ()
+    write("clipped.wav", np.clip(3 * sine(RATE, hertz=300), -1, 1))
+    write("long.wav", sine(RATE, hertz=300, seconds=0.6) / 2)
+    write("short.wav", sine(RATE, hertz=300, seconds=0.4) / 2)
+    write("silent.wav", 0 * sine(RATE))
+    assert set(load(tones).notes) == {
+        "1 of 14 files are clipped: low/clipped.wav",
+        "1 of 14 files are longer than 0.5 s and cut at the end: low/long.wav",
+        "1 of 14 files are shorter than 0.5 s and filled up with silence: low/short.wav",
+        "1 of 14 files are silent, all samples being equal: low/silent.wav",
+    }
+
+
+def test_floats_somewhat_beyond_full_scale_are_sound(tones: Path) -> None:
+    wavfile.write(tones / "low" / "2.wav", RATE, np.float32(1.5 * sine(RATE)))
+    assert np.isfinite(load(tones).train.x).all()
 
 
 @pytest.mark.parametrize("kept", [0, 20, 1000])

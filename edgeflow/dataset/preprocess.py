@@ -1,0 +1,99 @@
+"""How stored samples become the network's input: scale and offset of each channel."""
+
+from typing import TYPE_CHECKING
+
+from edgeflow.config.samples import Affine, Preprocess
+from edgeflow.dataset.base import RawDataset, Selection
+from edgeflow.dataset.save import pieces
+from edgeflow.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+ROUNDING = 1e-9
+"""Deviation over mean that rounded sums may leave of a constant channel; float32 values that
+differ at all do so by 6e-8."""
+
+
+def resolved(asked: Preprocess | None, raw: RawDataset, train: Selection) -> Affine:
+    """Return scale and offset, computed from the training set if the user asks for that.
+
+    Args:
+        asked: by the user; None for what the source says.
+        raw: gives the source's own scale and offset.
+        train: the train part.
+
+    Raises:
+        DataError: there are more or fewer values than channels.
+    """
+    import numpy as np
+
+    if asked is None:
+        return Affine(scale=raw.scale, offset=raw.offset)
+    channels = train.samples.x.shape[-1]
+    require_channels(asked, channels)
+    if asked.standardize:
+        mean, std = moments(train)
+        std[std <= ROUNDING * np.abs(mean)] = 1.0  # a constant channel becomes 0
+        return _affine(1 / std, -mean / std)
+    if asked.mean is None and asked.std is None:
+        return Affine(
+            scale=raw.scale if asked.scale is None else asked.scale,
+            offset=raw.offset if asked.offset is None else asked.offset,
+        )
+    scale = raw.scale if asked.scale is None else asked.scale
+    offset = raw.offset if asked.offset is None else asked.offset
+    mean, std = (
+        np.broadcast_to(np.asarray(default if value is None else value, np.float64), channels)
+        for value, default in ((asked.mean, 0.0), (asked.std, 1.0))
+    )
+    return _affine(scale / std, (offset - mean) / std)
+
+
+def require_channels(asked: Preprocess | None, channels: int) -> None:
+    """Refuse lists that do not have one value for each channel.
+
+    Raises:
+        DataError: they have more or fewer.
+    """
+    for name in ("mean", "std") if asked else ():
+        values = getattr(asked, name)
+        if isinstance(values, list) and len(values) != channels:
+            raise DataError(
+                f"`preprocess.{name}` has {len(values)} values, samples have {channels} channels",
+                hint="give one number for all channels, or one for each: the last axis of a sample",
+            )
+
+
+def moments(selection: Selection) -> "tuple[Floats, Floats]":
+    """Return mean and standard deviation of each channel, float64 (channels,).
+
+    In two passes: the difference of sums of squares would cancel where the mean is large.
+    """
+    import numpy as np
+
+    channels = selection.samples.x.shape[-1]
+    count = len(selection.index) * (selection.samples.x[0].size // channels)
+    mean = sum(
+        piece.sum(axis=0, dtype=np.float64).reshape(-1, channels).sum(axis=0)
+        for piece in pieces(selection)
+    )
+    mean = np.asarray(mean) / count
+    squares = sum(
+        np.square(piece - mean).sum(axis=0).reshape(-1, channels).sum(axis=0)
+        for piece in pieces(selection)
+    )
+    return mean, np.sqrt(np.asarray(squares) / count)
+
+
+def _affine(scale: "Floats", offset: "Floats") -> Affine:
+    """Return float32 values: what runs on the device, and the same after sums in another order."""
+    import numpy as np
+
+    lists = [values.astype(np.float32).tolist() for values in (scale, offset)]
+    if len(lists[0]) == 1:
+        return Affine(scale=lists[0][0], offset=lists[1][0])
+    return Affine(scale=lists[0], offset=lists[1])
