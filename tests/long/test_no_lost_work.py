@@ -49,10 +49,8 @@ def start(project: Project) -> "subprocess.Popen[bytes]":
 def kill_in(project: Project, step: str) -> None:
     """SIGKILL snakemake and its jobs as soon as the step has begun to write its log."""
     process = start(project)
-    deadline = time.monotonic() + 120
     while not list(project.folder.glob(f"logs/{step}/*.log")):
         assert process.poll() is None, f"it ended before {step}"
-        assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

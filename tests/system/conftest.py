@@ -85,14 +85,12 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    while True:
         assert process.poll() is None, "sshd ended at once"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise AssertionError("sshd does not listen")
 
 
 @pytest.fixture

@@ -47,9 +47,7 @@ def gone(home: Path, name: str) -> bool:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
     while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
 
 

@@ -133,9 +133,7 @@ def test_interrupted_training_continues_with_the_next_run(new_project: NewProjec
         start_new_session=True,
     )
     log = project.folder / "logs/train/tiny.log"
-    deadline = time.monotonic() + 120
     while not (log.exists() and "train tiny: 2/" in log.read_text()):
-        assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)

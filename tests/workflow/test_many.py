@@ -1,16 +1,12 @@
 """A hundred models from a few lines."""
 
 import copy
-import time
 from pathlib import Path
 
 from tests.workflow.conftest import CONFIG, make_project
 
-SECONDS = 30.0
-"""Generous: the plan takes five on two idle cores, most of it Snakemake's own."""
 
-
-def test_a_hundred_models_are_planned_in_seconds(tmp_path: Path) -> None:
+def test_a_hundred_models_are_planned(tmp_path: Path) -> None:
     config = copy.deepcopy(CONFIG)
     vary = {"architecture.width": [*range(8, 33)], "train.seed": [1, 2, 3, 4]}
     config["models"]["tiny"]["vary"] = vary
@@ -23,9 +19,7 @@ def test_a_hundred_models_are_planned_in_seconds(tmp_path: Path) -> None:
         {"model": "tiny", "recipe": "int8", "devices": names[1::2]},
     ]
     project = make_project(tmp_path, config)
-    start = time.monotonic()
     jobs = project.would_run()
-    assert time.monotonic() - start < SECONDS
     on_devices = dict.fromkeys(("deploy", "validate", "gate"), 800)
     for_targets = dict.fromkeys(("compile", "bundle"), 400)
     assert jobs == {

@@ -205,10 +205,8 @@ def test_one_that_is_down_fails_nothing_and_is_left_alone(
     entry, folder = make()
     (tmp_path / "out").mkdir()
     tiers = Tiers(near("a"), Remote(url, True, near("a")))
-    start = time.monotonic()
     assert tiers.fetch(entry.key, tmp_path / "out") is None
     tiers.put(entry, folder)
-    assert time.monotonic() - start < module.CONTACT_S + 3
     [line] = capfd.readouterr().err.splitlines()
     assert line.startswith(f"the remote store {url} is left out for 60 s: ")
     assert said in line

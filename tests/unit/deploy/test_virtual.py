@@ -82,8 +82,8 @@ def test_the_server_ends_when_nobody_connects(own_lab: "Lab") -> None:
         time.sleep(1)
         assert own_lab.listens(pi.port)
     published = pi.identity.parent / "endpoint.json"
-    own_lab.wait_until(lambda: not published.exists(), timeout_s=5)
-    own_lab.wait_until(lambda: not own_lab.listens(pi.port), timeout_s=5)
+    own_lab.wait_until(lambda: not published.exists())
+    own_lab.wait_until(lambda: not own_lab.listens(pi.port))
 
 
 def test_many_at_once_share_one_server(own_lab: "Lab") -> None:
