@@ -1,15 +1,15 @@
 """The one tree of failures; each leaf has an exit code that scripts may rely on.
 
 EdgeflowError (1)
- ├── ConfigError (2)        the configuration is wrong; lists every problem at once
- ├── MissingToolError (3)   a compiler, interpreter or package is not installed
- ├── UnreachableError (4)   a device does not answer
- ├── DeployError (5)        a device refused the bundle, or cannot run it
- ├── GateError (6)          a measured figure misses its gate
- ├── CompileError (7)       a target's compiler rejected the model
- ├── IntegrityError (8)     bytes are not the ones that were promised
- ├── DataError (9)          a dataset is missing, corrupt or unusable
- └── TrainingError (10)     training diverged or cannot start
+ ├── ConfigError (2)
+ ├── MissingToolError (3)
+ ├── UnreachableError (4)
+ ├── DeployError (5)
+ ├── GateError (6)
+ ├── CompileError (7)
+ ├── IntegrityError (8)
+ ├── DataError (9)
+ └── TrainingError (10)
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,11 @@ class Problem:
 
 
 class ConfigError(EdgeflowError):
-    """The configuration cannot be used. ``problems`` holds all that is wrong with it."""
+    """The configuration or the command line is wrong.
+
+    Attributes:
+        problems: all that is wrong with a configuration.
+    """
 
     exit_code = 2
 
@@ -64,7 +68,7 @@ class ConfigError(EdgeflowError):
 
 
 class MissingToolError(EdgeflowError):
-    """A compiler, interpreter or package that a step needs is not installed."""
+    """A compiler, interpreter or package is not installed."""
 
     exit_code = 3
 
@@ -76,36 +80,36 @@ class UnreachableError(EdgeflowError):
 
 
 class DeployError(EdgeflowError):
-    """A device refused a bundle, or cannot run it."""
+    """A device refuses the login or the bundle, cannot run it, or gives a malformed answer."""
 
     exit_code = 5
 
 
 class GateError(EdgeflowError):
-    """A measured figure misses its gate."""
+    """A measured figure misses its gate; the device serves what it served before."""
 
     exit_code = 6
 
 
 class CompileError(EdgeflowError):
-    """A target's compiler rejected the model."""
+    """A converter or compiler rejects the model, or changes it."""
 
     exit_code = 7
 
 
 class IntegrityError(EdgeflowError):
-    """Bytes differ from what a manifest, a pin or a signature promises."""
+    """Bytes are not the ones that a manifest, a pin or the plan promises."""
 
     exit_code = 8
 
 
 class DataError(EdgeflowError):
-    """A dataset is missing, corrupt, or cannot be split as asked."""
+    """A dataset is missing, corrupt or unusable."""
 
     exit_code = 9
 
 
 class TrainingError(EdgeflowError):
-    """Training diverged, or the architecture cannot be built."""
+    """The training diverged or cannot start."""
 
     exit_code = 10

@@ -61,7 +61,7 @@ class Entry(BaseModel):
 def describe(name: str, identity: Mapping[str, JsonValue], out: Path) -> Entry:
     """Return the entry for a folder of outputs."""
     files = {path: record.model_dump() for path, record in describe_files(out).items()}
-    return Entry.model_validate({"name": name, "identity": dict(identity), "files": files})
+    return Entry.model_validate({"name": name, "identity": identity, "files": files})
 
 
 def unseal(text: str | bytes, key: str) -> Entry:

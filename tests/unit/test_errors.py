@@ -1,5 +1,6 @@
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,14 @@ ALL: list[type[EdgeflowError]] = [EdgeflowError, *LEAVES]
 def test_exit_codes_are_those_of_the_documentation() -> None:
     documented = dict(re.findall(r"(\w+Error) \((\d+)\)", errors.__doc__ or ""))
     assert {leaf.__name__: str(leaf.exit_code) for leaf in ALL} == documented
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_the_documentation_says_of_a_code_what_its_error_says(leaf: type[EdgeflowError]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [meaning] = re.findall(rf"^\| {leaf.exit_code} \| (.+) \|$", readme, re.MULTILINE)
+    said = (leaf.__doc__ or "").partition(".")[0]
+    assert meaning == said[0].lower() + said[1:]
 
 
 def test_no_two_errors_share_an_exit_code() -> None:

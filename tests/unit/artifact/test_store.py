@@ -149,6 +149,14 @@ def test_a_blob_is_named_by_a_digest_only(make: Make) -> None:
         Entry.model_validate(value)
 
 
+def test_an_entry_says_what_it_is_and_cannot_be_changed(make: Make) -> None:
+    entry, _ = make()
+    assert (entry.step, entry.name, entry.size_bytes) == ("train", "net", len(b"weightstext"))
+    for thing, name in ((entry, "name"), (entry.files["model.bin"], "sha256")):
+        with pytest.raises(ValueError, match="frozen"):
+            setattr(thing, name, "other")
+
+
 def test_an_entry_of_another_key_is_none(make: Make) -> None:
     with pytest.raises(ValueError, match="another key"):
         unseal(make(epochs=1)[0].sealed(), make(epochs=2)[0].key)
