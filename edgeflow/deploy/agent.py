@@ -1,18 +1,19 @@
 """Speaks with the agent on a device; puts it there first if need be."""
 
-import json
 import posixpath
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.deploy.transport import Completed, Session
+from edgeflow.deploy.agent_answer import No
+from edgeflow.deploy.answer import A, parse
+from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError
 from edgeflow.ondevice import agent as agent_module
-from edgeflow.text import clean, tail
+from edgeflow.text import tail
 
 AGENT = Path(agent_module.__file__)
 UPLOADER = Path(".edgeflow/uploader")
@@ -49,30 +50,31 @@ class Agent:
         python = session.endpoint.python
         self.python = posixpath.join(self.home, python) if "/" in python else python
 
-    def call(self, verb: str, *arguments: str, timeout_s: float = QUICK_S) -> dict[str, Any]:
-        """Run a verb and return its answer.
+    def call(self, kind: type[A], verb: str, *arguments: str, timeout_s: float = QUICK_S) -> A:
+        """Run a verb and return its answer, which must be of a kind.
 
         Raises:
             Refusal: the agent says no.
+            MalformedError: the answer is not of that kind.
             DeployError: there is no answer; what happened on the device is unknown.
         """
         # -I: neither the account's own packages nor PYTHON* variables play a part.
         done = self._session.run(
             [self.python, "-I", self._path, verb, *arguments], timeout_s=timeout_s
         )
-        answer = _last_line(done)
-        if answer is None:
+        line = done.stdout.strip().rpartition("\n")[2]
+        if not line.startswith("{"):
             raise DeployError(
                 f"the agent on device {self._name} gave no answer to {verb} (exit code "
                 f"{done.exit_code}): {tail(done.stderr)}",
                 hint="run the same command again: it reads the device's state first",
             )
-        if "error" in answer:
-            self._refuse(verb, answer)
-        return answer
+        no = parse(No, line, device=self._name, program="the agent")
+        if no.error is not None:
+            self._refuse(verb, no.error, no.detail)
+        return parse(kind, line, device=self._name, program="the agent")
 
-    def _refuse(self, verb: str, answer: dict[str, Any]) -> None:
-        kind, detail = clean(str(answer["error"])), clean(str(answer.get("detail", "")))
+    def _refuse(self, verb: str, kind: str, detail: str) -> NoReturn:
         hints = {
             "locked": "another deployment is at work on the device; wait for it, then run again",
             "no space": f"make room: {self._session.endpoint.shell_command('df -h')}",
@@ -91,13 +93,3 @@ def uploader() -> str:
     if not re.fullmatch("[0-9a-f]{16}", known):
         write_text(UPLOADER, known := secrets.token_hex(8))
     return known
-
-
-def _last_line(done: Completed) -> dict[str, Any] | None:
-    """Return the JSON object a program ended with; a login script may print before it."""
-    lines = done.stdout.strip().splitlines()
-    try:
-        value = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None

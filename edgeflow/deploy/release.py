@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal, uploader
-from edgeflow.deploy.answer import Count, Sha256, Words, parse
+from edgeflow.deploy.agent_answer import (
+    Activated,
+    Listing,
+    ReadyForBundle,
+    ReadyForData,
+    RolledBack,
+    Status,
+    StoredModel,
+)
+from edgeflow.deploy.answer import A, Answer, parse
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
 from edgeflow.deploy.transport import Session
@@ -24,49 +31,6 @@ from edgeflow.text import tail
 LOCKS = Path(".edgeflow/locks")
 KEEP_RELEASES = 3
 Form = Literal["tar", "tar.zst"]
-
-
-class Status(BaseModel):
-    """What a device says about itself and one model.
-
-    Attributes:
-        current: digest of the bundle in use, if any.
-        fault: what is wrong with the link to it; the next change of the device repairs that.
-        previous: digest of the bundle that a rollback would bring back.
-        releases: digests of the bundles on the device, the oldest first.
-        zstd: by what it unpacks Zstandard; None if it cannot.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    current: str | None
-    fault: str | None
-    previous: str | None
-    releases: tuple[str, ...]
-    free_bytes: int
-    python: str
-    machine: str
-    zstd: str | None
-
-
-class Stored(BaseModel):
-    """A model on a device.
-
-    Attributes:
-        current: digest of the bundle in use, if any.
-        size_bytes: of all that is there of it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    name: Words
-    current: Sha256 | None
-    size_bytes: Count
-
-
-class Listing(BaseModel):
-    """All models on a device."""
-
-    model_config = ConfigDict(frozen=True)
-    models: tuple[Stored, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +81,7 @@ class Device:
 
     def status(self, model: str) -> Status:
         """Ask the device what it has of a model."""
-        return Status.model_validate(self._agent.call("status", self.model_dir(model)))
+        return self._agent.call(Status, "status", self.model_dir(model))
 
     def install(self, model: str, bundle: Path, sha: str, status: Status) -> Sent:
         """Bring a bundle to the device, without using it yet; a cut upload is continued.
@@ -128,16 +92,17 @@ class Device:
         smaller = status.zstd and packed.is_file() and packed.stat().st_size < size
         form: Form = "tar.zst" if smaller else "tar"
         folder, mine = self.model_dir(model), ("--uploader", uploader())
-        ready = self._call("prepare", folder, sha, str(KEEP_RELEASES), "--form", form, *mine)
-        if ready["intact"]:
+        keep, sending = str(KEEP_RELEASES), ("--form", form, *mine)
+        ready = self._call(ReadyForBundle, "prepare", folder, sha, keep, *sending)
+        if ready.intact:
             return Sent(bytes=0, form=None)
         # Of the packed file, the tar and the release never more than two are there at a time.
-        need_bytes = int(2 * size * 1.1) - ready["received_bytes"]
-        self._require_space(bundle, need_bytes, ready["free_bytes"])
-        part = posixpath.join(self.endpoint.path, model, "incoming", ready["part"])
+        need_bytes = int(2 * size * 1.1) - ready.received_bytes
+        self._require_space(bundle, need_bytes, ready.free_bytes)
+        part = posixpath.join(self.endpoint.path, model, "incoming", ready.part)
         sent = self._session.put(packed if smaller else bundle, part, part)
         announced = ("--packed-from", str(size)) if smaller else ()
-        self._call("install", folder, sha, *mine, *announced)
+        self._call(Answer, "install", folder, sha, *mine, *announced)
         return Sent(bytes=sent, form=form)
 
     def verify(self, model: str, sha: str) -> None:
@@ -146,7 +111,7 @@ class Device:
         Raises:
             DeployError: it is not.
         """
-        self._of_release("verify", model, sha)
+        self._of_release(Answer, "verify", model, sha)
 
     def activate(self, model: str, sha: str) -> bool:
         """Make a release that passed its gates current; return whether it was not.
@@ -154,27 +119,28 @@ class Device:
         Raises:
             DeployError: it is not on the device, or not whole.
         """
-        answer = self._of_release("activate", model, sha)
-        if answer["current"] != sha:
+        answer = self._of_release(Activated, "activate", model, sha)
+        if answer.current != sha:
             raise DeployError(
-                f"device {self.endpoint.name} still uses {answer['current']} instead of {sha}",
+                f"device {self.endpoint.name} still uses {answer.current} instead of {sha}",
                 hint="run the same command again",
             )
-        return bool(answer["changed"])
+        return answer.changed
 
     def reject(self, model: str, sha: str, reason: str) -> Rejection:
         """Take a release out of use if it is current, and never go back to it."""
-        answer = self._call("rollback", self.model_dir(model), sha, "--reason", reason)
-        return Rejection(current=answer["current"], rolled_back=answer["rolled_back"])
+        folder = self.model_dir(model)
+        answer = self._call(RolledBack, "rollback", folder, sha, "--reason", reason)
+        return Rejection(current=answer.current, rolled_back=answer.rolled_back)
 
     def prune(self, model: str) -> None:
         """Remove the releases that are not worth keeping; never the current or previous one."""
-        self._call("prune", self.model_dir(model), str(KEEP_RELEASES))
+        self._call(Answer, "prune", self.model_dir(model), str(KEEP_RELEASES))
 
-    def models(self) -> tuple[Stored, ...]:
+    def models(self) -> tuple[StoredModel, ...]:
         """Return the models on the device."""
         root = posixpath.join(self._agent.home, self.endpoint.path)
-        return Listing.model_validate(self._agent.call("models", root)).models
+        return self._call(Listing, "models", root).models
 
     def forget(self, model: str) -> None:
         """Remove a model with all its releases.
@@ -182,21 +148,21 @@ class Device:
         Raises:
             DeployError: it is not on the device.
         """
-        self._call("forget", self.model_dir(model))
+        self._call(Answer, "forget", self.model_dir(model))
 
     def send_data(self, path: Path) -> str:
         """Bring a data file to the device, once, and return its absolute path there."""
         sha = sha256_file(path)
         folder = posixpath.join(self.endpoint.path, "data")
         where = (posixpath.join(self._agent.home, folder), sha, path.name, "--uploader", uploader())
-        found = self._call("find-data", *where)
-        if not found["stored"]:
-            need_bytes = int(path.stat().st_size * 1.1) - found["received_bytes"]
-            self._require_space(path, need_bytes, found["free_bytes"])
-            part = posixpath.join(folder, found["part"])
+        ready = self._call(ReadyForData, "find-data", *where)
+        if not ready.stored:
+            need_bytes = int(path.stat().st_size * 1.1) - ready.received_bytes
+            self._require_space(path, need_bytes, ready.free_bytes)
+            part = posixpath.join(folder, ready.part)
             self._session.put(path, part, part)
-            found = self._call("store-data", *where)
-        return str(found["path"])
+            self._call(Answer, "store-data", *where)
+        return ready.path
 
     def run_release(self, model: str, sha: str, argv_tail: Sequence[str], timeout_s: float) -> str:
         """Run a release's runner in the model's folder and return what it printed.
@@ -232,13 +198,13 @@ class Device:
             "envs/*-device.txt; or set `python` of the device to an interpreter that has it",
         )
 
-    def _call(self, verb: str, *arguments: str) -> dict[str, Any]:
+    def _call(self, kind: type[A], verb: str, *arguments: str) -> A:
         """Run a verb; wait while another deployment is at work on the device."""
         limit_s = self.endpoint.run_timeout_s
         deadline, waiting = time.monotonic() + limit_s, False
         while True:
             try:
-                return self._agent.call(verb, *arguments, timeout_s=limit_s)
+                return self._agent.call(kind, verb, *arguments, timeout_s=limit_s)
             except Refusal as refusal:
                 if refusal.kind != "locked" or time.monotonic() >= deadline:
                     raise
@@ -247,9 +213,9 @@ class Device:
             waiting = True
             time.sleep(min(1.0, limit_s))
 
-    def _of_release(self, verb: str, model: str, sha: str) -> dict[str, Any]:
+    def _of_release(self, kind: type[A], verb: str, model: str, sha: str) -> A:
         try:
-            return self._call(verb, self.model_dir(model), sha)
+            return self._call(kind, verb, self.model_dir(model), sha)
         except Refusal as refusal:
             if refusal.kind != "corrupt":
                 raise

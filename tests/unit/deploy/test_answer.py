@@ -9,6 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from edgeflow.deploy.agent_answer import (
+    Activated,
+    No,
+    ReadyForBundle,
+    ReadyForData,
+    RolledBack,
+    Status,
+)
 from edgeflow.deploy.answer import Answer, MalformedError, Words, parse
 from edgeflow.deploy.channel import End, Failed, Ready, Receipt, Size
 from edgeflow.deploy.runner import Golden, Measured, Missing, golden, measured
@@ -32,6 +40,7 @@ MEASURED = {
     "outputs_sha256": SHA,
     "conditions": CONDITIONS,
 }
+READY = {"free_bytes": 9, "part": f"{SHA}.{SHA[:16]}.zst.part", "received_bytes": 0}
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     Ready: {"version": [3, 9, 2], "home": "/home/pi"},
     End: {"end": "exit", "code": 0},
@@ -41,6 +50,21 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
     Golden: {"passed": True, "max_abs": 0.0, "tolerance": 0.0},
     Missing: {"missing": "No module named 'numpy'"},
     Measured: MEASURED,
+    Status: {
+        "current": SHA,
+        "fault": None,
+        "previous": None,
+        "releases": [SHA],
+        "free_bytes": 1 << 40,
+        "python": "3.9.2",
+        "machine": "aarch64",
+        "zstd": None,
+    },
+    ReadyForBundle: {**READY, "intact": False},
+    ReadyForData: {**READY, "stored": False, "path": f"/home/pi/data/{SHA}/x.npy"},
+    Activated: {"current": SHA, "changed": True},
+    RolledBack: {"current": None, "rolled_back": True},
+    No: {"error": "corrupt", "detail": "release x was changed"},
 }
 
 

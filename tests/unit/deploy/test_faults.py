@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeflow.deploy import virtual
+from edgeflow.deploy import release, virtual
+from edgeflow.deploy.answer import MalformedError
 from edgeflow.deploy.deploy import deploy
 from edgeflow.deploy.release import Device, connect
 from edgeflow.deploy.transport import Session
@@ -239,6 +240,26 @@ def test_another_deployer_on_the_device_is_named(
     deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
 
 
+def test_another_deployer_on_the_device_is_waited_for(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    pi, bundle, said = lab.device(), make_bundle(), []
+    folder = lab.root(pi) / "edgeflow" / "net"
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def say(text: str) -> None:
+            said.append(text)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(release, "say", say)
+        deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    assert [text.endswith("; waiting") for text in said] == [True]
+
+
 def test_a_bundle_with_more_than_its_manifest_is_refused_by_the_device(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
@@ -263,6 +284,18 @@ def test_an_agent_that_says_nothing_sensible_is_unknown_not_success(lab: "Lab") 
             "import sys; print('welcome'); sys.exit('gone')"
         )
         with pytest.raises(DeployError, match=r"no answer to status \(exit code 1\): gone"):
+            device.status("net")
+
+
+@pytest.mark.parametrize(
+    "answer", ["{", "{}", '{"current": "../x"}', '{"error": "strange"}', '{"error": ["locked"]}']
+)
+def test_an_agents_answer_that_does_not_fit_is_said(lab: "Lab", answer: str) -> None:
+    pi = lab.device()
+    with connect(lab.endpoint(pi)) as device:
+        agent = lab.root(pi) / "edgeflow" / "bin" / f"agent-{device.agent_sha256}.py"
+        agent.write_text(f"print({answer!r})")
+        with pytest.raises(MalformedError, match="the agent on device pi"):
             device.status("net")
 
 

@@ -1,0 +1,95 @@
+"""What the agent answers, by verb; `edgeflow.ondevice.agent` is the other side."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from edgeflow.deploy.answer import Answer, Count, Sha256, Words
+from edgeflow.text import excerpt
+
+
+class No(Answer):
+    """A refusal; without `error` it is none."""
+
+    error: Literal["absent", "corrupt", "failed", "locked", "no space"] | None = None
+    detail: Annotated[str, AfterValidator(excerpt)] = ""
+
+
+class Status(Answer):
+    """What a device says about itself and one model.
+
+    Attributes:
+        current: digest of the bundle in use, if any.
+        fault: what is wrong with the link to it; the next change of the device repairs that.
+        previous: digest of the bundle that a rollback would bring back.
+        releases: digests of the bundles on the device, the oldest first.
+        zstd: by what it unpacks Zstandard; None if it cannot.
+    """
+
+    current: Sha256 | None
+    fault: Words | None
+    previous: Sha256 | None
+    releases: tuple[Sha256, ...]
+    free_bytes: Count
+    python: Words
+    machine: Words
+    zstd: Words | None
+
+
+class Ready(Answer):
+    """A device is ready for an upload.
+
+    Attributes:
+        part: name of the file that it expects.
+        received_bytes: how much of that an upload that was cut has brought.
+    """
+
+    free_bytes: Count
+    part: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.[0-9a-f]{16}(\.zst)?\.part$")]
+    received_bytes: Count
+
+
+class ReadyForBundle(Ready):
+    """The same, and whether the bundle is there already, whole."""
+
+    intact: bool
+
+
+class ReadyForData(Ready):
+    """The same, and whether the data file is there already, whole; `path` is absolute."""
+
+    path: Annotated[str, Field(max_length=4096, pattern=r"^/[^\x00]*$")]
+    stored: bool
+
+
+class Activated(Answer):
+    """What is current after an activation, and whether it was not before."""
+
+    current: Sha256 | None
+    changed: bool
+
+
+class RolledBack(Answer):
+    """What is current after a release was rejected, and whether that one was before."""
+
+    current: Sha256 | None
+    rolled_back: bool
+
+
+class StoredModel(Answer):
+    """A model on a device.
+
+    Attributes:
+        current: digest of the bundle in use, if any.
+        size_bytes: of all that is there of it.
+    """
+
+    name: Words
+    current: Sha256 | None
+    size_bytes: Count
+
+
+class Listing(Answer):
+    """All models on a device."""
+
+    models: tuple[StoredModel, ...]
