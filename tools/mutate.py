@@ -95,6 +95,8 @@ def judge(folder: Path, module: str, tests: Sequence[str], share: slice) -> list
             compiled.unlink()  # it counts as new if size and second are the same
         passed, _ = run_tests(folder, tests, SPARE * took_s + 10)
         verdicts.append(Verdict(module=module, mutant=mutant, killed=not passed))
+        mark = "survives" if passed else "killed"
+        print(f"{mark}: line {mutant.line}: {verdicts[-1].name}", file=sys.stderr, flush=True)
     path.write_text(text)
     return verdicts
 
