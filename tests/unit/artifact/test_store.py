@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from edgeflow.artifact import store as module
+from edgeflow.artifact.clone import clone
 from edgeflow.artifact.collect import collect
 from edgeflow.artifact.entry import Entry, describe, unseal
 from edgeflow.artifact.store import Store
@@ -67,21 +68,25 @@ def test_equal_bytes_are_kept_once(store: Store, make: Make) -> None:
     assert len(list(store.root.glob("blobs/*/*"))) == 2
 
 
+OTHER = "has other bytes than were stored"
+
+
 @pytest.mark.parametrize(
-    "harm",
+    ("harm", "why"),
     [
-        lambda path: path.write_bytes(b"weighty"),
-        lambda path: path.write_bytes(b"wei"),
-        lambda path: path.write_bytes(b""),
-        lambda path: path.unlink(),
-        make_pipe,
-        lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
-        make_endless,
+        (lambda path: path.write_bytes(b"weighty"), OTHER),
+        (lambda path: path.write_bytes(b"txet"), OTHER),
+        (lambda path: path.write_bytes(b"wei"), OTHER),
+        (lambda path: path.write_bytes(b""), OTHER),
+        (lambda path: path.unlink(), "is not in the store any more"),
+        (make_pipe, "is no regular file"),
+        (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "is no regular file"),
+        (make_endless, OTHER),
     ],
-    ids=["changed", "cut", "empty", "gone", "pipe", "device", "endless"],
+    ids=["longer", "changed", "cut", "empty", "gone", "pipe", "device", "endless"],
 )
 def test_a_corrupt_file_is_dropped_said_and_made_again(
-    store: Store, make: Make, out: Path, harm: Any, capsys: pytest.CaptureFixture[str]
+    store: Store, make: Make, out: Path, harm: Any, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entry, folder = make()
     store.put(entry, folder)
@@ -92,11 +97,74 @@ def test_a_corrupt_file_is_dropped_said_and_made_again(
     harm(blob)
     assert store.fetch(entry.key, out) is None
     assert list(out.iterdir()) == []
-    assert f"the store drops {entry.key[:12]}: sub/notes " in capsys.readouterr().err
+    assert f"the store drops {entry.key[:12]}: sub/notes {why}; it" in capsys.readouterr().err
+    assert not os.path.lexists(blob)
     assert list(store.entries()) == []
     store.put(entry, folder)
     assert store.fetch(entry.key, out) == entry
     assert contents(out) == FILES
+
+
+def test_verify_names_and_drops_what_is_wrong(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry, folder = make()
+    store.put(entry, folder)
+    assert store.verify(entry) == []
+    assert store.find(entry.key) == entry
+    weights, notes = (store.blob_path(blob.sha256) for blob in entry.files.values())
+    notes.unlink()
+    shutil.rmtree(weights.parent)
+    weights.parent.write_bytes(b"")  # a file where a folder was
+    wrong = [
+        "model.bin cannot be read: Not a directory",
+        "sub/notes is not in the store any more",
+    ]
+    assert store.verify(entry) == wrong
+    assert store.find(entry.key) is None
+    assert f"drops {entry.key[:12]}: {'; '.join(wrong)}; it" in capsys.readouterr().err
+
+    weights.parent.unlink()
+    store.put(entry, folder)
+    notes.chmod(0o644)
+    notes.write_bytes(b"txet")
+    assert store.verify(entry) == [f"sub/notes {OTHER}"]
+    assert not notes.exists()
+
+    def refuse(path: Path) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(module, "sha256_file", refuse)
+    assert "model.bin cannot be read: Permission denied" in store.verify(entry)
+
+
+def test_what_is_there_is_not_written_again(store: Store, make: Make) -> None:
+    entry, folder = make(files={"a/b/c": b"deep"})
+    store.put(entry, folder)
+    blob = store.blob_path(entry.files["a/b/c"].sha256)
+    os.utime(blob, (1, 1))
+    before = blob.stat().st_ino
+    store.put(entry, folder)
+    assert blob.stat().st_ino == before
+    assert blob.stat().st_mtime > 1  # `collect` spares what is new
+
+
+def test_a_file_in_deep_folders(store: Store, make: Make, out: Path) -> None:
+    entry, folder = make(files={"a/b/c": b"deep"})
+    store.put(entry, folder)
+    assert store.fetch(entry.key, out) == entry
+    assert contents(out) == {"a/b/c": b"deep"}
+
+
+def test_keys_of_one_age_are_in_order(store: Store, make: Make) -> None:
+    for epochs in range(6):
+        store.put(*make(epochs=epochs))
+    for path in store.root.glob("entries/*/*.json"):
+        os.utime(path, (1, 1))
+    keys = store.keys_by_use()
+    assert keys == sorted(keys)
+    assert store.last_used_unix_s(keys[0]) == 1.0
+    assert store.last_used_unix_s("0" * 64) == 0.0
 
 
 def test_an_entry_is_sealed(store: Store, make: Make, out: Path) -> None:
@@ -181,9 +249,17 @@ def test_a_full_disk_is_said_and_fails_nothing(
         assert contents(folder) == FILES
         assert list(store.root.rglob(".*")) == []
     store.put(entry, folder)
+    clones = []
+
+    def full_later(source: Path, target: Path) -> None:
+        clones.append(target)
+        clone(source, target) if len(clones) == 1 else full()
+
     with monkeypatch.context() as patch:
-        patch.setattr(module, "clone", full)
+        patch.setattr(module, "clone", full_later)
         assert store.fetch(entry.key, out) is None  # the step's own folder is full
+    assert list(out.iterdir()) == []
+    assert f"{store.root} cannot give net: No space left" in capsys.readouterr().err
     assert store.fetch(entry.key, out) == entry
 
 
