@@ -66,11 +66,11 @@ def swap(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "first", "untouched"),
     [
-        (lambda folder: change_quietly(folder / "pets/cat/2.png"), "dataset", "import_model"),
-        (swap, "dataset", "import_model"),
+        (lambda folder: change_quietly(folder / "pets/cat/2.png"), "dataset", "import_graph"),
+        (swap, "dataset", "import_graph"),
         (
             lambda folder: change_quietly(folder / "mine/variables/variables.index"),
-            "import_model",
+            "import_graph",
             "train",
         ),
         (lambda folder: change_quietly(folder / "envs/onnx.txt"), "", ""),
