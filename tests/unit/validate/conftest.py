@@ -94,8 +94,12 @@ class FakeDevice:
 @pytest.fixture
 def device(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
     """The device that validate and gate get, whichever they ask for."""
-    fake = FakeDevice(release=unpack(packed / "bundle.tar", tmp_path / "rel"), home=tmp_path)
+    release = unpack(packed / "bundle.tar", tmp_path / "rel")
+    return only_device(FakeDevice(release=release, home=tmp_path), tmp_path, monkeypatch)
 
+
+def only_device(fake: FakeDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
+    """Let validate and gate get a device, whichever they ask for; return it."""
     monkeypatch.chdir(tmp_path)  # measurements are kept in the working folder
 
     @contextmanager

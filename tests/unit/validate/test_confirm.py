@@ -8,9 +8,15 @@ from edgeflow.deploy.release import Rejection
 from edgeflow.errors import GateError, UnreachableError
 from edgeflow.validate.confirm import confirm
 from tests.unit.report.samples import unit, validation
-from tests.unit.validate.conftest import FakeDevice
+from tests.unit.validate.conftest import FakeDevice, only_device
 
 SHA = "ab" * 32
+
+
+@pytest.fixture
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
+    """The device that gate gets; it runs nothing, so it needs no bundle."""
+    return only_device(FakeDevice(release=tmp_path, home=tmp_path), tmp_path, monkeypatch)
 
 
 @pytest.fixture
