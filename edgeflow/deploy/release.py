@@ -92,13 +92,14 @@ class Device:
         smaller = status.zstd and packed.is_file() and packed.stat().st_size < size
         form: Form = "tar.zst" if smaller else "tar"
         folder, mine = self.model_dir(model), ("--uploader", uploader())
-        keep, sending = str(KEEP_RELEASES), ("--form", form, *mine)
+        # Of the packed file, the tar and the release never more than two are there at a time.
+        need_bytes = int(2 * size * 1.1)
+        sending = ("--form", form, "--need-bytes", str(need_bytes), *mine)
+        keep = str(KEEP_RELEASES)
         ready = self._call(ReadyForBundle, "prepare", folder, sha, keep, *sending)
         if ready.intact:
             return Sent(bytes=0, form=None)
-        # Of the packed file, the tar and the release never more than two are there at a time.
-        need_bytes = int(2 * size * 1.1) - ready.received_bytes
-        self._require_space(bundle, need_bytes, ready.free_bytes)
+        self._require_space(bundle, need_bytes - ready.received_bytes, ready.free_bytes)
         part = posixpath.join(self.endpoint.path, model, "incoming", ready.part)
         sent = self._session.put(packed if smaller else bundle, part, part)
         announced = ("--packed-from", str(size)) if smaller else ()

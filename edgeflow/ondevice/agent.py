@@ -682,6 +682,8 @@ def prepare(options: argparse.Namespace) -> Json:
         discard_uploads(model.incoming, options.uploader, None if intact else part)
         if not intact:
             model.prune(options.keep, wanted=name)
+        if not intact and free(model.folder)["free_bytes"] < options.need_bytes:
+            model.prune(0, wanted=name)
     have = received_bytes(os.path.join(model.incoming, part))
     return dict(free(model.folder), intact=intact, part=part, received_bytes=have)
 
@@ -896,6 +898,7 @@ ARGUMENTS: dict[str, Json] = {
     "name": {"type": file_name},
     "keep": {"type": int},
     "--form": {"choices": sorted(FORMS), "default": "tar"},
+    "--need-bytes": {"type": int, "default": 0},
     "--packed-from": {"type": int, "metavar": "BYTES"},
     "--reason": {"default": ""},
     "--uploader": {"type": uploader},
@@ -904,7 +907,7 @@ FOLDERS = ("model_dir", "data_dir", "root_dir")
 VERBS = {
     status: ("model_dir",),
     verify: ("model_dir", "sha"),
-    prepare: ("model_dir", "sha", "keep", "--form", "--uploader"),
+    prepare: ("model_dir", "sha", "keep", "--form", "--need-bytes", "--uploader"),
     install: ("model_dir", "sha", "--packed-from", "--uploader"),
     activate: ("model_dir", "sha"),
     rollback: ("model_dir", "sha", "--reason"),

@@ -127,3 +127,17 @@ def test_a_removed_release_leaves_no_gap_on_the_way_back(call: "Call", folder: P
     assert call("prune", "1") == (0, {"removed": [removed]})
     assert call("rollback", current)[1]["current"] == previous
     assert call("status")[1]["previous"] == newest
+
+
+def test_room_is_made_for_what_is_to_come(
+    call: "Call", folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shas = [in_use(call, folder, bytes([number])) for number in range(3)]
+    need = ("--need-bytes", "1000", "--uploader", MINE)
+    usage = list(os.statvfs(folder))
+    for have, left in ((1000, shas), (999, shas[1:])):
+        usage[1], usage[4] = 1, have  # f_frsize, f_bavail
+        monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(usage))
+        assert call("prepare", SHA, "3", *need)[1]["intact"] is False
+        assert call("status")[1]["releases"] == left
+    assert call("rollback", shas[2])[1]["current"] == shas[1]
