@@ -10,6 +10,7 @@ from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.agent_answer import No
 from edgeflow.deploy.answer import A, parse
+from edgeflow.deploy.diagnose import unwritable
 from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError
 from edgeflow.ondevice import agent as agent_module
@@ -75,15 +76,17 @@ class Agent:
         return parse(kind, line, device=self._name, program="the agent")
 
     def _refuse(self, verb: str, kind: str, detail: str) -> NoReturn:
+        endpoint = self._session.endpoint
+        look = f"look at the device: {endpoint.shell_command('df -h')}"
         hints = {
             "locked": "another deployment is at work on the device; wait for it, then run again",
-            "no space": f"make room: {self._session.endpoint.shell_command('df -h')}",
+            "no space": f"make room: {endpoint.shell_command('df -h')}",
             "corrupt": "run the same command again; if it stays, delete the bundle and rebuild it",
         }
         raise Refusal(
             f"device {self._name} refuses to {verb}: {kind}: {detail}",
             kind=kind,
-            hint=hints.get(kind, f"look at the device: {self._session.endpoint.shell_command()}"),
+            hint=hints.get(kind) or unwritable(endpoint, detail) or look,
         )
 
 

@@ -62,6 +62,36 @@ class ReadyForData(Ready):
     stored: bool
 
 
+class StoredData(Answer):
+    """The absolute path of a data file that was moved into place."""
+
+    path: str
+
+
+class Installed(Answer):
+    """The release that an upload became."""
+
+    installed: Sha256
+
+
+class Verified(Answer):
+    """The release that is whole."""
+
+    verified: Sha256
+
+
+class Pruned(Answer):
+    """The releases that were removed."""
+
+    removed: tuple[Sha256, ...]
+
+
+class Forgotten(Answer):
+    """A model was removed."""
+
+    removed: Literal[True]
+
+
 class Activated(Answer):
     """What is current after an activation, and whether it was not before."""
 

@@ -1,5 +1,7 @@
 """Why a device cannot be used, and what a person does about it."""
 
+import errno
+import os
 import secrets
 from typing import TYPE_CHECKING, NoReturn
 
@@ -141,15 +143,21 @@ def killed(endpoint: Endpoint, doing: str) -> DeployError:
 def refused(endpoint: Endpoint, doing: str, error: RefusedError) -> DeployError:
     """Return the failure of a file that the device does not take or give."""
     look = endpoint.shell_command("df -h")
-    hints = {
-        "ENOSPC": f"make room: {look}",
-        "EDQUOT": f"make room: {look}",
-        "EROFS": "set `path` of the device to a folder on a disk that can be written to",
-        "EACCES": f"set `path` of the device to a folder that {endpoint.user} may write to",
-        "EPERM": f"set `path` of the device to a folder that {endpoint.user} may write to",
-        "EAGAIN": "another run sends the same file; wait for it, then run again",
-    }
-    return DeployError(
-        f"{endpoint.title} fails when {doing}: {clean(str(error))}",
-        hint=hints.get(error.code, f"look at the device: {look}"),
-    )
+    hint = unwritable(endpoint, str(error)) or f"look at the device: {look}"
+    if error.code in {"ENOSPC", "EDQUOT"}:
+        hint = f"make room: {look}"
+    elif error.code == "EAGAIN":
+        hint = "another run sends the same file; wait for it, then run again"
+    return DeployError(f"{endpoint.title} fails when {doing}: {clean(str(error))}", hint=hint)
+
+
+def unwritable(endpoint: Endpoint, reason: str) -> str | None:
+    """Return what to do where a device cannot write, by the reason it gives; else None."""
+    if os.strerror(errno.EROFS) in reason:
+        return (
+            "the disk is mounted read-only, or became so after an error; mount it again, or set "
+            "`path` of the device to a folder on another one: " + endpoint.shell_command("mount")
+        )
+    if any(os.strerror(code) in reason for code in (errno.EACCES, errno.EPERM)):
+        return f"set `path` of the device to a folder that {endpoint.user} may write to"
+    return None

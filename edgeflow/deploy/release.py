@@ -14,19 +14,24 @@ from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal, uploader
 from edgeflow.deploy.agent_answer import (
     Activated,
+    Forgotten,
+    Installed,
     Listing,
+    Pruned,
     ReadyForBundle,
     ReadyForData,
     RolledBack,
     Status,
+    StoredData,
     StoredModel,
+    Verified,
 )
-from edgeflow.deploy.answer import A, Answer, parse
+from edgeflow.deploy.answer import A, malformed, parse
 from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
 from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError, MissingToolError
-from edgeflow.text import tail
+from edgeflow.text import excerpt, tail
 
 LOCKS = Path(".edgeflow/locks")
 KEEP_RELEASES = 3
@@ -100,10 +105,12 @@ class Device:
         if ready.intact:
             return Sent(bytes=0, form=None)
         self._require_space(bundle, need_bytes - ready.received_bytes, ready.free_bytes)
+        self._expect("prepare", ready.part[: len(sha)], sha)
         part = posixpath.join(self.endpoint.path, model, "incoming", ready.part)
         sent = self._session.put(packed if smaller else bundle, part, part)
         announced = ("--packed-from", str(size)) if smaller else ()
-        self._call(Answer, "install", folder, sha, *mine, *announced)
+        answer = self._call(Installed, "install", folder, sha, *mine, *announced)
+        self._expect("install", answer.installed, sha)
         return Sent(bytes=sent, form=form)
 
     def verify(self, model: str, sha: str) -> None:
@@ -112,7 +119,8 @@ class Device:
         Raises:
             DeployError: it is not.
         """
-        self._of_release(Answer, "verify", model, sha)
+        answer = self._of_release(Verified, "verify", model, sha)
+        self._expect("verify", answer.verified, sha)
 
     def activate(self, model: str, sha: str) -> bool:
         """Make a release that passed its gates current; return whether it was not.
@@ -132,11 +140,16 @@ class Device:
         """Take a release out of use if it is current, and never go back to it."""
         folder = self.model_dir(model)
         answer = self._call(RolledBack, "rollback", folder, sha, "--reason", reason)
+        if answer.current == sha:
+            raise DeployError(
+                f"device {self.endpoint.name} still uses {sha}, which was rejected: {reason}",
+                hint="run the same command again",
+            )
         return Rejection(current=answer.current, rolled_back=answer.rolled_back)
 
     def prune(self, model: str) -> None:
         """Remove the releases that are not worth keeping; never the current or previous one."""
-        self._call(Answer, "prune", self.model_dir(model), str(KEEP_RELEASES))
+        self._call(Pruned, "prune", self.model_dir(model), str(KEEP_RELEASES))
 
     def models(self) -> tuple[StoredModel, ...]:
         """Return the models on the device."""
@@ -149,7 +162,7 @@ class Device:
         Raises:
             DeployError: it is not on the device.
         """
-        self._call(Answer, "forget", self.model_dir(model))
+        self._call(Forgotten, "forget", self.model_dir(model))
 
     def send_data(self, path: Path) -> str:
         """Bring a data file to the device, once, and return its absolute path there."""
@@ -160,9 +173,12 @@ class Device:
         if not ready.stored:
             need_bytes = int(path.stat().st_size * 1.1) - ready.received_bytes
             self._require_space(path, need_bytes, ready.free_bytes)
+            self._expect("find-data", ready.part[: len(sha)], sha)
             part = posixpath.join(folder, ready.part)
             self._session.put(path, part, part)
-            self._call(Answer, "store-data", *where)
+            stored = self._call(StoredData, "store-data", *where)
+            self._expect("store-data", stored.path, ready.path)
+        self._expect("find-data", ready.path, posixpath.join(*where[:3]))
         return ready.path
 
     def run_release(self, model: str, sha: str, argv_tail: Sequence[str], timeout_s: float) -> str:
@@ -180,9 +196,12 @@ class Device:
         if done.exit_code == EXIT_MISSING:
             raise self._lacks(parse(Missing, done.stdout, device=self.endpoint.name, program=model))
         if done.exit_code != 0:
+            how = f"exit code {done.exit_code}"
+            if done.exit_code < 0:
+                how = f"killed by signal {-done.exit_code}; is its memory full?"
             raise DeployError(
-                f"the runner of {model} failed on device {self.endpoint.name} (exit code "
-                f"{done.exit_code}):\n{tail(done.stderr)}",
+                f"the runner of {model} failed on device {self.endpoint.name} ({how}):\n"
+                f"{tail(done.stderr)}",
                 hint=f"look at the device: {self.endpoint.shell_command()}",
             )
         return done.stdout
@@ -213,6 +232,12 @@ class Device:
                     say(f"{refusal.message}; waiting")
             waiting = True
             time.sleep(min(1.0, limit_s))
+
+    def _expect(self, verb: str, found: str, wanted: str) -> None:
+        """Refuse an answer about something else than was asked."""
+        if found != wanted:
+            reason = f"`{verb}` is about {excerpt(found)} instead of {wanted}"
+            raise malformed(self.endpoint.name, "the agent", reason)
 
     def _of_release(self, kind: type[A], verb: str, model: str, sha: str) -> A:
         try:

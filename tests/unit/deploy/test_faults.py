@@ -1,5 +1,6 @@
 """What happens when something breaks: one clear error, the old release, a rerun that works."""
 
+import json
 import os
 import random
 import signal
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -299,6 +300,49 @@ def test_an_agents_answer_that_does_not_fit_is_said(lab: "Lab", answer: str) -> 
             device.status("net")
 
 
+@pytest.mark.parametrize(
+    ("verb", "answer", "said"),
+    [
+        ("verify", {"verified": "1" * 64}, "`verify` is about 1111"),
+        ("verify", {}, "verified: Field required"),
+        ("reject", {"current": "0" * 64, "rolled_back": True}, "still uses 000"),
+        ("send_data", {"error": "failed", "detail": "[Errno 30] Read-only file system"}, "refuses"),
+        ("prune", {"removed": ["../x"]}, "removed.0"),
+        ("forget", {"removed": False}, "removed"),
+    ],
+)
+def test_an_agent_that_speaks_of_something_else_is_not_believed(
+    lab: "Lab", tmp_path: Path, verb: str, answer: dict[str, Any], said: str
+) -> None:
+    pi, sha = lab.device(), "0" * 64
+    (tmp_path / "x.npy").write_bytes(b"data")
+    arguments: dict[str, tuple[Any, ...]] = {
+        **{"verify": ("net", sha), "reject": ("net", sha, "gate failed")},
+        **{"send_data": (tmp_path / "x.npy",), "prune": ("net",), "forget": ("net",)},
+    }
+    with connect(lab.endpoint(pi)) as device:
+        agent = lab.root(pi) / "edgeflow" / "bin" / f"agent-{device.agent_sha256}.py"
+        agent.write_text(f"print({json.dumps(answer)!r})")
+        with pytest.raises(DeployError, match=said) as caught:
+            getattr(device, verb)(*arguments[verb])
+    assert caught.value.exit_code == 5
+    if "Read-only" in str(answer):
+        assert "mounted read-only" in caught.value.hint
+
+
+def test_a_home_that_is_read_only_is_said(own_lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtual, "_start", lambda state, idle_s: small_disk_server(state, "ro"))
+    if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
+        pytest.skip("needs user and mount namespaces")
+    endpoint = own_lab.endpoint(own_lab.device())
+    with (
+        pytest.raises(DeployError, match=r"sending agent\.py.*Read-only") as caught,
+        connect(endpoint),
+    ):
+        pass
+    assert "`path` of the device" in caught.value.hint
+
+
 def test_a_full_disk_is_said_and_left_clean(
     tmp_path: Path,
     own_lab: "Lab",
@@ -325,11 +369,11 @@ def test_a_full_disk_is_said_and_left_clean(
     assert status.free_bytes > 500_000
 
 
-def small_disk_server(state: Path) -> None:
-    """Start the server where the device's root is a file system of 1 MB."""
+def small_disk_server(state: Path, options: str = "size=1m") -> None:
+    """Start the server where the device's root is a file system of its own."""
     root = state / "pi1" / "root"
     root.mkdir(exist_ok=True)
     serve = "exec {} -P -m edgeflow.testing.virtual_device --state {} --idle-s 60"
-    script = f"mount -t tmpfs -o size=1m none {root}; " + serve.format(sys.executable, state)
+    script = f"mount -t tmpfs -o {options} none {root}; " + serve.format(sys.executable, state)
     with (state / "server.log").open("ab") as log:
         subprocess.run(["unshare", "-rm", "sh", "-c", script], stdout=log, stderr=log, check=True)
