@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeflow.console import say
 from edgeflow.dataset.base import RawDataset, Samples
 from edgeflow.dataset.folders import LAYOUTS, Layout, layout
 from edgeflow.dataset.tree import Tree, folders_and_files, listed, named
@@ -59,14 +60,14 @@ def read_classes(path: str, reader: Reader, scale: float) -> RawDataset:
     }
     if errors:
         raise all_of(errors)
-    beside = listed([file.name for file in found.beside])
+    if found.beside:  # no part of the source, so no note: the card is made of the source alone
+        say(f"note: not read, as no class holds them: {listed([f.name for f in found.beside])}")
     return RawDataset(
         train=parts["train"],
         validation=parts.get("validation"),
         test=parts.get("test"),
         labels=found.labels(),
         scale=scale,
-        notes=(f"not read, as no class holds them: {beside}",) if beside else (),
     )
 
 

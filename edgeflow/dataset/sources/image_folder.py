@@ -53,7 +53,9 @@ def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":
         with Image.open(path) as image:
             _require_still(path, image)
             _require_8_bits(path, image)
-            ImageOps.exif_transpose(image, in_place=True)
+            image.load()
+            if _has_exif(image):
+                ImageOps.exif_transpose(image, in_place=True)
             flat = _flat(image, options)
             pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
     except DataError:
@@ -83,6 +85,17 @@ def _require_8_bits(path: Path, image: Any) -> None:
             f"{path} has pixels of mode {image.mode}, not 8 bits per channel",
             hint="convert the images to 8 bits, or give them as a float array with source: npz",
         )
+
+
+def _has_exif(image: Any) -> bool:
+    """Return whether a decoded image has EXIF data that can be read.
+
+    A damaged block does not make the pixels bad: viewers show such an image as it is stored.
+    """
+    try:
+        return bool(image.getexif())
+    except Exception:  # on corrupt bytes Pillow's parser raises many kinds
+        return False
 
 
 def _flat(image: Any, options: ImageFolderDataset) -> Any:

@@ -31,4 +31,4 @@ def load(options: WavFolderDataset) -> RawDataset:
         suffixes=frozenset({".wav"}),
     )
     raw = read_classes(options.path, reader, scale=1.0)
-    return replace(raw, front_end=parameters, notes=(*raw.notes, *recordings.notes()))
+    return replace(raw, front_end=parameters, notes=tuple(recordings.notes()))

@@ -118,11 +118,14 @@ def test_a_mixture_is_refused(tmp_path: Path, name: str) -> None:
     assert "train/CLASS/FILE" in caught.value.hint
 
 
-def test_files_beside_the_classes_are_told_or_refused(tmp_path: Path) -> None:
+def test_files_beside_the_classes_are_told_or_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     put(tmp_path, "cat", 1)
     put(tmp_path, "dog", 2)
     (tmp_path / "README.md").write_text("Cats and dogs")
-    assert load(tmp_path).notes == ("not read, as no class holds them: README.md",)
+    assert load(tmp_path).notes == (), "the card depends on the source's files alone"
+    assert "note: not read, as no class holds them: README.md\n" in capsys.readouterr().err
 
     put(tmp_path, ".", 9)
     with pytest.raises(DataError, match=r"1 of the images .* have no class: 9\.png"):

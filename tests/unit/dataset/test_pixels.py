@@ -75,6 +75,13 @@ def test_the_orientation_is_applied(folder: Path, tag: int, suffix: str) -> None
     assert seen[2, 5].argmax() == 2
 
 
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+def test_a_damaged_exif_block_leaves_the_image_as_it_is(folder: Path, suffix: str) -> None:
+    picture().save(folder / f"x.{suffix}", exif=b"Exif\0\0garbage")
+    seen = only(folder)
+    assert (seen[2, 0].argmax(), seen[2, 5].argmax()) == (0, 2)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("background", [None, [0, 0, 0], [10, 120, 240]])
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "palette", "colour key"])

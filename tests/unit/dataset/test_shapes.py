@@ -152,6 +152,9 @@ def test_check_knows_shapes_before_a_build(npz: WriteNpz) -> None:
     assert (seen.input_shape, seen.classes) == ((144,), 2)
     (finding,) = check_files({"datasets": {"a": {**entry, "input_shape": [145]}}})
     assert "asks for 145" in finding.message
+    entry["preprocess"] = {"mean": [1, 2]}
+    (finding,) = check_files({"datasets": {"a": entry}})
+    assert "`preprocess.mean` has 2 values, samples have 3 channels" in finding.message
 
 
 def test_check_tells_a_mixed_layout(tmp_path: Path) -> None:
