@@ -13,7 +13,7 @@ from edgeflow.text import clean, excerpt, tail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paramiko import Channel
+    from paramiko import Channel, ChannelException
 
 _PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254
 _ECHO_MAX_BYTES = 1 << 20
@@ -61,28 +61,28 @@ def _reason(error: Exception, timeout_s: float) -> str:
     return excerpt(str(error)) or "it closed the connection"
 
 
-def no_forwarding(account: Account, error: Exception) -> EdgeflowError:
+def no_forwarding(account: Account, error: "ChannelException") -> EdgeflowError:
     """Return why the jump host does not open the way to a device."""
     jump = account.proxy_jump
     assert jump is not None  # noqa: S101 # nothing else forwards
     where = f"{account.host}:{account.port}"
-    if getattr(error, "code", None) == _PROHIBITED:
+    if error.code == _PROHIBITED:
         return DeployError(
-            f"{jump.title} forwards nothing to {where}: {excerpt(str(error))}",
+            f"{jump.title} forwards nothing to {where}: {excerpt(error.text)}",
             hint="does AllowTcpForwarding, PermitOpen or `restrict` forbid it there? try: "
             + account.shell_command(),
         )
     return UnreachableError(
-        f"{jump.title} does not reach {account.title} ({where}): {excerpt(str(error))}",
+        f"{jump.title} does not reach {account.title} ({where}): {excerpt(error.text)}",
         hint=f"is it on, and on that network? try: {account.shell_command()}",
     )
 
 
-def no_session(account: Account, error: Exception) -> DeployError:
+def no_session(account: Account, error: "ChannelException") -> DeployError:
     """Return the failure of a server that lets nobody run programs."""
     return DeployError(
-        f"{account.title} lets {account.user} log in, but run no program: {excerpt(str(error))}",
-        hint="does MaxSessions, PermitOpen or Match in its sshd_config forbid sessions? try: "
+        f"{account.title} lets {account.user} log in, but run no program: {excerpt(error.text)}",
+        hint="does MaxSessions in its sshd_config, or a Match block there, forbid sessions? try: "
         + account.shell_command(),
     )
 

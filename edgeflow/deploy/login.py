@@ -33,7 +33,9 @@ def login_key(account: Account) -> "PKey":
         )
     public = _public_blob(text)
     if public is not None:
-        return _held_by_agent(public) or _public_half(account)
+        if (key := _held_by_agent(public)) is None:
+            raise _public_half(account)
+        return key
     try:
         return _from_file(path, None)
     except Exception as error:  # whatever cryptography and paramiko raise for other bytes
@@ -92,13 +94,13 @@ def _held_by_agent(public: bytes) -> "PKey | None":
     return found
 
 
-def _public_half(account: Account) -> "PKey":
-    """Return the private key beside a public one that the agent does not have."""
+def _public_half(account: Account) -> DeployError:
+    """Return the failure of a public key whose private half no agent has."""
     path = account.identity
     agent = "the SSH agent does not hold the private one"
     if "SSH_AUTH_SOCK" not in os.environ:
         agent = "no SSH agent runs here (SSH_AUTH_SOCK is not set)"
-    raise DeployError(
+    return DeployError(
         f"{path} for {account.title} is a public key, and {agent}",
         hint=f"name the private file ({path.with_suffix('')}), or add it: "
         f"ssh-add {path.with_suffix('')}",

@@ -33,13 +33,13 @@ class Upload:
         while (receipt := self._next(program, dog)).sha256 is None:
             if receipt.stored:
                 return receipt.stored
-        self._stored, self._hashed = self._offset(receipt), 0
+        self._stored, self._hashed = self._offset(receipt, dog), 0
         ended = self._send(program, dog)
         while not ended:
             ended = self._next(program, dog).stored
         return ended
 
-    def _offset(self, receipt: Receipt) -> int:
+    def _offset(self, receipt: Receipt, dog: Watchdog) -> int:
         """Return from where to send: nothing is kept that is not the start of the file."""
         if not 0 < receipt.have <= self.size:
             return 0
@@ -48,6 +48,7 @@ class Upload:
             while left and (block := file.read(min(_BLOCK_BYTES, left))):
                 digest.update(block)
                 left -= len(block)
+                dog.touch()  # it is we who take the time
         return receipt.have if digest.hexdigest() == receipt.sha256 else 0
 
     def _send(self, program: Program, dog: Watchdog) -> str | None:

@@ -15,7 +15,7 @@ from edgeflow.artifact import events
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.deploy import bring, deploy
 from edgeflow.deploy.release import connect, open_device
-from edgeflow.errors import DeployError, IntegrityError, MissingToolError
+from edgeflow.errors import DeployError, EdgeflowError, IntegrityError, MissingToolError
 from tests.unit.deploy.conftest import PASSES
 
 if TYPE_CHECKING:
@@ -193,6 +193,33 @@ def test_a_runner_that_does_not_end_is_left_after_its_time(
 
 
 NO_GOLDEN = b"import sys\nsys.exit('golden vectors differ')\n"
+
+
+RUNNERS: dict[str, tuple[bytes, type[EdgeflowError], str]] = {
+    "silent": (b"", DeployError, "malformed answer"),
+    "lying": (b'print(\'{"passed": true, "max_abs": 3.0}\')', DeployError, "differ on device"),
+    "without numpy": (
+        b'print(\'{"missing": "No module named numpy"}\'); raise SystemExit(69)',
+        MissingToolError,
+        "lacks what the model needs: No module named numpy",
+    ),
+    "killed": (b"import os; os.kill(os.getpid(), 9)", DeployError, "killed by signal 9"),
+}
+
+
+@pytest.mark.parametrize(("runner", "error", "said"), RUNNERS.values(), ids=RUNNERS)
+def test_golden_vectors_pass_by_an_answer_and_nothing_else(
+    lab: "Lab",
+    make_bundle: MakeBundle,
+    tmp_path: Path,
+    runner: bytes,
+    error: type[EdgeflowError],
+    said: str,
+) -> None:
+    pi = lab.device()
+    with pytest.raises(error, match=said):
+        deploy(make_bundle(runner=runner), lab.options(pi), "code", tmp_path / "deploy.json")
+    assert not (tmp_path / "deploy.json").exists()
 
 
 def test_a_bundle_that_misses_its_golden_vectors_never_becomes_current(

@@ -234,6 +234,17 @@ def test_a_home_that_cannot_be_written_is_named(lab: "Lab", tmp_path: Path) -> N
             assert caught.value.exit_code == 5
 
 
+def test_a_pipe_in_the_place_of_an_upload_blocks_nothing(lab: "Lab", tmp_path: Path) -> None:
+    pi, sent = lab.device(), tmp_path / "sent"
+    sent.write_bytes(b"content")
+    os.mkfifo(lab.root(pi) / "file.part")
+    with (
+        Session(lab.endpoint(pi)) as session,
+        pytest.raises(DeployError, match="fails when sending sent"),
+    ):
+        session.put(sent, "file")
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "large", "absent"])
 def test_only_a_plain_file_of_the_size_expected_is_fetched(
     lab: "Lab", tmp_path: Path, kind: str
