@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -35,6 +36,19 @@ def test_check_prints_all_that_is_wrong(cli: Cli, project: Path) -> None:
         assert wrong in done.stderr
         assert meant in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_check_warns_of_channels_that_int8_does_not_suit(project: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 8, 8, 2)) * [60, 0.5]
+    np.savez(project / "x.npz", x=x, y=np.arange(60) % 2)
+    config, source = project / "config.yaml", f"source: npz, path: {project / 'x.npz'}"
+    text = config.read_text()
+    assert "source: digits" in text
+    config.write_text(text.replace("source: digits", source))
+    done = CliRunner().invoke(app, ["check", "--fast", "--config", str(config)])
+    assert done.exit_code == 0, done.output
+    assert "warning: dataset" in done.output
+    assert "1 of 2 input channels" in done.output
 
 
 def test_check_without_a_file(cli: Cli) -> None:
