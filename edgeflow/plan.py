@@ -22,9 +22,11 @@ IMPORTERS = {
     "keras": ("edgeflow.imported.from_keras", "edgeflow.imported.keras3_worker"),
     "saved_model": ("edgeflow.imported.from_saved_model",),
     "onnx": ("edgeflow.imported.from_onnx", "edgeflow.imported.onnx_worker"),
-    "tflite": ("edgeflow.imported.from_tflite",),
+    "tflite": ("edgeflow.imported.from_tflite", "edgeflow.imported.tflite_worker"),
 }
-"""Modules that import a model, by the kind of its file; workers run as programs of their own."""
+"""Modules that import a model, by the kind of its file; workers run in processes of their own."""
+CONVERTERS = ("onnx", "onnx-graphsurgeon", "onnx2tf", "onnxruntime", "onnxsim", "sng4onnx")
+"""Distributions that convert ONNX."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,10 +112,11 @@ class Plan:
 
     def import_model(self, model: str) -> Job:
         """Return the job that imports a model file; the file itself is no option, but an input."""
-        kind = kind_of(self.source(model))
+        section, kind = self.config.models[model], kind_of(self.source(model))
         return Job(
-            options={"kind": kind},
+            options={"kind": kind, **section.model_dump(mode="json", include={"input", "output"})},
             modules=("edgeflow.imported.build", *IMPORTERS[kind or "keras"]),
+            tools=CONVERTERS if kind == "onnx" else (),
         )
 
     def source(self, model: str) -> Path:

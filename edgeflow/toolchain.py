@@ -1,7 +1,4 @@
-"""Python environments of their own: built once from a lock file with uv, then cached.
-
-For devices that are emulated here, and for tools that cannot share edgeflow's environment.
-"""
+"""Python environments of their own: built once from a lock file with uv, then cached."""
 
 import hashlib
 import os
@@ -9,11 +6,9 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import edgeflow
 from edgeflow.console import say
 from edgeflow.errors import MissingToolError
 from edgeflow.text import tail
@@ -24,59 +19,22 @@ _DEFAULT = "~/.cache/edgeflow/toolchains"
 _MARKER = "edgeflow-complete"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Toolchain:
-    """A tool with an environment of its own.
-
-    Attributes:
-        name: of its lock, `envs/<name>.txt`.
-        version: of Python that the lock was made for, such as ``3.11``.
-    """
-
-    name: str
-    version: str
-
-    @property
-    def lock(self) -> Path:
-        """The lock file, which ships with the workflow."""
-        return Path(edgeflow.__file__).parents[1] / "envs" / f"{self.name}.txt"
-
-    def python(self) -> Path:
-        """Return its interpreter, built now if it is not cached.
-
-        Raises:
-            MissingToolError: there is no Python of that version, or uv cannot install the lock.
-        """
-        return build(
-            self.lock,
-            folder(),
-            title=f"the toolchain {self.name}",
-            version=self.version,
-            hint="reinstall edgeflow, with its folder envs/",
-        )
-
-
 def folder() -> Path:
     """Return where all environments are cached."""
     return Path(os.environ.get(FOLDER) or _DEFAULT).expanduser()
 
 
-ONNX = Toolchain(name="onnx", version="3.11")
-"""onnx2tf and ONNX Runtime, for the import of ONNX files."""
-
-
-def build(lock: Path, store: Path, *, title: str, version: str | None = None, hint: str) -> Path:
+def build(lock: Path, store: Path, *, title: str, hint: str) -> Path:
     """Return the interpreter of the environment that `lock` pins, built if it is not cached.
 
     Args:
         lock: requirements with hashes, as `uv pip compile` writes them.
         store: folder of all such environments.
         title: what it is for, for messages.
-        version: of Python; that of edgeflow itself by default.
         hint: what to do where the lock is missing.
 
     Raises:
-        MissingToolError: lock or interpreter is missing, or uv cannot install the lock.
+        MissingToolError: the lock is missing, or uv cannot install the lock.
     """
     try:
         text = lock.read_bytes()
@@ -84,56 +42,15 @@ def build(lock: Path, store: Path, *, title: str, version: str | None = None, hi
         raise MissingToolError(
             f"the lock file {lock} of {title} cannot be read: {error.strerror}", hint=hint
         ) from error
-    key = hashlib.sha256(text + (version or platform.python_version()).encode()).hexdigest()
+    key = hashlib.sha256(text + platform.python_version().encode()).hexdigest()
     folder = store.absolute() / key
     python = folder / "bin" / "python"
     if not (folder / _MARKER).exists():
-        base = find_python(version) if version else Path(sys.executable)
-        _build_once(lock, folder, python, base, title)
+        _build_once(lock, folder, python, title)
     return python
 
 
-def find_python(version: str) -> Path:
-    """Return an interpreter of a version such as ``3.11``.
-
-    Raises:
-        MissingToolError: there is none.
-    """
-    for candidate in _candidates(version):
-        if _version_of(candidate) == version:
-            return candidate
-    raise MissingToolError(
-        f"no Python {version} is installed", hint=f"run `uv python install {version}`"
-    )
-
-
-def _candidates(version: str) -> Iterator[Path]:
-    """Yield interpreters that may be of a version: uv itself finds none of pyenv's."""
-    from uv import find_uv_bin
-
-    yield Path(sys.executable)
-    found = shutil.which(f"python{version}")
-    if found:
-        yield Path(found)
-    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
-    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True)
-    command = [find_uv_bin(), "python", "find", "--no-python-downloads", version]
-    managed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    if managed:
-        yield Path(managed)
-
-
-def _version_of(python: Path) -> str:
-    """Return the version of an interpreter; empty where it does not run, as pyenv's shims may."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        command = [str(python), "-c", code]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        return ""
-
-
-def _build_once(lock: Path, folder: Path, python: Path, base: Path, title: str) -> None:
+def _build_once(lock: Path, folder: Path, python: Path, title: str) -> None:
     from filelock import FileLock
     from uv import find_uv_bin
 
@@ -144,7 +61,7 @@ def _build_once(lock: Path, folder: Path, python: Path, base: Path, title: str) 
         say(f"building the environment of {title} from {lock} (once)")
         shutil.rmtree(folder, ignore_errors=True)  # what a killed build left
         uv = find_uv_bin()
-        _uv([uv, "venv", "--quiet", "--python", str(base), str(folder)], lock, title)
+        _uv([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], lock, title)
         install = ("pip", "install", "--quiet", "--compile-bytecode", "--python", str(python))
         _uv([uv, *install, "--requirements", str(lock)], lock, title)
         (folder / _MARKER).touch()

@@ -208,14 +208,6 @@ def digest_of_lock(path):
     return sha256_file(Path(path)) if path and Path(path).is_file() else ""
 
 
-def lock_of_importer(wildcards):
-    """Return the digest of the lock of what converts a model file, if that has one."""
-    from edgeflow.config.modelfile import kind_of
-    from edgeflow.toolchain import ONNX
-
-    return digest_of_lock(ONNX.lock if kind_of(PLAN.source(wildcards.model)) == "onnx" else None)
-
-
 def lock_of_device(wildcards):
     """Return the digest of the lock of a virtual device's own environment, if it has one."""
     return digest_of_lock(getattr(PLAN.config.devices[wildcards.device], "environment", None))

@@ -20,7 +20,6 @@ rule import_model:
         code=code("import_model"),
         tools=tools("import_model"),
         dataset=subpath(input.dataset, parent=True),
-        toolchain=lock_of_importer,
         planned=lambda wildcards: digest_of_model(wildcards.model),
         source=lambda wildcards: str(PLAN.source(wildcards.model)),
         out=subpath(output.manifest, parent=True),

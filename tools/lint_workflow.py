@@ -1,7 +1,7 @@
 """`snakemake --lint` without the one finding that does not fit: rules without conda.
 
-Every step runs in edgeflow's own locked environment; toolchains that cannot share it are built
-from the locks in envs/. Snakemake 9.27 takes `--lint json` but prints text all the same.
+Every step runs in edgeflow's own locked environment. Snakemake 9.27 takes `--lint json` but prints
+text all the same.
 """
 
 import subprocess

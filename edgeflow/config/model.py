@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import ConfigDict, Field, JsonValue
 
 from edgeflow import plugins
-from edgeflow.config.base import LocalPath, Reference, Section, Seed
+from edgeflow.config.base import LocalPath, Reference, Section, Seed, Text
 from edgeflow.config.samples import TaskName
 
 ARCHITECTURES = "edgeflow.train.architectures"
@@ -126,6 +126,11 @@ class Model(Section):
     """Which network to train."""
     source: LocalPath | None = None
     """A trained model instead: .keras, .h5, .onnx or .tflite file, or folder of a SavedModel."""
+    input: Text | None = None
+    """Name of the input of `source` that takes the sample, where it has several."""
+    output: Text | None = None
+    """Name of the output of `source` to use, where it has several. ONNX and .tflite: any tensor;
+    Keras: any layer; SavedModel: a key of its signature."""
     train: Training = Training()
     """How it is trained; beside a `source` of Keras, how recipes train it on."""
     vary: dict[Annotated[str, Field(pattern=VARY_PATTERN)], list[JsonValue]] = Field(default={})

@@ -3,11 +3,12 @@
 import json
 import zipfile
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from edgeflow.config.onnxfile import external_weights
 from edgeflow.config.recipe import Recipe
+from edgeflow.config.tflitefile import Tflite, read_tflite
 
 Kind = Literal["keras", "saved_model", "onnx", "tflite"]
 
@@ -33,11 +34,16 @@ def kind_of(path: Path) -> Kind | None:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files of a model: itself and, of ONNX, its weights, or all below its folder."""
+    """Return the existing files of a model.
+
+    That is the file and, of ONNX, the files that it names for its weights; of a SavedModel all
+    below its folder.
+    """
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())
-    weights = path.with_name(f"{path.name}.data")  # where PyTorch's exporter puts them
-    return [path, weights] if weights.is_file() else [path]
+    weights = external_weights(path) if kind_of(path) == "onnx" else []
+    named = [path.parent / each.location for each in weights if each.is_inside()]
+    return [path, *(file for file in named if file.is_file())]
 
 
 def imported_name(path: Path) -> str:
@@ -53,11 +59,18 @@ def trains(path: Path) -> bool:
 
 
 def keras_version(path: Path) -> int:
-    """Return the major version of Keras that wrote a .keras file; 2 where a file does not say."""
+    """Return the major version of Keras that wrote a file; 2 where the file does not say."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return int(json.loads(archive.read("metadata.json"))["keras_version"].split(".")[0])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                text = json.loads(archive.read("metadata.json"))["keras_version"]
+        else:
+            import h5py
+
+            with h5py.File(path) as file:
+                text = file.attrs["keras_version"]
+        return int(str(text).split(".")[0])
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
         return 2
 
 
@@ -78,45 +91,20 @@ def misfit(path: Path, recipe: Recipe) -> str:
 
 def quantization(path: Path) -> dict[str, str]:
     """Return how a .tflite is quantized, as keys of a recipe; empty for float, or no .tflite."""
-    try:
-        status = path.stat()
-    except OSError:
-        return {}
-    return dict(_quantization(path, status.st_mtime_ns, status.st_size))
+    found = read_tflite(path) if kind_of(path) == "tflite" else None
+    return dict(_described(found)) if found else {}
 
 
-@cache
-def _quantization(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, str], ...]:  # noqa: ARG001
-    # The arguments beside the path make another file of the same name another entry.
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    try:
-        interpreter = Interpreter(
-            model_content=path.read_bytes(),
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-    except (RuntimeError, ValueError):  # no .tflite; the import step says why
-        return ()
-    ends = [*interpreter.get_input_details(), *interpreter.get_output_details()]
-    return tuple(_described(interpreter.get_tensor_details(), ends))
-
-
-def _described(tensors: list[dict[str, Any]], ends: list[dict[str, Any]]) -> Iterator[Any]:
+def _described(file: Tflite) -> Iterator[tuple[str, str]]:
     """Yield the keys of the recipe that makes such tensors."""
-    outer = {end["index"] for end in ends}
-    inner = {_dtype(tensor) for tensor in tensors if tensor["index"] not in outer}
+    outer = {*file.inputs, *file.outputs}
+    inner = {tensor.dtype for index, tensor in enumerate(file.tensors) if index not in outer}
     if not inner & {"int8", "uint8", "float16"}:
         return
     if "float32" in inner:
         yield "quantize", "fp16" if "float16" in inner else "dynamic"
         return
-    dtype = _dtype(ends[0])
+    dtype = file.tensors[file.inputs[0]].dtype
     yield "quantize", "ptq-int16x8" if "int16" in inner | {dtype} else "ptq-int8"
     if dtype == "uint8":
         yield "io", "uint8"
-
-
-def _dtype(tensor: dict[str, Any]) -> str:
-    import numpy as np
-
-    return str(np.dtype(tensor["dtype"]))

@@ -38,6 +38,11 @@ def _of_model(entry: Entry, keys: Keys) -> Iterator[Finding]:
     elif not given and not any(closest(way, slips) for way in ways):
         hint = "`architecture` for a network to train, `source` for a model file to import"
         yield Finding(keys=keys, message="neither `architecture` nor `source`", hint=hint)
+    elif given == ["architecture"]:
+        for key in ("input", "output"):
+            if key in entry:
+                message = "only a model file has several to choose from"
+                yield Finding(keys=(*keys, key), message=message, hint=f"leave `{key}` out")
     elif isinstance(entry.get("source"), str):
         yield from _of_file(Path(entry["source"]).expanduser(), entry, keys)
 

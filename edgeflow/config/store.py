@@ -15,7 +15,7 @@ REMOTE_PATTERN = (
 
 
 class Store(Section):
-    """The cache outside the project: what steps made, device environments, toolchains."""
+    """The cache outside the project: what steps made, device environments."""
 
     path: Text = "~/.cache/edgeflow"
     """Folder; `~` is the home directory."""

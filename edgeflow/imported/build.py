@@ -4,21 +4,20 @@ import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.sources import Sources, planned_digest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.base import Section
+from edgeflow.config.modelbytes import flaw
 from edgeflow.config.modelfile import Kind, files_of
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import CompileError
-from edgeflow.toolchain import ONNX
+from edgeflow.imported.model import Imported, Request
+from edgeflow.plan import CONVERTERS
 from edgeflow.train.build import test_metrics
 from edgeflow.train.loop import write_history
-
-if TYPE_CHECKING:
-    from edgeflow.imported.model import Imported
 
 TOOLS = ("tensorflow", "tf-keras", "keras", "numpy", "ai-edge-litert")
 PARTS: tuple[Part, ...] = ("validation", "test")
@@ -28,6 +27,8 @@ class ImportOptions(Section):
     """The slice of the configuration that an import depends on."""
 
     kind: Kind
+    input: str | None = None
+    output: str | None = None
 
 
 def import_model(
@@ -53,26 +54,25 @@ def import_model(
 
     Raises:
         CompileError: the file cannot be read, does not fit the dataset, or changes in conversion.
-        MissingToolError: the converter that it needs cannot be installed.
         IntegrityError: the dataset is not what its manifest says, or the model's files changed
             since they were planned, or while they were read.
     """
     parsed = ImportOptions.model_validate(dict(options))
-    if not source.exists():
-        raise CompileError(f"{name}: {source} is not there", hint="run `edgeflow check`")
+    reason = flaw(source)
+    if reason:
+        raise CompileError(f"{name}: {reason}", hint="replace the file, then run `edgeflow check`")
     spec = StepSpec(
         step="import",
         name=name,
         inputs={
             "dataset": part_files(dataset, PARTS),
-            **({"toolchain": ONNX.lock} if parsed.kind == "onnx" else {}),
             "model": Sources("import", name, lambda: _model_files(source), planned),
         },
         options=parsed.model_dump(mode="json"),
         code=code,
-        tools=TOOLS,
+        tools=(*TOOLS, *(CONVERTERS if parsed.kind == "onnx" else ())),
     )
-    return run_step(spec, out, lambda folder: _import(name, dataset, source, parsed.kind, folder))
+    return run_step(spec, out, lambda folder: _import(name, dataset, source, parsed, folder))
 
 
 def source_digest(name: str, source: Path) -> str:
@@ -85,12 +85,18 @@ def _model_files(source: Path) -> dict[str, Path]:
     return {os.path.relpath(file, source): file for file in files_of(source)}
 
 
-def _import(name: str, folder: Path, source: Path, kind: Kind, out: Path) -> dict[str, object]:
+def _import(
+    name: str, folder: Path, source: Path, options: ImportOptions, out: Path
+) -> dict[str, object]:
     import numpy as np
 
     dataset = open_dataset(folder, PARTS)
-    importer = importlib.import_module(f"edgeflow.imported.from_{kind}")
-    model: Imported = importer.load(name, source, dataset, out)
+    request = Request(source=source, dataset=dataset, input=options.input, output=options.output)
+    importer = importlib.import_module(f"edgeflow.imported.from_{options.kind}")
+    try:
+        model: Imported = importer.load(request, out)
+    except CompileError as error:
+        raise CompileError(f"{name}: {error.message}", hint=error.hint) from error
     logits = model.predict(dataset.inputs("test"))
     np.save(out / "logits.npy", logits)
     write_history([], out / "history.csv")

@@ -1,18 +1,51 @@
-"""What an importer hands back, and the checks that all importers share."""
+"""What an importer gets and hands back, and the checks that all importers share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from edgeflow.dataset.view import DatasetFacts
+from edgeflow.dataset.task import task_of
+from edgeflow.dataset.view import DatasetFacts, DatasetView
 from edgeflow.errors import CompileError
+from edgeflow.imported.shapes import Sizes, bound, first, told
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 Predict = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
-"""From float32 (n, *input_shape), preprocessed, to float32 (n, classes)."""
+"""From float32 (n, *input_shape), preprocessed, to float32 (n, *output_shape)."""
+
+SAMPLES = 8
+TOLERANCE = 1e-3
+"""Largest difference of an output after conversion, as a share of the largest output or of 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What to import, and for which dataset.
+
+    Attributes:
+        source: the model file, or folder of a SavedModel.
+        dataset: that the model is for.
+        input: name of the input that is the sample; None where there is one input.
+        output: name of the output to keep; None where there is one output.
+    """
+
+    source: Path
+    dataset: DatasetView
+    input: str | None = None
+    output: str | None = None
+
+    @property
+    def facts(self) -> DatasetFacts:
+        """The dataset's facts."""
+        return self.dataset.facts
+
+    def samples(self) -> "NDArray[np.float32]":
+        """Return the samples that outputs are compared for, float32 (n, *input_shape)."""
+        return self.dataset.inputs("validation")[:SAMPLES]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,46 +63,96 @@ class Imported:
     quantized: Mapping[str, str] = field(default_factory=dict)
 
 
-def require_fit(
-    name: str, inputs: Sequence[int | None], outputs: Sequence[int | None], facts: DatasetFacts
-) -> None:
-    """Refuse a model that does not fit its dataset.
+def chosen(what: str, names: Sequence[str], wanted: str | None, inner: Iterable[str] = ()) -> str:
+    """Return the name of the input or output to use.
 
     Args:
-        name: the model's name, for messages.
-        inputs: shape of its input, with the batch.
-        outputs: shape of its output, with the batch.
-        facts: of the dataset.
+        what: ``input`` or ``output``, which is the option's name too.
+        names: those that the model has.
+        wanted: the option's value.
+        inner: names of tensors or layers within, which the option may name as well.
 
     Raises:
-        CompileError: a shape is another than the dataset asks for.
+        CompileError: there are several and none is named, or none has the name.
     """
-    given, wanted = tuple(inputs[1:]), tuple(facts.input_shape)
-    if given != wanted:
-        first = given == (wanted[-1], *wanted[:-1])
+    listed = ", ".join(map(repr, names))
+    if wanted is None and len(names) == 1:
+        return names[0]
+    if wanted is None:
         raise CompileError(
-            f"{name} takes samples of shape {given}, its dataset has {wanted}",
-            hint="the channels stand first: export the model with channels last, or bring it as "
-            "ONNX, whose import moves them"
-            if first
-            else "export the model for samples of that size, or give it another dataset",
+            f"it has {len(names)} {what}s: {listed}" if names else f"it has no {what}",
+            hint=f"choose one with the model's key `{what}`" if names else "export it with one",
         )
-    classes, shape = len(facts.labels), tuple(outputs[1:])
-    if shape != (classes,):
-        raise CompileError(
-            f"{name} gives outputs of shape {shape}, its dataset has {classes} classes",
-            hint="its last layer must have one unit for each class, in the order of the labels",
-        )
+    if wanted in names or wanted in inner:
+        return wanted
+    raise CompileError(
+        f"it has no {what} {wanted!r}, only {listed}",
+        hint=f"correct the model's key `{what}`, or leave it out where there is one {what}",
+    )
 
 
-def require_single(name: str, inputs: int, outputs: int) -> None:
-    """Refuse a model with several inputs or outputs.
+def fit_input(declared: Sizes, facts: DatasetFacts) -> tuple[int, ...]:
+    """Return the sizes of a model's input for samples of the dataset, without the batch.
 
     Raises:
-        CompileError: it has not one of each.
+        CompileError: the model takes other samples.
     """
-    if (inputs, outputs) != (1, 1):
+    wanted = tuple(facts.input_shape)
+    sizes = bound(declared, wanted)
+    if sizes is not None:
+        return sizes
+    raise CompileError(
+        f"it takes samples of shape {told(declared)}, its dataset has {told(wanted)}",
+        hint="the channels stand first: export the model with channels last, or bring it as "
+        "ONNX, whose import moves them"
+        if tuple(declared) == first(wanted)
+        else "export the model for samples of that size, or give it another dataset",
+    )
+
+
+def fit_output(given: Sizes, facts: DatasetFacts) -> tuple[int, ...]:
+    """Return the shape of the dataset's outputs, without the batch.
+
+    Raises:
+        CompileError: the model gives others, beyond sizes of 1.
+    """
+    wanted = task_of(facts).output_shape(facts)
+    if bound(given, wanted) is not None:
+        return wanted
+    message = f"it gives outputs of shape {told(given)}, its dataset has "
+    if facts.task == "anomaly":
         raise CompileError(
-            f"{name} has {inputs} inputs and {outputs} outputs",
-            hint="export a model with one input, the sample, and one output, the classes",
+            f"{message}inputs of shape {told(wanted)}, and `task: anomaly`",
+            hint="bring an autoencoder, whose outputs have the shape of its inputs",
+        )
+    raise CompileError(
+        f"{message}{len(facts.labels)} classes",
+        hint="its output must have one value for each class, in the order of the labels; another "
+        "output is chosen with the model's key `output`",
+    )
+
+
+def require_same(wanted: Any, given: Any) -> None:
+    """Refuse a model that gives other outputs than the file it was made from.
+
+    Args:
+        wanted: outputs of the file, (n, ...).
+        given: outputs of the imported model for the same samples, (n, *output_shape).
+
+    Raises:
+        CompileError: they differ by more than `TOLERANCE`, or in shape.
+    """
+    import numpy as np
+
+    if bound(wanted.shape[1:], given.shape[1:]) is None:
+        raise CompileError(
+            f"its outputs have shape {told(wanted.shape[1:])}, and {told(given.shape[1:])} after "
+            "conversion",
+            hint="choose another `output`, or export the model with one value for each class",
+        )
+    difference = float(np.abs(given - wanted.reshape(given.shape)).max())
+    if not difference <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
+        raise CompileError(
+            f"its outputs differ by up to {difference:.3g} after conversion",
+            hint="an operator means something else to the converter; export it in another form",
         )

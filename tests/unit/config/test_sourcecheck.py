@@ -51,6 +51,14 @@ def test_an_architecture_or_a_source(good: dict[str, Any], problems: Check, file
         assert "neither `architecture` nor `source`" in problems(good)["models.cnn"]
 
 
+def test_inputs_and_outputs_are_chosen_of_files_alone(
+    good: dict[str, Any], problems: Check, files: Path
+) -> None:
+    assert problems(bring(good, "mine.onnx", input="x", output="y")) == {}
+    good["models"]["cnn"] = {"dataset": "digits", "architecture": {"name": "ds_cnn"}, "output": "y"}
+    assert list(problems(good)) == ["models.cnn.output"]
+
+
 def test_a_slip_in_a_key_is_one_problem(good: dict[str, Any], problems: Check) -> None:
     good["models"]["cnn"]["architectur"] = good["models"]["cnn"].pop("architecture")
     assert problems(good) == {

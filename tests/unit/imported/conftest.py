@@ -30,7 +30,7 @@ def network(keras: Any) -> Any:
 def bring(digits: Path, tmp_path: Path) -> Import:
     """Import a file into tmp_path/float."""
 
-    def run(source: Path, kind: str, out: Path = tmp_path / "float") -> Manifest:
-        return import_model("mine", digits, source, {"kind": kind}, "0", out)
+    def run(source: Path, kind: str, out: Path = tmp_path / "float", **choice: str) -> Manifest:
+        return import_model("mine", digits, source, {"kind": kind, **choice}, "0", out)
 
     return run

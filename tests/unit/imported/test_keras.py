@@ -16,12 +16,14 @@ from tests.unit.imported.conftest import Import
 
 KERAS_3 = """\
 import sys, keras
-inputs = keras.Input((8, 8, 1))
-x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
-model = keras.Model(inputs, keras.layers.Dense(10)(x))
+inputs = keras.Input((8, 8))
+x = keras.layers.Reshape((8, 8, 1))(inputs)
+x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(x))
+x = keras.layers.Dense(10, name="logits")(x)
+model = keras.Model(inputs, [x, keras.layers.Softmax(name="odds")(x)])
 model.save(sys.argv[1])
 import numpy as np
-np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
+np.save(sys.argv[3], model.predict(np.load(sys.argv[2])[..., 0], verbose=0)[0])
 """
 
 
@@ -73,7 +75,9 @@ def test_a_file_of_keras_3_gives_the_same_outputs(
         [sys.executable, "-c", KERAS_3, *files], env=environment, check=True, capture_output=True
     )
     monkeypatch.chdir(tmp_path)  # Snakemake's paths are relative
-    manifest = bring(Path(name), "keras", Path("float"))
+    with pytest.raises(CompileError, match="it has 2 outputs: 'logits', 'odds'"):
+        bring(Path(name), "keras", Path("float"))
+    manifest = bring(Path(name), "keras", Path("float"), output="logits")
     assert "graph.pb" in manifest.files
     assert manifest.facts["parameters"] == 4 * 10 + 144 * 10 + 10
     logits = np.load(tmp_path / "float/logits.npy")
@@ -93,8 +97,11 @@ def test_code_in_a_file_is_not_run(bring: Import, keras: Any, tmp_path: Path, na
 def test_what_is_no_whole_model(bring: Import, network: Any, tmp_path: Path) -> None:
     network.save_weights(tmp_path / "weights.h5")
     (tmp_path / "text.keras").write_text("hello")
-    for name in ("weights.h5", "text.keras"):
-        with pytest.raises(CompileError, match=f"{name} cannot be loaded"):
+    for name, message in (
+        ("weights.h5", "cannot be loaded"),
+        ("text.keras", "is no file of Keras, or is cut off"),
+    ):
+        with pytest.raises(CompileError, match=f"{name} {message}"):
             bring(tmp_path / name, "keras")
 
 
@@ -114,3 +121,51 @@ def test_a_model_that_does_not_fit_its_dataset(
     with pytest.raises(CompileError, match=message) as caught:
         bring(source, "keras")
     assert hint in caught.value.hint
+
+
+def branches(keras: Any) -> Any:
+    """Return a network of two inputs and outputs, of any size; `plain` needs one input."""
+    layers = keras.layers
+    image, state = keras.Input((None, None, 1), name="image"), keras.Input((10,), name="state")
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(10, 3, name="conv")(image))
+    plain = layers.Softmax(name="plain")(x)
+    return keras.Model([image, state], [plain, layers.Add(name="mixed")([x, state])])
+
+
+@pytest.mark.parametrize("output", ["plain", "global_average_pooling2d"])
+def test_one_output_of_several_at_the_datasets_size(
+    bring: Import, keras: Any, view: DatasetView, tmp_path: Path, output: str
+) -> None:
+    keras.backend.clear_session()  # names count on
+    model = branches(keras)
+    source = save(model, tmp_path / "model.keras")
+    bring(source, "keras", input="image", output=output)
+    x = view.inputs("test")
+    wanted = keras.Model(model.inputs, model.get_layer(output).output)
+    given = np.load(tmp_path / "float/logits.npy")
+    np.testing.assert_allclose(wanted([x, np.zeros((len(x), 10))]), given, atol=1e-5)
+    made = keras.models.load_model(tmp_path / "float/model.h5", compile=False)
+    assert made.input_shape == (None, 8, 8, 1)
+    for choice, message in (
+        ({"output": "plain"}, "it has 2 inputs: 'image', 'state'"),
+        ({"input": "image"}, "it has 2 outputs: 'plain', 'mixed'"),
+        ({"input": "image", "output": "mixed"}, "cannot be had from input 'image' alone"),
+    ):
+        with pytest.raises(CompileError, match=message):
+            bring(source, "keras", **choice)
+
+
+def test_an_output_of_more_dimensions(bring: Import, keras: Any, tmp_path: Path) -> None:
+    layers = [keras.Input((8, 8, 1)), keras.layers.Conv2D(10, 8)]
+    bring(save(keras.Sequential(layers), tmp_path / "model.h5"), "keras")
+    assert np.load(tmp_path / "float/logits.npy").shape[1:] == (10,)
+
+
+def test_an_input_of_fewer_dimensions_is_told_how_to_get_more(
+    bring: Import, keras: Any, tmp_path: Path
+) -> None:
+    layers = [keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    source = save(keras.Sequential(layers), tmp_path / "model.h5")
+    with pytest.raises(CompileError, match=r"\(8, 8\), its dataset has \(8, 8, 1\)") as caught:
+        bring(source, "keras")
+    assert "Reshape((8, 8)) behind an input of shape (8, 8, 1)" in caught.value.hint

@@ -83,5 +83,45 @@ def test_models_that_cannot_be_served(bring: Import, tmp_path: Path) -> None:
     with pytest.raises(CompileError, match="no signature 'serving_default'"):
         bring(tmp_path / "bare", "saved_model")
     tf.saved_model.save(two, str(tmp_path / "two"), signatures=two.both)
-    with pytest.raises(CompileError, match="1 inputs and 2 outputs"):
+    with pytest.raises(CompileError, match="it has 2 outputs: 'a', 'b'") as caught:
         bring(tmp_path / "two", "saved_model")
+    assert "`output`" in caught.value.hint
+
+
+def test_a_key_of_the_signature_with_free_sizes_and_integers(
+    bring: Import, view: DatasetView, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    class Net(tf.Module):  # type: ignore[misc]  # untyped
+        @tf.function(input_signature=[tf.TensorSpec((None, None, None), tf.int32)])  # type: ignore[untyped-decorator]
+        def both(self, x: Any) -> dict[str, Any]:
+            rows = tf.cast(tf.reshape(x, (-1, 1, 1, 64))[..., 20:30], tf.float64)
+            return {"odds": tf.nn.softmax(rows), "rows": rows}
+
+    net = Net()
+    tf.saved_model.save(net, str(tmp_path / "two"), signatures=net.both)
+    bring(tmp_path / "two", "saved_model", output="rows")
+    wanted = view.inputs("test").astype(np.int32).reshape(-1, 64)[:, 20:30]
+    np.testing.assert_array_equal(np.load(tmp_path / "float/logits.npy"), wanted)
+
+
+def test_a_signature_that_needs_more_than_the_sample(bring: Import, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Net(tf.Module):  # type: ignore[misc]  # untyped
+        @tf.function(  # type: ignore[untyped-decorator]
+            input_signature=[
+                tf.TensorSpec((None, 8, 8, 1), tf.float32, name="image"),
+                tf.TensorSpec((None, 10), tf.float32, name="state"),
+            ]
+        )
+        def net(self, image: Any, state: Any) -> Any:
+            return tf.reshape(image, (-1, 64))[:, :10] + state
+
+    net = Net()
+    tf.saved_model.save(net, str(tmp_path / "two"), signatures=net.net)
+    with pytest.raises(CompileError, match="it has 2 inputs: 'image', 'state'"):
+        bring(tmp_path / "two", "saved_model")
+    with pytest.raises(CompileError, match="needs the inputs 'state' beside 'image'"):
+        bring(tmp_path / "two", "saved_model", input="image")

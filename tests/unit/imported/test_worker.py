@@ -1,54 +1,115 @@
-"""A converter that fails, or changes what a model says, is an error that says so."""
+"""A worker that fails, crashes or changes what a model says is an error that says so."""
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
-from edgeflow.imported.worker import run_worker
+from edgeflow.imported import conversion
+from edgeflow.imported.conversion import convert
+from edgeflow.imported.model import Request
+from edgeflow.worker import run_worker
 
 WORKER = """\
-import shutil, sys, numpy as np
-source, samples, out = sys.argv[1:]
-shutil.copytree(source, out + "/saved_model")
-y = np.load(source + "/outputs.npy")
-np.save(out + "/outputs.npy", y + {change})
+import ctypes, json, os, pathlib, signal, sys
+from edgeflow.errors import CompileError
+
+def work(job, folder):
+    {body}
 """
 
 
 @pytest.fixture
-def saved(network: Any, view: DatasetView, tmp_path: Path) -> Path:
-    import numpy as np
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a worker of one's own, whose module lies on the child's path."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def call(body: str) -> dict[str, Any]:
+        (tmp_path / "my_worker.py").write_text(WORKER.format(body=body))
+        folder = tmp_path / "job"
+        folder.mkdir(exist_ok=True)
+        return run_worker("my_worker", {"size": 2}, folder, title="mine", hint="do it again")
+
+    return call
+
+
+def test_a_result_comes_back(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    body = "return {'twice': 2 * job['size'], 'keras': os.environ.get('TF_USE_LEGACY_KERAS')}"
+    assert run(body) == {"twice": 4, "keras": None}
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "hint"),
+    [
+        ("raise CompileError('no such operator: Frob', hint='export')", "operator: Frob", "export"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed with SIGSEGV.*my_worker.py", "again"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "crashed with SIGKILL, likely for want", "again"),
+        ("raise KeyError('frob')", "ended with exit code 1.*KeyError: 'frob'", "again"),
+        ("os._exit(0)", "left no readable result.json", "again"),
+        ("(folder / 'result.json').write_text('[1'); os._exit(0)", "no readable", "again"),
+        ("(folder / 'result.json').write_text('[' * 99999); os._exit(0)", "no readable", "again"),
+        ("return [1]", "no readable", "again"),
+    ],
+)
+def test_a_worker_that_fails(run: Any, body: str, message: str, hint: str) -> None:
+    with pytest.raises(CompileError, match=f"(?s)mine: .*{message}") as caught:
+        run(body)
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == 7
+
+
+@pytest.fixture
+def served(view: DatasetView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import what a pretended worker leaves: a SavedModel, and outputs of the file."""
     import tensorflow as tf
 
-    folder = tmp_path / "saved"
-    tf.saved_model.save(network, str(folder))
-    np.save(folder / "outputs.npy", network(view.inputs("validation")[:8]).numpy())
-    return folder
+    class Net(tf.Module):  # type: ignore[misc]  # untyped
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 1), tf.float32)])  # type: ignore[untyped-decorator]
+        def net(self, x: Any) -> Any:
+            return tf.reshape(x, (-1, 64))[:, :10]
+
+    net = Net()
+    request = Request(source=tmp_path / "mine.onnx", dataset=view)
+
+    def call(outputs: Any) -> Any:
+        def pretend(worker: str, job: Any, folder: Path, **words: str) -> dict[str, Any]:
+            assert np.load(folder / "samples.npy").shape == (8, 8, 8, 1)
+            tf.saved_model.save(net, str(folder / "saved_model"), signatures=net.net)
+            np.save(folder / "outputs.npy", outputs)
+            return {}
+
+        monkeypatch.setattr(conversion, "run_worker", pretend)
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        convert("w", request, out, "hint")
+        assert {path.name for path in out.iterdir()} == {"graph.pb"}
+
+    return call
 
 
-def convert(text: str, source: Path, view: DatasetView) -> None:
-    program = source.parent / "worker.py"
-    program.write_text(text)
-    out = source.parent / "out"
-    out.mkdir(exist_ok=True)
-    worker: Any = SimpleNamespace(__file__=str(program))
-    run_worker("mine", Path(sys.executable), worker, source, view, out)
+def test_equal_outputs_pass_and_others_do_not(served: Any, view: DatasetView) -> None:
+    outputs = view.inputs("validation")[:8].reshape(8, 64)[:, :10]
+    served(outputs)
+    served(outputs[:, None, None])
+    for wrong, message in (
+        (outputs + 0.5, r"differ by up to 0\.5 after conversion"),
+        (outputs + np.nan, "differ by up to nan"),
+        (outputs[:, :1], r"shape \(1,\), and \(10,\) after conversion"),
+        (outputs[:1], r"8 samples give outputs of shape \(1, 10\)"),
+        (np.array([None]), "left no outputs to compare"),
+    ):
+        with pytest.raises(CompileError, match=message):
+            served(wrong)
 
 
-def test_equal_outputs_pass_and_others_do_not(saved: Path, view: DatasetView) -> None:
-    convert(WORKER.format(change="0"), saved, view)
-    with pytest.raises(CompileError, match=r"differ by up to 0\.5 after conversion"):
-        convert(WORKER.format(change="0.5"), saved, view)
-    with pytest.raises(CompileError, match="differ by up to nan"):
-        convert(WORKER.format(change="float('nan')"), saved, view)
-
-
-def test_what_a_converter_said_is_told(saved: Path, view: DatasetView) -> None:
-    with pytest.raises(CompileError, match="no such operator: Frob"):
-        convert("import sys; sys.exit('no such operator: Frob')", saved, view)
-    assert {path.name for path in saved.parent.iterdir()} == {"saved", "worker.py", "out"}
+def test_the_child_is_of_this_interpreter_and_imports_nothing_from_its_folder(
+    run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job/json.py").write_text("raise SystemExit('taken from the folder')")
+    assert run("return {'python': sys.executable}")["python"] == sys.executable

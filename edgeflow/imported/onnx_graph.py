@@ -1,0 +1,221 @@
+"""Rewrites of ONNX graphs: the part that one output needs, fixed sizes, safe names."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from edgeflow.config.onnxfile import scopes
+from edgeflow.errors import CompileError
+from edgeflow.imported.model import chosen
+from edgeflow.imported.shapes import Sizes
+
+SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./-]*")
+"""Names that TensorFlow takes for an operator."""
+INTEGERS = ("INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
+
+
+def select(model: Any, given: str | None, wanted: str | None) -> None:
+    """Cut a model down to one output and what it needs, in place.
+
+    Args:
+        model: `onnx.ModelProto`.
+        given: name of the input that is the sample; None if only one is needed.
+        wanted: name of an output or of any tensor within; None if there is one output.
+
+    Raises:
+        CompileError: there are several to choose from, there is none of that name, or the output
+            needs other inputs too.
+    """
+    graph = model.graph
+    inner = [name for node in graph.node for name in node.output if name]
+    name = chosen("output", [value.name for value in graph.output], wanted, inner)
+    _keep_output(model, name)
+    needed = _prune(graph, name)
+    weights = {weight.name for weight in graph.initializer}
+    inputs = [value for value in graph.input if value.name in needed - weights]
+    source = chosen("input", [value.name for value in inputs], given)
+    others = [value.name for value in inputs if value.name != source]
+    if others:
+        raise CompileError(
+            f"output {name!r} needs the inputs {', '.join(map(repr, others))} beside {source!r}",
+            hint="one input is fed, the sample: export the model with the others as constants, or "
+            "choose an `output` that does without them",
+        )
+    del graph.input[:]
+    graph.input.extend(inputs)
+
+
+def _keep_output(model: Any, name: str) -> None:
+    """Make a tensor the one output of a model."""
+    import onnx
+
+    graph = model.graph
+    found = next((value for value in graph.output if value.name == name), None)
+    if found is None:
+        values = onnx.shape_inference.infer_shapes(model).graph.value_info
+        found = next((value for value in values if value.name == name), None)
+    if found is None or not found.type.tensor_type.elem_type:
+        raise CompileError(
+            f"type and shape of {name!r} are not known", hint="choose another output"
+        )
+    kept = onnx.ValueInfoProto.FromString(found.SerializeToString())
+    del graph.output[:]
+    graph.output.append(kept)
+
+
+def _prune(graph: Any, output: str) -> set[str]:
+    """Drop the nodes that an output does not need, and return the names that it does need."""
+    needed, kept = {output}, []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            kept.append(node)
+            needed |= set(_reads(node))
+    rest = [node.__class__.FromString(node.SerializeToString()) for node in reversed(kept)]
+    weights = [weight for weight in graph.initializer if weight.name in needed]
+    copies = [weight.__class__.FromString(weight.SerializeToString()) for weight in weights]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(rest)
+    graph.initializer.extend(copies)
+    return needed
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """Yield the names that a node reads, also within its branches."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            yield from (value.name for value in graph.output)
+            for inner in graph.node:
+                yield from _reads(inner)
+
+
+def sizes(value: Any) -> Sizes:
+    """Return the sizes of an input, without the batch.
+
+    Raises:
+        CompileError: it states none.
+    """
+    if not value.type.tensor_type.HasField("shape"):
+        raise CompileError(f"input {value.name!r} states no shape", hint="export it with a shape")
+    dimensions = value.type.tensor_type.shape.dim[1:]
+    return [each.dim_value if each.dim_value > 0 else None for each in dimensions]
+
+
+def bind(model: Any, shape: Sequence[int]) -> None:
+    """Give the one input a static shape, batch included, and forget the sizes that others had."""
+    del model.graph.value_info[:]
+    dimensions = model.graph.input[0].type.tensor_type.shape.dim
+    for dimension, size in zip(dimensions, shape, strict=True):
+        dimension.Clear()
+        dimension.dim_value = size
+    for dimension in model.graph.output[0].type.tensor_type.shape.dim:
+        dimension.Clear()
+
+
+def take_float(model: Any) -> None:
+    """Make the one input float32, which is cast to what the model takes.
+
+    Raises:
+        CompileError: it takes no numbers.
+    """
+    import onnx
+
+    graph, value = model.graph, model.graph.input[0]
+    types = onnx.TensorProto.DataType
+    dtype = value.type.tensor_type.elem_type
+    if dtype == types.FLOAT:
+        return
+    if types.Name(dtype) not in (*INTEGERS, "FLOAT16", "DOUBLE"):
+        raise CompileError(
+            f"input {value.name!r} takes {types.Name(dtype).lower()}, samples are numbers",
+            hint="export the model with a float32 input",
+        )
+    inside = f"{value.name}_cast"
+    for scope in scopes(model):
+        for node in scope.node:
+            names = [inside if name == value.name else name for name in node.input]
+            del node.input[:]
+            node.input.extend(names)
+    value.type.tensor_type.elem_type = types.FLOAT
+    graph.node.insert(0, onnx.helper.make_node("Cast", [value.name], [inside], to=dtype))
+
+
+def drop_identities(model: Any) -> None:
+    """Drop what changes nothing at these sizes: the converter may take its axes for others.
+
+    Args:
+        model: with the shapes of its tensors, and weights as initializers.
+    """
+    graph = model.graph
+    if any(attribute.g.node for node in graph.node for attribute in node.attribute):
+        return  # branches read names of the graph around them
+    shapes = {value.name: _shape(value) for value in (*graph.value_info, *graph.input)}
+    outputs = {value.name for value in graph.output}
+    same: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        names = [same.get(name, name) for name in node.input]
+        del node.input[:]
+        node.input.extend(names)
+        known = shapes.get(names[0]) if names else None
+        equal = known is not None and known == shapes.get(node.output[0])
+        if equal and node.output[0] not in outputs and _is_plain(node, graph):
+            same[node.output[0]] = names[0]
+        else:
+            kept.append(node.__class__.FromString(node.SerializeToString()))
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """Return a static shape, or None."""
+    shape = value.type.tensor_type.shape.dim
+    static = all(each.dim_value > 0 for each in shape)
+    return tuple(each.dim_value for each in shape) if static else None
+
+
+def _is_plain(node: Any, graph: Any) -> bool:
+    """Return whether a node hands its input on if the shape stays the same."""
+    import onnx
+
+    if node.op_type in ("Reshape", "Expand", "Identity"):
+        return True
+    if node.op_type != "Slice":
+        return False
+    if len(node.input) < 5:
+        return True
+    weights = {weight.name: weight for weight in graph.initializer}
+    steps = weights.get(node.input[4])
+    return steps is not None and bool((onnx.numpy_helper.to_array(steps) > 0).all())
+
+
+def rename(model: Any) -> None:
+    """Give all tensors and nodes of a model without functions names that TensorFlow takes."""
+    names = _Names()
+    for scope in scopes(model):
+        for node in scope.node:
+            node.name = names.safe(node.name)
+            for listed in (node.input, node.output):
+                fresh = [names.safe(name) for name in listed]
+                del listed[:]
+                listed.extend(fresh)
+        for values in (scope.input, scope.output, scope.value_info, scope.initializer):
+            for value in values:
+                value.name = names.safe(value.name)
+
+
+class _Names:
+    """Safe names by the file's own; equal ones stay equal, and others different."""
+
+    def __init__(self) -> None:
+        self._safe: dict[str, str] = {"": ""}
+        self._taken: set[str] = set()
+
+    def safe(self, name: str) -> str:
+        if name not in self._safe:
+            plain = name if SAFE.fullmatch(name) else "n" + re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+            while plain in self._taken:
+                plain += "_"
+            self._safe[name] = plain
+            self._taken.add(plain)
+        return self._safe[name]
