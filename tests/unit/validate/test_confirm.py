@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from edgeflow.artifact import events
+from edgeflow.artifact.hashing import sha256_json
 from edgeflow.deploy.release import Rejection
 from edgeflow.errors import GateError, UnreachableError
 from edgeflow.validate.confirm import confirm
@@ -40,6 +42,31 @@ def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: P
     assert [gate["name"] for gate in record["gates"]] == ["accuracy_drop_max", "latency_p90_ms_max"]
     assert all(gate["passed"] for gate in record["gates"])
     assert device.calls == [("activate", "net", SHA), ("prune", "net")]
+
+
+def test_the_event_says_what_was_judged(
+    device: FakeDevice, measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
+    judged = options(accuracy_drop_max=0.005)
+    confirm(judged, "0", measured, tmp_path / "gates.json")
+    event = json.loads((tmp_path / "events.jsonl").read_text())
+    record = json.loads(measured.read_text())
+    key = sha256_json({"options": judged, "code": "0", "validation": record})
+    assert (event["step"], event["name"], event["key"]) == ("gate", "bench/net", key)
+    assert event["changed"] is True
+
+
+def test_one_gate_is_one_gate(device: FakeDevice, measured: Path, tmp_path: Path) -> None:
+    with pytest.raises(GateError, match="misses 1 gate\n"):
+        confirm(options(latency_p90_ms_max=1e-9), "0", measured, tmp_path / "gates.json")
+    with pytest.raises(GateError, match="misses 2 gates\n"):
+        confirm(
+            options(latency_p90_ms_max=1e-9, latency_p99_ms_max=1e-9),
+            "0",
+            measured,
+            tmp_path / "gates.json",
+        )
 
 
 def test_what_is_current_and_holds_is_left_alone(
