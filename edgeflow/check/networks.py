@@ -22,7 +22,7 @@ def check_builds(raw: Mapping[str, Any]) -> Iterator[Finding]:
     for name, model in valid_models(raw).items():
         if name in told or model.architecture is None:
             continue
-        facts = _facts(datasets.get(model.dataset))
+        facts = known_facts(datasets.get(model.dataset))
         key = sha256_json(
             [one and one.model_dump(mode="json") for one in (model.architecture, facts)]
         )
@@ -34,7 +34,7 @@ def check_builds(raw: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(keys=keys, message=error.message, hint=error.hint)
 
 
-def _facts(section: Dataset | None) -> DatasetFacts | None:
+def known_facts(section: Dataset | None) -> DatasetFacts | None:
     """Return a dataset's facts as they are known before it is built, or None if they are not."""
     try:
         seen = peek(section) if section else None

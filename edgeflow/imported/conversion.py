@@ -35,9 +35,7 @@ def convert(worker: str, request: Request, out: Path, hint: str) -> Imported:
     with tempfile.TemporaryDirectory(dir=out.absolute()) as name:
         folder = Path(name)
         np.save(folder / "samples.npy", samples)
-        answer = run_worker(
-            worker, job, folder, title=f"{request.source} cannot be converted", hint=hint
-        )
+        answer = run_worker(worker, job, folder, title=str(request.source), hint=hint)
         wanted = _read(folder / "outputs.npy", len(samples), hint)
         made = Request(source=folder / "saved_model", dataset=request.dataset)
         model = load(made, out)

@@ -29,7 +29,7 @@ def load(request: Request, out: Path) -> Imported:
     with tempfile.TemporaryDirectory(dir=out.absolute()) as name:
         folder = Path(name)
         np.save(folder / "samples.npy", request.samples())
-        title = f"LiteRT cannot load {request.source}"
+        title = str(request.source)
         run_worker("edgeflow.imported.tflite_worker", job, folder, title=title, hint=HINT)
         flatbuffer = (folder / FLATBUFFER_FILE).read_bytes()
     (out / FLATBUFFER_FILE).write_bytes(flatbuffer)

@@ -53,15 +53,10 @@ def _bound(model: Any, samples: Any) -> tuple[Any, bool, Any]:
     import onnx
 
     declared, sample = onnx_graph.sizes(model.graph.input[0]), samples.shape[1:]
-    layouts = list(_layouts(declared, sample))
-    if not layouts:
-        raise CompileError(
-            f"it takes samples of shape {shapes.told(declared)}, its dataset has {sample}",
-            hint="export the model for samples of that size, or give it another dataset",
-        )
+    ways = layouts(declared, sample)
     onnx_graph.take_float(model)
     reason = ""
-    for first, sizes in layouts:
+    for first, sizes in ways:
         candidate = onnx.ModelProto.FromString(model.SerializeToString())
         onnx_graph.bind(candidate, (1, *sizes))
         try:
@@ -74,8 +69,22 @@ def _bound(model: Any, samples: Any) -> tuple[Any, bool, Any]:
     )
 
 
+def layouts(declared: shapes.Sizes, sample: tuple[int, ...]) -> list[Layout]:
+    """Return the ways to feed a sample, the likeliest one first.
+
+    Raises:
+        CompileError: there is none.
+    """
+    found = list(_layouts(declared, sample))
+    if not found:
+        raise CompileError(
+            f"it takes samples of shape {shapes.told(declared)}, its dataset has {sample}",
+            hint="export the model for samples of that size, or give it another dataset",
+        )
+    return found
+
+
 def _layouts(declared: shapes.Sizes, sample: tuple[int, ...]) -> Iterator[Layout]:
-    """Yield the ways to feed a sample, the likeliest one first."""
     moved = shapes.first(sample)
     same_rank = [
         shape for shape in ((True, moved), (False, sample)) if len(declared) == len(sample)

@@ -31,9 +31,9 @@ def work(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     given, file = source.read_bytes(), read_tflite(source)
     if file is None:
         raise CompileError("it is no .tflite, or is cut off", hint="export it again")
-    output = _place(file, "output", file.outputs, job["output"], range(len(file.tensors)))
+    output = place(file, "output", file.outputs, job["output"], range(len(file.tensors)))
     flatbuffer, index = _selected(given, file, output, job["input"])
-    sizes = fit_input(_free(file.tensors[index]), facts)
+    sizes = fit_input(free_sizes(file.tensors[index]), facts)
     final = _fitted(flatbuffer, (1, *sizes), facts)
     (folder / FLATBUFFER_FILE).write_bytes(final)
     samples = np.load(folder / "samples.npy")
@@ -43,12 +43,12 @@ def work(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {}
 
 
-def _free(tensor: Tensor) -> list[int | None]:
+def free_sizes(tensor: Tensor) -> list[int | None]:
     """Return the sizes without the batch, None for a free one."""
     return [None if size < 0 else size for size in tensor.shape[1:]]
 
 
-def _place(file: Tflite, what: str, ends: Any, name: str | None, inner: Any = ()) -> int:
+def place(file: Tflite, what: str, ends: Any, name: str | None, inner: Any = ()) -> int:
     """Return the place of the chosen input or output."""
     names: dict[str, int] = {file.tensors[index].name: index for index in (*inner, *ends)}
     return names[chosen(what, [file.tensors[index].name for index in ends], name, names)]
@@ -59,10 +59,10 @@ def _selected(given: bytes, file: Tflite, output: int, name: str | None) -> tupl
     from ai_edge_litert.tools import flatbuffer_utils
 
     if file.outputs == (output,) and len(file.inputs) == 1:
-        return given, _place(file, "input", file.inputs, name)
+        return given, place(file, "input", file.inputs, name)
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(given))
     needed = tflite_graph.prune(model, output)
-    index = _place(file, "input", needed, name)
+    index = place(file, "input", needed, name)
     others = ", ".join(repr(file.tensors[other].name) for other in needed if other != index)
     if others:
         raise CompileError(
