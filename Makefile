@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo env lint format test test-long test-system bench mutate clean
+.PHONY: help demo env lint format test test-isa test-long test-system bench mutate clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to make
@@ -45,6 +45,10 @@ format: env ## Rewrite the sources in the one style
 
 test: env ## Set up, then run every test that needs neither root nor system packages
 	pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+test-isa: env ## Run the tests of engines as on CPUs without AVX-512, and without AVX
+	for isa in AVX2 SSE41; do \
+		ONEDNN_MAX_CPU_ISA=$$isa pytest tests/unit/targets tests/unit/ondevice || exit; done
 
 test-long: env ## Run killed builds, shared stores and 1,000 random sequences of edits (needs no root)
 	pytest -n 2 --dist loadfile tests/long

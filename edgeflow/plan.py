@@ -225,6 +225,7 @@ class Plan:
             modules=(
                 "edgeflow.bundle.pack",
                 "edgeflow.ondevice.runner",
+                "edgeflow.ondevice.facts",
                 *(("edgeflow.ondevice.front_end",) if sound else ()),
                 self._target_module(target),
                 self._engine_module(target),

@@ -9,8 +9,10 @@ matrix product does.
 
 import os
 import platform
-from pathlib import Path
+from collections.abc import Collection
 from typing import Literal
+
+from edgeflow.ondevice import facts
 
 HELD = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
@@ -25,17 +27,6 @@ DROPPED = (
     "TF_XLA_FLAGS",
 )
 """Variables of the user's that change what a kernel computes: other precision, another compiler."""
-
-MATTERING = {
-    "x86": (
-        *("sse4_1", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16"),
-        *("avx512_fp16", "avx_vnni", "avx_vnni_int8", "amx_tile", "amx_int8", "amx_bf16"),
-    ),
-    "arm": ("neon", "asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve", "sve2"),
-}
-"""Instruction sets by which engines choose kernels, as Linux names them."""
-
-CPUINFO = Path("/proc/cpuinfo")
 
 Extent = Literal["nothing", "held", "all"]
 """What of the CPU an output's last bits depend on: nothing, what is left when kernels are held, or
@@ -54,7 +45,7 @@ def held_environment() -> dict[str, str]:
     return {**{key: value for key, value in os.environ.items() if key not in DROPPED}, **HELD}
 
 
-def kind(extent: Extent, cpuinfo: Path = CPUINFO) -> str:
+def kind(extent: Extent) -> str:
     """Return what of the CPU an output may depend on, for the key that it is stored under.
 
     The vendor always counts: Eigen starts reciprocals of square roots from an instruction whose
@@ -64,20 +55,13 @@ def kind(extent: Extent, cpuinfo: Path = CPUINFO) -> str:
     machine = platform.machine()
     if extent == "nothing":
         return machine
-    vendor, have = vendor_and_sets(cpuinfo)
+    have = facts.instruction_sets()
     if extent == "held" and {"avx2", "fma"} <= set(have):
-        have = ("avx2",)
-    return " ".join([machine, *have, vendor])
+        have = ["avx2"]
+    return " ".join([machine, *have, facts.vendor()])
 
 
-def vendor_and_sets(cpuinfo: Path = CPUINFO) -> tuple[str, tuple[str, ...]]:
-    """Return the CPU's vendor and which of the instruction sets that matter it has."""
-    try:
-        first = cpuinfo.read_text().partition("\n\n")[0]
-    except OSError:  # no Linux
-        return platform.processor() or "unknown", ()
-    pairs = (line.partition(":") for line in first.splitlines())
-    fields = {name.strip(): value.strip() for name, _, value in pairs}
-    have = set(fields.get("flags", fields.get("Features", "")).split())
-    vendor = fields.get("vendor_id", fields.get("CPU implementer", "unknown"))
-    return vendor, tuple(name for names in MATTERING.values() for name in names if name in have)
+def overflows(machine: str, instruction_sets: Collection[str]) -> bool:
+    """Return whether a CPU's int8 kernels may cut sums off: x86-64 without VNNI or AMX."""
+    safe = {"avx512_vnni", "avx_vnni", "amx_int8"}
+    return machine in {"x86_64", "AMD64"} and not safe.intersection(instruction_sets)

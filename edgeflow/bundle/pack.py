@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GOLDEN_VECTORS = 16
 PARTS: tuple[Part, ...] = ("test",)
 RUNNER = "edgeflow.ondevice.runner"
+FACTS = "edgeflow.ondevice.facts"
 FRONT_END = "edgeflow.ondevice.front_end"
 
 
@@ -87,6 +88,7 @@ def _write_bundle(
     dataset = open_dataset(folder, PARTS)
     members = {
         "runner.py": _source(RUNNER),
+        "facts.py": _source(FACTS),
         "engine.py": _source(runtime.engine_module),
         **({"front_end.py": _source(FRONT_END)} if dataset.facts.front_end else {}),
         **_golden(dataset.raw("test"), compiled / "reference.npy"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeflow.cli.doctor import doctor
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
 
@@ -18,7 +19,7 @@ Results = Annotated[Path, typer.Option(help="Folder that holds models/ and devic
 
 def register(app: typer.Typer) -> None:
     """Add the commands about a project to the command line."""
-    for command in (check, summary, targets):
+    for command in (check, doctor, summary, targets):
         app.command(rich_help_panel="Project")(command)
     # What `run` does not know is snakemake's.
     app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
 def check(
     config: ConfigFile = Path("config.yaml"),
     fast: Annotated[bool, typer.Option("--fast", help="Build no network: a second.")] = False,
+    results: Results = Path("results"),
 ) -> None:
     """Validate a configuration with its files and networks; say what would be built from it."""
     from edgeflow.check.channels import unlike_channels
@@ -42,7 +44,7 @@ def check(
             missing = True
     for text in unlike_channels(plan):
         say(f"warning: {text}")
-    for line in describe(plan):
+    for line in [*describe(plan), *machines(plan, results)]:
         print(line)
     raise typer.Exit(3 if missing else 0)
 
@@ -75,6 +77,23 @@ def describe(plan: "Plan") -> list[str]:
         limits = ", ".join(f"{name} {limit:g}" for name, limit in gates.items()) or "no gates"
         lines.append(f"  {unit.model}/{unit.recipe} -> {unit.target} -> {unit.device}: {limits}")
     return lines
+
+
+def machines(plan: "Plan", results: Path) -> list[str]:
+    """Return this machine's instruction sets, and those of devices as last measured, as lines.
+
+    Where they differ in what matters, a warning is said.
+    """
+    import platform
+
+    from edgeflow.cli.doctor import seen, unlike
+    from edgeflow.ondevice.facts import instruction_sets
+
+    here, devices = (platform.machine(), instruction_sets()), seen(plan, results)
+    for text in unlike(plan, here, devices):
+        say(f"warning: {text}")
+    sides = {"build machine": here, **{f"device {name}": it for name, it in devices.items()}}
+    return [f"{title}: {it[0]}, {', '.join(it[1]) or 'unknown'}" for title, it in sides.items()]
 
 
 def summary(config: ConfigFile = Path("config.yaml"), results: Results = Path("results")) -> None:

@@ -38,6 +38,7 @@ class Conditions(Answer):
     __pydantic_extra__: dict[str, Fact | list[Words]]
     cpu: Words
     machine: Words
+    instruction_sets: list[Words] = Field(default_factory=list)
     kernel: Words
     python: Words
     engine: Words

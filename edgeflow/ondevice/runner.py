@@ -120,17 +120,6 @@ def peak_rss_mb() -> float | None:
     return None
 
 
-def cpu_name() -> str:
-    """Return the CPU's or board's name."""
-    board = read_text("/proc/device-tree/model")
-    if board:
-        return board.rstrip("\0")
-    for line in (read_text("/proc/cpuinfo") or "").splitlines():
-        if line.lower().startswith(("model name", "hardware")):
-            return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
-
-
 def throttle_flags() -> int | None:
     """Return the Raspberry Pi firmware's throttling flags, or None on other boards."""
     text = read_text("/sys/devices/platform/soc/soc:firmware/get_throttled")
@@ -145,8 +134,10 @@ def temperature_c() -> float | None:
 
 def conditions(engine: Any) -> dict[str, Any]:
     """Return what the figures were measured under."""
+    facts = importlib.import_module("facts")
     return {
-        "cpu": cpu_name(),
+        "cpu": facts.cpu_name(),
+        "instruction_sets": facts.instruction_sets(),
         "machine": platform.machine(),
         "kernel": platform.release(),
         "python": platform.python_version(),

@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgeflow.artifact import cpu
 from edgeflow.artifact.step import StepSpec, identify
+from edgeflow.ondevice import facts
 
 XEON = "vendor_id : GenuineIntel\nflags : fpu sse4_1 avx avx2 fma avx512f avx512_vnni amx_int8"
 ATOM = "vendor_id : GenuineIntel\nflags : fpu sse4_1 avx avx2 fma avx_vnni"
@@ -19,15 +19,15 @@ PI_5 = "BogoMIPS : 108\nFeatures : fp asimd asimdhp asimddp\nCPU implementer : 0
 
 
 @pytest.fixture
-def kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def kind(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The kind of a CPU that /proc/cpuinfo describes so."""
 
     def of(cpuinfo: str, extent: cpu.Extent) -> str:
-        path = tmp_path / "cpuinfo"
-        path.write_text(f"processor : 0\n{cpuinfo}\n\nprocessor : 1\nflags : sve\n")
+        text = f"processor : 0\n{cpuinfo}\n\nprocessor : 1\nflags : sve\n"
+        monkeypatch.setattr(facts, "read_text", {"/proc/cpuinfo": text}.get)
         machine = "aarch64" if "Features" in cpuinfo else "x86_64"
         monkeypatch.setattr("platform.machine", lambda: machine)
-        return cpu.kind(extent, path)
+        return cpu.kind(extent)
 
     return of
 
@@ -44,8 +44,22 @@ def test_cpus_that_may_not_do_not(kind: Any) -> None:
     assert len({kind(text, "all") for text in (XEON, ATOM, EPYC, OLD, PI_5)}) == 5
 
 
-def test_a_machine_that_is_no_linux_has_a_kind_too(tmp_path: Path) -> None:
-    assert len(cpu.kind("all", tmp_path / "none").split()) >= 2
+def test_a_machine_that_is_no_linux_has_a_kind_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "read_text", lambda path: None)
+    assert cpu.kind("all").endswith(" unknown")
+
+
+@pytest.mark.parametrize(
+    ("machine", "have", "overflows"),
+    [
+        ("x86_64", ["sse4_1", "avx2", "fma"], True),
+        ("x86_64", ["avx2", "avx_vnni"], False),
+        ("x86_64", ["avx512f", "avx512_vnni"], False),
+        ("aarch64", ["asimd"], False),
+    ],
+)
+def test_cpus_without_vnni_overflow(machine: str, have: list[str], overflows: bool) -> None:
+    assert cpu.overflows(machine, have) is overflows
 
 
 def test_it_stands_in_the_key_of_what_computes() -> None:

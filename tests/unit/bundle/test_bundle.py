@@ -45,7 +45,8 @@ def test_what_is_in_a_bundle(packed: Path) -> None:
     del found["manifest.json"]
     assert list(found) == list(manifest.files) == sorted(manifest.files)
     assert set(found) == {
-        *("runner.py", "engine.py", "golden_x.npy", "golden_y.npy", "model/model.tflite")
+        *("runner.py", "facts.py", "engine.py", "golden_x.npy", "golden_y.npy"),
+        "model/model.tflite",
     }
     for name, data in found.items():
         assert manifest.files[name].sha256 == hashlib.sha256(data).hexdigest()

@@ -1,4 +1,5 @@
 import os
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from edgeflow import plugins
 from edgeflow.cli.app import app
+from edgeflow.ondevice.facts import instruction_sets
 from edgeflow.targets.base import Missing
 from edgeflow.targets.openvino import OpenVINO
 from tests.unit.cli.conftest import Cli
@@ -17,11 +19,15 @@ from tests.unit.report.samples import unit, write_training, write_validation
 def test_check_says_what_would_be_built(cli: Cli, fast: tuple[str, ...]) -> None:
     done = cli("check", *fast)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
+    *built, machine = done.stdout.splitlines()
+    assert built == [
         "1 datasets, 1 trainings, 1 compressions, 2 compilations, 2 deployments",
         "  cnn/int8 -> pi -> pi-1: accuracy_drop_max 0.01",
         "  cnn/int8 -> intel -> pc-1: accuracy_drop_max 0.01",
     ]
+    assert machine == (
+        f"build machine: {platform.machine()}, {', '.join(instruction_sets()) or 'unknown'}"
+    )
 
 
 def test_check_prints_all_that_is_wrong(cli: Cli, project: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeflow.ondevice import runner
+from edgeflow.ondevice import facts, runner
 from edgeflow.testing.trained import Trained
 from tests.unit.packed import compile_tiny, pack_tiny, unpack
 
@@ -118,6 +118,7 @@ def test_measure_runs_every_sample(
     conditions = record["conditions"]
     assert conditions["numpy"] == np.__version__
     assert conditions["engine"].startswith("ai-edge-litert 2.")
+    assert conditions["instruction_sets"] == facts.instruction_sets()
     assert {"cpu", "machine", "kernel", "python", "governor", "temperature_c", "throttled"} <= set(
         conditions
     )
@@ -225,8 +226,9 @@ def test_what_a_board_says_of_itself(
     monkeypatch: pytest.MonkeyPatch, files: dict[str, str], wanted: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(runner, "read_text", files.get)
+    monkeypatch.setattr(facts, "read_text", files.get)
     assert {
-        "cpu": runner.cpu_name(),
+        "cpu": facts.cpu_name(),
         "flags": runner.throttle_flags(),
         "celsius": runner.temperature_c(),
         "rss": runner.peak_rss_mb(),
@@ -252,6 +254,7 @@ def test_only_throttling_during_the_run_counts(
     monkeypatch.setattr(runner, "HERE", str(release))
     monkeypatch.setattr(runner, "load_engine", lambda manifest: Engine())
     monkeypatch.setattr(runner, "throttle_flags", lambda: flags)
+    monkeypatch.setitem(sys.modules, "facts", facts)
     verb = ["measure", "--data", str(trained.dataset / "test_x.npy"), "--warmup", "1"]
     verb += ["--out", str(tmp_path / "o.npy"), "--runs", "2"]
     monkeypatch.setattr(sys, "argv", ["runner.py", *verb])
