@@ -25,8 +25,6 @@ IMPORTERS = {
     "tflite": ("edgeflow.imported.from_tflite", "edgeflow.imported.tflite_worker"),
 }
 """Modules that import a model, by the kind of its file; workers run in processes of their own."""
-CONVERTERS = ("onnx", "onnx-graphsurgeon", "onnx2tf", "onnxruntime", "onnxsim", "sng4onnx")
-"""Distributions that convert ONNX."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +114,6 @@ class Plan:
         return Job(
             options={"kind": kind, **section.model_dump(mode="json", include={"input", "output"})},
             modules=("edgeflow.imported.build", *IMPORTERS[kind or "keras"]),
-            tools=CONVERTERS if kind == "onnx" else (),
         )
 
     def source(self, model: str) -> Path:

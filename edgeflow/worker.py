@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import edgeflow
 from edgeflow.errors import CompileError, EdgeflowError
 from edgeflow.text import tail
 
@@ -41,7 +42,7 @@ def run_worker(
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", "edgeflow.worker", module]
     done = subprocess.run(
         command,
-        env={key: text for key, text in os.environ.items() if key != "TF_USE_LEGACY_KERAS"},
+        env=_environment(),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -57,6 +58,13 @@ def run_worker(
     if "message" in answer:
         raise CompileError(f"{title}: {answer['message']}", hint=str(answer.get("hint", "")))
     return answer
+
+
+def _environment() -> dict[str, str]:
+    """Return the child's environment: this very edgeflow, and no choice of a Keras."""
+    kept = {key: text for key, text in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
+    here = str(Path(edgeflow.__file__).parents[1])
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (here, kept.get("PYTHONPATH"))))}
 
 
 def _end(code: int) -> str:

@@ -15,7 +15,6 @@ from edgeflow.config.modelfile import Kind, files_of
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import CompileError
 from edgeflow.imported.model import Imported, Request
-from edgeflow.plan import CONVERTERS
 from edgeflow.train.build import test_metrics
 from edgeflow.train.loop import write_history
 
@@ -70,7 +69,7 @@ def import_model(
         },
         options=parsed.model_dump(mode="json"),
         code=code,
-        tools=(*TOOLS, *(CONVERTERS if parsed.kind == "onnx" else ())),
+        tools=(*TOOLS, *getattr(_importer(parsed.kind), "TOOLS", ())),
     )
     return run_step(spec, out, lambda folder: _import(name, dataset, source, parsed, folder))
 
@@ -85,6 +84,11 @@ def _model_files(source: Path) -> dict[str, Path]:
     return {os.path.relpath(file, source): file for file in files_of(source)}
 
 
+def _importer(kind: Kind) -> Any:
+    """Return the module that imports files of a kind."""
+    return importlib.import_module(f"edgeflow.imported.from_{kind}")
+
+
 def _import(
     name: str, folder: Path, source: Path, options: ImportOptions, out: Path
 ) -> dict[str, object]:
@@ -92,9 +96,8 @@ def _import(
 
     dataset = open_dataset(folder, PARTS)
     request = Request(source=source, dataset=dataset, input=options.input, output=options.output)
-    importer = importlib.import_module(f"edgeflow.imported.from_{options.kind}")
     try:
-        model: Imported = importer.load(request, out)
+        model: Imported = _importer(options.kind).load(request, out)
     except CompileError as error:
         raise CompileError(f"{name}: {error.message}", hint=error.hint) from error
     logits = model.predict(dataset.inputs("test"))

@@ -5,6 +5,8 @@ from pathlib import Path
 from edgeflow.imported.conversion import convert
 from edgeflow.imported.model import Imported, Request
 
+TOOLS = ("onnx", "onnx-graphsurgeon", "onnx2tf", "onnxruntime", "onnxsim", "sng4onnx")
+
 
 def load(request: Request, out: Path) -> Imported:
     """Write graph.pb, whose input has its channels last.

@@ -211,3 +211,19 @@ def test_own_ranges_are_code_of_the_recipes_that_have_them(recipe: dict[str, Any
     module = "edgeflow.compress.ptq.selective"
     assert module in closure(*plan.compress("a", "own").modules)
     assert module not in closure(*plan.compress("a", "int8").modules)
+
+
+def test_an_import_depends_on_its_choice_and_on_what_its_worker_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.onnx").touch()
+    raw = copy.deepcopy(RAW)
+    raw["models"]["a"] = {"dataset": "digits", "source": "mine.onnx", "output": "logits"}
+    job = Plan(parse(raw)).import_model("a")
+    assert job.options == {"kind": "onnx", "input": None, "output": "logits"}
+    assert {"onnx2tf", "onnxsim", "onnxruntime", "tensorflow"} <= {*job.distributions()}
+    modules = set(closure(*job.modules))
+    ours = {f"edgeflow.{name}" for name in ("worker", "imported.onnx_graph", "imported.shapes")}
+    assert ours <= modules
+    assert "edgeflow.plan" not in modules
