@@ -9,7 +9,10 @@ import asyncio
 import functools
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
+
+from edgeflow import retries
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 ROUNDS = 3
@@ -24,6 +27,7 @@ def guard_slurm() -> None:
     plugin = sys.modules.get(PLUGIN)
     if plugin is not None and not hasattr(plugin.Executor.check_active_jobs, "__wrapped__"):
         guard(plugin.Executor)
+        vars(plugin)["set_gres_string"] = _any_gres(vars(plugin)["set_gres_string"])
 
 
 def guard(executor: type[Any]) -> None:
@@ -40,9 +44,24 @@ def _noted(report: Callable[..., None]) -> Callable[..., None]:
     def noted(self: Any, job: Any, *arguments: Any, **keywords: Any) -> None:
         if job.aux is not None:  # as it is of a job that could not be submitted
             job.aux["ended"] = True
+            if report.__name__ == "report_job_error":
+                message = str(keywords.get("msg") or next(iter(arguments), ""))
+                log = Path(str(job.aux["slurm_logfile"]))
+                retries.consider(job.job, str(job.external_jobid), message, log)
         report(self, job, *arguments, **keywords)
 
     return noted
+
+
+def _any_gres(checked: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Pass on what the configuration allows: the executor knows one entry without hyphens."""
+
+    @functools.wraps(checked)
+    def set_gres_string(job: Any) -> str:
+        gres = job.resources.get("gres")
+        return f" --gres={gres}" if gres else checked(job)
+
+    return set_gres_string
 
 
 def _guarded(check: Check) -> Check:

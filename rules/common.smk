@@ -11,7 +11,7 @@ from pathlib import Path
 from snakemake.common.configfile import load_configfile
 
 import edgeflow.report
-from edgeflow import cluster
+from edgeflow import cluster, retries
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file, sha256_json
 from edgeflow.artifact.manifest import tool_versions
@@ -229,7 +229,9 @@ def requested(key):
 
 
 def memory_of_training(wildcards, attempt):
-    return PLAN.config.models[wildcards.model].train.cluster.mem_mb * attempt
+    """Return the memory of an attempt in MB; as a function of it, it is asked for each."""
+    cluster_job = PLAN.config.models[wildcards.model].train.cluster
+    return cluster_job.mem_mb * (1 + retries.memory_kills(wildcards.items()))
 
 
 CLUSTER_JOB = {

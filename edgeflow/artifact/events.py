@@ -50,7 +50,9 @@ def _try_append(path: Path, record: dict[str, object]) -> None:
 
 def _job() -> dict[str, str]:
     """Return which job of a cluster this process runs in, if any."""
-    job = os.environ.get("SLURM_JOB_ID")
+    job, array = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_ARRAY_JOB_ID")
+    if array:
+        job = f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID')}"
     return {"slurm_job": job} if job else {}
 
 
@@ -63,6 +65,9 @@ def recorded(step: str, name: str) -> Iterator[Event]:
         outcome, code = "done", 0
     except EdgeflowError as error:
         code = error.exit_code
+        raise
+    except MemoryError:
+        event.facts["error"] = "MemoryError"
         raise
     finally:
         peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

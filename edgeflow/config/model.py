@@ -87,7 +87,9 @@ class Train(Section):
 
 SlurmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
-GenericResource = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(:[A-Za-z0-9_.]+)?:[1-9][0-9]*$")]
+_WORDS = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_ENTRY = rf"(gres/)?{_WORDS}(:{_WORDS})?(:[0-9]+[KMGTP]?)?"
+GenericResource = Annotated[str, Field(pattern=rf"^{_ENTRY}(,{_ENTRY})*$")]
 
 
 class Cluster(Section):
@@ -98,11 +100,11 @@ class Cluster(Section):
     account: SlurmName | None = None
     """Account that the job is charged to."""
     mem_mb: Annotated[int, Field(ge=100)] = 4000
-    """Memory of the first attempt in MB; the second gets twice, the third three times as much."""
+    """Memory of the job in MB; one that was killed for memory gets twice, then three times that."""
     runtime_min: Annotated[int, Field(ge=1)] | None = None
     """Minutes after which the cluster ends the job; the partition's limit if left out."""
     gres: GenericResource | None = None
-    """Generic resources such as `gpu:1` or `gpu:a100:2`."""
+    """Generic resources as Slurm has them, such as `gpu:a100-80gb:2` or `gpu:1,nvme:10G`."""
     cpus: Annotated[int, Field(ge=1)] | None = None
     """Cores of the job; as many as `threads` if left out."""
 

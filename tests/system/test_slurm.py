@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -123,7 +124,7 @@ def test_trainings_are_jobs_and_all_else_stays_here(cluster: Cluster) -> None:
 
 def test_a_failing_job_is_reported_with_its_log(cluster: Cluster) -> None:
     cluster.project.write_config(config_for(learning_rate=1e38))
-    code, output = cluster.start(TRAINED, "--preemptible-retries", "0").end()
+    code, output = cluster.start(TRAINED).end()
     assert code == 10, output
     [job] = [e["slurm_job"] for e in cluster.project.events() if e["step"] == "train"]
     log = cluster.project.folder / f"logs/slurm/rule_train/tiny/{job}.log"
@@ -156,6 +157,7 @@ def test_a_killed_training_is_retried_and_goes_on(
     code, output = build.end()
     assert code == 0, output
     assert "status is: 'FAILED'" in output
+    assert re.findall(r"rule train:.*?mem_mb=(\d+)", output, re.DOTALL) == ["500", "1000"]
     assert "continues after epoch" in (cluster.project.folder / "logs/train/tiny.log").read_text()
     assert files_of(cluster.project) == undisturbed
 

@@ -1,13 +1,17 @@
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from edgeflow.cluster import ROUNDS, guard
+from edgeflow import retries
+from edgeflow.cluster import ROUNDS, guard, guard_slurm
+from edgeflow.config.model import Cluster
 
 
 @dataclass
@@ -15,6 +19,7 @@ class Job:
     """As Snakemake's `SubmittedJobInfo`."""
 
     external_jobid: str
+    job: Any = None
     aux: dict[str, Any] | None = field(default_factory=lambda: {"slurm_logfile": "1.log"})
 
 
@@ -35,7 +40,7 @@ class Executor:
     def report_job_success(self, job: Job) -> None:
         self.finished.remove(job)
 
-    def report_job_error(self, job: Job, msg: str, aux_logs: list[str]) -> None:
+    def report_job_error(self, job: Job, msg: str = "", aux_logs: Sequence[str] = ()) -> None:
         self.errors.append(f"{msg} {aux_logs}")
 
     async def check_active_jobs(self, active_jobs: list[Job]) -> AsyncIterator[Job]:
@@ -120,3 +125,84 @@ def test_a_job_that_was_never_submitted_is_reported(executor: Executor) -> None:
 def test_pauses_stay_short(executor: Executor, squeue: Path) -> None:
     check(executor, [Job("1")])
     assert executor.next_seconds_between_status_checks == 10
+
+
+class SnakemakeJob:
+    """As a job of Snakemake, with the scheduler's rule for another attempt."""
+
+    def __init__(self, name: str) -> None:
+        self.wildcards = {"model": name}
+        self.attempt, self.restart_times = 1, 2
+
+    def restarts(self) -> bool:
+        return self.restart_times > self.attempt - 1
+
+
+KILLED = "/bin/bash: line 1: 4711 Killed    edgeflow train --name m\n"
+OOM = "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0.\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "log", "event", "restarts", "kills"),
+    [
+        ("OUT_OF_MEMORY", "", None, True, 1),
+        ("FAILED", OOM, None, True, 1),
+        ("FAILED", KILLED, None, True, 1),
+        ("FAILED", "", {"exit_code": 1, "error": "MemoryError"}, True, 1),
+        ("FAILED", "edgeflow: command not found\n", None, True, 0),
+        ("CANCELLED", KILLED, None, True, 0),
+        ("TIMEOUT", KILLED, None, True, 0),
+        ("PREEMPTED", KILLED, None, True, 0),
+        ("NODE_FAIL", "", None, True, 0),
+        ("FAILED", "", {"exit_code": 10}, False, 0),
+        ("FAILED", "", {"exit_code": 9}, False, 0),
+        ("FAILED", "", {"exit_code": 1}, False, 0),
+        ("FAILED", "", {"exit_code": 0, "outcome": "done"}, True, 0),
+        ("FAILED", KILLED, {"exit_code": 10, "slurm_job": "6"}, True, 1),
+    ],
+)
+def test_who_gets_another_attempt_and_who_more_memory(
+    executor: Executor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    log: str,
+    event: dict[str, Any] | None,
+    restarts: bool,
+    kills: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(retries, "_kills", type(retries._kills)())
+    (tmp_path / "7.log").write_text(log)
+    (tmp_path / "logs").mkdir()
+    lines = [json.dumps({"outcome": "failed", "slurm_job": "7", **event})] if event else []
+    (tmp_path / "logs" / "events.jsonl").write_text("\n".join(["{torn 7", *lines]) + "\n")
+    job = SnakemakeJob("m")
+    submitted = Job("7", job, aux={"slurm_logfile": tmp_path / "7.log"})
+    message = f"SLURM-job '7' failed, SLURM status is: '{state}'. "
+    executor.report_job_error(submitted, msg=message, aux_logs=[])
+    assert (job.restarts(), retries.memory_kills({"model": "m"}.items())) == (restarts, kills)
+    assert retries.memory_kills({"model": "other"}.items()) == 0
+
+
+GRES = ["gpu", "gpu:1", "gpu:a100:2", "gpu:a100-80gb:1", "gpu:1,nvme:10G", "gres/gpu:1g.5gb:1"]
+
+
+@pytest.mark.parametrize("gres", GRES)
+def test_what_slurm_knows_as_resources_reaches_it(
+    monkeypatch: pytest.MonkeyPatch, gres: str
+) -> None:
+    plugin = pytest.importorskip("snakemake_executor_plugin_slurm")
+    for name in ("report_job_success", "report_job_error", "check_active_jobs"):
+        monkeypatch.setattr(plugin.Executor, name, getattr(plugin.Executor, name))
+    monkeypatch.setattr(plugin, "set_gres_string", plugin.set_gres_string)
+    guard_slurm()
+    asked = {"gres": Cluster(gres=gres).gres}
+    assert plugin.set_gres_string(SimpleNamespace(resources=asked)) == f" --gres={gres}"
+    assert plugin.set_gres_string(SimpleNamespace(resources={"gpu": 2})) == " --gpus=2"
+
+
+@pytest.mark.parametrize("gres", ["", "gpu:", "gpu:1,", "gpu 1", "gpu:1;reboot", "'gpu:1'", "-gpu"])
+def test_what_slurm_does_not_know_is_an_error_of_the_configuration(gres: str) -> None:
+    with pytest.raises(ValidationError, match="gres"):
+        Cluster(gres=gres)
