@@ -2,7 +2,6 @@
 PYTHON := $(shell command -v $(or $(PYTHON),python3))
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edgeflow
 UV_HOME := $(CACHE)/uv
-UV := $(UV_HOME)/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 # The machine's own certificates where it has them: a company's proxy is known there alone.
 export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
@@ -21,11 +20,9 @@ help: ## Say what there is to make
 
 env: .venv/.ready ## Set up the environment
 
-.venv/.ready: pyproject.toml uv.lock tools/get_uv.py
+.venv/.ready: pyproject.toml uv.lock tools/get_uv.py tools/set_up.py
 	@$(PYTHON) -c 'import tomllib' || { echo "edgeflow needs Python >= 3.11: make PYTHON=..."; exit 3; }
-	$(PYTHON) tools/get_uv.py $(UV_HOME)
-	$(UV) sync --quiet --frozen --compile-bytecode --python $(PYTHON)
-	@touch $@
+	$(PYTHON) -m tools.set_up $(UV_HOME)
 
 demo: env ## Set up, then build config.yaml: data to validated devices
 	edgeflow run

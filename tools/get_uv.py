@@ -1,17 +1,21 @@
 """Put the uv that uv.lock names into a folder of our own.
 
-Usage: python3 tools/get_uv.py FOLDER. Needs Python 3.11 and nothing else: pip does it where there
-is one (and knows the machine's mirrors), else the wheel's address and digest in uv.lock do.
+Needs Python 3.11 and nothing else: pip does it where there is one (and knows the machine's
+mirrors), else the wheel's address and digest in uv.lock do.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import platform
 import subprocess
 import sys
+import tempfile
 import tomllib
 import urllib.request
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +56,28 @@ def from_lock(entry: dict[str, Any], folder: Path) -> None:
     program.chmod(0o755)
 
 
-def main() -> None:
-    """Get uv unless the folder has it already."""
-    folder, entry = Path(sys.argv[1]), locked_uv()
-    marker = folder / f"{entry['version']}.installed"
-    if marker.exists():
-        return
-    if not with_pip(entry["version"], folder):
-        from_lock(entry, folder)
-    marker.touch()
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with this process, however that ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
-if __name__ == "__main__":
-    main()
+def get_uv(home: Path) -> Path:
+    """Return the program, installed into `home` unless it is there; each version has its folder.
+
+    It appears whole, by rename, and other processes wait for the one that installs it.
+    """
+    entry = locked_uv()
+    program = home / str(entry["version"]) / "bin" / "uv"
+    with locked(home / "lock"):
+        if not program.exists():
+            with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as scratch:
+                folder = Path(scratch) / entry["version"]
+                done = with_pip(entry["version"], folder)
+                if not done or not (folder / "bin" / "uv").exists():
+                    from_lock(entry, folder)
+                folder.rename(home / entry["version"])
+    return program

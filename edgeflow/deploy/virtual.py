@@ -11,7 +11,7 @@ from edgeflow.testing.virtual_layout import Address, DeviceFolder, is_served
 
 STATE = Path(".edgeflow/virtual")
 IDLE_S = 120.0
-_START_S = 30.0
+_START_S = 120.0
 _POLL_S = 0.05
 
 

@@ -92,7 +92,7 @@ def test_a_second_run_on_the_same_folder_is_refused_or_does_the_same(
         second = project.snakemake()
         assert second.returncode != 0
         assert "lock" in (second.stdout + second.stderr).lower()
-        assert first.wait(timeout=200) == 0
+        assert first.wait(timeout=600) == 0
         assert artifacts(project) == reference
     finally:
         project.stop_devices()
@@ -104,7 +104,7 @@ def test_two_projects_share_a_store_at_once(reference: Artifacts, tmp_path: Path
     projects = [make_project(tmp_path / name, config) for name in ("a", "b")]
     try:
         processes = [start(project) for project in projects]
-        assert [process.wait(timeout=280) for process in processes] == [0, 0]
+        assert [process.wait(timeout=600) for process in processes] == [0, 0]
         for project in projects:
             assert artifacts(project) == reference
     finally:

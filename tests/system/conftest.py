@@ -74,7 +74,7 @@ def serve(folder: Path, *settings: str, home: Path, authorized: str = "") -> Ite
         yield Sshd(port, host_key, folder / "identity", getpass.getuser(), home)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         log.close()
 
 

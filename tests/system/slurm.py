@@ -68,7 +68,7 @@ class Slurm:
             capture_output=True,
             text=True,
             check=True,
-            timeout=30,
+            timeout=120,
         )
         return result.stdout
 
@@ -113,7 +113,7 @@ class Slurm:
             daemon.wait()
 
 
-def wait_for(find: Callable[[], T], what: str, seconds: float = 60) -> T:
+def wait_for(find: Callable[[], T], what: str, seconds: float = 300) -> T:
     """Return what `find` finds, once it does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -50,5 +50,5 @@ def test_a_watchdog_waits_as_long_as_it_is_touched() -> None:
             assert not fired.wait(0.05)
             dog.touch()
         assert not dog.expired
-        assert fired.wait(5)
+        assert fired.wait(60)
     assert dog.expired

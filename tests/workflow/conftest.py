@@ -45,7 +45,7 @@ class Project:
     """A folder with the workflow, and a way to run it."""
 
     folder: Path
-    timeout_s: int = 300
+    timeout_s: int = 900
 
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -119,7 +119,7 @@ def copy_part(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def make_project(folder: Path, config: dict[str, Any] = CONFIG, timeout_s: int = 300) -> Project:
+def make_project(folder: Path, config: dict[str, Any] = CONFIG, timeout_s: int = 900) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         copy_part(ROOT / part, folder / part)

@@ -53,7 +53,7 @@ def served(program: str, *arguments: str) -> Iterator[int]:
             yield int(process.stdout.readline())
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(120)
 
 
 @contextlib.contextmanager

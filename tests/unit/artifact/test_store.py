@@ -368,7 +368,7 @@ def hammer(root: Path, scratch: Path, seed: int, together: Any, results: Any) ->
     """Put, fetch, collect and harm at random; report the hits, or what went wrong."""
     store, choose, hits = Store(root), random.Random(seed), 0
     try:
-        together.wait(60)
+        together.wait(300)
         for _ in range(60):
             entry, folder = outputs(scratch / str(seed), choose.randrange(10))
             action = choose.random()
@@ -408,7 +408,7 @@ def test_eight_processes_at_once_never_get_wrong_bytes(tmp_path: Path) -> None:
     ]
     for process in processes:
         process.start()
-    outcomes = [results.get(timeout=60) for _ in processes]
+    outcomes = [results.get(timeout=300) for _ in processes]
     for process in processes:
         process.join()
     assert all(isinstance(outcome, int) for outcome in outcomes), outcomes

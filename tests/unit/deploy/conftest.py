@@ -75,8 +75,8 @@ class Lab:
             "user": address.user,
             "host_key": address.host_key,
             "identity": str(address.identity),
-            "timeout_s": 10.0,
-            "run_timeout_s": 60.0,
+            "timeout_s": 60.0,
+            "run_timeout_s": 300.0,
         }
         name = address.identity.parent.name
         return {"name": name, "device": {**device, **changes}}

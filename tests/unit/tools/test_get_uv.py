@@ -2,9 +2,10 @@ import hashlib
 import io
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -62,41 +63,60 @@ def test_a_wheel_of_other_bytes_is_refused(entry: dict[str, Any], tmp_path: Path
 
 
 @pytest.fixture
-def main(
-    entry: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[int], list[list[str]]]:
-    """Run the program with a pip that exits with a code; return the commands it ran."""
+def commands(entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that were run; pip does nothing and says that it failed."""
+    ran: list[list[str]] = []
 
-    def run(pip_code: int) -> list[list[str]]:
-        commands: list[list[str]] = []
+    def fake(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 1)
 
-        def fake(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-            commands.append(command)
-            return subprocess.CompletedProcess(command, pip_code)
-
-        (tmp_path / "home").mkdir(exist_ok=True)
-        monkeypatch.setattr(get_uv, "locked_uv", lambda: entry)
-        monkeypatch.setattr(subprocess, "run", fake)
-        monkeypatch.setattr(sys, "argv", ["get_uv.py", str(tmp_path / "home")])
-        get_uv.main()
-        return commands
-
-    return run
+    monkeypatch.setattr(get_uv, "locked_uv", lambda: entry)
+    monkeypatch.setattr(subprocess, "run", fake)
+    return ran
 
 
-def test_pip_installs_the_locked_version_once(
-    main: Callable[[int], list[list[str]]], tmp_path: Path
-) -> None:
-    [command] = main(0)
+def test_the_locked_version_is_installed_once(commands: list[list[str]], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    program = get_uv.get_uv(home)
+    assert program == home / "1" / "bin" / "uv"
+    assert program.stat().st_mode & 0o111
+    assert get_uv.get_uv(home) == program
+    [command] = commands
     assert command[:3] == [sys.executable, "-m", "pip"]
-    assert command[-2:] == [str(tmp_path / "home"), "uv==1"]
-    assert main(0) == []
-    assert not (tmp_path / "home" / "bin").exists()
+    assert command[-1] == "uv==1"
+    assert sorted(path.name for path in home.iterdir()) == ["1", "lock"]
 
 
-def test_without_pip_the_wheel_is_unpacked(
-    main: Callable[[int], list[list[str]]], tmp_path: Path
+def test_an_interrupted_download_leaves_nothing(
+    commands: list[list[str]], entry: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert len(main(1)) == 1
-    assert (tmp_path / "home" / "bin" / "uv").stat().st_mode & 0o111
-    assert (tmp_path / "home" / "1.installed").exists()
+    good = entry["wheels"][2]["hash"]
+    entry["wheels"][2]["hash"] = "sha256:0"
+    with pytest.raises(SystemExit):
+        get_uv.get_uv(tmp_path / "home")
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["lock"]
+    entry["wheels"][2]["hash"] = good
+    assert get_uv.get_uv(tmp_path / "home").exists()
+
+
+def test_two_at_once_install_it_once(
+    entry: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed: list[str] = []
+
+    def slow(version: str, folder: Path) -> bool:
+        installed.append(version)
+        time.sleep(0.2)  # long enough for the others to come, whatever is asserted holds without
+        get_uv.from_lock(entry, folder)
+        return True
+
+    monkeypatch.setattr(get_uv, "locked_uv", lambda: entry)
+    monkeypatch.setattr(get_uv, "with_pip", slow)
+    threads = [Thread(target=get_uv.get_uv, args=(tmp_path / "home",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert installed == ["1"]
+    assert (tmp_path / "home" / "1" / "bin" / "uv").exists()
