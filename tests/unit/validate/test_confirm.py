@@ -77,6 +77,24 @@ def test_what_is_current_and_holds_is_left_alone(
     assert device.verbs() == ["activate"]
 
 
+@pytest.mark.parametrize("changes", [True, False])
+def test_the_event_says_what_was_judged_and_whether_the_device_changed(
+    device: FakeDevice,
+    measured: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: bool,
+) -> None:
+    monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
+    device.changes = changes
+    confirm(options(), "0", measured, tmp_path / "gates.json")
+    event = json.loads((tmp_path / "events.jsonl").read_text())
+    assert (event["step"], event["name"], event["changed"]) == ("gate", "bench/net", changes)
+    record = json.loads(measured.read_text())
+    judged = {"options": options(), "code": "0", "validation": record}
+    assert event["key"] == sha256_json(judged)
+
+
 OTHER = "cd" * 32
 OUTCOMES = {
     "the device went back to release cdcdcdcdcdcd": Rejection(current=OTHER, rolled_back=True),
@@ -96,8 +114,7 @@ def test_a_gate_that_is_missed_rejects_the_release(
         confirm(gates, "0", measured, out)
     text = caught.value.message
     assert caught.value.exit_code == 6
-    assert text.startswith("bench/net misses 3 gates\n")
-    assert "accuracy_min: 0.995 (must be >= 0.999)" in text
+    assert text.startswith("bench/net misses 3 gates\n  - accuracy_min: 0.995 (must be >= 0.999)\n")
     assert "latency_p90_ms_max: 0.06 (must be <= 0.01)" in text
     assert "peak_rss_mb_max: not measured" in text
     assert "parity_min" not in text
