@@ -192,24 +192,6 @@ def test_a_device_killed_in_a_transfer_comes_back_with_the_old_release(
     assert record["current_sha256"] == old
 
 
-def test_a_connection_lost_while_a_program_runs_is_unreachable(lab: "Lab") -> None:
-    pi = lab.device()
-    with (
-        FaultProxy(pi.port, "none") as proxy,
-        Session(lab.endpoint(pi, port=proxy.port)) as session,
-    ):
-
-        def cut() -> None:
-            lab.wait_until(lambda: (lab.root(pi) / "started").exists())
-            proxy.reset()
-
-        cutter = threading.Thread(target=cut)
-        cutter.start()
-        with pytest.raises(UnreachableError, match="lost the connection"):
-            session.run(["sh", "-c", "touch started; sleep 60"], 60)
-        cutter.join()
-
-
 def test_a_connection_that_cannot_be_closed_hides_no_error(
     lab: "Lab", monkeypatch: pytest.MonkeyPatch
 ) -> None:
