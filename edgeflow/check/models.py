@@ -1,27 +1,69 @@
 """Model files that a configuration names: opened, and held against their datasets."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeflow.check.networks import known_facts
 from edgeflow.check.sections import valid_datasets, valid_models
 from edgeflow.config.finding import Finding
-from edgeflow.config.modelfile import files_of, kind_of
+from edgeflow.config.modelfile import files_of, kind_of, trains
 from edgeflow.config.pointer import pointer
+from edgeflow.dataset.view import DatasetFacts
+from edgeflow.errors import CompileError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File:
+    """A model file that is there, with what is to be imported of it, and for what."""
+
+    model: str
+    path: Path
+    facts: DatasetFacts | None
+    input: str | None
+    output: str | None
+
+    def refusal(self) -> CompileError | None:
+        from edgeflow.imported.inspection import refusal
+
+        return refusal(self.path, self.facts, self.input, self.output)
+
+    def finding(self, error: CompileError) -> Finding:
+        keys = ("models", self.model, "source")
+        return Finding(keys=keys, message=error.message, hint=error.hint)
 
 
 def check_models(raw: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the model files that an import would refuse, as far as they themselves tell."""
+    for file in _files(raw):
+        error = file.refusal()
+        if error is not None:
+            yield file.finding(error)
+
+
+def check_keras(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the files of Keras 2 that are loaded here and do not fit their dataset."""
+    for file in _files(raw):
+        if file.facts is None or not trains(file.path) or file.refusal() is not None:
+            continue
+        from edgeflow.imported.from_keras import fitted
+        from edgeflow.train.keras import load_keras
+
+        try:
+            fitted(load_keras(seed=0), file.path, file.facts, file.input, file.output)
+        except CompileError as error:
+            yield file.finding(error)
+
+
+def _files(raw: Mapping[str, Any]) -> Iterator[_File]:
+    """Yield the model files that are there; what else is wrong with the others is told already."""
     datasets = valid_datasets(raw)
     for name, model in valid_models(raw).items():
         path = Path(model.source).expanduser() if model.source and not model.architecture else None
         if path is None or kind_of(path) is None or not path.exists():
             continue
         if any(pointer(file) for file in files_of(path)):
-            continue  # told already
-        from edgeflow.imported.inspection import refusal
-
-        error = refusal(path, known_facts(datasets.get(model.dataset)), model.input, model.output)
-        if error is not None:
-            yield Finding(keys=("models", name, "source"), message=error.message, hint=error.hint)
+            continue
+        facts = known_facts(datasets.get(model.dataset))
+        yield _File(model=name, path=path, facts=facts, input=model.input, output=model.output)

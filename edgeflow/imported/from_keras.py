@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.config.modelfile import keras_version
+from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import CompileError
 from edgeflow.imported.conversion import convert
 from edgeflow.imported.keras_graph import CODE_HINT, resized, selected
@@ -24,14 +25,31 @@ def load(request: Request, out: Path) -> Imported:
     from edgeflow.train.loop import predict
 
     keras = load_keras(seed=0)
-    loaded = _open(keras, request.source)
-    model = resized(keras, selected(keras, loaded, request.input, request.output), request.facts)
-    wanted = fit_output(model.output_shape[1:], request.facts)
+    model, wanted = fitted(keras, request.source, request.facts, request.input, request.output)
     if model.output_shape[1:] != wanted:
         model = keras.Model(model.inputs, keras.layers.Reshape(wanted)(model.output))
     with warnings.catch_warnings(action="ignore"):  # h5 is "legacy", but has no time stamps
         model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")
     return Imported(predict=lambda x: predict(model, x), parameters=int(model.count_params()))
+
+
+def fitted(
+    keras: Any, source: Path, facts: DatasetFacts, given: str | None, wanted: str | None
+) -> tuple[Any, tuple[int, ...]]:
+    """Return a file's model for a dataset, and the shape that its output should have.
+
+    Args:
+        keras: tf_keras.
+        source: the file.
+        facts: of the dataset.
+        given: name of the input; None where there is one.
+        wanted: name of the output; None where there is one.
+
+    Raises:
+        CompileError: it cannot be loaded, or does not fit.
+    """
+    model = resized(keras, selected(keras, _open(keras, source), given, wanted), facts)
+    return model, fit_output(model.output_shape[1:], facts)
 
 
 def _open(keras: Any, source: Path) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from onnx import helper
 
-from edgeflow.check.models import check_models
+from edgeflow.check.models import check_keras, check_models
 from tests.unit.imported.onnx_models import draw, linear, save
 
 
@@ -60,3 +60,16 @@ def test_files_that_do_not() -> None:
 def test_what_others_tell_is_not_told_twice() -> None:
     Path("mine.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     assert found(source="mine.onnx") == found(source="gone.onnx") == []
+
+
+def test_files_of_keras_2_are_loaded(keras: Any) -> None:
+    raw: dict[str, Any] = {"datasets": {"digits": {"source": "digits"}}, "models": {}}
+    for name, sample, classes in (("good", (8, 8, 1), 10), ("size", (4,), 10), ("few", (64,), 3)):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(classes)]
+        network = keras.Sequential([keras.Input(sample), *layers])
+        network.save(f"{name}.keras", save_format="keras")
+        raw["models"][name] = {"dataset": "digits", "source": f"{name}.keras"}
+    assert list(check_models(raw)) == []
+    found = {finding.keys[1]: finding.message for finding in check_keras(raw)}
+    assert set(found) == {"size", "few"}
+    assert "takes samples of shape (4,)" in found["size"]
