@@ -402,10 +402,10 @@ class Model:
         removed = self.superfluous(journal, keep, wanted)
         for name in removed:
             os.rename(self.release(name), self.scratch("pruned-" + name))
-            gone = entries.pop(name, {"previous": None})
-            for entry in entries.values():
+            before = entries.pop(name, {"previous": None})["previous"]
+            for other, entry in entries.items():
                 if entry["previous"] == name:
-                    entry["previous"] = gone["previous"]
+                    entry["previous"] = before if before != other else None
         if removed:
             write_json(self.journal_path, journal)
             self.audit("prune", removed=removed)

@@ -141,3 +141,14 @@ def test_room_is_made_for_what_is_to_come(
         assert call("prepare", SHA, "3", *need)[1]["intact"] is False
         assert call("status")[1]["releases"] == left
     assert call("rollback", shas[2])[1]["current"] == shas[1]
+
+
+def test_a_removed_release_leaves_no_release_before_itself(call: "Call", folder: Path) -> None:
+    one, two = in_use(call, folder, b"one"), in_use(call, folder, b"two")
+    for sha in (one, two):  # as after checkouts back and forth
+        assert call("activate", sha)[0] == 0
+    three = in_use(call, folder, b"three")
+    assert call("prune", "0") == (0, {"removed": [one]})
+    assert call("rollback", three)[1]["current"] == two
+    status = call("status")[1]
+    assert (status["previous"], status["rejected"]) == (None, [three])
