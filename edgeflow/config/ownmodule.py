@@ -55,12 +55,13 @@ def _is_function(node: ast.AST) -> bool:
 
 
 def _bound(tree: ast.Module) -> dict[str, ast.AST]:
-    """Return the names that a module gives a meaning, anywhere in it, with what does so last."""
+    """Return the names that a module gives a meaning, anywhere in it, with what does so."""
     found: dict[str, ast.AST] = {}
     queue: list[ast.AST] = [tree]
     while queue:
         for node in ast.iter_child_nodes(queue.pop(0)):
-            found.update(dict.fromkeys(_names(node), node))
+            for name in _names(node):  # of two meanings, only a run tells which holds
+                found[name] = ast.Pass() if name in found else node
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 queue.append(node)
             elif any(isinstance(inner, ast.Global) for inner in ast.walk(node)):
@@ -76,7 +77,7 @@ def _names(node: ast.AST) -> list[str]:
             return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
         case ast.Name(id=name, ctx=ast.Store()):
             return [name]
-        case ast.Call(func=ast.Name(id="globals" | "setattr" | "exec")):
+        case ast.Call(func=ast.Name(id="globals" | "locals" | "vars" | "setattr" | "exec")):
             return ["*"]
         case _:
             return []

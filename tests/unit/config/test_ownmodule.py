@@ -38,6 +38,12 @@ def found(
         ("from nets import other as build", {"anything": 1}),
         ("from nets import *", {}),
         ("def __getattr__(name): ...", {}),
+        (
+            "if new:\n    def build(k, i, c, *, a): ...\nelse:\n    def build(k, i, c, *, b): ...",
+            {"a": 1},
+        ),
+        ("def build(k): ...\nbuild = wrapped(build)", {"a": 1}),
+        ("vars()['build'] = make()", {}),
         ("globals()['build'] = make()", {}),
         ("def fill():\n    global build\n    build = 3\nfill()", {}),
         ("try:\n    import fast\nexcept ImportError:\n    def build(k, i, c): ...", {}),
