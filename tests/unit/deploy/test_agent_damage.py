@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -293,3 +294,39 @@ def test_under_a_lax_umask_nobody_else_may_write(folder: Path) -> None:
     assert (mode.pop(folder), mode.pop(folder / "incoming")) == (0o020, 0o020)
     assert set(mode.values()) == {0}
     assert names(folder / "releases") == [sha]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 4, 5])
+def test_whatever_is_done_in_whatever_order(call: "Call", folder: Path, seed: int) -> None:
+    """A rollback goes to what was current before, unless that was rejected; none needs a repair."""
+    dice = random.Random(seed)
+    before: dict[str, str | None] = {}
+    rejected: set[str] = set()
+    for _ in range(40):
+        status = call("status")[1]
+        current, installed = status["current"], status["releases"]
+        verb = dice.choice(["install", "activate", "activate", "rollback", "prune"])
+        if verb == "install" or not installed:
+            content = bytes([dice.randrange(6)])
+            call(
+                "install", upload(folder, members({"runner.py": b"pass\n", "data/model": content}))
+            )
+        elif verb == "prune":
+            assert call("prune", str(dice.randrange(3)))[0] == 0
+        elif verb == "activate":
+            name = dice.choice(installed)
+            assert call("activate", name)[1]["current"] == name
+            before.update({name: current} if name != current else {})
+            rejected.discard(name)
+        else:
+            name = dice.choice([current or installed[0], dice.choice(installed)])
+            answer = call("rollback", name)[1]
+            rejected.add(name)
+            assert answer["rolled_back"] is (name == current)
+            assert answer["current"] not in rejected
+            if name == current and before[name] not in rejected:
+                assert answer["current"] == before[name]
+        kept = call("status")[1]["current"]
+        assert kept == current or verb in ("activate", "rollback")
+        assert kept is None or call("verify") == (0, {"verified": kept})
+    assert "repair" not in audit(folder)
