@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 
 from edgeflow.compress.build import compress_model
-from edgeflow.config.samples import Preprocess
+from edgeflow.config.samples import Affine
 from edgeflow.dataset.build import build_dataset
 from edgeflow.dataset.view import DatasetFacts, DatasetView, open_dataset
 from edgeflow.errors import CompileError
@@ -84,7 +84,7 @@ def test_an_autoencoder_of_vectors(tmp_path: Path) -> None:
     facts = DatasetFacts(
         labels=["normal", "anomalous"],
         input_shape=[640],
-        preprocess=Preprocess(scale=1.0),
+        preprocess=Affine(scale=1.0),
         task="anomaly",
         counts={},
     )
