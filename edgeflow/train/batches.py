@@ -46,7 +46,9 @@ class Batches:
         for layer in model.submodules:
             if isinstance(layer, self._keras.__internal__.layers.BaseRandomLayer):
                 # Keras keeps the generator out of the layer's weights and has no other way to it.
-                layer._random_generator._generator.reset_from_seed(int(random.integers(2**63)))
+                generator = getattr(layer._random_generator, "_generator", None)
+                if generator:  # the layer that a Bidirectional one copies is never built
+                    generator.reset_from_seed(int(random.integers(2**63)))
 
         def samples(rows: Any) -> tuple[Any, Any]:
             return self._pair(tf.gather(self._x, rows), tf.gather(self._y, rows))
