@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.compress.conversion import convert_float, quantized
 from edgeflow.compress.form import keras_form
-from edgeflow.compress.network import Network
+from edgeflow.compress.network import Network, load_model
 from edgeflow.compress.options import CompressOptions
 from edgeflow.compress.same import require_exact, samples_for
 from edgeflow.compress.source import FLATBUFFER_FILE, GRAPH_FILE, FloatModel, open_source
@@ -77,6 +77,9 @@ def _from_network(
     recipe = options.recipe
     for path in (folder, *teachers.values()):
         verify_files(path / "manifest.json", [MODEL_FILE])
+    if recipe.stages():
+        suits = importlib.import_module("edgeflow.compress.suits")
+        suits.require_suited(name, *load_model(folder, options.train), recipe)
     last = tuned(name, dataset, folder, teachers, options, scratch)
     network = open_network(name, dataset, last, teachers, options)
     source = _source(name, network, recipe)

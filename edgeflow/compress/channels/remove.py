@@ -57,6 +57,16 @@ def remove_channels(keras: Any, model: Any, share: float) -> Removal:
     return Removal(model=model, muted=Form(muted.outputs, narrowed))
 
 
+def require_removable(keras: Any, model: Any) -> None:
+    """Refuse a model from which no channels can be removed.
+
+    Raises:
+        CompileError: see `remove_channels`.
+    """
+    functional = _functional(keras, model)
+    _require_groups(functional, find_groups(keras, functional))
+
+
 def _functional(keras: Any, model: Any) -> Any:
     """Return the model as a functional one of plain layers, each used once."""
     if not getattr(model, "_is_graph_network", False):

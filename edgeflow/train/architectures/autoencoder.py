@@ -3,10 +3,6 @@
 Source: Banbury et al., "MLPerf Tiny Benchmark", arXiv 2106.07597. Its inputs there are 640 numbers,
 five frames of a log-mel spectrogram. The dense layers before a batch normalization have no bias
 here, which it would cancel.
-
-tensorflow-model-optimization 0.8.1 accepts the network for quantization-aware training, but
-TensorFlow's converter then leaves dense layers before a batch normalization in float32: choose
-`batch_norm: false` for that. Post-training quantization makes all of it int8.
 """
 
 from typing import Annotated, Any
@@ -37,7 +33,7 @@ def build(
         width: units of the hidden layers.
         depth: hidden layers on either side of the bottleneck.
         bottleneck: units of the narrowest layer.
-        batch_norm: after each hidden layer; leave it out for quantization-aware training.
+        batch_norm: after each hidden layer.
     """
     layers = keras.layers
     inputs = keras.Input(input_shape, name="sample")

@@ -1,0 +1,26 @@
+"""Whether a network suits the stages of a recipe, told before anything trains."""
+
+from typing import Any
+
+from edgeflow.compress.channels.remove import require_removable
+from edgeflow.compress.plain import plain
+from edgeflow.compress.qat import require_known
+from edgeflow.config.recipe import Recipe
+
+
+def require_suited(title: str, keras: Any, model: Any, recipe: Recipe) -> None:
+    """Refuse a network that a stage of a recipe cannot take.
+
+    Args:
+        title: model and recipe, for messages.
+        keras: the Keras module that made the model.
+        model: trained or not; it is left as it is.
+        recipe: what the network is to go through.
+
+    Raises:
+        CompileError: a stage cannot take the network; it names the layers.
+    """
+    if recipe.prune_channels:
+        require_removable(keras, model)
+    if recipe.quantize == "qat-int8":
+        require_known(title, keras, plain(keras, model))
