@@ -44,9 +44,10 @@ def load_arrays(options: NpzDataset | SignalDataset, axes: str, arrange: Arrange
     path = Path(options.path).expanduser()
     reader = _Reader(path, axes, arrange, options)
     if not path.is_file():
-        raise DataError(
-            f"{path} does not exist", hint=f"set `path:` to an .npz file; {reader.hint}"
-        )
+        what = "is no file" if path.exists() else "does not exist"
+        raise DataError(f"{path} {what}", hint=f"set `path:` to an .npz file; {reader.hint}")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no .npz file, or is cut off", hint=reader.hint)
     parts, unread = reader.parts()
     return RawDataset(
         train=parts["train"],
@@ -86,7 +87,6 @@ class _Reader:
                 used = {name for x in names.values() for name in (x, _classes_of(x))}
                 return parts, sorted(set(archive.files) - used)
         except (
-            AttributeError,  # a single .npy array has no members
             EOFError,
             OSError,
             TypeError,
@@ -94,7 +94,9 @@ class _Reader:
             zipfile.BadZipFile,
             zlib.error,
         ) as error:
-            message = f"{self.path} cannot be read as .npz: {error}"
+            pickled = "allow_pickle" in str(error)  # numpy advises it for files that one trusts
+            why = "it holds pickled objects, which can run code" if pickled else error
+            message = f"{self.path} cannot be read as .npz: {why}"
             raise DataError(message, hint=self.hint) from error
 
     def _names(self, found: list[str]) -> dict[GivenPart, str]:

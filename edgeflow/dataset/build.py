@@ -11,18 +11,20 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.sources import Find, Sources, planned_digest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.dataset import Dataset
+from edgeflow.config.pointer import pointer
 from edgeflow.console import say
 from edgeflow.dataset import channels
 from edgeflow.dataset.base import RawDataset, Selection, Source
 from edgeflow.dataset.card import dataset_card
 from edgeflow.dataset.check import check, check_anomaly
 from edgeflow.dataset.leaks import leaks
-from edgeflow.dataset.preprocess import resolved
+from edgeflow.dataset.preprocess import require_float32, resolved
 from edgeflow.dataset.rename import renamed
 from edgeflow.dataset.save import SavedPart, save_part
 from edgeflow.dataset.shape import shaped
 from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import DatasetFacts, Part
+from edgeflow.errors import DataError
 
 TOOLS = ("numpy",)
 
@@ -85,6 +87,7 @@ def _source(section: Dataset) -> Source:
 
 
 def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, object]:
+    _require_fetched(source.files(section))
     raw = source.load(section)
     check(raw)
     raw = shaped(renamed(raw, section.labels), section.input_shape)
@@ -93,12 +96,25 @@ def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, objec
     parts = split_dataset(raw, section)
     saved = {part: save_part(folder, part, selection) for part, selection in parts.items()}
     facts = _facts(section, raw, parts)
+    for part in saved.values():
+        require_float32(*channels.ends(part.low, part.high, facts.preprocess))
     notes = [*raw.notes, *leaks(parts, saved), *_unlike(facts, saved["train"])]
     for note in notes:
         say(f"note: {note}")
     card = dataset_card(section, facts, saved, notes, folder)
     (folder / "card.md").write_text(card, encoding="utf-8")
     return facts.model_dump(mode="json")
+
+
+def _require_fetched(files: Mapping[str, Path]) -> None:
+    """Refuse files that stand for others; a decoder would call them corrupt.
+
+    Raises:
+        DataError: with the first of them.
+    """
+    found = ((name, what) for name, path in files.items() if (what := pointer(path)))
+    for name, what in found:
+        raise DataError(f"{name} is only {what}", hint="fetch the files, then run `snakemake`")
 
 
 def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -> DatasetFacts:

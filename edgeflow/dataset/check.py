@@ -1,7 +1,13 @@
 """What must hold of any dataset before it is split."""
 
+from unicodedata import category
+
 from edgeflow.dataset.base import RawDataset, Samples, every
 from edgeflow.errors import DataError
+
+_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control characters, of surrogates (which stand for bytes that are no
+UTF-8), and of separators of lines and paragraphs."""
 
 
 def check(raw: RawDataset) -> None:
@@ -15,6 +21,7 @@ def check(raw: RawDataset) -> None:
             f"the dataset has {len(raw.labels)} class(es); a classifier needs two or more",
             hint="add samples of another class",
         )
+    _check_labels(raw.labels)
     for part, samples in raw.parts().items():
         _check_part(part, samples, raw.labels)
         if (raw.train.x.shape[1:], raw.train.x.dtype) != (samples.x.shape[1:], samples.x.dtype):
@@ -23,6 +30,17 @@ def check(raw: RawDataset) -> None:
                 f"{samples.x.dtype} {samples.x.shape[1:]}",
                 hint="give all parts the same shape and dtype",
             )
+
+
+def _check_labels(labels: tuple[str, ...]) -> None:
+    """Refuse names that would break the lines of tables, or that no file can hold."""
+    odd = [label for label in labels if any(category(one) in _UNFIT for one in label)]
+    if odd:
+        raise DataError(
+            f"names of classes have control characters or are not UTF-8: "
+            f"{', '.join(map(ascii, odd))}",
+            hint="rename these classes, such as their folders",
+        )
 
 
 def check_anomaly(raw: RawDataset) -> None:
@@ -81,5 +99,5 @@ def _check_finite(part: str, samples: Samples) -> None:
         raise DataError(
             f"{len(bad)} sample(s) of the {part} part hold NaN or infinity, the first is "
             f"{every(samples).name(int(bad[0]))}",
-            hint="remove or mend these samples",
+            hint="remove or fix these samples",
         )

@@ -1,5 +1,7 @@
 """Files of the user in one folder for each class, or in such folders for each part."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,11 @@ SPELLINGS: Mapping[str, GivenPart] = {
     "testing": "test",
 }
 """Names of folders that hold a part of a dataset, in any case, and the part."""
+
+_MEANT = re.compile(
+    r"(?<![a-z])(trn|tst|dev|eval|evaluation|holdout|" + "|".join(SPELLINGS) + ")(?![a-z])"
+)
+"""What in the name of a folder, in small letters, says that it may be meant as a part."""
 
 LAYOUTS = (
     "lay it out as CLASS/FILE, or as train/CLASS/FILE with val and test beside train; move all "
@@ -66,7 +73,7 @@ def layout(path: str) -> Layout:
     if _are_parts(parts, others):
         return _of_parts(parts, others, beside)
     classes = _classes(folders)
-    problems = list(_parts_within(classes))
+    problems = [*_parts_within(classes, Path(path)), *_taken_for_classes(classes)]
     return Layout(parts={"train": classes} if folders else {}, beside=beside, problems=problems)
 
 
@@ -121,9 +128,30 @@ def _classes(folders: list[Path]) -> dict[str, Tree]:
     return {folder.name: tree(folder) for folder in folders}
 
 
-def _parts_within(classes: Mapping[str, Tree]) -> Iterator[str]:
+def _parts_within(classes: Mapping[str, Tree], path: Path) -> Iterator[str]:
     """Yield the class folders that hold parts: to read them as one would mix these parts."""
     for label, found in classes.items():
         inner = [name for name in found.folders if name.casefold() in SPELLINGS]
-        if len({SPELLINGS[name.casefold()] for name in inner}) > 1:
+        if len({SPELLINGS[name.casefold()] for name in inner}) < 2:
+            continue
+        if len(classes) == 1:
+            yield f"its one folder, {label}, holds {listed(inner)}: set `path: {path / label}`"
+        else:
             yield f"{label} holds {listed(inner)}; parts stand above the classes: train/{label}/..."
+
+
+def _taken_for_classes(classes: Mapping[str, Tree]) -> Iterator[str]:
+    """Yield the folders that would be classes, but are called like parts and hold the same folders.
+
+    One such name may be a class, as `train` beside `car`: then all folders must be alike.
+    """
+    inner = {label: set(found.folders) for label, found in classes.items()}
+    seen = Counter(name for names in inner.values() for name in names)
+    alike = [label for label, names in inner.items() if any(seen[name] > 1 for name in names)]
+    meant = [label for label in alike if _MEANT.search(label.casefold())]
+    if len(meant) > 1 or (meant and len(alike) == len(classes)):
+        shared = sorted(name for name, count in seen.items() if count > 1)
+        yield (
+            f"{listed(alike)} hold folders of the same names ({listed(shared)}), so they seem to "
+            "be parts; parts are called train, val and test"
+        )

@@ -27,7 +27,8 @@ def resolved(asked: Preprocess | None, raw: RawDataset, train: Selection) -> Aff
         train: the train part.
 
     Raises:
-        DataError: there are more or fewer values than channels.
+        DataError: there are more or fewer values than channels, or what they make of samples is
+            beyond float32.
     """
     import numpy as np
 
@@ -93,7 +94,35 @@ def _affine(scale: "Floats", offset: "Floats") -> Affine:
     """Return float32 values: what runs on the device, and the same after sums in another order."""
     import numpy as np
 
-    lists = [values.astype(np.float32).tolist() for values in (scale, offset)]
+    with np.errstate(over="ignore"):  # what float32 cannot hold is inf
+        lists = [values.astype(np.float32).tolist() for values in (scale, offset)]
+    if not np.isfinite(lists).all():
+        raise _beyond_float32()
     if len(lists[0]) == 1:
         return Affine(scale=lists[0][0], offset=lists[1][0])
     return Affine(scale=lists[0], offset=lists[1])
+
+
+def require_float32(low: "Floats", high: "Floats") -> None:
+    """Refuse a network input that float32 cannot hold.
+
+    Args:
+        low: smallest input of each channel, (channels,).
+        high: largest input of each channel, (channels,).
+
+    Raises:
+        DataError: it is beyond float32.
+    """
+    import numpy as np
+
+    largest = float(np.finfo(np.float32).max)
+    if not (np.abs(low).max() <= largest and np.abs(high).max() <= largest):
+        raise _beyond_float32()
+
+
+def _beyond_float32() -> DataError:
+    return DataError(
+        "`preprocess` makes numbers of the samples that float32 cannot hold",
+        hint="look at its scale, mean and std, and at channels of the samples that hardly vary or "
+        "have huge values",
+    )

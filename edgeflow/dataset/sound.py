@@ -25,8 +25,14 @@ CLIPPED_SHARE = 0.001
 FULL_SCALE = 0.99
 """Peak from which flat tops are clipping: 127 of 8 bits is 0.992."""
 
+FASTEST = 1_000_000
+"""Samples per second above which a header is taken for corrupt: recorders of bats reach half of it.
+The filter that resamples may be twenty times as long: any rate at all could exhaust the memory."""
+
 MARGIN_S = 0.1
 """Resampling reads that much beyond the clip, more than its filter is long from 1,000 Hz on."""
+
+_REPLACE = "replace it or move it out of the class folder"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,7 +52,10 @@ class Recordings:
         rate = self.options.features.rate
         found, samples = _stored(path)
         _require_sound(path, samples)
-        if found != rate and (not self.options.resample or found < 1):
+        if not 1 <= found <= FASTEST:
+            message = f"{path} has a header of {found} samples per second"
+            raise DataError(message, hint=_REPLACE)
+        if found != rate and not self.options.resample:
             raise _other_rate(path, found, rate)
         self.files += 1
         self._look_at(path, found, samples)
@@ -87,7 +96,7 @@ def _stored(path: Path) -> "tuple[int, NDArray[Any]]":
     except Exception as error:  # on corrupt bytes scipy raises many kinds
         raise DataError(
             f"{path} cannot be read as WAV: {error}",
-            hint="replace it or move it out of the class folder",
+            hint=_REPLACE,
         ) from error
     return int(rate), samples
 
@@ -95,14 +104,13 @@ def _stored(path: Path) -> "tuple[int, NDArray[Any]]":
 def _require_sound(path: Path, samples: "NDArray[Any]") -> None:
     import numpy as np
 
-    hint = "replace it or move it out of the class folder"
     if not samples.size:
-        raise DataError(f"{path} holds no samples", hint=hint)
+        raise DataError(f"{path} holds no samples", hint=_REPLACE)
     if samples.dtype.kind != "f":
         return
     peak = float(np.abs(samples).max())
     if not math.isfinite(peak):
-        raise DataError(f"{path} holds NaN or infinity", hint=hint)
+        raise DataError(f"{path} holds NaN or infinity", hint=_REPLACE)
     if peak > LARGEST:
         raise DataError(
             f"{path} has float samples up to {peak:g}, and full scale is 1: they seem to be "

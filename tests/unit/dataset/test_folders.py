@@ -98,12 +98,19 @@ def test_classes_may_be_called_like_parts(tmp_path: Path) -> None:
     put(tmp_path / "two", "test", 2)
     put(tmp_path / "two", "sham", 3)
     assert load(tmp_path / "two").labels == ("sham", "test", "train")
+    for place in ("train/day", "train/night", "car/day", "bicycle/rain"):
+        put(tmp_path / "three", place, 1)
+    assert load(tmp_path / "three").labels == ("bicycle", "car", "train")
 
 
 WRONG: dict[str, tuple[list[str], str]] = {
     "stray": (["train/a", "train/b", "test/a", "extra/a"], "extra beside test, train"),
     "twice": (["train/a", "train/b", "val/a", "valid/a"], "val, valid all name the part"),
     "flat": (["train/a", "train/b", "test"], "test holds no folder for each class"),
+    "no train": (["val/a", "val/b", "test/a", "test/b"], "test, val hold folders of the same"),
+    "dev": (["train/a", "train/b", "dev/a", "dev/b"], "they seem to be parts"),
+    "named": (["training_set/a", "training_set/b", "test_set/a", "x"], "test_set, training_set"),
+    "around": (["all/train/a", "all/train/b", "all/val/a"], "set `path: .*/all`"),
     "inside": (["cat/train", "cat/test", "dog/train"], "cat holds test, train; parts stand above"),
 }
 
@@ -210,3 +217,20 @@ def test_a_validation_set_with_anomalies_is_refused(tmp_path: Path) -> None:
     put(data, "val/odd", 40)
     with pytest.raises(DataError, match=r"validation set has 1 sample\(s\) of 'odd'"):
         build_dataset("a", asked, "code", tmp_path / "out")
+
+
+def test_names_of_classes_that_break_tables_or_are_no_text(tmp_path: Path) -> None:
+    for place in ("a\nb", os.fsdecode(b"\xff"), "c d"):
+        put(tmp_path / "data", place, *range(6))
+    with pytest.raises(DataError, match=r"'a\\nb', '\\udcff'") as caught:
+        build_dataset("a", section(tmp_path / "data", calibration=3), "code", tmp_path / "out")
+    assert "rename" in caught.value.hint
+
+
+def test_files_that_git_did_not_fetch_are_not_called_corrupt(tmp_path: Path) -> None:
+    put(tmp_path / "data", "a", *range(6))
+    put(tmp_path / "data", "b", *range(6))
+    lines = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    (tmp_path / "data/b/3.png").write_text(lines)
+    with pytest.raises(DataError, match=r"b/3\.png is only a Git LFS pointer"):
+        build_dataset("a", section(tmp_path / "data", calibration=3), "code", tmp_path / "out")

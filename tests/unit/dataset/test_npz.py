@@ -77,7 +77,7 @@ def test_a_file_that_is_not_an_npz(tmp_path: Path, npz: WriteNpz) -> None:
     with single.open("wb") as file:
         np.save(file, Y)
     for path in (garbage, cut, single):
-        with pytest.raises(DataError, match=rf"{path.name} cannot be read as \.npz"):
+        with pytest.raises(DataError, match=rf"{path.name} is no \.npz file, or is cut off"):
             load(path)
 
 
@@ -86,3 +86,14 @@ def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         load(path)
     assert source.files(NpzDataset(source="npz", path=str(path))) == {}
+
+
+def test_objects_are_refused_without_naming_an_option_that_edgeflow_lacks(npz: WriteNpz) -> None:
+    with pytest.raises(DataError, match="pickled objects") as caught:
+        load(npz(x=np.array([None] * 6), y=Y))
+    assert "allow_pickle" not in str(caught.value)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no file"):
+        load(tmp_path)

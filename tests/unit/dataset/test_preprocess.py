@@ -134,3 +134,19 @@ def test_steps_are_counted_over_the_range_that_all_share() -> None:
     assert found.number == 1
     assert found.steps == pytest.approx(31.95)
     assert narrow(low, high, 0.0) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "factor"),
+    [
+        ({"std": 1e-50}, 1),
+        ({"mean": 0, "std": [1, 1, 1e-40]}, 1),
+        ({"scale": 1e30}, 1e10),
+        ({"standardize": True}, 1e-42),
+    ],
+)
+def test_what_float32_cannot_hold_is_refused(
+    tmp_path: Path, npz: WriteNpz, asked: dict[str, Any], factor: float
+) -> None:
+    with pytest.raises(DataError, match="float32 cannot hold"):
+        build(tmp_path, npz, unlike(40) * np.float32(factor), preprocess=asked)

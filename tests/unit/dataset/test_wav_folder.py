@@ -218,3 +218,11 @@ def test_no_class_folders(tmp_path: Path) -> None:
 def test_features_that_cannot_be(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         options(Path(), **change)
+
+
+@pytest.mark.parametrize("rate", [0, 400_000_007])
+def test_a_rate_that_no_recorder_has_is_a_corrupt_header(tones: Path, rate: int) -> None:
+    wavfile.write(tones / "high" / "0.wav", rate, np.ones(100, np.int16))
+    resampled = options(tones).model_copy(update={"resample": True})
+    with pytest.raises(DataError, match=rf"0\.wav has a header of {rate} samples"):
+        wav_folder.load(resampled)
