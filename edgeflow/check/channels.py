@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeflow.check.peek import arranged, npy_header
+from edgeflow.check.peek import arranged
 from edgeflow.config.dataset import Dataset, NpzDataset, SignalDataset
 from edgeflow.config.recipe import INT8
 from edgeflow.errors import DataError
@@ -62,7 +62,7 @@ def _first(section: NpzDataset | SignalDataset) -> "NDArray[np.generic] | None":
     """Return the first samples, with channels last, or None if they lie strewn in the file."""
     import numpy as np
 
-    from edgeflow.dataset.arrays import part_arrays
+    from edgeflow.dataset.arrays import npy_header, part_arrays
 
     with zipfile.ZipFile(Path(section.path).expanduser()) as archive:
         names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])

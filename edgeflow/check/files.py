@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.check.sections import valid_datasets
-from edgeflow.config.dataset import Dataset, ImageFolderDataset, WavFolderDataset
+from edgeflow.config.dataset import (
+    Dataset,
+    ImageFolderDataset,
+    NpzDataset,
+    SignalDataset,
+    WavFolderDataset,
+)
 from edgeflow.config.finding import Finding, Keys
-from edgeflow.config.neighbours import not_there
+from edgeflow.config.neighbours import at_home, is_there, not_there
 from edgeflow.config.pointer import pointer
 from edgeflow.config.raw import Entry, entries
-from edgeflow.dataset.folders import LAYOUTS
 from edgeflow.errors import DataError
 
 
@@ -21,52 +26,61 @@ def check_files(raw: Mapping[str, Any]) -> Iterator[Finding]:
     for name, entry in entries(raw, "devices").items():
         lock = entry.get("environment")
         if isinstance(lock, str):
-            yield from not_there(Path(lock).expanduser(), ("devices", name, "environment"))
+            yield from not_there(at_home(lock), ("devices", name, "environment"))
     yield from _of_store(raw)
 
 
 def _of_dataset(section: Dataset, keys: Keys) -> Iterator[Finding]:
+    given = getattr(section, "path", None)
+    if given is not None:
+        wrong = list(_of_path(section, Path(given).expanduser(), keys))
+        yield from wrong
+        if wrong:
+            return
+    try:
+        _look(section)
+    except DataError as error:
+        yield Finding(keys=keys[:-1], message=error.message, hint=error.hint)
+
+
+def _of_path(section: Dataset, path: Path, keys: Keys) -> Iterator[Finding]:
     from edgeflow.dataset.build import source_files
 
-    given = getattr(section, "path", None)
-    if given is None:
-        return
-    path = Path(given).expanduser()
-    yield from not_there(path, keys)
-    if not path.exists():
+    missing = list(not_there(path, keys))
+    yield from missing
+    if missing:
         return
     files = source_files(section.model_dump(mode="json"))
     if not files:
         yield Finding(keys=keys, message=f"{path} holds nothing for `source: {section.source}`")
     pointers = {file: what for file in files if (what := pointer(file))}
-    yield from _unfit(section, keys[:-1])
     for file, what in list(pointers.items())[:1]:
         others = f" (and {len(pointers) - 1} others)" if len(pointers) > 1 else ""
         yield Finding(keys=keys, message=f"{file}{others} is only {what}")
 
 
-def _unfit(section: Dataset, keys: Keys) -> Iterator[Finding]:
-    """Yield what the lie of folders, or the shape of samples, leaves open."""
+def _look(section: Dataset) -> None:
+    """Look at all that tells without reading samples.
+
+    Raises:
+        DataError: the dataset step would fail.
+    """
     from edgeflow.check.peek import peek
-    from edgeflow.dataset.folders import layout
+    from edgeflow.dataset.build import rehearse
     from edgeflow.dataset.preprocess import require_channels
 
-    if isinstance(section, ImageFolderDataset | WavFolderDataset):
-        for problem in layout(section.path).problems:
-            yield Finding(keys=(*keys, "path"), message=problem, hint=LAYOUTS)
-    try:
-        seen = peek(section)
-        if seen is not None:
-            require_channels(section.preprocess, seen.input_shape[-1])
-    except DataError as error:
-        yield Finding(keys=keys, message=error.message, hint=error.hint)
+    if isinstance(section, ImageFolderDataset | WavFolderDataset | NpzDataset | SignalDataset):
+        rehearse(section)
+    seen = peek(section)
+    if seen is not None:
+        require_channels(section.preprocess, seen.input_shape[-1])
 
 
 def _of_store(raw: Entry) -> Iterator[Finding]:
     store = raw.get("store")
     given = store.get("path") if isinstance(store, Mapping) else None
     if isinstance(given, str):
-        path = Path(given).expanduser()
-        blocked = next((p for p in (path, *path.parents) if p.exists()), path)
+        path = at_home(given)
+        blocked = next((p for p in (path, *path.parents) if is_there(p)), path)
         if not blocked.is_dir():
             yield Finding(keys=("store", "path"), message=f"{str(blocked)!r} is no folder")

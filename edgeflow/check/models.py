@@ -9,6 +9,7 @@ from edgeflow.check.networks import known_facts
 from edgeflow.check.sections import valid_datasets, valid_models
 from edgeflow.config.finding import Finding
 from edgeflow.config.modelfile import files_of, kind_of, trains
+from edgeflow.config.neighbours import is_there
 from edgeflow.config.pointer import pointer
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import CompileError
@@ -61,7 +62,7 @@ def _files(raw: Mapping[str, Any]) -> Iterator[_File]:
     datasets = valid_datasets(raw)
     for name, model in valid_models(raw).items():
         path = Path(model.source).expanduser() if model.source and not model.architecture else None
-        if path is None or kind_of(path) is None or not path.exists():
+        if path is None or not is_there(path) or kind_of(path) is None:
             continue
         if any(pointer(file) for file in files_of(path)):
             continue

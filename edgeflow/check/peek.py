@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import (
     Dataset,
@@ -95,7 +95,7 @@ def _folders(path: str) -> int:
 def _of_arrays(section: NpzDataset | SignalDataset) -> Peek | None:
     import numpy as np
 
-    from edgeflow.dataset.arrays import part_arrays
+    from edgeflow.dataset.arrays import npy_header, part_arrays
 
     with zipfile.ZipFile(Path(section.path).expanduser()) as archive:
         names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])
@@ -118,16 +118,6 @@ def arranged(
 
     arrange = arranged_signals if isinstance(section, SignalDataset) else arranged_images
     return arrange(x, section.data_format)
-
-
-def npy_header(file: IO[bytes]) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
-    """Read the header of an .npy file: shape, whether in Fortran order, dtype."""
-    from numpy.lib import format as npy
-
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(file)
-    return header
 
 
 def _classes(archive: zipfile.ZipFile, samples: Iterable[str]) -> int:

@@ -1,5 +1,6 @@
 """What all sections of the configuration share."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -28,7 +29,18 @@ def _plain(path: str) -> str:
     return path
 
 
-LocalPath = Annotated[Text, AfterValidator(_plain)]
+def _homed(path: str) -> str:
+    try:
+        Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError("a path that begins with ~NAME needs an account NAME here") from error
+    return path
+
+
+HomePath = Annotated[Text, AfterValidator(_homed)]
+"""A path on this machine that may begin with `~`."""
+
+LocalPath = Annotated[HomePath, AfterValidator(_plain)]
 """A path on this machine that can be an input of a rule."""
 
 

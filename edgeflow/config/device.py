@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from edgeflow.config.base import LocalPath, Reference, Section, Text
+from edgeflow.config.base import HomePath, LocalPath, Reference, Section
 from edgeflow.config.hostkey import whole_host_key
 
 _PART = r"\.?[A-Za-z0-9_][A-Za-z0-9_.-]*"
@@ -29,7 +29,7 @@ class _Account(Section):
         AfterValidator(whole_host_key),
     ]
     """Public host key, as in `ssh-ed25519 AAAA...`, without a comment; no other is accepted."""
-    identity: Text
+    identity: HomePath
     """Path of the private key file to log in with. Of its public half (`.pub`), if the private
     one is in the SSH agent, as those of security keys are."""
 

@@ -6,6 +6,22 @@ from pathlib import Path
 from edgeflow.config.finding import Finding, Keys, did_you_mean
 
 
+def at_home(path: str) -> Path:
+    """Return a path with `~` replaced, or as it is where that names nobody's home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a path leads to something that may be looked at."""
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def not_there(path: Path, keys: Keys) -> Iterator[Finding]:
     """Yield a finding if a path leads to nothing, or to nothing that may be looked at."""
     try:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from edgeflow import plugins
 from edgeflow.config.finding import Finding, Keys, closest
 from edgeflow.config.modelfile import FORMS, files_of, kind_of, misfit, quantization, trains
-from edgeflow.config.neighbours import not_there
+from edgeflow.config.neighbours import at_home, is_there, not_there
 from edgeflow.config.pointer import pointer
 from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
 from edgeflow.config.recipe import Recipe
@@ -44,7 +44,7 @@ def _of_model(entry: Entry, keys: Keys) -> Iterator[Finding]:
                 message = "only a model file has several to choose from"
                 yield Finding(keys=(*keys, key), message=message, hint=f"leave `{key}` out")
     elif isinstance(entry.get("source"), str):
-        yield from _of_file(Path(entry["source"]).expanduser(), entry, keys)
+        yield from _of_file(at_home(entry["source"]), entry, keys)
 
 
 def _of_file(path: Path, entry: Entry, keys: Keys) -> Iterator[Finding]:
@@ -107,8 +107,8 @@ def _path(raw: Entry, model: object) -> Path | None:
     """Return the existing model file that a model comes from, if it comes from one."""
     entry = entries(raw, "models").get(model) if isinstance(model, str) else None
     source = entry.get("source") if entry and "architecture" not in entry else None
-    path = Path(source).expanduser() if isinstance(source, str) else None
-    return path if path and kind_of(path) and path.exists() else None
+    path = at_home(source) if isinstance(source, str) else None
+    return path if path and is_there(path) and kind_of(path) else None
 
 
 def _tried(raw: Entry, name: object) -> Iterator[tuple[str, Recipe]]:

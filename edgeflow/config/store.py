@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edgeflow.config.base import Section, Text
+from edgeflow.config.base import HomePath, Section
 
 REMOTE_PATTERN = (
     r"^(file:///[^?#]+"
@@ -17,7 +17,7 @@ REMOTE_PATTERN = (
 class Store(Section):
     """The cache outside the project: what steps made, device environments."""
 
-    path: Text = "~/.cache/edgeflow"
+    path: HomePath = "~/.cache/edgeflow"
     """Folder; `~` is the home directory."""
     remote: Annotated[str, Field(pattern=REMOTE_PATTERN)] | None = None
     """A store to share: `file:///folder`, `s3://bucket/prefix` or `sftp://user@host/folder`."""

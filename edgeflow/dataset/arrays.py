@@ -2,8 +2,9 @@
 
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import NpzDataset, SignalDataset
 from edgeflow.dataset.axes import Arrange
@@ -30,13 +31,17 @@ def array_file(options: NpzDataset | SignalDataset) -> dict[str, Path]:
     return {"npz": path} if path.is_file() else {}
 
 
-def load_arrays(options: NpzDataset | SignalDataset, axes: str, arrange: Arrange) -> RawDataset:
+def load_arrays(
+    options: NpzDataset | SignalDataset, axes: str, arrange: Arrange, *, values: bool = True
+) -> RawDataset:
     """Return the samples of an .npz file with x and y, or with x_train, y_train and others.
 
     Args:
         options: give path, labels and the place of the channels.
         axes: those of samples, for messages.
         arrange: brings samples into the form that networks take.
+        values: whether the samples are read; otherwise they are zeros of their shape and dtype,
+            which take no memory.
 
     Raises:
         DataError: the file is missing, corrupt, or holds something else.
@@ -48,7 +53,7 @@ def load_arrays(options: NpzDataset | SignalDataset, axes: str, arrange: Arrange
         raise DataError(f"{path} {what}", hint=f"set `path:` to an .npz file; {reader.hint}")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path} is no .npz file, or is cut off", hint=reader.hint)
-    parts, unread = reader.parts()
+    parts, unread = reader.parts(values=values)
     return RawDataset(
         train=parts["train"],
         validation=parts.get("validation"),
@@ -76,19 +81,25 @@ class _Reader:
             f"x_val, y_val: samples uint8 or float {axes}, class numbers integer (n,)"
         )
 
-    def parts(self) -> tuple[dict[GivenPart, Samples], list[str]]:
+    def parts(self, *, values: bool) -> tuple[dict[GivenPart, Samples], list[str]]:
         """Return the parts that the file has, and the names of arrays that are none."""
         import numpy as np
 
         try:
             with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 names = self._names(archive.files)
-                parts = {part: self._samples(archive, x) for part, x in names.items()}
+                read = archive.__getitem__ if values else partial(_zeros, archive)
+                parts = {
+                    part: self._samples(x, read(x), archive[_classes_of(x)])
+                    for part, x in names.items()
+                }
                 used = {name for x in names.values() for name in (x, _classes_of(x))}
                 return parts, sorted(set(archive.files) - used)
         except (
+            AttributeError,  # a member that is no array comes as bytes
             EOFError,
             OSError,
+            RuntimeError,  # members under a password, or compressed in a way of their own
             TypeError,
             ValueError,
             zipfile.BadZipFile,
@@ -117,11 +128,10 @@ class _Reader:
             raise DataError(message, hint=self.hint)
         return names
 
-    def _samples(self, arrays: "np.lib.npyio.NpzFile", x_name: str) -> Samples:
+    def _samples(self, x_name: str, x: "NDArray[np.generic]", y: "NDArray[np.generic]") -> Samples:
         import numpy as np
 
         y_name = _classes_of(x_name)
-        x, y = arrays[x_name], arrays[y_name]
         if x.dtype != "uint8" and x.dtype.kind != "f":
             raise self._unusable(x_name, x)
         samples = self.arrange(x, self.options.data_format)
@@ -137,6 +147,29 @@ class _Reader:
 
     def _unusable(self, name: str, array: "NDArray[np.generic]") -> DataError:
         return DataError(f"{self.path}: {name} is {array.dtype} {array.shape}", hint=self.hint)
+
+
+def _zeros(archive: "np.lib.npyio.NpzFile", name: str) -> "NDArray[np.generic]":
+    """Return zeros of the shape of an array, which is not read; floats as float32."""
+    import numpy as np
+
+    if archive.zip is None:
+        raise OSError("closed")
+    with archive.zip.open(f"{name}.npy") as file:
+        shape, _, dtype = npy_header(file)
+    if dtype.hasobject:
+        raise ValueError("allow_pickle")
+    return np.broadcast_to(np.zeros((), "float32" if dtype.kind == "f" else dtype), shape)
+
+
+def npy_header(file: IO[bytes]) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
+    """Read the header of an .npy file: shape, whether in Fortran order, dtype."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(file)
+    return header
 
 
 def _classes_of(x: str) -> str:

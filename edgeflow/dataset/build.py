@@ -86,6 +86,20 @@ def _source(section: Dataset) -> Source:
     return cast("Source", importlib.import_module(f"edgeflow.dataset.sources.{section.source}"))
 
 
+def rehearse(section: Dataset) -> None:
+    """Do all that the step does of a dataset of files, but read their samples.
+
+    Raises:
+        DataError: the step would fail, by names, counts, shapes, dtypes, classes or sizes of parts.
+    """
+    raw = cast("Any", _source(section)).load(section, values=False)
+    check(raw, values=False)
+    raw = shaped(renamed(raw, section.labels), section.input_shape)
+    if section.task == "anomaly":
+        check_anomaly(raw)
+    split_dataset(raw, section)
+
+
 def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, object]:
     _require_fetched(source.files(section))
     raw = source.load(section)

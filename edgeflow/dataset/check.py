@@ -10,8 +10,12 @@ _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 UTF-8), and of separators of lines and paragraphs."""
 
 
-def check(raw: RawDataset) -> None:
+def check(raw: RawDataset, *, values: bool = True) -> None:
     """Refuse samples that no network could be trained on.
+
+    Args:
+        raw: the dataset.
+        values: whether to look at the samples, too, not only at their number, shape and classes.
 
     Raises:
         DataError: with the first thing that is wrong.
@@ -24,6 +28,8 @@ def check(raw: RawDataset) -> None:
     _check_labels(raw.labels)
     for part, samples in raw.parts().items():
         _check_part(part, samples, raw.labels)
+        if values and samples.x.dtype != "uint8":
+            _check_finite(part, samples)
         if (raw.train.x.shape[1:], raw.train.x.dtype) != (samples.x.shape[1:], samples.x.dtype):
             raise DataError(
                 f"train samples are {raw.train.x.dtype} {raw.train.x.shape[1:]}, {part} samples "
@@ -68,8 +74,6 @@ def check_anomaly(raw: RawDataset) -> None:
 
 
 def _check_part(part: str, samples: Samples, labels: tuple[str, ...]) -> None:
-    import numpy as np
-
     x, y = samples.x, samples.y
     if len(x) != len(y):
         raise DataError(
@@ -86,8 +90,6 @@ def _check_part(part: str, samples: Samples, labels: tuple[str, ...]) -> None:
             f"the {part} samples are empty: their shape is {x.shape[1:]}",
             hint="give samples of one pixel or more",
         )
-    if x.dtype != np.uint8:
-        _check_finite(part, samples)
 
 
 def _check_finite(part: str, samples: Samples) -> None:

@@ -1,6 +1,6 @@
 """Reads the files of class folders into arrays."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,6 @@ from edgeflow.dataset.tree import Tree, folders_and_files, listed, named
 from edgeflow.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -40,13 +38,14 @@ class Reader:
     suffixes: frozenset[str]
 
 
-def read_classes(path: str, reader: Reader, scale: float) -> RawDataset:
+def read_classes(path: str, reader: Reader, scale: float, *, values: bool = True) -> RawDataset:
     """Return a sample for each file, (n, *shape); the labels are the folder names, sorted.
 
     Args:
         path: folder that holds a folder for each class, or such folders for each part.
         reader: of one file.
         scale: of the dataset.
+        values: whether the files are read; otherwise the samples are zeros that take no memory.
 
     Raises:
         DataError: there are no such folders, or files in them cannot be read: all are named.
@@ -55,12 +54,16 @@ def read_classes(path: str, reader: Reader, scale: float) -> RawDataset:
     _require_classes(path, found, reader)
     errors = list(_unusable(found))
     parts = {
-        part: _samples(Path(path).expanduser(), found.labels(), classes, reader, errors)
+        part: _samples(
+            Path(path).expanduser(), found.labels(), classes, _read(reader, errors, values=values)
+        )
         for part, classes in found.parts.items()
     }
     if errors:
         raise all_of(errors)
-    if found.beside:  # no part of the source, so no note: the card is made of the source alone
+    if (
+        found.beside and values
+    ):  # no part of the source, so no note: the card is made of the source alone
         say(f"note: not read, as no class holds them: {listed([f.name for f in found.beside])}")
     return RawDataset(
         train=parts["train"],
@@ -108,26 +111,36 @@ def _unusable(found: Layout) -> Iterator[DataError]:
             yield DataError(f"{file} {why}", hint="replace it or move it out of the class folder")
 
 
-def _samples(
-    root: Path,
-    labels: tuple[str, ...],
-    classes: dict[str, Tree],
-    reader: Reader,
-    errors: list[DataError],
-) -> Samples:
-    """Return the samples of one part; what cannot be read is added to `errors`."""
+Read = Callable[[list[Path]], "NDArray[np.generic]"]
+
+
+def _read(reader: Reader, errors: list[DataError], *, values: bool) -> Read:
+    """Return what reads files, (n, *shape); what cannot be read is added to `errors`."""
+    import numpy as np
+
+    def read(files: list[Path]) -> "NDArray[np.generic]":
+        x = np.empty((len(files), *reader.shape), reader.dtype)
+        for position, file in enumerate(files):
+            try:
+                x[position] = reader.read(file)
+            except DataError as error:
+                errors.append(error)
+        return x
+
+    def zeros(files: list[Path]) -> "NDArray[np.generic]":
+        return np.broadcast_to(np.zeros((), reader.dtype), (len(files), *reader.shape))
+
+    return read if values else zeros
+
+
+def _samples(root: Path, labels: tuple[str, ...], classes: dict[str, Tree], read: Read) -> Samples:
+    """Return the samples of one part."""
     import numpy as np
 
     files = [file for tree in classes.values() for file in tree.files]
-    x = np.empty((len(files), *reader.shape), reader.dtype)
-    for position, file in enumerate(files):
-        try:
-            x[position] = reader.read(file)
-        except DataError as error:
-            errors.append(error)
     numbers = [labels.index(label) for label in classes]
     y = np.repeat(np.asarray(numbers, np.int64), [len(tree.files) for tree in classes.values()])
-    return Samples(x=x, y=y, names=tuple(named(root, files)))
+    return Samples(x=read(files), y=y, names=tuple(named(root, files)))
 
 
 def all_of(errors: Iterable[DataError]) -> DataError:

@@ -28,7 +28,7 @@ def files(options: ImageFolderDataset) -> dict[str, Path]:
     return class_files(options.path)
 
 
-def load(options: ImageFolderDataset) -> RawDataset:
+def load(options: ImageFolderDataset, *, values: bool = True) -> RawDataset:
     """Return all images, (n, *size, channels); the class folders, sorted, give the numbers."""
     import numpy as np
     from PIL import Image
@@ -40,7 +40,7 @@ def load(options: ImageFolderDataset) -> RawDataset:
         what="images",
         suffixes=frozenset(Image.registered_extensions()),
     )
-    return read_classes(options.path, reader, UINT8_SCALE)
+    return read_classes(options.path, reader, UINT8_SCALE, values=values)
 
 
 def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":

@@ -15,7 +15,7 @@ def files(options: NpzDataset) -> dict[str, Path]:
     return array_file(options)
 
 
-def load(options: NpzDataset) -> RawDataset:
+def load(options: NpzDataset, *, values: bool = True) -> RawDataset:
     """Return images, (n, height, width, channels), with a channel if they have none; or vectors."""
     axes = "(n, features) or (n, height, width[, channels])"
-    return load_arrays(options, axes, arranged_images)
+    return load_arrays(options, axes, arranged_images, values=values)

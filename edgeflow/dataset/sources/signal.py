@@ -15,6 +15,6 @@ def files(options: SignalDataset) -> dict[str, Path]:
     return array_file(options)
 
 
-def load(options: SignalDataset) -> RawDataset:
+def load(options: SignalDataset, *, values: bool = True) -> RawDataset:
     """Return the samples, (n, length, 1, channels)."""
-    return load_arrays(options, "(n, length[, channels])", arranged_signals)
+    return load_arrays(options, "(n, length[, channels])", arranged_signals, values=values)

@@ -18,7 +18,7 @@ def files(options: WavFolderDataset) -> dict[str, Path]:
     return class_files(options.path)
 
 
-def load(options: WavFolderDataset) -> RawDataset:
+def load(options: WavFolderDataset, *, values: bool = True) -> RawDataset:
     """Return the features of all clips, float32 (n, frames, features, 1)."""
     import numpy as np
 
@@ -30,5 +30,5 @@ def load(options: WavFolderDataset) -> RawDataset:
         what="WAV files",
         suffixes=frozenset({".wav"}),
     )
-    raw = read_classes(options.path, reader, scale=1.0)
+    raw = read_classes(options.path, reader, scale=1.0, values=values)
     return replace(raw, front_end=parameters, notes=tuple(recordings.notes()))
