@@ -1,6 +1,7 @@
 """Model files that users bring: their kinds, and which recipes each kind can go through."""
 
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,10 @@ def files_of(path: Path) -> list[Path]:
     below its folder.
     """
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
+        # not rglob: it passes over linked folders
+        walked = os.walk(path, followlinks=True)
+        below = (Path(folder, name) for folder, _, names in walked for name in names)
+        return sorted(file for file in below if file.is_file())
     weights = external_weights(path) if kind_of(path) == "onnx" else []
     named = [path.parent / each.location for each in weights if each.is_inside()]
     return [path, *(file for file in named if file.is_file())]

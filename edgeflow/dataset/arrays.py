@@ -98,6 +98,7 @@ class _Reader:
         except (
             AttributeError,  # a member that is no array comes as bytes
             EOFError,
+            MemoryError,  # a header may say any shape
             OSError,
             RuntimeError,  # members under a password, or compressed in a way of their own
             TypeError,
@@ -155,7 +156,8 @@ def _zeros(archive: "np.lib.npyio.NpzFile", name: str) -> "NDArray[np.generic]":
 
     if archive.zip is None:
         raise OSError("closed")
-    with archive.zip.open(f"{name}.npy") as file:
+    member = name if name in archive.zip.namelist() else f"{name}.npy"  # as numpy looks it up
+    with archive.zip.open(member) as file:
         shape, _, dtype = npy_header(file)
     if dtype.hasobject:
         raise ValueError("allow_pickle")

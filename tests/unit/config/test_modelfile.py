@@ -61,6 +61,16 @@ def test_weights_named_in_a_node_or_in_a_branch(tmp_path: Path) -> None:
     assert files_of(tmp_path / "m.onnx") == [tmp_path / "m.onnx", tmp_path / "inner.bin"]
 
 
+def test_all_files_of_a_saved_model_belong_to_it_in_linked_folders_too(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/weights").touch()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/saved_model.pb").touch()
+    (tmp_path / "model/variables").symlink_to(tmp_path / "elsewhere")
+    found = [str(path.relative_to(tmp_path / "model")) for path in files_of(tmp_path / "model")]
+    assert found == ["saved_model.pb", "variables/weights"]
+
+
 @pytest.mark.parametrize("location", ["../out.bin", "/etc/hostname", "a/../../out.bin"])
 def test_weights_elsewhere_are_not_read(tmp_path: Path, location: str) -> None:
     (tmp_path / "out.bin").write_bytes(bytes(4000))

@@ -1,5 +1,7 @@
 """Arrays of the user."""
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,3 +99,26 @@ def test_objects_are_refused_without_naming_an_option_that_edgeflow_lacks(npz: W
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no file"):
         load(tmp_path)
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("values", [True, False])
+def test_members_as_other_tools_write_them(tmp_path: Path, values: bool) -> None:
+    x = npy(np.zeros((6, 2), np.float32))
+    endless = x.replace(b"(6, 2), }".ljust(30), b"(9999999999999, 999), }".ljust(30))
+    assert endless != x
+    for name, member, fails in (("x", x, False), ("x", b"text", True), ("x.npy", endless, True)):
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr(name, member)
+            archive.writestr("y.npy", npy(Y))
+        section = NpzDataset(source="npz", path=str(tmp_path / "a.npz"))
+        if fails and (values or member != endless):
+            with pytest.raises(DataError, match=r"cannot be read as \.npz"):
+                source.load(section, values=values)
+        elif not fails:
+            assert source.load(section, values=values).train.x.shape == (6, 2)
