@@ -107,7 +107,8 @@ class Program:
         """
         with contextlib.suppress(OSError):  # it has ended; what it said is still to be read
             self.send(_SOURCE)
-        self._skip_to(self._nonce.encode(), NOISE_MAX_BYTES)
+        # A login script may print the command, and the nonce with it.
+        self._skip_to(f"{self._nonce} {{".encode(), NOISE_MAX_BYTES)
         return self.message(Ready)
 
     @property

@@ -89,12 +89,11 @@ def _pin_name(account: Account) -> str:
 
 
 def _pinned_key(account: Account) -> "paramiko.PKey":
-    from paramiko import SSHException
-    from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
+    from paramiko.hostkeys import HostKeyEntry
 
     try:
         entry = HostKeyEntry.from_line(f"pin {account.host_key}")
-    except (InvalidHostKey, SSHException):
+    except Exception:  # whatever cryptography and paramiko raise for other bytes
         entry = None
     if entry is None or entry.key is None:
         raise DeployError(

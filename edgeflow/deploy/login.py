@@ -31,6 +31,11 @@ def login_key(account: Account) -> "PKey":
             f"{path} for {account.title} is a key in PuTTY's format, which OpenSSH cannot read",
             hint=f"convert it: puttygen {path} -O private-openssh -o {path.with_suffix('')}",
         )
+    if text.startswith((b"-----BEGIN PRIVATE KEY", b"-----BEGIN ENCRYPTED PRIVATE KEY")):
+        raise DeployError(
+            f"{path} for {account.title} is a key in PKCS #8, a format that is not supported",
+            hint=f"convert it in place: ssh-keygen -p -f {path}",
+        )
     public = _public_blob(text)
     if public is not None:
         if (key := _held_by_agent(public)) is None:
@@ -135,7 +140,7 @@ def _unlocked(account: Account) -> "PKey":
 
 
 def _passphrase(account: Account) -> str:
-    if (given := os.environ.get(PASSPHRASE)) is not None:
+    if given := os.environ.get(PASSPHRASE):
         return given
     if sys.stdin.isatty() and sys.stderr.isatty():
         from getpass import getpass

@@ -34,6 +34,7 @@ Json = Dict[str, Any]
 
 MANIFEST = "manifest.json"
 MANIFEST_MAX_BYTES = 4 << 20
+JOURNAL_MAX_BYTES = 4 << 20
 BLOCK_BYTES = 1 << 20
 # Directories, journal and audit log of one release; small beside any model.
 SPARE_BYTES = 256 << 10
@@ -43,6 +44,8 @@ SHA = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 UPLOADER = re.compile(r"[0-9a-f]{16}")
 FORMS = {"tar": "", "tar.zst": ".zst"}
+# Of what a link points at, in an answer: the caller bounds what it reads.
+QUOTED_CHARACTERS = 200
 # An upload of somebody else that has not grown for so long has ended.
 STALE_S = 600.0
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -110,16 +113,40 @@ def is_folder(path: str) -> bool:
     """Tell whether a path is a folder and no link to one."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return False
+        raise
 
 
 def discard(path: str) -> None:
     """Remove whatever is there, if anything; a link, not what it points at."""
-    if is_folder(path):
-        shutil.rmtree(path)
-    else:
+    if not is_folder(path):
         remove(path)
+        return
+    open_to_owner(path)
+    for root, folders, _ in os.walk(path):
+        for name in folders:
+            open_to_owner(os.path.join(root, name))
+    shutil.rmtree(path)
+
+
+def open_to_owner(path: str) -> None:
+    """Let us change what is in a folder, which somebody perhaps has made read-only."""
+    if is_folder(path):
+        mode = stat.S_IMODE(os.lstat(path).st_mode)
+        if ~mode & stat.S_IRWXU:
+            os.chmod(path, mode | stat.S_IRWXU)
+
+
+def read_plain(path: str, max_bytes: int) -> bytes:
+    """Return a file's bytes; raise OSError if it is no plain file, or larger."""
+    # Opening a named pipe would wait for a writer.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > max_bytes:
+            raise OSError(errno.EINVAL, f"no plain file of at most {max_bytes} bytes", path)
+        return file.read(max_bytes)
 
 
 def set_aside(path: str) -> None:
@@ -128,6 +155,13 @@ def set_aside(path: str) -> None:
     while os.path.lexists(f"{path}.found-{number}"):
         number += 1
     os.rename(path, f"{path}.found-{number}")
+
+
+def make_folder(path: str) -> None:
+    """Make a folder, or accept one that is linked; what else is there is set aside."""
+    if os.path.lexists(path) and not os.path.isdir(path):
+        set_aside(path)
+    os.makedirs(path, exist_ok=True)
 
 
 def write_json(path: str, value: Json) -> None:
@@ -170,7 +204,10 @@ def require_space(path: str, need_bytes: int, need_inodes: int) -> None:
 def locked(folder: str, owner: str) -> Iterator[None]:
     """Hold the folder's lock; refuse at once if another process has it."""
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "lock"), "a+") as file:
+    path = os.path.join(folder, "lock")
+    if os.path.lexists(path) and not os.path.isfile(path):
+        set_aside(path)
+    with open(path, "a+", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -232,7 +269,7 @@ class Model:
             return "current is no link"
         name, target = self.pointed(), os.readlink(self.link)
         if name is None:
-            return f"current points at {target}, which is no release"
+            return f"current points at {target[:QUOTED_CHARACTERS]}, which is no release"
         return f"current points at release {name}, which is not there"
 
     def journal(self) -> Json:
@@ -243,9 +280,8 @@ class Model:
     def stored_journal(self) -> Any:
         """Return what the journal's file holds; None if that is no JSON."""
         try:
-            with open(self.journal_path) as file:
-                return json.load(file)
-        except (FileNotFoundError, IsADirectoryError, ValueError, RecursionError):
+            return json.loads(read_plain(self.journal_path, JOURNAL_MAX_BYTES).decode("utf-8"))
+        except (OSError, ValueError, RecursionError):
             return None
 
     def rebuilt(self, stored: Any) -> Json:
@@ -336,9 +372,11 @@ class Model:
         path = os.path.join(folder, MANIFEST)
         if not os.path.isfile(path) or os.path.islink(path):
             raise Refused("corrupt", f"{MANIFEST} of release {name} is missing or was changed")
-        with open(path, "rb") as file:
-            manifest = file.read()
-        verify_files(folder, listed_files(manifest))
+        try:
+            manifest = read_plain(path, MANIFEST_MAX_BYTES)
+            verify_files(folder, listed_files(manifest))
+        except OSError as error:  # a bad block, or a file that we may not read
+            raise Refused("corrupt", f"release {name} cannot be read: {error}") from error
         return hashlib.sha256(manifest).hexdigest()
 
     def switch(self, name: str | None) -> None:
@@ -354,7 +392,7 @@ class Model:
 
     def repair(self) -> None:
         """Bring what a kill, a fault or a hand left into a known state; the lock is held."""
-        os.makedirs(self.releases, exist_ok=True)
+        make_folder(self.releases)
         self.discard_leftovers()
         for folder in (self.folder, self.releases, self.incoming):
             with contextlib.suppress(OSError):  # it is somebody else's, or not there
@@ -374,8 +412,8 @@ class Model:
 
     def discard_leftovers(self) -> None:
         """Remove what a killed verb left; the lock says that none is running."""
-        remove(self.journal_path + ".tmp")
-        remove(self.link_new)
+        discard(self.journal_path + ".tmp")
+        discard(self.link_new)
         for folder in (self.releases, self.incoming):
             for entry in os.listdir(folder) if is_folder(folder) else ():
                 if entry.startswith(".tmp-"):
@@ -410,7 +448,7 @@ class Model:
             write_json(self.journal_path, journal)
             self.audit("prune", removed=removed)
         for name in removed:
-            shutil.rmtree(self.scratch("pruned-" + name))
+            discard(self.scratch("pruned-" + name))
         return removed
 
 
@@ -474,7 +512,7 @@ def listed_files(manifest: bytes) -> Json:
     try:
         files = json.loads(manifest.decode("utf-8"))["files"]
         bad = [name for name, entry in files.items() if not safe(name, entry)]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("corrupt", f"{MANIFEST} is unusable: {error!r}") from error
     bad = bad or sorted(folders_of(files) & {MANIFEST, *files})
     if bad:
@@ -676,7 +714,7 @@ def prepare(options: argparse.Namespace) -> Json:
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "prepare"):
         model.repair()
-        os.makedirs(model.incoming, exist_ok=True)
+        make_folder(model.incoming)
         part = upload_name(name, options.uploader, options.form)
         intact = model.whole(name)
         discard_uploads(model.incoming, options.uploader, None if intact else part)
@@ -748,6 +786,7 @@ def unpack_release(model: Model, name: str, part: str) -> None:
 
 def mend(scratch: str, release: str, files: Json) -> None:
     """Replace a damaged release file by file: it may be in use, and is never away."""
+    open_to_owner(release)
     close_to(release, OTHERS)
     folders, wanted = folders_of(files), {MANIFEST, *files}
     for name in sorted(folders):
@@ -755,11 +794,12 @@ def mend(scratch: str, release: str, files: Json) -> None:
         if not is_folder(path):
             discard(path)
             os.mkdir(path)
+        open_to_owner(path)
         close_to(path, OTHERS)
     for name in sorted(wanted):
         path = os.path.join(release, name)
         if is_folder(path):
-            shutil.rmtree(path)
+            discard(path)
         os.replace(os.path.join(scratch, name), path)
     for name in sorted(set(entries_of(release)) - wanted - folders):
         discard(os.path.join(release, name))
@@ -945,6 +985,8 @@ def answer(options: argparse.Namespace) -> Json:
         folder = os.path.abspath(next(given[key] for key in FOLDERS if key in given))
         kind = "no space" if error.errno in FULL else "failed"
         return dict(free(folder), error=kind, detail=str(error))
+    except Exception as error:
+        return {"error": "failed", "detail": f"{type(error).__name__}: {error}"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -954,6 +996,8 @@ def main(arguments: list[str] | None = None) -> int:
     result = answer(options)
     if "error" in result and options.verb in ("install", "activate", "rollback"):
         Model(options.model_dir).audit(options.verb, sha=options.sha, **result)
+    # A file's name need not be text: what is none would make the whole answer unreadable.
+    result = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))
     print(json.dumps(result, sort_keys=True))
     return EXIT_CODES.get(result["error"], 70) if "error" in result else 0
 

@@ -49,11 +49,11 @@ class Killer:
 
         return counted
 
-    def _open(self, path: str, mode: str = "r") -> Any:
+    def _open(self, path: str, mode: str = "r", errors: str | None = None) -> Any:
         if mode in ("r", "rb"):
-            return Path(path).open(mode)
+            return Path(path).open(mode, errors=errors)
         self.tick(f"open {Path(path).name}")
-        return Written(Path(path).open(mode), self)
+        return Written(Path(path).open(mode, errors=errors), self)
 
 
 class Written:

@@ -1,9 +1,11 @@
 """What the agent makes of a folder that somebody or something has damaged."""
 
+import errno
 import json
 import os
 import random
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeflow.deploy.agent_answer import No, Status
+from edgeflow.deploy.answer import parse
+from edgeflow.ondevice import agent
 from tests.unit.deploy.test_agent import AGENT, damage, in_use, install, members, names, upload
 
 if TYPE_CHECKING:
@@ -79,6 +84,129 @@ def test_a_journal_that_is_a_folder_is_set_aside(call: "Call", folder: Path) -> 
     assert call("prepare", new, "3")[1]["intact"] is True
     assert (folder / "journal.json").is_file()
     assert (folder / "journal.json.found-1" / "mine").is_dir()
+
+
+def is_a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def dangles_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def is_filled(path: Path) -> None:
+    (path / "mine").mkdir(parents=True)
+
+
+IN_THE_WAY = [
+    (name, kind)
+    for name in ("journal.json", "journal.json.tmp", ".current.tmp", "lock", "incoming", "releases")
+    for kind in (is_a_pipe, dangles_itself, is_filled)
+    if (name, kind) not in {("incoming", is_filled), ("releases", is_filled)}
+]
+
+
+@pytest.mark.parametrize(("name", "put"), IN_THE_WAY)
+def test_what_is_in_the_way_stops_no_deployment(
+    call: "Call", folder: Path, name: str, put: Callable[[Path], None]
+) -> None:
+    in_use(call, folder, b"old")
+    shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / name).unlink(missing_ok=True)
+    put(folder / name)
+    assert call("status")[0] == 0
+    assert call("prepare", SHA, "3")[0] == 0
+    new = in_use(call, folder, b"new")
+    assert call("verify") == (0, {"verified": new})
+
+
+def test_a_journal_without_end_is_none(call: "Call", folder: Path) -> None:
+    new = in_use(call, folder, b"new")
+    os.truncate(folder / "journal.json", 1 << 40)
+    assert call("status")[1]["current"] == new
+
+
+def test_a_manifest_too_deep_to_read_is_damage(call: "Call", folder: Path) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    manifest = folder / "releases" / new / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text("[" * 200_000)
+    assert call("verify")[1]["error"] == "corrupt"
+    assert install(call, folder, b"new") == new
+    manifest.chmod(0o644)
+    manifest.write_text("[" * 200_000)
+    assert call("rollback", new)[1]["current"] == old
+
+
+def test_a_file_that_cannot_be_read_is_damage(
+    call: "Call", folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    read = agent.sha256
+
+    def bad_block(path: str) -> str:
+        if new in path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return read(path)
+
+    monkeypatch.setattr(agent, "sha256", bad_block)
+    code, answer = call("verify")
+    assert (code, answer["error"]) == (65, "corrupt")
+    assert "Input/output error" in answer["detail"]
+    assert call("prepare", new, "3")[1]["intact"] is False
+    assert call("rollback", new)[1]["current"] == old
+
+
+def test_a_read_only_folder_is_removed_like_any_other(tmp_path: Path) -> None:
+    """As root nothing is read-only, so the modes at the removal are what counts."""
+    release = tmp_path / "release"
+    (release / "data").mkdir(parents=True)
+    (release / "out").symlink_to(tmp_path)
+    for folder in (release / "data", release):
+        folder.chmod(0o500)
+    modes = list[int]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            shutil,
+            "rmtree",
+            lambda path: modes.extend(
+                stat.S_IMODE(os.lstat(p).st_mode) for p in (path, f"{path}/data")
+            ),
+        )
+        agent.discard(str(release))
+    assert modes == [0o700, 0o700]
+    agent.discard(str(release))
+    assert tmp_path.is_dir()
+    assert not release.exists()
+
+
+@pytest.mark.parametrize("target", [b"/x\xff", b"/x" * 2000], ids=["no text", "long"])
+def test_the_host_can_read_what_is_said_of_any_link(
+    call: "Call", folder: Path, target: bytes
+) -> None:
+    in_use(call, folder, b"new")
+    (folder / "current").unlink()
+    (folder / "current").symlink_to(os.fsdecode(target))
+    status = json.dumps(call("status")[1])
+    answer = parse(Status, status, device="bench", program="the agent")
+    assert "which is no release" in str(answer.fault)
+
+
+def test_a_file_whose_name_is_no_text_is_named(call: "Call", folder: Path) -> None:
+    new = in_use(call, folder, b"new")
+    (folder / "releases" / new / os.fsdecode(b"\xff")).touch()
+    answer = parse(No, json.dumps(call("verify")[1]), device="bench", program="the agent")
+    assert (answer.error, answer.detail) == ("corrupt", "not in the manifest: ?")
+
+
+def test_a_fault_of_the_agent_itself_is_an_answer_too(
+    call: "Call", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: object) -> str:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(agent, "sha256", fails)
+    assert call("status") == (70, {"error": "failed", "detail": "MemoryError: no more"})
 
 
 def test_a_release_that_is_damaged_is_not_taken_on_trust_without_a_journal(

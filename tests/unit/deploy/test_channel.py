@@ -66,6 +66,11 @@ def test_what_is_printed_is_told_from_what_came_before_and_after() -> None:
         assert (printed, how.end, how.code) == (b"output\n", "exit", 3)
 
 
+def test_a_login_script_may_print_the_command() -> None:
+    it = program(b"runs python3 -c ... MARK run 10\n", message(**READY))
+    assert it.start().home == "/home/pi"
+
+
 def test_the_nonce_is_another_one_each_time() -> None:
     assert program()._nonce != program()._nonce
 

@@ -1,5 +1,6 @@
 """What happens when something breaks: one clear error, the old release, a rerun that works."""
 
+import base64
 import json
 import os
 import random
@@ -113,8 +114,14 @@ def test_a_pin_of_another_type_does_not_let_the_key_pass(lab: "Lab") -> None:
         pass
 
 
-def test_a_pin_that_is_no_key_is_named(lab: "Lab") -> None:
-    endpoint = replace(lab.endpoint(lab.device()), host_key="ssh-ed25519 AAAA")
+NO_CURVE = base64.b64encode(
+    b"\0\0\0\x13ecdsa-sha2-nistp256\0\0\0\x08nistp\xff56\0\0\0\x01\4"
+).decode()
+
+
+@pytest.mark.parametrize("key", ["ssh-ed25519 AAAA", f"ecdsa-sha2-nistp256 {NO_CURVE}"])
+def test_a_pin_that_is_no_key_is_named(lab: "Lab", key: str) -> None:
+    endpoint = replace(lab.endpoint(lab.device()), host_key=key)
     with pytest.raises(DeployError, match="not a public key"), connect(endpoint):
         pass
 

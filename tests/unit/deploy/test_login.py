@@ -82,6 +82,22 @@ def test_a_locked_key_is_opened_by_the_environment_alone(
     assert works(lab, pi, identity=key)
 
 
+def test_an_empty_passphrase_in_the_environment_is_none(
+    lab: "Lab", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pi = lab.device()
+    monkeypatch.setenv(login.PASSPHRASE, "")
+    error = refusal(lab, pi, identity=str(locked(pi, tmp_path)))
+    assert "protected by a passphrase" in error.message
+
+
+@pytest.mark.parametrize("kind", ["PRIVATE", "ENCRYPTED PRIVATE"])
+def test_a_key_in_pkcs8_is_to_be_converted(lab: "Lab", tmp_path: Path, kind: str) -> None:
+    (tmp_path / "key").write_text(f"-----BEGIN {kind} KEY-----\n")
+    error = refusal(lab, lab.device(), identity=str(tmp_path / "key"))
+    assert error.hint == f"convert it in place: ssh-keygen -p -f {tmp_path}/key"
+
+
 def test_at_a_terminal_the_passphrase_is_asked_for(
     lab: "Lab", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
