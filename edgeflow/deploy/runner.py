@@ -15,6 +15,7 @@ CONDITIONS_MAX = 64
 _CLOCK_TOLERANCE, _CLOCK_STEP_MS = 1.05, 100.0
 
 Fact = Annotated[float, Field(allow_inf_nan=False)] | bool | Words | None
+Facts = Annotated[list[Words], Field(max_length=CONDITIONS_MAX)]
 Celsius = Annotated[float, Field(ge=-273.15, le=1000)]
 
 
@@ -35,10 +36,10 @@ class Conditions(Answer):
     """What the figures were measured under; a device may add keys."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, Fact | list[Words]]
+    __pydantic_extra__: dict[str, Fact | Facts]
     cpu: Words
     machine: Words
-    instruction_sets: list[Words] = Field(default_factory=list)
+    instruction_sets: Facts = Field(default_factory=list)
     kernel: Words
     python: Words
     engine: Words

@@ -166,6 +166,16 @@ def test_golden_vectors_pass_within_the_bundles_own_tolerance() -> None:
             judge(**record)
 
 
+@pytest.mark.parametrize("name", ["instruction_sets", "cores"])
+def test_lists_of_conditions_are_bounded(name: str) -> None:
+    def record(count: int) -> str:
+        return json.dumps({**MEASURED, "conditions": {**CONDITIONS, name: ["x"] * count}})
+
+    read(Measured, record(64))
+    with pytest.raises(MalformedError, match=name):
+        read(Measured, record(65))
+
+
 def test_no_more_work_is_believed_than_the_run_had_time_for() -> None:
     def judge(elapsed_s: float) -> Measured:
         return measured(json.dumps(MEASURED), 2, elapsed_s, device="pi", model="net")
