@@ -6,32 +6,50 @@ from typing import Any
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.check.peek import peek
 from edgeflow.check.sections import valid_datasets, valid_models
+from edgeflow.check.suits import deployed_recipes, refusals
 from edgeflow.config.dataset import Dataset
-from edgeflow.config.finding import Finding
+from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.model import Architecture
 from edgeflow.config.networkcheck import check_networks
+from edgeflow.config.raw import deployments
+from edgeflow.config.recipe import Recipe
 from edgeflow.config.samples import Affine
 from edgeflow.dataset.view import DatasetFacts
-from edgeflow.errors import DataError, TrainingError
+from edgeflow.errors import CompileError, DataError, TrainingError
+
+_Problem = tuple[str | None, TrainingError | CompileError]
+"""What a network cannot go through: a recipe by name, or None for the build itself."""
 
 
 def check_builds(raw: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the models whose architecture cannot be built; equal ones are built once."""
-    datasets, failures = valid_datasets(raw), dict[str, TrainingError | None]()
+    """Yield models whose architecture cannot be built, and deployments whose recipe it cannot take.
+
+    Equal architectures with the same recipes are built once.
+    """
+    datasets, problems = valid_datasets(raw), dict[str, list[_Problem]]()
     told = {finding.keys[1] for finding in check_networks(raw)}
     for name, model in valid_models(raw).items():
         if name in told or model.architecture is None:
             continue
-        facts = known_facts(datasets.get(model.dataset))
-        key = sha256_json(
-            [one and one.model_dump(mode="json") for one in (model.architecture, facts)]
-        )
-        if key not in failures:
-            failures[key] = _failure(model.architecture, facts)
-        error = failures[key]
-        if error is not None:
-            keys = ("models", name, "architecture")
-            yield Finding(keys=keys, message=error.message, hint=error.hint)
+        facts, recipes = known_facts(datasets.get(model.dataset)), deployed_recipes(raw, name)
+        parts = [one and one.model_dump(mode="json") for one in (model.architecture, facts)]
+        key = sha256_json([*parts, sorted(recipes)])
+        if key not in problems:
+            problems[key] = list(_problems(model.architecture, facts, recipes))
+        for recipe, error in problems[key]:
+            see: Keys = ("models", name, "architecture") if recipe else ()
+            for keys in _places(raw, name, recipe):
+                yield Finding(keys=keys, message=error.message, hint=error.hint, see=see)
+
+
+def _places(raw: Mapping[str, Any], model: str, recipe: str | None) -> Iterator[Keys]:
+    """Yield the keys of a model's architecture, or of its deployments with a recipe."""
+    if recipe is None:
+        yield ("models", model, "architecture")
+        return
+    for keys, entry, _ in deployments(raw):
+        if (entry.get("model"), entry.get("recipe")) == (model, recipe):
+            yield (*keys, "recipe")
 
 
 def known_facts(section: Dataset | None) -> DatasetFacts | None:
@@ -51,15 +69,19 @@ def known_facts(section: Dataset | None) -> DatasetFacts | None:
     )
 
 
-def _failure(architecture: Architecture, facts: DatasetFacts | None) -> TrainingError | None:
+def _problems(
+    architecture: Architecture, facts: DatasetFacts | None, recipes: Mapping[str, Recipe]
+) -> Iterator[_Problem]:
     from edgeflow.train.keras import load_keras
     from edgeflow.train.network import build_network, import_builder
 
     try:
         if facts is None:
             import_builder(architecture)
-        else:
-            build_network(load_keras(seed=0), facts, architecture)
+            return
+        keras = load_keras(seed=0)
+        network = build_network(keras, facts, architecture)
     except TrainingError as error:
-        return error
-    return None
+        yield None, error
+        return
+    yield from refusals(keras, network, recipes)
