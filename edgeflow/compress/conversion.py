@@ -79,7 +79,7 @@ def quantized_here(
     else:
         flatbuffer = convert(name, source, dataset, recipe)
     if recipe.quantize in INT8 and recipe.keep_float is None:
-        require_integer(name, flatbuffer)
+        require_integer(name, flatbuffer, recipe.quantize)
     # Training with rounding moves the weights: what it left is the network before rounding.
     before = source.form() if recipe.quantize == "qat-int8" else flatbuffer_form(float_model)
     step, samples = f"quantize: {recipe.quantize}", samples_for(dataset, recipe)

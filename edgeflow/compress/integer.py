@@ -24,7 +24,7 @@ def float_tensors(flatbuffer: bytes) -> list[str]:
     return [t["name"] for t in tensors if t["dtype"] in floats and t["index"] in used]
 
 
-def require_integer(name: str, flatbuffer: bytes) -> None:
+def require_integer(name: str, flatbuffer: bytes, quantize: str) -> None:
     """Refuse a model with an operator that was silently left in float.
 
     Raises:
@@ -35,5 +35,10 @@ def require_integer(name: str, flatbuffer: bytes) -> None:
         raise CompileError(
             f"{name} is not fully integer: {len(floats)} tensors are float, among them "
             + ", ".join(floats[:3]),
-            hint="an operator has no int8 form; replace it, or name it in `keep_float`",
+            hint="an operator has no int8 form; replace it, or "
+            + (
+                "name it in `keep_float`"
+                if quantize == "ptq-int8"
+                else "use `quantize: ptq-int8`, whose `keep_float` leaves layers in float"
+            ),
         )

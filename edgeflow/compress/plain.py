@@ -5,6 +5,8 @@ convolutions become two-dimensional ones, activations that cannot be fused stand
 normalization that follows no convolution is folded or becomes a depthwise one of 1x1.
 """
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,8 +21,18 @@ def plain(keras: Any, model: Any) -> Any:
     """
     functional = keras.Model(model.inputs, model.outputs)
     inputs = [keras.Input(tensor.shape[1:], name=tensor.node.layer.name) for tensor in model.inputs]
-    outputs = Walk(keras).run(functional, inputs)
+    outputs = Walk(keras, _uses(keras, functional)).run(functional, inputs)
     return keras.Model(inputs, outputs, name=model.name)
+
+
+def _uses(keras: Any, model: Any) -> Counter[int]:
+    """Return how often each layer is used, by id, also within models that are used themselves."""
+    uses: Counter[int] = Counter()
+    for node in itertools.chain(*model._nodes_by_depth.values()):
+        uses[id(node.layer)] += 0 if node.is_input else 1
+        if isinstance(node.layer, keras.Model):
+            uses += _uses(keras, keras.Model(node.layer.inputs, node.layer.outputs))
+    return uses
 
 
 class Walk:
@@ -30,8 +42,9 @@ class Walk:
         folded: batch normalizations that the layer before them has taken in, by id.
     """
 
-    def __init__(self, keras: Any) -> None:
+    def __init__(self, keras: Any, uses: Mapping[int, int]) -> None:
         self.keras = keras
+        self._uses = uses
         self.folded: set[int] = set()
         self._names: set[str] = set()
         self._copies: dict[int, Any] = {}
@@ -64,12 +77,19 @@ class Walk:
             return self.narrow(self.call(layer, (self.wide(args[0]),), kwargs))
         rule = RULES.get(kind)
         made = rule(self, layer, args, kwargs) if rule else None
-        return self._copied(layer, args, kwargs) if made is None else made
+        return self.copied(layer, args, kwargs) if made is None else made
 
-    def _copied(self, layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def is_shared(self, layer: Any) -> bool:
+        """Return whether a layer is used more than once."""
+        return self._uses[id(layer)] > 1
+
+    def copied(
+        self, layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any], **changed: Any
+    ) -> Any:
+        """Return the output of a layer's one copy, with some of its options changed."""
         if id(layer) in self._copies:
             return self._copies[id(layer)](*args, **kwargs)
-        config = {**layer.get_config(), "name": self.named(layer.name)}
+        config = {**layer.get_config(), **changed, "name": self.named(layer.name)}
         copy = self._copies[id(layer)] = type(layer).from_config(config)
         outputs = copy(*args, **kwargs)
         copy.set_weights(layer.get_weights())

@@ -4,6 +4,7 @@ A rule gets the walk, a layer and its new inputs; it returns the new output, or 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ ELEMENTWISE = frozenset(
 
 FUSED = ("linear", "relu", "softmax")
 """Activations that tfmot rounds within the layer that they belong to."""
+
+RANKS = (2, 3, 4)
+"""Dimensions, batch included, of what `_scaled` takes."""
 
 CONVOLUTIONS = ("Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D")
 """Layers with which tfmot takes a batch normalization behind them."""
@@ -32,17 +36,20 @@ def _operator(walk: Any, layer: Any, args: Sequence[Any], kwargs: Mapping[str, A
     """Write a function of TensorFlow as a layer."""
     function = layer.get_config()["function"].rpartition(".")[2]
     values = [*args, *(v for k, v in kwargs.items() if k in ("x", "y", "a", "b"))]
+    options = {key: v for key, v in kwargs.items() if key != "name" and v is not None}
     if function in _MERGES and len(values) == 2:
         return _merge(walk, function, *values)
-    if function in _ACTIVATIONS:
-        return activated(walk, args[0], _ACTIVATIONS[function])
+    x, *rest = args or [options.pop(next(iter(options)))]
+    if function in _ACTIVATIONS and not rest and options.get("axis", -1) == -1:
+        return activated(walk, x, _ACTIVATIONS[function])
+    if function == "leaky_relu":
+        return walk.add("LeakyReLU", x, alpha=options.get("alpha", (*rest, 0.2)[0]))
     if function == "negative":
-        return _scaled(walk, args[0], -1.0, 0.0)
+        return _scaled(walk, x, -1.0, 0.0)
     if function == "concat":
-        return walk.add("Concatenate", args[0], axis=kwargs.get("axis", (*args, -1)[1]))
-    if function == "reduce_mean" and list(kwargs.get("axis") or ()) == [1, 2]:
-        keep = bool(kwargs.get("keepdims"))
-        return walk.add("GlobalAveragePooling2D", args[0], keepdims=keep)
+        return walk.add("Concatenate", x, axis=options.get("axis", (*rest, -1)[0]))
+    if function == "reduce_mean" and _is_map(x, options.get("axis", (*rest, None)[0])):
+        return walk.add("GlobalAveragePooling2D", x, keepdims=bool(options.get("keepdims")))
     return None
 
 
@@ -58,6 +65,12 @@ _ACTIVATIONS = {
     **{name: name for name in ("relu", "relu6", "sigmoid", "tanh", "gelu", "softmax")},
     **dict.fromkeys(("silu", "swish"), "swish"),
 }
+
+
+def _is_map(x: Any, axes: Any) -> bool:
+    """Return whether axes are height and width."""
+    rank = len(x.shape)
+    return rank == 4 and axes is not None and {axis % rank for axis in np.ravel(axes)} == {1, 2}
 
 
 def _merge(walk: Any, function: str, one: Any, other: Any) -> Any:
@@ -84,15 +97,13 @@ def _is_tensor(value: Any) -> bool:
     return hasattr(value, "_keras_history")
 
 
-def activated(walk: Any, x: Any, activation: str) -> Any:
+def activated(walk: Any, x: Any, activation: str, name: str = "") -> Any:
     """Return an activation of its own of `x`."""
     if activation in ("relu", "relu6"):
         return walk.add("ReLU", x, max_value=6.0 if activation == "relu6" else None)
-    if activation == "hard_sigmoid":  # 0.2 x + 0.5 between 0 and 1; a ReLU up to 1 stays in float
-        return _scaled(
-            walk, walk.add("ReLU", _scaled(walk, x, 1.2, 3.0), max_value=6.0), 1 / 6, 0.0
-        )
-    return walk.add("Activation", x, activation=activation)
+    if activation == "hard_sigmoid" and len(x.shape) in RANKS:
+        return _clipped(walk, x, -2.5, 2.5, (0.2, 0.5))
+    return walk.add("Activation", x, name=name, activation=activation)
 
 
 def _activation(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:
@@ -100,19 +111,54 @@ def _activation(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, Any]
     return activated(walk, args[0], activation) if activation in ("hard_sigmoid", "relu6") else None
 
 
-def _linear(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:
+def _rectified(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:
+    """Write a ReLU as LiteRT has it in integers: open, up to 6, or leaky."""
+    slope, most = float(layer.negative_slope), layer.max_value
+    if float(layer.threshold) or (most in (None, 6.0) and not slope):
+        return None
+    if most is None:
+        return walk.add("LeakyReLU", args[0], name=layer.name, alpha=slope)
+    return None if slope else _clipped(walk, args[0], 0.0, most)
+
+
+def _clipped(
+    walk: Any, x: Any, low: float, high: float, then: tuple[float, float] = (1.0, 0.0)
+) -> Any:
+    """Return `x` between two ends, scaled and moved: LiteRT has a ReLU up to 6 in integers."""
+    span = float(high) - float(low)
+    if span <= 0 or len(x.shape) not in RANKS:
+        return None
+    if (low, high) == (0, 6):
+        return activated(walk, x, "relu6")
+    capped = activated(walk, _scaled(walk, x, 6 / span, -6 * low / span), "relu6")
+    return _scaled(walk, capped, then[0] * span / 6, then[0] * low + then[1])
+
+
+def is_rectified(layer: Any) -> bool:
+    """Return whether a ReLU, after `plain`, has a form in integers."""
+    return layer.max_value in (None, 6.0) and not (layer.negative_slope or layer.threshold)
+
+
+def _linear(walk: Any, layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Set an activation apart that cannot be fused; fold a normalization that tfmot does not."""
     config, weights = layer.get_config(), layer.get_weights()
     activation, kind = config["activation"], type(layer).__name__
-    if len(layer.inbound_nodes) > 1:
-        return None
+    apart = _is_apart(kind, activation)
+    if walk.is_shared(layer):
+        if not apart:
+            return None
+        y = walk.copied(layer, args, kwargs, activation="linear")
+        return activated(walk, y, activation)
     behind = _behind(layer) if kind in ("Dense", "Conv2DTranspose") else None
     if activation == "linear" and behind is not None:
         walk.folded.add(id(behind))
         return computed(walk, kind, args[0], _folded(kind, weights, behind), config, bias=True)
-    if activation in FUSED and not (kind == "Conv2DTranspose" and activation == "relu"):
-        return None
-    return computed(walk, kind, args[0], weights, config)
+    return computed(walk, kind, args[0], weights, config) if apart else None
+
+
+def _is_apart(kind: str, activation: str) -> bool:
+    """Return whether an activation must be a layer of its own."""
+    return activation not in FUSED or (kind == "Conv2DTranspose" and activation == "relu")
 
 
 def computed(
@@ -120,12 +166,12 @@ def computed(
 ) -> Any:
     """Return the output of a layer of some kind, with its activation apart if it must be."""
     activation = config["activation"]
-    apart = activation not in FUSED or (kind == "Conv2DTranspose" and activation == "relu")
+    apart = _is_apart(kind, activation)
     own = {**config, "activation": "linear" if apart else activation}
     if bias:
         own["use_bias"] = True
     y = walk.add(kind, x, weights, **own)
-    return activated(walk, y, activation) if apart else y
+    return activated(walk, y, activation, f"{config['name']}_{activation}") if apart else y
 
 
 def _behind(layer: Any) -> Any:
@@ -155,14 +201,25 @@ def _folded(kind: str, weights: Sequence[Any], normalization: Any) -> list[Any]:
     return [weights[0] * channels, bias * scale + offset]
 
 
+def is_behind_convolution(normalization: Any) -> bool:
+    """Return whether a batch normalization reads a convolution, over the channels."""
+    before = _before(normalization)
+    plain = type(before).__name__ in CONVOLUTIONS and before.get_config()["activation"] == "linear"
+    return plain and _is_last(normalization)
+
+
+def _before(layer: Any) -> Any:
+    return layer.inbound_nodes[0].inbound_layers
+
+
 def _normalization(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:
     if id(layer) in walk.folded:
         return args[0]
-    if len(layer.inbound_nodes) > 1 or not _is_last(layer):
+    if not _is_last(layer):
         return None
-    before = layer.inbound_nodes[0].inbound_layers
-    plain = type(before).__name__ in CONVOLUTIONS and before.get_config()["activation"] == "linear"
-    if plain and _behind(before) is layer:
+    before = _before(layer)
+    shared = walk.is_shared(layer) or walk.is_shared(before)
+    if not shared and is_behind_convolution(layer) and _behind(before) is layer:
         config = {**layer.get_config(), "axis": -1}
         return walk.add("BatchNormalization", args[0], layer.get_weights(), **config)
     return _scaled(walk, args[0], *_effect(layer), layer.name)
@@ -201,9 +258,25 @@ def _scaled(walk: Any, x: Any, scale: Any, offset: Any, name: str = "scaled") ->
             return None
 
 
+def _mean(walk: Any, _layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:
+    """Write an average as a sum, scaled: LiteRT divides in float."""
+    if len(args[0][0].shape) not in RANKS:
+        return None
+    return _scaled(walk, _sum(walk, args[0]), 1 / len(args[0]), 0.0)
+
+
+def _added(walk: Any, _layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:
+    """Write a sum of many as sums of two: LiteRT adds more in float."""
+    return _sum(walk, args[0]) if len(args[0]) > 2 else None
+
+
+def _sum(walk: Any, tensors: Sequence[Any]) -> Any:
+    return reduce(lambda one, other: walk.add("Add", [one, other]), tensors)
+
+
 def _convolution(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:
     """Write a convolution along one axis as one along two."""
-    if layer.data_format != "channels_last" or len(layer.inbound_nodes) > 1:
+    if layer.data_format != "channels_last" or walk.is_shared(layer):
         return None
     config, x = layer.get_config(), walk.wide(args[0])
     reach = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
@@ -254,8 +327,11 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("AveragePooling1D", "MaxPooling1D"), _pool),
     **dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D"), _global_pool),
     "Activation": _activation,
+    "Add": _added,
+    "Average": _mean,
     "BatchNormalization": _normalization,
     "Normalization": _standardized,
+    "ReLU": _rectified,
     "Rescaling": _rescaled,
     "TFOpLambda": _operator,
 }

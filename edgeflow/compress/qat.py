@@ -11,13 +11,14 @@ from typing import Any
 from edgeflow.compress.form import keras_form
 from edgeflow.compress.network import Network, require_same
 from edgeflow.compress.plain import plain
+from edgeflow.compress.plain_rules import is_behind_convolution, is_rectified
 from edgeflow.compress.qat_ranges import measure_ranges
 from edgeflow.compress.tfmot import inputs_in_order, load_tfmot, without_rounding
 from edgeflow.compress.tuner import fine_tune
 from edgeflow.config.recipe import Recipe
 from edgeflow.errors import CompileError
 
-OUTPUTS = ("Average", "Maximum", "Minimum", "Multiply", "Subtract")
+OUTPUTS = ("Maximum", "Minimum", "Multiply", "Subtract")
 """Layers without weights that tfmot does not know, and that need no more than a rounded output."""
 
 _8BIT = "tensorflow_model_optimization.python.core.quantization.keras.default_8bit"
@@ -72,6 +73,8 @@ def unknown(keras: Any, rewritten: Any) -> list[str]:
         for layer in rewritten.layers
         if not (type(layer).__name__ in known or registry.supports(layer))
         or (isinstance(layer, keras.layers.Activation) and not _is_known(layer))
+        or (isinstance(layer, keras.layers.BatchNormalization) and not is_behind_convolution(layer))
+        or (isinstance(layer, keras.layers.ReLU) and not is_rectified(layer))
     ]
 
 

@@ -91,7 +91,7 @@ def _served(signature: Any, request: Request) -> Any:
 def _input(signature: Any, name: str | None) -> tuple[str, Any]:
     """Return name and specification of the one input."""
     inputs = signature.structured_input_signature[1]
-    key = chosen("input", sorted(inputs), name)
+    key = chosen("input", sorted(inputs), name or next(iter(sorted(inputs)), None))
     others = ", ".join(repr(other) for other in sorted(inputs) if other != key)
     given = inputs[key]
     if others:

@@ -19,12 +19,12 @@ def select(model: Any, given: str | None, wanted: str | None) -> None:
 
     Args:
         model: `onnx.ModelProto`.
-        given: name of the input that is the sample; None if only one is needed.
+        given: name of the input that is the sample; None for the first.
         wanted: name of an output or of any tensor within; None if there is one output.
 
     Raises:
-        CompileError: there are several to choose from, there is none of that name, or the output
-            needs other inputs too.
+        CompileError: there are several outputs to choose from, there is none of that name, or the
+            output needs other inputs too.
     """
     graph = model.graph
     inner = [name for node in graph.node for name in node.output if name]
@@ -33,7 +33,8 @@ def select(model: Any, given: str | None, wanted: str | None) -> None:
     needed = _prune(graph, name)
     weights = {weight.name for weight in graph.initializer}
     inputs = [value for value in graph.input if value.name in needed - weights]
-    source = chosen("input", [value.name for value in inputs], given)
+    names = [value.name for value in inputs]
+    source = chosen("input", names, given or (names[0] if names else None))
     others = [value.name for value in inputs if value.name != source]
     if others:
         raise CompileError(

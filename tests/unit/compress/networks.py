@@ -49,6 +49,17 @@ def _arithmetic(keras: Any, x: Any) -> Any:
     return tf.nn.silu(tf.concat([x - 1.0, -skip], axis=-1))
 
 
+def _rectified(keras: Any, x: Any) -> Any:
+    import tensorflow as tf
+
+    layers = keras.layers
+    x = layers.ReLU(max_value=1.0)(layers.Conv2D(4, 3, padding="same")(x))
+    y = layers.ReLU(negative_slope=0.1)(layers.Conv2D(4, 3, padding="same")(x))
+    x = layers.Add()([x, y, layers.Average()([x, y, layers.AveragePooling2D(1)(x)])])
+    x = tf.nn.leaky_relu(tf.concat(values=[x, tf.nn.relu(features=x)], axis=-1), alpha=0.3)
+    return tf.reduce_mean(x, axis=(-3, -2))
+
+
 def _along_time(keras: Any, x: Any) -> Any:
     layers = keras.layers
     x = layers.Conv1D(6, 3, padding="causal", use_bias=False)(layers.Reshape((8, 8))(x))
@@ -88,6 +99,7 @@ def _both_ways(keras: Any, x: Any) -> Any:
 
 STRUCTURES = {
     "arithmetic": _arithmetic,
+    "rectified": _rectified,
     "along-time": _along_time,
     "normalized-late": _normalized_late,
     "normalized-dense": _normalized_dense,

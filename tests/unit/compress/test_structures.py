@@ -7,6 +7,8 @@ import pytest
 
 from edgeflow.compress import cluster, prune, qat
 from edgeflow.compress.conversion import quantized
+from edgeflow.compress.plain import plain
+from edgeflow.compress.qat import require_known
 from edgeflow.compress.source import FloatModel
 from edgeflow.compress.suits import require_suited
 from edgeflow.config.recipe import Cluster, Prune, Recipe
@@ -43,6 +45,34 @@ def test_training_with_rounding_names_what_it_does_not_know(
     with pytest.raises(CompileError, match=r"bidirectional\w* \(Bidirectional\)") as error:
         require_suited("net/qat", keras, before.model, QAT)
     assert "`quantize: ptq-int8`" in error.value.hint
+
+
+def test_shared_layers_stay_shared_and_leave_the_rest_to_others(keras: Any) -> None:
+    layers = keras.layers
+    inputs, inner = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    again = layers.Conv2D(1, 3, padding="same", activation="swish", name="again")
+    y = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same", name="conv")(inner))
+    block = keras.Model(inner, layers.ReLU()(y))
+    model = keras.Model(inputs, layers.Add()([block(again(again(inputs))), block(inputs)]))
+    after = plain(keras, model)
+    require_known("net/qat", keras, after)
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 1)).astype(np.float32)
+    np.testing.assert_allclose(after(x), model(x), atol=1e-5)
+    assert after.get_layer("again").get_config()["activation"] == "linear"
+    convolutions = [layer for layer in after.layers if type(layer).__name__ == "Conv2D"]
+    assert [len(layer.inbound_nodes) for layer in convolutions] == [2, 2]
+    assert not [layer for layer in after.layers if isinstance(layer, layers.BatchNormalization)]
+
+
+def test_layers_without_a_form_in_integers_are_named_before_training(keras: Any) -> None:
+    layers = keras.layers
+    inputs = keras.Input((8, 8, 1))
+    x = layers.BatchNormalization(axis=1, name="rows")(layers.Conv2D(4, 3)(inputs))
+    x = layers.ReLU(threshold=0.5, name="late")(x)
+    model = keras.Model(inputs, layers.Dense(10, activation="elu", name="odd")(layers.Flatten()(x)))
+    named = r"rows \(BatchNormalization\), late \(ReLU\), odd_elu \(Activation\)"
+    with pytest.raises(CompileError, match=named):
+        require_suited("net/qat", keras, model, QAT)
 
 
 @pytest.mark.parametrize("name", sorted(STRUCTURES))

@@ -126,7 +126,7 @@ def test_one_output_and_what_it_needs(tmp_path: Path, output: str) -> None:
     [
         (None, None, "it has 2 outputs: 'plain', 'mixed'", "key `output`"),
         (None, "frob", "it has no output 'frob', only 'plain', 'mixed'", "key `output`"),
-        (None, "mixed", "it has 2 inputs: 'input', 'state'", "key `input`"),
+        (None, "mixed", "output 'mixed' needs the inputs 'state' beside 'input'", "`output`"),
         ("frob", "plain", "it has no input 'frob', only 'input'", "key `input`"),
         ("input", "mixed", "output 'mixed' needs the inputs 'state' beside 'input'", "`output`"),
     ],

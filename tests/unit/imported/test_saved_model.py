@@ -121,7 +121,6 @@ def test_a_signature_that_needs_more_than_the_sample(bring: Import, tmp_path: Pa
 
     net = Net()
     tf.saved_model.save(net, str(tmp_path / "two"), signatures=net.net)
-    with pytest.raises(CompileError, match="it has 2 inputs: 'image', 'state'"):
-        bring(tmp_path / "two", "saved_model")
-    with pytest.raises(CompileError, match="needs the inputs 'state' beside 'image'"):
-        bring(tmp_path / "two", "saved_model", input="image")
+    for choice in ({}, {"input": "image"}):  # no choice would help
+        with pytest.raises(CompileError, match="needs the inputs 'state' beside 'image'"):
+            bring(tmp_path / "two", "saved_model", **choice)
