@@ -225,6 +225,41 @@ def test_a_tar_that_is_not_its_manifest_is_refused(
     assert names(folder.parent) == ["net"]
 
 
+FAIR = {"sha256": "ab" * 32, "size_bytes": 0}
+UNSAFE = (
+    "",
+    "/a",
+    "a/",
+    "a//b",
+    ".",
+    "./a",
+    "a/.",
+    "..",
+    "../a",
+    "a/../b",
+    "a\0b",
+    "manifest.json",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [(name, FAIR) for name in UNSAFE]
+    + [("a", {**FAIR, "sha256": "AB" * 32}), ("a", {**FAIR, "sha256": "ab" * 31})]
+    + [("a", {**FAIR, "size_bytes": size}) for size in (-1, 0.5, "0")],
+)
+def test_before_anything_is_written_no_entry_is_unsafe(name: str, entry: dict[str, Any]) -> None:
+    with pytest.raises(agent.Refused) as refused:
+        agent.listed_files(json.dumps({"files": {"b": FAIR, name: entry}}).encode())
+    assert refused.value.answer["error"] == "corrupt"
+    assert refused.value.answer["detail"] == f"manifest.json lists an unsafe file: {name!r}"
+
+
+def test_names_with_dots_and_folders_are_safe() -> None:
+    files = dict.fromkeys(("..a", "a..", ".a/...", "data/manifest.json", "x/y/x"), FAIR)
+    assert agent.listed_files(json.dumps({"files": files}).encode()) == files
+
+
 def test_bytes_that_are_no_tar_are_refused(call: Call, folder: Path) -> None:
     code, answer = call("install", upload_bytes(folder, b"no tar" * 500))
     assert (code, answer["error"]) == (65, "corrupt")

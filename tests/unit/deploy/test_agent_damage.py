@@ -65,6 +65,7 @@ def test_a_damaged_journal_is_written_anew(call: "Call", folder: Path, text: str
     assert call("verify") == (0, {"verified": new})
     newest = in_use(call, folder, b"newest")
     assert audit(folder)[-3:] == ["repair", "install", "activate"]
+    assert '"fault": "the journal is missing or damaged"' in (folder / "audit.log").read_text()
     assert set(json.loads((folder / "journal.json").read_text())["releases"]) == {old, new, newest}
     assert call("rollback", newest) == (0, {"current": new, "rolled_back": True})
 

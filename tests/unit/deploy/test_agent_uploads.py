@@ -39,6 +39,11 @@ def test_a_cut_upload_is_kept_for_its_host_to_continue(call: "Call", folder: Pat
     assert names(folder / "incoming") == [part]
 
 
+def test_the_first_upload_finds_its_folder(call: "Call", folder: Path) -> None:
+    (folder / "incoming").rmdir()
+    cut(folder, prepare(call, SHA))
+
+
 def test_a_cut_upload_goes_when_its_host_sends_something_else(call: "Call", folder: Path) -> None:
     cut(folder, prepare(call, SHA))
     packed = cut(folder, prepare(call, SHA, form="tar.zst"))
