@@ -1,24 +1,26 @@
 """What of the build machine's CPU shapes results, and how most of it is made not to.
 
 oneDNN, in TensorFlow and in OpenVINO, writes its kernels for the newest instruction set it finds,
-and each set adds in an order of its own. Held to AVX2, which all x86-64 CPUs since about 2015 have,
-training gives the same weights on a CPU with AVX-512 or AMX as on one without. With one thread no
-kernel's order depends on the sizes of the caches; without oneDNN (TF_ENABLE_ONEDNN_OPTS=0) Eigen's
-matrix product does.
+and each set adds in an order of its own. Held to an older one, training gives the same weights on
+a CPU with AVX-512 or AMX as on one without. With one thread no kernel's order depends on the sizes
+of the caches; without oneDNN (TF_ENABLE_ONEDNN_OPTS=0) Eigen's matrix product does.
 """
 
 import os
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from edgeflow.ondevice import facts
 
+# Held to AVX2, TensorFlow 2.21 ends in a segmentation fault on the gradient of a 1x1 convolution
+# with stride 2, which every residual network has; OpenVINO has no int8 kernels for plain AVX.
 HELD = {
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX",
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "1",
 }
+HELD_OPENVINO = {**HELD, "ONEDNN_MAX_CPU_ISA": "AVX2"}
 DROPPED = (
     "DNNL_MAX_CPU_ISA",
     "DNNL_DEFAULT_FPMATH_MODE",
@@ -33,9 +35,9 @@ Extent = Literal["nothing", "held", "all"]
 all that an engine may choose by."""
 
 
-def hold_kernels() -> None:
+def hold_kernels(held: Mapping[str, str] = HELD) -> None:
     """Have oneDNN compute alike on all CPUs with AVX2. Works until its library is loaded."""
-    os.environ.update(HELD)
+    os.environ.update(held)
     for name in DROPPED:
         os.environ.pop(name, None)
 

@@ -3,20 +3,16 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgeflow.artifact.cpu import hold_kernels
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.compress.conversion import running
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.options import CompressOptions, parts_of
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
-from edgeflow.errors import CompileError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 TOOLS = ("tensorflow", "tf-keras", "numpy", "ai-edge-litert")
 
@@ -80,18 +76,9 @@ def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
     import numpy as np
 
     flatbuffer = (out / "model.tflite").read_bytes()
-    outputs = _reference(name, flatbuffer, dataset)
+    with running(name):
+        outputs = host_outputs(flatbuffer, dataset.inputs("test"))
     np.save(out / "logits.npy", outputs)
     task = task_of(dataset.facts)
     accuracy = task.figure(outputs, dataset.inputs("test"), dataset.labels("test"))
     return {"accuracy_test": accuracy, "size_bytes": len(flatbuffer)}
-
-
-def _reference(name: str, flatbuffer: bytes, dataset: DatasetView) -> "NDArray[np.float32]":
-    try:
-        return host_outputs(flatbuffer, dataset.inputs("test"))
-    except RuntimeError as error:
-        raise CompileError(
-            f"LiteRT cannot run what the converter made of {name}: {str(error).strip()}",
-            hint="look for extreme weights or samples; try `quantize: none` to tell",
-        ) from error

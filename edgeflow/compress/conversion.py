@@ -40,7 +40,8 @@ def convert_float(name: str, source: Source, dataset: DatasetView, recipe: Recip
     made = convert(name, source, dataset, Recipe())
     samples = samples_for(dataset, recipe)
     step = "the conversion to a float .tflite"
-    require_exact(name, step, source.form(), flatbuffer_form(made), samples)
+    with running(name):
+        require_exact(name, step, source.form(), flatbuffer_form(made), samples)
     return made
 
 
@@ -83,8 +84,22 @@ def quantized_here(
     # Training with rounding moves the weights: what it left is the network before rounding.
     before = source.form() if recipe.quantize == "qat-int8" else flatbuffer_form(float_model)
     step, samples = f"quantize: {recipe.quantize}", samples_for(dataset, recipe)
-    require_close(name, step, before, flatbuffer_form(flatbuffer), samples)
+    with running(name):
+        require_close(name, step, before, flatbuffer_form(flatbuffer), samples)
     return flatbuffer, facts
+
+
+@contextmanager
+def running(name: str) -> Iterator[None]:
+    """Say what it means that LiteRT cannot run a model that was just converted."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise CompileError(
+            f"LiteRT cannot run what the converter made of {name}: {str(error).strip()}",
+            hint="look for extreme weights or samples, and for layers whose outputs are all 0; "
+            "try `quantize: none` to tell",
+        ) from error
 
 
 @contextmanager

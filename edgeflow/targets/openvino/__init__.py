@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from edgeflow.artifact.cpu import hold_kernels
+from edgeflow.artifact.cpu import HELD_OPENVINO, hold_kernels
 from edgeflow.config.recipe import Calibration, Recipe
 from edgeflow.errors import CompileError
 from edgeflow.ondevice.engine_openvino import QUANTIZATION
@@ -63,7 +63,8 @@ class OpenVINO:
             CompileError: OpenVINO cannot read or quantize the model.
         """
         if options.overflow_fix:
-            hold_kernels()  # without it the reference needs VNNI, where this machine has it
+            # Without it the reference needs VNNI, where this machine has it.
+            hold_kernels(HELD_OPENVINO)
         import openvino
 
         ready = _is_ready(job.recipe)

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgeflow.artifact.manifest import verify_files
-from edgeflow.compress import build
+from edgeflow.compress import build, form
 from edgeflow.compress.build import compress_model
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.quantize import fp16, ptq_int8
@@ -114,13 +114,14 @@ def test_a_converter_that_fails(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("where", [build, form], ids=["reference", "comparison"])
 def test_a_model_that_the_interpreter_cannot_run(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: Any, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(flatbuffer: bytes, inputs: Any) -> None:
         raise RuntimeError("tensor 3 cannot be prepared")
 
-    monkeypatch.setattr(build, "host_outputs", fail)
+    monkeypatch.setattr(where, "host_outputs", fail)
     with pytest.raises(CompileError, match=r"LiteRT cannot run .* tiny: tensor 3 cannot"):
         compress(trained, "none", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
