@@ -21,6 +21,7 @@ import edgeflow.compress.build
 import edgeflow.compress.conversion
 import edgeflow.compress.pipeline
 import edgeflow.compress.stage
+import edgeflow.targets.build
 import edgeflow.train.build
 from edgeflow.artifact import fingerprint
 from edgeflow.bundle import archive
@@ -115,6 +116,9 @@ class Model:
     def count_params(self) -> int:
         return len(self.data)
 
+    def loops(self) -> list[str]:
+        return []
+
 
 def load_model(folder: Path, train: object) -> tuple[None, Model]:
     return None, Model(folder / "model.h5")
@@ -127,6 +131,10 @@ def convert(name: str, source: Model, dataset: DatasetView, recipe: Recipe) -> b
     tools = ("tensorflow", "tf-keras", "numpy")
     by = stamp(("edgeflow.compress.source", "edgeflow.train.keras", technique), tools)
     return digest(by, source.data, quantize, calibration)
+
+
+def convert_float(name: str, source: Model, dataset: DatasetView, recipe: Recipe) -> bytes:
+    return convert(name, source, dataset, Recipe())
 
 
 def host_outputs(flatbuffer: bytes, inputs: Any) -> Any:
@@ -200,9 +208,13 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(edgeflow.train.build, "_train", train)
     patch.setattr(edgeflow.compress.stage, "load_model", load_model)
     patch.setattr(edgeflow.compress.pipeline, "FloatModel", lambda model: model)
-    for module in (edgeflow.compress.pipeline, edgeflow.compress.conversion):
-        patch.setattr(module, "convert", convert)
+    patch.setattr(edgeflow.compress.pipeline, "unrolled", lambda keras, model: model)
+    patch.setattr(edgeflow.compress.pipeline, "convert_float", convert_float)
+    patch.setattr(edgeflow.compress.pipeline, "require_exact", lambda *_: None)
+    patch.setattr(edgeflow.compress.conversion, "convert", convert)
     patch.setattr(edgeflow.compress.conversion, "require_integer", lambda *_: None)
+    for module in (edgeflow.compress.conversion, edgeflow.targets.build):
+        patch.setattr(module, "require_close", lambda *_: None)
     patch.setattr(build, "host_outputs", host_outputs)
     patch.setattr(pack, "write_tar", write_tar)
     lite, vino = ("ai-edge-litert", "numpy"), ("openvino", "nncf", "numpy")
