@@ -123,6 +123,16 @@ def test_failed_releases_push_out_none_that_passed(call: "Call", folder: Path) -
     assert call("status")[1]["releases"] == good
 
 
+def test_a_release_that_the_journal_does_not_know_can_go(call: "Call", folder: Path) -> None:
+    unknown, newer = folder / "releases" / ("0" * 64), folder / "releases" / ("1" * 64)
+    kept = in_use(call, folder, b"kept")
+    for release in (unknown, newer):
+        release.mkdir()
+    assert call("prune", "1")[1]["removed"]
+    assert kept in call("status")[1]["releases"]
+    assert not (unknown.exists() and newer.exists())
+
+
 def test_a_removed_release_leaves_no_gap_on_the_way_back(call: "Call", folder: Path) -> None:
     removed, previous, current, newest = (
         install(call, folder, bytes([number])) for number in range(4)

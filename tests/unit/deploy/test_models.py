@@ -94,3 +94,19 @@ def test_a_removal_that_is_killed_goes_on(
         left = '"name": "net"' in capsys.readouterr().out
         assert agent.main(["forget", str(model)]) == (0 if left else 70)
         assert not left or not model.exists()
+
+
+def test_a_removal_takes_the_releases_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tmp_path / "net"
+    (model / "releases/one").mkdir(parents=True)
+    (model / "audit.log").write_text("")
+    found, rmtree = [], shutil.rmtree
+
+    def seen(path: str) -> None:
+        left = {entry.name for entry in model.iterdir()} - {"lock"}
+        found.append((os.path.relpath(path, model), left))
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", seen)
+    assert agent.main(["forget", str(model)]) == 0
+    assert found == [("releases", {"releases"}), (".", set())]
