@@ -777,14 +777,14 @@ def unpack_release(model: Model, name: str, part: str) -> None:
     entries[name] = dict(entries.get(name, new), manifest=hashlib.sha256(manifest).hexdigest())
     write_json(model.journal_path, journal)
     if is_folder(model.release(name)):  # it is there, but verify refused it
-        mend(scratch, model.release(name), files)
+        replace_files(scratch, model.release(name), files)
     else:
         remove(model.release(name))
         os.rename(scratch, model.release(name))
     fsync(model.releases)
 
 
-def mend(scratch: str, release: str, files: Json) -> None:
+def replace_files(scratch: str, release: str, files: Json) -> None:
     """Replace a damaged release file by file: it may be in use, and is never away."""
     open_to_owner(release)
     close_to(release, OTHERS)

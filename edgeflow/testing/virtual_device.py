@@ -56,11 +56,11 @@ def _keys(folder: DeviceFolder) -> None:
             temporary.replace(path)  # last: whoever sees it has the public half too
 
 
-async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAcceptor":
-    """Start one device's SSH server and publish its address."""
+def _server(folder: DeviceFolder, activity: Activity) -> type["asyncssh.SSHServer"]:
+    """Return what answers the questions of one device's SSH server."""
     import asyncssh
 
-    from edgeflow.testing import virtual_exec
+    allowed = asyncssh.read_public_key(folder.identity.with_suffix(".pub"))
 
     class Server(asyncssh.SSHServer):
         def connection_made(self, _conn: asyncssh.SSHServerConnection) -> None:
@@ -91,14 +91,22 @@ async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAccep
         def public_key_auth_supported(self) -> bool:
             return True
 
+    return Server
+
+
+async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAcceptor":
+    """Start one device's SSH server and publish its address."""
+    import asyncssh
+
+    from edgeflow.testing import virtual_exec
+
     _keys(folder)
     folder.root.mkdir(exist_ok=True)
-    allowed = asyncssh.read_public_key(folder.identity.with_suffix(".pub"))
     host_key = asyncssh.read_private_key(folder.host_key)
     acceptor = await asyncssh.listen(
         _HOST,
         0,
-        server_factory=Server,
+        server_factory=_server(folder, activity),
         server_host_keys=[host_key],
         process_factory=functools.partial(virtual_exec.serve, folder),
         encoding=None,
