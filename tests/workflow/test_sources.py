@@ -73,7 +73,7 @@ def swap(folder: Path) -> None:
             "import_graph",
             "train",
         ),
-        (lambda folder: change_quietly(folder / "envs/onnx.txt"), "", ""),
+        (lambda folder: change_quietly(folder / "envs/openvino-device.txt"), "", ""),
         (lambda folder: change_quietly(folder / "pi.txt"), "deploy", "bundle"),
     ],
     ids=["an image", "two images", "a file of a SavedModel", "a lock not used", "a device's lock"],

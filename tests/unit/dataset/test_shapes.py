@@ -142,7 +142,7 @@ def test_features_of_sound_become_vectors_on_the_device_too(tmp_path: Path) -> N
 
 def test_check_knows_shapes_before_a_build(npz: WriteNpz) -> None:
     path = npz(x_train=samples(3, 8, 6), y_train=Y, x_val=samples(3, 8, 6), y_val=Y)
-    entry: dict[str, Any] = {"source": "npz", "path": str(path)}
+    entry: dict[str, Any] = {"source": "npz", "path": str(path), "calibration": 4}
     (finding,) = check_files({"datasets": {"a": entry}})
     assert "3 channels first" in finding.message
     entry["data_format"] = "channels_first"
