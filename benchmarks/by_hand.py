@@ -101,7 +101,7 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
         out / "history.csv",
     )
     logits = network.predict(dataset.inputs("test"), verbose=0)
-    np.save(out / "logits.npy", logits)
+    np.save(out / "outputs.npy", logits)
     _describe(out, "train", accuracy_test=_accuracy(logits, dataset))
     return network
 
@@ -136,7 +136,7 @@ def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out
         (folder / "float.tflite").write_bytes(plain)
         (folder / "model.tflite").write_bytes(flatbuffer)
         logits = host_outputs(flatbuffer, dataset.inputs("test"))
-        np.save(folder / "logits.npy", logits)
+        np.save(folder / "outputs.npy", logits)
         applied = Recipe.model_validate({"quantize": quantize}).model_dump(mode="json")
         _describe(folder, "compress", accuracy_test=_accuracy(logits, dataset), recipe=applied)
 

@@ -36,7 +36,7 @@ def hit_cpu_s(built: Project) -> float:
     before = _children_s()
     built.run(
         "edgeflow", "compress", "--name", f"{MODEL}/{RECIPE}", "--out", "again",
-        "--dataset", "results/datasets/digits", "--model", f"results/models/{MODEL}/float",
+        "--dataset", "results/datasets/digits", "--model", f"results/models/{MODEL}/baseline",
         "--options", json.dumps(manifest["options"]), "--code", manifest["code"],
         "--log", "logs/compress/again.log",
     )  # fmt: skip

@@ -65,7 +65,9 @@ class Measured:
 
     def drop(self, recipe: str, model: str = MODEL) -> float:
         """Return the points of accuracy lost from the float model."""
-        return 100 * float(self.row(recipe, model)["accuracy_float"]) - self.accuracy(recipe, model)
+        return 100 * float(self.row(recipe, model)["accuracy_baseline"]) - self.accuracy(
+            recipe, model
+        )
 
     def parameters(self, model: str) -> float:
         """Return the number of weights of a trained model."""
@@ -135,7 +137,7 @@ def _line(row: Row) -> str:
         row["model"],
         f"`{row['recipe']}`",
         row["target"],
-        f"{100 * float(row['accuracy_float']):.2f}",
+        f"{100 * float(row['accuracy_baseline']):.2f}",
         f"{100 * float(row['accuracy_device']):.2f}",
         f"{float(row['latency_p50_ms']):.4f}",
         f"{int(row['model_bytes']):,}",

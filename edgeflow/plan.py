@@ -16,7 +16,7 @@ from edgeflow.config.model import architecture_module
 from edgeflow.config.modelfile import kind_of
 from edgeflow.config.recipe import INTEGER
 from edgeflow.config.root import Config
-from edgeflow.config.target import target_kind
+from edgeflow.config.target import target_class, target_kind
 
 IMPORTERS = {
     "keras": ("edgeflow.imported.from_keras", "edgeflow.imported.keras3_worker"),
@@ -288,7 +288,7 @@ class Plan:
 
     def _runtime(self, target: str) -> Any:
         section = self.config.targets[target]
-        return plugins.load(plugins.TARGETS, target_kind(section)).runtime(section)
+        return target_class(target_kind(section)).runtime(section)
 
     def _engine_module(self, target: str) -> str:
         return str(self._runtime(target).engine_module)

@@ -139,13 +139,13 @@ def arrays(dataset, parts):
 def float_model(model):
     """Return the file of a trained or imported model."""
     name = imported_name(PLAN.source(model)) if PLAN.is_imported(model) else "model.h5"
-    return f"<results>/models/{model}/float/{name}"
+    return f"<results>/models/{model}/baseline/{name}"
 
 
 def manifests_of_teachers(wildcards):
     """Return the manifests of the models that a recipe learns from."""
     return [
-        f"<results>/models/{teacher}/float/manifest.json"
+        f"<results>/models/{teacher}/baseline/manifest.json"
         for teacher in PLAN.teachers(wildcards.recipe)
     ]
 

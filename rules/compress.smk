@@ -5,14 +5,14 @@ rule compress:
     input:
         dataset=manifest_of_dataset,
         arrays=ancient(arrays_of_recipe),
-        model="<results>/models/{model}/float/manifest.json",
+        model="<results>/models/{model}/baseline/manifest.json",
         network=ancient(lambda wildcards: float_model(wildcards.model)),
         teachers=manifests_of_teachers,
         teacher_networks=ancient(models_of_teachers),
     output:
         model="<results>/models/{model}/{recipe}/model.tflite",
         float_model="<results>/models/{model}/{recipe}/float.tflite",
-        logits="<results>/models/{model}/{recipe}/logits.npy",
+        outputs="<results>/models/{model}/{recipe}/outputs.npy",
         manifest="<results>/models/{model}/{recipe}/manifest.json",
     log:
         "<logs>/compress/{model}.{recipe}.log",

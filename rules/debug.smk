@@ -8,7 +8,7 @@ rule debug:
         recipe="<results>/models/{model}/{recipe}/manifest.json",
         model=ancient("<results>/models/{model}/{recipe}/model.tflite"),
         float_model=ancient("<results>/models/{model}/{recipe}/float.tflite"),
-        logits=ancient("<results>/models/{model}/{recipe}/logits.npy"),
+        outputs=ancient("<results>/models/{model}/{recipe}/outputs.npy"),
     output:
         figures="<results>/models/{model}/{recipe}/debug/quantization.json",
         manifest="<results>/models/{model}/{recipe}/debug/manifest.json",

@@ -6,10 +6,10 @@ rule import_model:
         dataset=manifest_of_dataset,
         arrays=ancient(arrays_of_dataset("validation", "test")),
     output:
-        model="<results>/models/{model}/float/model.h5",
-        history="<results>/models/{model}/float/history.csv",
-        logits="<results>/models/{model}/float/logits.npy",
-        manifest="<results>/models/{model}/float/manifest.json",
+        model="<results>/models/{model}/baseline/model.h5",
+        history="<results>/models/{model}/baseline/history.csv",
+        outputs="<results>/models/{model}/baseline/outputs.npy",
+        manifest="<results>/models/{model}/baseline/manifest.json",
     log:
         "<logs>/import/{model}.log",
     wildcard_constraints:
@@ -33,19 +33,19 @@ rule import_model:
 
 use rule import_model as import_graph with:
     output:
-        model="<results>/models/{model}/float/graph.pb",
-        history="<results>/models/{model}/float/history.csv",
-        logits="<results>/models/{model}/float/logits.npy",
-        manifest="<results>/models/{model}/float/manifest.json",
+        model="<results>/models/{model}/baseline/graph.pb",
+        history="<results>/models/{model}/baseline/history.csv",
+        outputs="<results>/models/{model}/baseline/outputs.npy",
+        manifest="<results>/models/{model}/baseline/manifest.json",
     wildcard_constraints:
         model=any_of(IMPORTED_AS["graph.pb"]),
 
 
 use rule import_model as import_flatbuffer with:
     output:
-        model="<results>/models/{model}/float/model.tflite",
-        history="<results>/models/{model}/float/history.csv",
-        logits="<results>/models/{model}/float/logits.npy",
-        manifest="<results>/models/{model}/float/manifest.json",
+        model="<results>/models/{model}/baseline/model.tflite",
+        history="<results>/models/{model}/baseline/history.csv",
+        outputs="<results>/models/{model}/baseline/outputs.npy",
+        manifest="<results>/models/{model}/baseline/manifest.json",
     wildcard_constraints:
         model=any_of(IMPORTED_AS["model.tflite"]),

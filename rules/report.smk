@@ -11,8 +11,8 @@ rule report:
             for model, recipe in PLAN.debugged()
         ],
         recipes=expand("<results>/models/{unit.model}/{unit.recipe}/manifest.json", unit=PLAN.units),
-        models=expand("<results>/models/{unit.model}/float/manifest.json", unit=PLAN.units),
-        histories=expand("<results>/models/{unit.model}/float/history.csv", unit=PLAN.units),
+        models=expand("<results>/models/{unit.model}/baseline/manifest.json", unit=PLAN.units),
+        histories=expand("<results>/models/{unit.model}/baseline/history.csv", unit=PLAN.units),
     output:
         page=report("<results>/report/index.html", category="Report", caption="../report/index.rst"),
         metrics=report(

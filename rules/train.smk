@@ -6,10 +6,10 @@ rule train:
         dataset=manifest_of_dataset,
         arrays=ancient(arrays_of_dataset("train", "validation", "test")),
     output:
-        model="<results>/models/{model}/float/model.h5",
-        history="<results>/models/{model}/float/history.csv",
-        logits="<results>/models/{model}/float/logits.npy",
-        manifest="<results>/models/{model}/float/manifest.json",
+        model="<results>/models/{model}/baseline/model.h5",
+        history="<results>/models/{model}/baseline/history.csv",
+        outputs="<results>/models/{model}/baseline/outputs.npy",
+        manifest="<results>/models/{model}/baseline/manifest.json",
     log:
         "<logs>/train/{model}.log",
     wildcard_constraints:

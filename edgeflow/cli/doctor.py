@@ -57,7 +57,7 @@ def doctor(
 
 def _ask(name: str, device: Any) -> "Facts":
     from edgeflow.deploy.facts import of_device
-    from edgeflow.deploy.inventory import endpoint
+    from edgeflow.remote.inventory import endpoint
 
     return of_device(endpoint(name, device))
 

@@ -35,8 +35,8 @@ def compress_model(
         options: JSON form of `CompressOptions`.
         code: fingerprint of the step.
         out: folder for model.tflite (the recipe's result), float.tflite (the same network before
-            quantization), logits.npy (float32, host reference on the test set), manifest.json.
-        teachers: folders `<model>/float` of the trained models that the recipe's stages learn
+            quantization), outputs.npy (float32, host reference on the test set), manifest.json.
+        teachers: folders `<model>/baseline` of the trained models that the recipe's stages learn
             from.
 
     Raises:
@@ -78,7 +78,7 @@ def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
     flatbuffer = (out / "model.tflite").read_bytes()
     with running(name):
         outputs = host_outputs(flatbuffer, dataset.inputs("test"))
-    np.save(out / "logits.npy", outputs)
+    np.save(out / "outputs.npy", outputs)
     task = task_of(dataset.facts)
     accuracy = task.figure(outputs, dataset.inputs("test"), dataset.labels("test"))
     return {"accuracy_test": accuracy, "size_bytes": len(flatbuffer)}

@@ -15,7 +15,7 @@ from edgeflow.config.names import missing
 from edgeflow.config.raw import Entry, deployments, entries
 
 _RESERVED = (
-    ("recipes", frozenset({"float"}), "it names the trained model itself"),
+    ("recipes", frozenset({"baseline"}), "it names the model before any recipe"),
     ("models", FOLDERS, "edgeflow has a folder of that name of its own on devices"),
 )
 

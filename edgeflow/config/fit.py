@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edgeflow import plugins
 from edgeflow.config.finding import Finding
 from edgeflow.config.names import missing
 from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
 from edgeflow.config.recipe import INT8, Recipe
+from edgeflow.config.target import target_classes
 
 
 def recipe_references(raw: Entry) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def recipe_references(raw: Entry) -> Iterator[Finding]:
 
 def unfit(raw: Entry) -> Iterator[Finding]:
     """Yield deployments whose recipe a target kind cannot take; of `auto`, each that it tries."""
-    targets, known = plugins.available(plugins.TARGETS), valid_recipes(raw)
+    targets, known = target_classes(), valid_recipes(raw)
     for keys, deployment, devices in deployments(raw):
         name, reasons = deployment.get("recipe"), dict[str, str]()
         for kind in sorted({kind_of_device(raw, device) for device in devices} & targets.keys()):

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edgeflow import plugins
 from edgeflow.config.finding import Finding, Keys, closest
 from edgeflow.config.modelfile import FORMS, files_of, kind_of, misfit, quantization, trains
 from edgeflow.config.neighbours import at_home, is_there, not_there
 from edgeflow.config.pointer import pointer
 from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
 from edgeflow.config.recipe import Recipe
+from edgeflow.config.target import target_classes
 
 
 def check_sources(raw: Mapping[str, Any]) -> list[Finding]:
@@ -84,7 +84,7 @@ def _of_deployments(raw: Entry) -> Iterator[Finding]:
 def _of_targets(path: Path, kinds: list[str], keys: Keys) -> Iterator[Finding]:
     """Yield target kinds that want the float network of a file that is quantized."""
     given = quantization(path) if kind_of(path) == "tflite" else {}
-    targets = plugins.available(plugins.TARGETS) if given else {}
+    targets = target_classes() if given else {}
     for kind in kinds:
         if kind in targets and given["quantize"] not in targets[kind].capabilities.quantized_source:
             message = f"target kind {kind!r} cannot take a .tflite that is quantized already"

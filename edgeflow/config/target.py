@@ -8,16 +8,31 @@ from pydantic import BaseModel, Field
 
 from edgeflow import plugins
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def options_class(kind: str) -> type[BaseModel]:
-    """Return the pydantic model of a target kind's options."""
-    options: type[BaseModel] = plugins.load(plugins.TARGETS, kind).Options
-    return options
+    from edgeflow.targets.base import Target as TargetClass
+
+
+def target_class(kind: str) -> "type[TargetClass]":
+    """Return the class of a target kind, found by its entry point.
+
+    Raises:
+        KeyError: there is no such kind.
+        ImportError: its module cannot be imported.
+    """
+    found: type[TargetClass] = plugins.load(plugins.TARGETS, kind)
+    return found
+
+
+def target_classes() -> "Mapping[str, type[TargetClass]]":
+    """Return the classes of all target kinds that can be imported, by kind."""
+    return plugins.available(plugins.TARGETS)
 
 
 def _any_target() -> Any:
     """Return the union of the options of all targets that can be imported, told apart by `kind`."""
-    classes = [options_class(kind) for kind in plugins.available(plugins.TARGETS)]
+    classes = [target.Options for target in target_classes().values()]
     union = functools.reduce(operator.or_, classes)
     return Annotated[union, Field(discriminator="kind")] if len(classes) > 1 else union
 

@@ -46,7 +46,7 @@ class Task(Protocol):
         """Return the class numbers, (n,), that each stage decides for.
 
         Args:
-            outputs: of each stage, as for `figure`; one of them is ``float``.
+            outputs: of each stage, as for `figure`; one of them is ``baseline``.
             inputs: as for `figure`.
             labels: as for `figure`.
         """
@@ -120,11 +120,11 @@ class Anomaly:
     def decisions(
         self, outputs: Mapping[str, "Floats"], inputs: "Floats", labels: "Numbers"
     ) -> dict[str, "Numbers"]:
-        """Return 1 where the score is above the float stage's threshold (see `FALSE_ALARMS`)."""
+        """Return 1 where the score is above the baseline stage's threshold (see `FALSE_ALARMS`)."""
         import numpy as np
 
         scores = {stage: _scores(values, inputs) for stage, values in outputs.items()}
-        threshold = np.quantile(scores["float"][labels == 0], 1 - FALSE_ALARMS)
+        threshold = np.quantile(scores["baseline"][labels == 0], 1 - FALSE_ALARMS)
         return {stage: (values > threshold).astype(np.int64) for stage, values in scores.items()}
 
     def target(self, x: Any, y: Any) -> Any:  # noqa: ARG002

@@ -1,6 +1,1 @@
 """Brings bundles to devices over SSH."""
-
-import logging
-
-# paramiko logs tracebacks of what its callers get as exceptions; edgeflow says it once, in words.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())

@@ -9,11 +9,11 @@ from typing import NoReturn
 from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.agent_answer import No
-from edgeflow.deploy.answer import A, parse
-from edgeflow.deploy.diagnose import unwritable
-from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError
 from edgeflow.ondevice import agent as agent_module
+from edgeflow.remote.answer import A, parse
+from edgeflow.remote.diagnose import unwritable
+from edgeflow.remote.session import Session
 from edgeflow.text import tail
 
 AGENT = Path(agent_module.__file__)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from edgeflow.deploy.answer import Answer, Count, Sha256, Words
+from edgeflow.remote.answer import Answer, Count, Sha256, Words
 from edgeflow.text import excerpt
 
 

@@ -3,11 +3,11 @@
 import inspect
 import json
 
-from edgeflow.deploy.answer import Answer, Words, parse
-from edgeflow.deploy.inventory import Endpoint
-from edgeflow.deploy.transport import Session
 from edgeflow.errors import MissingToolError
 from edgeflow.ondevice import facts
+from edgeflow.remote.answer import Answer, Words, parse
+from edgeflow.remote.inventory import Endpoint
+from edgeflow.remote.session import Session
 from edgeflow.text import tail
 
 

@@ -26,11 +26,11 @@ from edgeflow.deploy.agent_answer import (
     StoredModel,
     Verified,
 )
-from edgeflow.deploy.answer import A, malformed, parse
-from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
-from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError, MissingToolError
+from edgeflow.remote.answer import A, malformed, parse
+from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
+from edgeflow.remote.session import Session
 from edgeflow.text import excerpt, tail
 
 LOCKS = Path(".edgeflow/locks")

@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from edgeflow.deploy.answer import Answer, Quantity, Sha256, Words, malformed, parse
 from edgeflow.errors import DeployError
+from edgeflow.remote.answer import Answer, Quantity, Sha256, Words, malformed, parse
 
 EXIT_MISSING = 69
 """The runner lacks a package: EX_UNAVAILABLE of sysexits.h."""

@@ -48,7 +48,7 @@ def import_model(
         options: JSON form of `ImportOptions`.
         code: fingerprint of the step.
         out: folder for the model (model.h5, graph.pb or model.tflite), history.csv (no rows),
-            logits.npy (float32, test set) and manifest.json.
+            outputs.npy (float32, test set) and manifest.json.
         planned: digest of the model's files when Snakemake planned this; empty if nobody did.
 
     Raises:
@@ -101,7 +101,7 @@ def _import(
     except CompileError as error:
         raise CompileError(f"{name}: {error.message}", hint=error.hint) from error
     logits = model.predict(dataset.inputs("test"))
-    np.save(out / "logits.npy", logits)
+    np.save(out / "outputs.npy", logits)
     write_history([], out / "history.csv")
     return {
         **test_metrics(dataset, logits),

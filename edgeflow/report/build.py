@@ -44,8 +44,8 @@ def _inputs(options: Mapping[str, Any], results: Path) -> dict[str, Path]:
         for unit in options["units"]
         for name in (
             f"devices/{unit['device']}/{unit['model']}/validation.json",
-            f"models/{unit['model']}/float/history.csv",
-            f"models/{unit['model']}/float/manifest.json",
+            f"models/{unit['model']}/baseline/history.csv",
+            f"models/{unit['model']}/baseline/manifest.json",
             *input_names(unit["model"], unit["recipe"]),
         )
     ]

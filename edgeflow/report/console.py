@@ -27,7 +27,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _change(row: Row) -> str:
-    change = f"{percent(row.accuracy_float, 1)} → {percent(row.accuracy_device, 1)}"
+    change = f"{percent(row.accuracy_baseline, 1)} → {percent(row.accuracy_device, 1)}"
     return f"AUC {change}" if row.metric == "auc" else change
 
 

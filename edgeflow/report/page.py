@@ -81,7 +81,7 @@ def headline(rows: Sequence[Row]) -> str:
 
 def confused(row: Row) -> list[tuple[str, str, int, int]]:
     """Return (true, predicted, float count, device count) of the mistakes, most frequent first."""
-    before, after = row.confusion_float, row.confusion_device
+    before, after = row.confusion_baseline, row.confusion_device
     cells = [
         (row.labels[i], row.labels[j], before[i][j], after[i][j])
         for i in range(len(after))

@@ -19,7 +19,7 @@ class Row:
 
     Attributes:
         metric: what the accuracies are: ``accuracy``, or ``auc`` for anomalies.
-        accuracy_float: of the trained model; the others follow it through the stages.
+        accuracy_baseline: of the trained model; the others follow it through the stages.
         parity: share of samples whose output equals the host's reference, 0..1.
         checks: each gate of the deployment against its figure; empty if not measured.
         limits: the gates asked for, by name.
@@ -34,8 +34,8 @@ class Row:
     limits: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[GateResult, ...] = ()
     metric: str | None = None
-    accuracy_float: float | None = None
-    accuracy_host: float | None = None
+    accuracy_baseline: float | None = None
+    accuracy_recipe: float | None = None
     accuracy_compiled: float | None = None
     accuracy_device: float | None = None
     parity: float | None = None
@@ -59,7 +59,7 @@ class Row:
     bundle_sha256: str | None = None
     transport: str | None = None
     labels: tuple[str, ...] = ()
-    confusion_float: Matrix = ()
+    confusion_baseline: Matrix = ()
     confusion_device: Matrix = ()
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
@@ -76,9 +76,9 @@ class Row:
     @property
     def accuracy_change(self) -> float | None:
         """Accuracy on the device minus that of the trained model."""
-        if self.accuracy_float is None or self.accuracy_device is None:
+        if self.accuracy_baseline is None or self.accuracy_device is None:
             return None
-        return self.accuracy_device - self.accuracy_float
+        return self.accuracy_device - self.accuracy_baseline
 
     @property
     def status(self) -> str:
@@ -109,7 +109,7 @@ def _figures(validation: Validation) -> dict[str, Any]:
         "bundle_sha256": validation.bundle_sha256,
         "transport": validation.transport,
         "labels": tuple(validation.labels),
-        "confusion_float": validation.confusion.float,
+        "confusion_baseline": validation.confusion.baseline,
         "confusion_device": validation.confusion.device,
         "conditions": validation.conditions.model_dump(),
     }

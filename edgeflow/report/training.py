@@ -39,7 +39,7 @@ def load_training(results: Path, models: Iterable[str]) -> list[Training]:
     Raises:
         IntegrityError: a history or manifest cannot be read.
     """
-    folders = {model: results / "models" / model / "float" for model in models}
+    folders = {model: results / "models" / model / "baseline" for model in models}
     trainings = [
         _training(model, folder)
         for model, folder in folders.items()

@@ -1,6 +1,7 @@
 """Targets by the name of their entry point."""
 
 from edgeflow import plugins
+from edgeflow.config.target import target_class
 from edgeflow.errors import MissingToolError
 from edgeflow.targets.base import Target
 
@@ -17,10 +18,9 @@ def get(kind: str) -> type[Target]:
         MissingToolError: its module cannot be imported.
     """
     try:
-        target: type[Target] = plugins.load(plugins.TARGETS, kind)
+        return target_class(kind)
     except (ImportError, KeyError) as error:
         raise MissingToolError(
             f"target kind {kind!r} cannot be loaded: {error}",
             hint="reinstall the package that provides it (for edgeflow's own: `uv sync`)",
         ) from error
-    return target

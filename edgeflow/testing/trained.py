@@ -47,7 +47,7 @@ class Trained:
     @property
     def model(self) -> Path:
         """Folder of the float model."""
-        return self.folder / "float"
+        return self.folder / "baseline"
 
     def recipe(self, name: str) -> Path:
         """Return the folder of the model after one of `RECIPES`."""
@@ -61,7 +61,7 @@ class Trained:
         """Return the host's reference of a recipe on the test set, float32 (n, classes)."""
         import numpy as np
 
-        logits: NDArray[Any] = np.load(self.recipe(recipe) / "logits.npy", allow_pickle=False)
+        logits: NDArray[Any] = np.load(self.recipe(recipe) / "outputs.npy", allow_pickle=False)
         return logits
 
     def job(self, recipe: str) -> CompileInput:

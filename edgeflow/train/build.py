@@ -41,7 +41,7 @@ def train_model(
         dataset: folder of a built dataset.
         options: JSON form of `TrainOptions`.
         code: fingerprint of the step.
-        out: folder for model.h5, history.csv, logits.npy (outputs, float32, test set) and
+        out: folder for model.h5, history.csv, outputs.npy (outputs, float32, test set) and
             manifest.json.
 
     Raises:
@@ -85,7 +85,7 @@ def _train(
     save_model(model, out / MODEL_FILE)
     write_history(rows, out / "history.csv")
     logits = predict(model, dataset.inputs("test"))
-    np.save(out / "logits.npy", logits)
+    np.save(out / "outputs.npy", logits)
     return {
         **test_metrics(dataset, logits),
         "accuracy_validation": rows[best_epoch(rows) - 1].get("val_accuracy"),
@@ -104,7 +104,7 @@ def test_metrics(dataset: DatasetView, outputs: "NDArray[np.float32]") -> dict[s
     import numpy as np
 
     task, inputs, truth = task_of(dataset.facts), dataset.inputs("test"), dataset.labels("test")
-    decided = task.decisions({"float": outputs}, inputs, truth)["float"]
+    decided = task.decisions({"baseline": outputs}, inputs, truth)["baseline"]
     classes = len(dataset.facts.labels)
     counts = np.bincount(truth * classes + decided, minlength=classes**2)
     return {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 AGREEMENT_MIN = 0.99
 """A stage diverges where it decides otherwise than the stage before for more than 1 %."""
 
-STAGES = ("float", "recipe", "compiled", "device")
+STAGES = ("baseline", "recipe", "compiled", "device")
 
 
 def dequantize(values: "NDArray[Any]", tensor: Mapping[str, Any]) -> "Outputs":

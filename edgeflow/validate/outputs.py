@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.deploy.answer import malformed
 from edgeflow.errors import DeployError
+from edgeflow.remote.answer import malformed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -193,8 +193,8 @@ def _stages(
     tensor = manifest.io["output"]
     reference = np.load(folders.compiled / "reference.npy", allow_pickle=False)
     return {
-        "float": np.load(folders.model / "logits.npy", allow_pickle=False)[indices],
-        "recipe": np.load(folders.recipe / "logits.npy", allow_pickle=False)[indices],
+        "baseline": np.load(folders.model / "outputs.npy", allow_pickle=False)[indices],
+        "recipe": np.load(folders.recipe / "outputs.npy", allow_pickle=False)[indices],
         "compiled": metrics.dequantize(reference[indices], tensor),
         "device": metrics.dequantize(outputs, tensor),
     }
@@ -221,12 +221,12 @@ def _judged(
     return {
         "metric": task.metric,
         "samples": len(truth),
-        "accuracy": {"host" if name == "recipe" else name: it for name, it in figures.items()},
+        "accuracy": figures,
         "parity": {**equality, "agreement_argmax": agreement},
         "first_divergence": metrics.first_divergence(decided),
         "confusion": {
             stage: metrics.confusion(decided[stage], truth, classes)
-            for stage in ("float", "device")
+            for stage in ("baseline", "device")
         },
     }
 

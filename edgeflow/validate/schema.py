@@ -15,7 +15,7 @@ from edgeflow.deploy.runner import Conditions
 
 SCHEMA_FILE = Path(__file__).parent / "validation.schema.json"
 
-Real = Annotated[float, Field(ge=0)]  # and some fields below are named `float`
+Real = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -23,9 +23,9 @@ Count = Annotated[int, Field(ge=0)]
 class Accuracy(Section):
     """The metric on the test samples, 0..1, at each stage."""
 
-    float: Share
-    """The trained Keras model."""
-    host: Share
+    baseline: Share
+    """The trained or imported model."""
+    recipe: Share
     """The recipe's model.tflite on the host."""
     compiled: Share
     """The target's artifact in the target's engine on the host."""
@@ -75,7 +75,7 @@ class Sizes(Section):
 class Confusion(Section):
     """Confusion matrices: rows are true classes, columns decisions."""
 
-    float: list[list[Count]]
+    baseline: list[list[Count]]
     device: list[list[Count]]
 
 

@@ -103,7 +103,7 @@ def train(
     weights = digest(by, json.dumps(said, sort_keys=True), dataset.facts.input_shape, *arrays)
     (out / "model.h5").write_bytes(weights)
     (out / "history.csv").write_text(weights.hex())
-    np.save(out / "logits.npy", _random(weights).random((4, CLASSES), dtype=np.float32))
+    np.save(out / "outputs.npy", _random(weights).random((4, CLASSES), dtype=np.float32))
     return {"accuracy_test": weights[0] / 256, "epochs": options.train.epochs}
 
 

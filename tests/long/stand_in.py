@@ -97,7 +97,7 @@ def rule(step: str) -> Rule:
         ancient=(
             *(path for ancient, path in plain if ancient),
             *(f"datasets/{{dataset}}/{p}_{a}.npy" for found in parts for p in found for a in "xy"),
-            *(["models/{model}/float/model.h5"] if network else []),
+            *(["models/{model}/baseline/model.h5"] if network else []),
         ),
         reads_source=reads_source,
         outputs=tuple(made),

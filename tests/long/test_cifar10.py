@@ -62,5 +62,5 @@ def test_every_deployment_passes_the_examples_own_gates(project: Project) -> Non
 def test_the_networks_have_the_sizes_that_the_page_gives(project: Project) -> None:
     page = (ROOT / "examples/cifar10/README.md").read_text()
     for model in ("convnet", "mobilenet"):
-        manifest = project.folder / f"results/models/{model}/float/manifest.json"
+        manifest = project.folder / f"results/models/{model}/baseline/manifest.json"
         assert f"{json.loads(manifest.read_text())['facts']['parameters']:,}" in page

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from edgeflow.deploy.inventory import Account, Endpoint
 from edgeflow.deploy.release import connect
-from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError, UnreachableError
+from edgeflow.remote.inventory import Account, Endpoint
+from edgeflow.remote.session import Session
 from tests.system.conftest import Sshd, serve
 from tests.unit.deploy.agents import SecurityKey, agent_with
 

@@ -16,7 +16,7 @@ from tests.system.conftest import ENABLE
 from tests.system.slurm import Slurm, missing, started, wait_for
 from tests.workflow.conftest import CONFIG, Project, make_project
 
-MODEL = "results/models/tiny/float"
+MODEL = "results/models/tiny/baseline"
 TRAINED = f"{MODEL}/manifest.json"
 CHECKPOINT = "results/models/tiny/.float.checkpoint"
 

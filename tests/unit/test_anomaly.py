@@ -31,12 +31,12 @@ def options(**architecture: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The outputs of the steps dataset and train: ``models/net/float`` as in a project."""
+    """The outputs of the steps dataset and train: ``models/net/baseline`` as in a project."""
     root = tmp_path_factory.mktemp("anomaly")
     write_signals(root / "signals.npz")
     section = {"source": "signal", "path": str(root / "signals.npz"), "task": "anomaly"}
     build_dataset("signals", {**section, "calibration": 50}, "0", root / "dataset")
-    train_model("net", root / "dataset", options(), "0", root / "models/net/float")
+    train_model("net", root / "dataset", options(), "0", root / "models/net/baseline")
     return root
 
 
@@ -47,8 +47,8 @@ def scores(folder: Path, outputs: Any) -> tuple[Any, Any]:
 
 
 def test_training_reconstructs_and_reports_auc(folder: Path) -> None:
-    facts = read_manifest(folder / "models/net/float/manifest.json").facts
-    outputs = np.load(folder / "models/net/float/logits.npy")
+    facts = read_manifest(folder / "models/net/baseline/manifest.json").facts
+    outputs = np.load(folder / "models/net/baseline/outputs.npy")
     assert outputs.shape == (88, 32, 1, 1)
     found, truth = scores(folder, outputs)
     assert facts["metric"] == "auc"
@@ -60,7 +60,7 @@ def test_training_reconstructs_and_reports_auc(folder: Path) -> None:
 
 
 def test_its_history_has_losses_alone(folder: Path) -> None:
-    with (folder / "models/net/float/history.csv").open() as file:
+    with (folder / "models/net/baseline/history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["accuracy"] + row["val_accuracy"] for row in rows} == {""}
     assert float(rows[-1]["loss"]) < 0.1 * float(rows[0]["loss"])
@@ -86,12 +86,12 @@ def test_a_classifier_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_stages_train_on_to_reconstruct(
     folder: Path, tmp_path: Path, recipe: dict[str, Any]
 ) -> None:
-    model = folder / "models/net/float"
+    model = folder / "models/net/baseline"
     teachers = [model] if "distill" in recipe else []
     step = {"recipe": recipe, "train": TRAIN}
     out = tmp_path / "net"
     facts = compress_model("net", folder / "dataset", model, step, "0", out, [*teachers]).facts
-    found, truth = scores(folder, np.load(out / "logits.npy"))
+    found, truth = scores(folder, np.load(out / "outputs.npy"))
     assert 0.8 < facts["accuracy_test"] == pytest.approx(roc_auc_score(truth, found))
     assert found[truth == 0].mean() < 0.02
 
@@ -100,7 +100,7 @@ def test_stages_train_on_to_reconstruct(
 def test_outputs_of_any_shape_reach_the_device(
     folder: Path, tmp_path: Path, kind: str, quantize: str
 ) -> None:
-    model, dataset = folder / "models/net/float", folder / "dataset"
+    model, dataset = folder / "models/net/baseline", folder / "dataset"
     recipe, target = {"recipe": {"quantize": quantize}}, {"target": target_options(kind)}
     compress_model("net", dataset, model, recipe, "0", tmp_path / "recipe")
     out = tmp_path / "compiled"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeflow.deploy.watchdog import Watchdog
+from edgeflow.remote.watchdog import Watchdog
 from edgeflow.text import clean, tail, without_secrets
 
 

@@ -11,8 +11,9 @@ import jsonschema
 from tests.workflow.conftest import CONFIG, ROOT, NewProject, Project
 
 COLUMNS = [
-    "model", "recipe", "target", "device", "accuracy_float", "accuracy_host", "accuracy_device",
-    "parity", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "peak_rss_mb", "model_bytes",
+    "model", "recipe", "target", "device", "accuracy_baseline", "accuracy_recipe",
+    "accuracy_device", "parity", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms",
+    "peak_rss_mb", "model_bytes",
     "bundle_bytes", "gates_passed",
 ]  # fmt: skip
 

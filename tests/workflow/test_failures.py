@@ -138,7 +138,7 @@ def test_interrupted_training_continues_with_the_next_run(new_project: NewProjec
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=300) != 0
-    assert not list(project.folder.glob("results/models/tiny/float/*"))
+    assert not list(project.folder.glob("results/models/tiny/baseline/*"))
     project.write_config(CONFIG)
     jobs = project.would_run()
     assert "dataset" not in jobs

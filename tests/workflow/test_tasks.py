@@ -71,7 +71,7 @@ def test_anomalies_are_told_from_what_is_normal(project: Project) -> None:
         assert record["metric"] == "auc"
         assert min(record["accuracy"].values()) > 0.8
         assert (record["parity"]["share"], record["samples"]) == (1.0, 88)
-        assert record["confusion"]["float"][0] == [45, 3]
+        assert record["confusion"]["baseline"][0] == [45, 3]
     assert json.loads((project.folder / "results/devices/pi-1/watch/gates.json").read_text())
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FILE = "quantization.json"
 TOOLS = ("tensorflow", "numpy", "ai-edge-litert")
-MODELS = ("model.tflite", "float.tflite", "logits.npy")
+MODELS = ("model.tflite", "float.tflite", "outputs.npy")
 PARTS: tuple[Part, ...] = ("test", "calibration")
 
 
@@ -74,7 +74,7 @@ def _figures(folder: Path, facts: Mapping[str, Any], dataset: DatasetView) -> di
     if applied.quantize not in INTEGER:  # what `auto` took
         return {"quantize": applied.quantize}
     before, after = ((folder / name).read_bytes() for name in ("float.tflite", "model.tflite"))
-    logits = np.load(folder / "logits.npy", allow_pickle=False)
+    logits = np.load(folder / "outputs.npy", allow_pickle=False)
     classify = getattr(dataset.facts, "task", "classification") == "classification"
     sizes: list[dict[str, object]] = []
     if applied.quantize in CALIBRATED:

@@ -31,7 +31,7 @@ def draw_plots(rows: Sequence[Row], trainings: Sequence[Training], folder: Path)
     size_by_recipe.draw(rows, folder / "size_by_recipe.svg")
     plots = [_accuracy_latency(rows), _accuracy_size(rows), _sizes(rows)]
     plots += [_training(item, folder) for item in trainings]
-    plots += [_confusion(row, folder) for row in rows if row.confusion_float]
+    plots += [_confusion(row, folder) for row in rows if row.confusion_baseline]
     return {plot.name: plot for plot in plots}
 
 
@@ -84,10 +84,10 @@ def _drawn(item: Training) -> str:
 
 def _confusion(row: Row, folder: Path) -> Plot:
     name = confusion_name(row)
-    confusion.draw(row.labels, row.confusion_float, row.confusion_device, folder / f"{name}.svg")
+    confusion.draw(row.labels, row.confusion_baseline, row.confusion_device, folder / f"{name}.svg")
     return Plot(
         name=name,
         alt=f"Confusion matrices of {row.model} after {row.recipe}: float model "
-        f"({metric_title(row.metric)} {percent(row.accuracy_float)} %), on {row.device} "
+        f"({metric_title(row.metric)} {percent(row.accuracy_baseline)} %), on {row.device} "
         f"({percent(row.accuracy_device)} %), and their difference.",
     )

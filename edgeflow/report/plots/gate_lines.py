@@ -40,8 +40,8 @@ def accuracy_floor(row: Row) -> float | None:
     floors = []
     if "accuracy_min" in row.limits:
         floors.append(row.limits["accuracy_min"])
-    if "accuracy_drop_max" in row.limits and row.accuracy_float is not None:
-        floors.append(row.accuracy_float - row.limits["accuracy_drop_max"])
+    if "accuracy_drop_max" in row.limits and row.accuracy_baseline is not None:
+        floors.append(row.accuracy_baseline - row.limits["accuracy_drop_max"])
     return 100 * max(floors) if floors else None
 
 

@@ -65,7 +65,7 @@ def test_what_the_other_recipes_store(trained: Trained) -> None:
 def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str) -> None:
     folder = trained.recipe(quantize)
     manifest = verify_files(folder / "manifest.json")
-    assert set(manifest.files) == {"model.tflite", "float.tflite", "logits.npy"}
+    assert set(manifest.files) == {"model.tflite", "float.tflite", "outputs.npy"}
     view, logits = trained.view(), trained.logits(quantize)
     flatbuffer = (folder / "model.tflite").read_bytes()
     np.testing.assert_array_equal(host_outputs(flatbuffer, view.inputs("test")[:5]), logits[:5])
@@ -82,7 +82,7 @@ def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str)
 
 
 def test_the_float_network_is_the_trained_one(trained: Trained) -> None:
-    keras = np.load(trained.model / "logits.npy")
+    keras = np.load(trained.model / "outputs.npy")
     np.testing.assert_allclose(trained.logits("none"), keras, atol=1e-4)
     floats = {(trained.recipe(quantize) / "float.tflite").read_bytes() for quantize in QUANTIZE}
     assert floats == {(trained.recipe("none") / "model.tflite").read_bytes()}
@@ -144,7 +144,7 @@ def test_an_operator_without_an_int8_kernel_is_an_error(keras: Any) -> None:
 
 
 def test_a_model_that_changed_since_its_training(trained: Trained, tmp_path: Path) -> None:
-    model = tmp_path / "float"
+    model = tmp_path / "baseline"
     model.mkdir()
     (model / "manifest.json").write_bytes((trained.model / "manifest.json").read_bytes())
     (model / "model.h5").write_bytes(b"something else")

@@ -84,7 +84,7 @@ def test_quantization_aware_training_begins_where_training_ended(
     compress(trained, recipe, tmp_path)
     truth = np.load(trained.dataset / "test_y.npy")
     now, then = (
-        float((np.load(folder / "logits.npy").argmax(axis=1) == truth).mean())
+        float((np.load(folder / "outputs.npy").argmax(axis=1) == truth).mean())
         for folder in (tmp_path, trained.model)
     )
     assert now > then - 0.02
@@ -92,18 +92,18 @@ def test_quantization_aware_training_begins_where_training_ended(
 
 def test_a_student_comes_near_to_its_teacher(trained: Trained, tmp_path: Path) -> None:
     """Here the teacher is the model itself, at the start: only its answers hold the student."""
-    teacher = np.load(trained.model / "logits.npy")
+    teacher = np.load(trained.model / "outputs.npy")
     distances = {}
     for alpha in (0.0, 1.0):
         out = tmp_path / str(alpha)
         stage = {"teacher": "tiny", "epochs": 2, "learning_rate": 0.01, "alpha": alpha}
         options = {"recipe": {"distill": stage}, "train": TRAIN}
-        folder = tmp_path / "tiny" / "float"
+        folder = tmp_path / "tiny" / "baseline"
         folder.parent.mkdir(exist_ok=True)
         if not folder.exists():
             folder.symlink_to(trained.model)
         compress_model("tiny", trained.dataset, trained.model, options, "0", out, [folder])
-        distances[alpha] = float(np.abs(np.load(out / "logits.npy") - teacher).mean())
+        distances[alpha] = float(np.abs(np.load(out / "outputs.npy") - teacher).mean())
     assert distances[1.0] < 0.7 * distances[0.0]
 
 
@@ -112,7 +112,7 @@ def test_uint8_input_and_output(trained: Trained, tmp_path: Path) -> None:
     interpreter = Interpreter(str(tmp_path / "model.tflite"))
     ends = (interpreter.get_input_details()[0], interpreter.get_output_details()[0])
     assert {end["dtype"] for end in ends} == {np.uint8}
-    assert np.allclose(np.load(tmp_path / "logits.npy"), trained.logits("ptq-int8"))
+    assert np.allclose(np.load(tmp_path / "outputs.npy"), trained.logits("ptq-int8"))
 
 
 def test_a_stage_that_diverges_says_how_to_go_on(trained: Trained, tmp_path: Path) -> None:

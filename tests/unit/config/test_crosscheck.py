@@ -75,9 +75,9 @@ def test_a_recipe_that_the_target_kind_cannot_take(good: dict[str, Any], problem
     }
 
 
-def test_the_recipe_name_float_is_reserved(good: dict[str, Any], problems: Check) -> None:
-    good["recipes"]["float"] = {}
-    assert list(problems(good)) == ["recipes.float"]
+def test_the_recipe_name_baseline_is_reserved(good: dict[str, Any], problems: Check) -> None:
+    good["recipes"]["baseline"] = {}
+    assert list(problems(good)) == ["recipes.baseline"]
 
 
 @pytest.mark.parametrize("name", ["bin", "data"])

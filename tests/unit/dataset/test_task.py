@@ -37,7 +37,7 @@ def test_a_dataset_says_its_task() -> None:
     truth=hnp.arrays(np.int64, 12, elements=st.integers(0, 3)),
 )
 def test_accuracy_agrees_with_scikit_learn(outputs: Any, truth: Any) -> None:
-    decided = Classification().decisions({"float": outputs}, outputs, truth)["float"]
+    decided = Classification().decisions({"baseline": outputs}, outputs, truth)["baseline"]
     wanted = pytest.approx(accuracy_score(truth, decided))
     assert Classification().figure(outputs, outputs, truth) == wanted
 
@@ -65,8 +65,8 @@ def reconstructed(errors: Any) -> tuple[Any, Any]:
 def test_the_threshold_is_the_float_models_at_five_false_alarms_in_a_hundred() -> None:
     truth = np.repeat([0, 1], [100, 3])
     inputs, outputs = reconstructed([*np.arange(100) / 100, 0.2, 0.96, 2.0])
-    decided = Anomaly().decisions({"float": outputs, "device": inputs}, inputs, truth)
-    assert decided["float"].nonzero()[0].tolist() == [95, 96, 97, 98, 99, 101, 102]
+    decided = Anomaly().decisions({"baseline": outputs, "device": inputs}, inputs, truth)
+    assert decided["baseline"].nonzero()[0].tolist() == [95, 96, 97, 98, 99, 101, 102]
     assert decided["device"].sum() == 0
     assert Anomaly().figure(outputs, inputs, truth) == pytest.approx((20.5 + 96.5 + 100) / 300)
 

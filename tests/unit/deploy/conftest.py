@@ -18,12 +18,12 @@ import pytest
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed, packed_path
 from edgeflow.bundle.archive import write_tar
-from edgeflow.deploy import virtual
 from edgeflow.deploy.deploy import bring
-from edgeflow.deploy.inventory import Endpoint, endpoint, parse_device
 from edgeflow.deploy.release import connect
 from edgeflow.ondevice import agent
-from edgeflow.testing.virtual_layout import Address, Behaviour, DeviceFolder, device_folders
+from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
+from edgeflow.remote.virtual import start
+from edgeflow.remote.virtual.layout import Address, Behaviour, DeviceFolder, device_folders
 
 PASSES = (
     b"import sys, os\n"
@@ -41,14 +41,14 @@ class Lab:
     """A project folder with virtual devices, and what tests do with them."""
 
     def __init__(self, project: Path) -> None:
-        self.state = project / virtual.STATE
+        self.state = project / start.STATE
         self._count = 0
 
     def device(self, idle_s: float = 60.0) -> Address:
         """Start a fresh virtual device."""
         self._count += 1
         name = f"pi{self._count}"
-        return virtual.ensure(name, Path(sys.executable), self.state, idle_s)
+        return start.ensure(name, Path(sys.executable), self.state, idle_s)
 
     def root(self, address: Address) -> Path:
         """Return the device's file system."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeflow.deploy.agent_answer import No, Status
-from edgeflow.deploy.answer import parse
 from edgeflow.ondevice import agent
+from edgeflow.remote.answer import parse
 from tests.unit.deploy.test_agent import AGENT, damage, in_use, install, members, names, upload
 
 if TYPE_CHECKING:

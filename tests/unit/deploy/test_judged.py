@@ -11,7 +11,7 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.deploy import deploy
 from edgeflow.deploy.release import connect
 from edgeflow.errors import GateError
-from edgeflow.testing.virtual_layout import Address
+from edgeflow.remote.virtual.layout import Address
 from edgeflow.validate.confirm import confirm
 from tests.unit.report.samples import unit, validation
 

@@ -13,8 +13,8 @@ from edgeflow.artifact.packed import packed_path
 from edgeflow.deploy.deploy import deploy
 from edgeflow.deploy.release import connect
 from edgeflow.errors import DeployError, UnreachableError
+from edgeflow.remote.virtual.layout import Address
 from edgeflow.testing.fault_proxy import FaultProxy
-from edgeflow.testing.virtual_layout import Address
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Lab

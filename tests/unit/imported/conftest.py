@@ -28,9 +28,9 @@ def network(keras: Any) -> Any:
 
 @pytest.fixture
 def bring(digits: Path, tmp_path: Path) -> Import:
-    """Import a file into tmp_path/float."""
+    """Import a file into tmp_path/baseline."""
 
-    def run(source: Path, kind: str, out: Path = tmp_path / "float", **choice: str) -> Manifest:
+    def run(source: Path, kind: str, out: Path = tmp_path / "baseline", **choice: str) -> Manifest:
         return import_model("mine", digits, source, {"kind": kind, **choice}, "0", out)
 
     return run

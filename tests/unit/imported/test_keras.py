@@ -41,9 +41,9 @@ def test_a_file_of_keras_2(
 ) -> None:
     source = save(network, tmp_path / name)
     manifest = bring(source, "keras")
-    assert set(manifest.files) == {"model.h5", "history.csv", "logits.npy"}
-    assert (tmp_path / "float/history.csv").read_text().count("\n") == 1
-    logits = np.load(tmp_path / "float/logits.npy")
+    assert set(manifest.files) == {"model.h5", "history.csv", "outputs.npy"}
+    assert (tmp_path / "baseline/history.csv").read_text().count("\n") == 1
+    logits = np.load(tmp_path / "baseline/outputs.npy")
     np.testing.assert_allclose(network(view.inputs("test")), logits, atol=1e-5)
     hits = logits.argmax(axis=1) == view.labels("test")
     assert manifest.facts["accuracy_test"] == pytest.approx(hits.mean())
@@ -58,9 +58,9 @@ def test_recipes_train_a_file_of_keras_2_on(
     bring(save(network, tmp_path / "model.h5"), "keras")
     recipe = {"recipe": {"prune": {"epochs": 1, "sparsity": 0.5}}, "train": {"threads": 1}}
     out = tmp_path / "pruned"
-    facts = compress_model("p", digits, tmp_path / "float", recipe, "0", out).facts
+    facts = compress_model("p", digits, tmp_path / "baseline", recipe, "0", out).facts
     assert facts["parameters"] == network.count_params()
-    assert np.any(np.load(out / "logits.npy") != np.load(tmp_path / "float/logits.npy"))
+    assert np.any(np.load(out / "outputs.npy") != np.load(tmp_path / "baseline/outputs.npy"))
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
@@ -76,11 +76,11 @@ def test_a_file_of_keras_3_gives_the_same_outputs(
     )
     monkeypatch.chdir(tmp_path)  # Snakemake's paths are relative
     with pytest.raises(CompileError, match="it has 2 outputs: 'logits', 'odds'"):
-        bring(Path(name), "keras", Path("float"))
-    manifest = bring(Path(name), "keras", Path("float"), output="logits")
+        bring(Path(name), "keras", Path("baseline"))
+    manifest = bring(Path(name), "keras", Path("baseline"), output="logits")
     assert "graph.pb" in manifest.files
     assert manifest.facts["parameters"] == 4 * 10 + 144 * 10 + 10
-    logits = np.load(tmp_path / "float/logits.npy")
+    logits = np.load(tmp_path / "baseline/outputs.npy")
     np.testing.assert_allclose(logits, np.load(tmp_path / "y.npy"), atol=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_code_in_a_file_is_not_run(bring: Import, keras: Any, tmp_path: Path, na
     with pytest.raises(CompileError, match="Lambda") as caught:
         bring(source, "keras")
     assert caught.value.exit_code == 7
-    assert not (tmp_path / "float").exists()
+    assert not (tmp_path / "baseline").exists()
 
 
 def test_what_is_no_whole_model(bring: Import, network: Any, tmp_path: Path) -> None:
@@ -142,9 +142,9 @@ def test_one_output_of_several_at_the_datasets_size(
     bring(source, "keras", input="image", output=output)
     x = view.inputs("test")
     wanted = keras.Model(model.inputs, model.get_layer(output).output)
-    given = np.load(tmp_path / "float/logits.npy")
+    given = np.load(tmp_path / "baseline/outputs.npy")
     np.testing.assert_allclose(wanted([x, np.zeros((len(x), 10))]), given, atol=1e-5)
-    made = keras.models.load_model(tmp_path / "float/model.h5", compile=False)
+    made = keras.models.load_model(tmp_path / "baseline/model.h5", compile=False)
     assert made.input_shape == (None, 8, 8, 1)
     for choice, message in (
         ({"output": "plain"}, "it has 2 inputs: 'image', 'state'"),
@@ -158,7 +158,7 @@ def test_one_output_of_several_at_the_datasets_size(
 def test_an_output_of_more_dimensions(bring: Import, keras: Any, tmp_path: Path) -> None:
     layers = [keras.Input((8, 8, 1)), keras.layers.Conv2D(10, 8)]
     bring(save(keras.Sequential(layers), tmp_path / "model.h5"), "keras")
-    assert np.load(tmp_path / "float/logits.npy").shape[1:] == (10,)
+    assert np.load(tmp_path / "baseline/outputs.npy").shape[1:] == (10,)
 
 
 def test_an_input_of_fewer_dimensions_is_told_how_to_get_more(

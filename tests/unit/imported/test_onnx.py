@@ -61,17 +61,17 @@ def test_a_file_as_they_are_in_the_wild(colours: DatasetView) -> None:
     source = real(Path("mine.onnx"))
     given, options = source.read_bytes(), {"kind": "onnx"}
     with pytest.raises(CompileError, match="it has 2 outputs: 'odds@0', 'most'"):
-        import_model("mine", Path("data"), source, options, "0", Path("float"))
+        import_model("mine", Path("data"), source, options, "0", Path("baseline"))
 
     chosen = {**options, "output": "logits@0"}  # before the softmax
-    manifest = import_model("mine", Path("data"), source, chosen, "0", Path("float"))
+    manifest = import_model("mine", Path("data"), source, chosen, "0", Path("baseline"))
     assert set(manifest.inputs) == {"dataset", "model"}
     assert source.read_bytes() == given
     x = colours.inputs("test")
-    np.testing.assert_allclose(np.load("float/logits.npy"), wanted(x), atol=1e-4)
+    np.testing.assert_allclose(np.load("baseline/outputs.npy"), wanted(x), atol=1e-4)
     recipe = {"recipe": {"quantize": "ptq-int8"}}
-    compress_model("mine", Path("data"), Path("float"), recipe, "0", Path("int8"))
-    error = np.abs(np.load("int8/logits.npy") - wanted(x)).mean()
+    compress_model("mine", Path("data"), Path("baseline"), recipe, "0", Path("int8"))
+    error = np.abs(np.load("int8/outputs.npy") - wanted(x)).mean()
     assert error < 0.05 * np.abs(wanted(x)).max()
     assert {path.name for path in Path.cwd().iterdir() if path.name.startswith(".")} == set()
 
@@ -112,9 +112,9 @@ def test_channels_last(colours: DatasetView) -> None:
     ]
     ends = ({"input": ["n", 8, 9, 3]}, {"logits": ["n", 10]})
     source = save(Path("mine.onnx"), nodes, ends, {"w": draw(10, 3, 8, 9)}, opset=9)
-    import_model("mine", Path("data"), source, {"kind": "onnx"}, "0", Path("float"))
+    import_model("mine", Path("data"), source, {"kind": "onnx"}, "0", Path("baseline"))
     outputs = np.einsum("nhwc,ochw->no", colours.inputs("test"), draw(10, 3, 8, 9))
-    np.testing.assert_allclose(np.load("float/logits.npy"), outputs, atol=1e-4)
+    np.testing.assert_allclose(np.load("baseline/outputs.npy"), outputs, atol=1e-4)
 
 
 def test_an_operator_that_cannot_be_converted(colours: DatasetView) -> None:
@@ -128,8 +128,8 @@ def test_an_operator_that_cannot_be_converted(colours: DatasetView) -> None:
     weights = {"from": np.array([0]), "to": np.array([10]), "shape": np.array([1, 10])}
     source = save(Path("mine.onnx"), nodes, ends, weights)
     with pytest.raises(CompileError, match="mine: mine.onnx: .*Unique"):
-        import_model("mine", Path("data"), source, {"kind": "onnx"}, "0", Path("float"))
-    assert not Path("float").exists()
+        import_model("mine", Path("data"), source, {"kind": "onnx"}, "0", Path("baseline"))
+    assert not Path("baseline").exists()
 
 
 def test_what_is_no_onnx_is_told_before_anything_is_started(
@@ -139,4 +139,4 @@ def test_what_is_no_onnx_is_told_before_anything_is_started(
     linear(Path("mine.onnx"))
     Path("mine.onnx").write_bytes(Path("mine.onnx").read_bytes()[:-40])
     with pytest.raises(CompileError, match="mine.onnx is no ONNX model, or is cut off"):
-        import_model("m", Path("data"), Path("mine.onnx"), {"kind": "onnx"}, "0", Path("float"))
+        import_model("m", Path("data"), Path("mine.onnx"), {"kind": "onnx"}, "0", Path("baseline"))

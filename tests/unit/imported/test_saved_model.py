@@ -26,16 +26,16 @@ def test_all_recipes_that_do_not_train(
     bring: Import, saved: Path, network: Any, view: DatasetView, tmp_path: Path
 ) -> None:
     manifest = bring(saved, "saved_model")
-    assert set(manifest.files) == {"graph.pb", "history.csv", "logits.npy"}
+    assert set(manifest.files) == {"graph.pb", "history.csv", "outputs.npy"}
     assert manifest.facts["parameters"] == network.count_params()
     wanted = network(view.inputs("test")).numpy()
-    np.testing.assert_allclose(np.load(tmp_path / "float/logits.npy"), wanted, atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "baseline/outputs.npy"), wanted, atol=1e-5)
     sizes = {}
     for quantize in QUANTIZE:
         options = {"recipe": {"quantize": quantize}}
         out = tmp_path / quantize
-        facts = compress_model("m", view.folder, tmp_path / "float", options, "0", out).facts
-        error = np.abs(np.load(out / "logits.npy") - wanted).mean()
+        facts = compress_model("m", view.folder, tmp_path / "baseline", options, "0", out).facts
+        error = np.abs(np.load(out / "outputs.npy") - wanted).mean()
         assert error < 0.05 * np.abs(wanted).max()
         sizes[quantize] = facts["size_bytes"]
     assert max(sizes, key=lambda name: sizes[name]) == "none"
@@ -52,7 +52,7 @@ def test_a_recipe_that_trains_is_refused(
     bring(saved, "saved_model")
     options = {"recipe": {"prune": {}}, "train": {"threads": 1}}
     with pytest.raises(TrainingError, match="cannot be trained on, and the recipe trains: prune"):
-        compress_model("m", digits, tmp_path / "float", options, "0", tmp_path / "out")
+        compress_model("m", digits, tmp_path / "baseline", options, "0", tmp_path / "out")
 
 
 def test_a_recurrent_network(bring: Import, keras: Any, view: DatasetView, tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_recurrent_network(bring: Import, keras: Any, view: DatasetView, tmp_p
     tf.saved_model.save(model, str(tmp_path / "saved"))
     bring(tmp_path / "saved", "saved_model")
     wanted = np.concatenate([model(sample[None]) for sample in view.inputs("test")])
-    np.testing.assert_allclose(np.load(tmp_path / "float/logits.npy"), wanted, atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "baseline/outputs.npy"), wanted, atol=1e-5)
     options: dict[str, Any] = {"recipe": {}}
-    compress_model("m", view.folder, tmp_path / "float", options, "0", tmp_path / "fp32")
-    np.testing.assert_allclose(np.load(tmp_path / "fp32/logits.npy"), wanted, atol=1e-4)
+    compress_model("m", view.folder, tmp_path / "baseline", options, "0", tmp_path / "fp32")
+    np.testing.assert_allclose(np.load(tmp_path / "fp32/outputs.npy"), wanted, atol=1e-4)
 
 
 def test_models_that_cannot_be_served(bring: Import, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_key_of_the_signature_with_free_sizes_and_integers(
     tf.saved_model.save(net, str(tmp_path / "two"), signatures=net.both)
     bring(tmp_path / "two", "saved_model", output="rows")
     wanted = view.inputs("test").astype(np.int32).reshape(-1, 64)[:, 20:30]
-    np.testing.assert_array_equal(np.load(tmp_path / "float/logits.npy"), wanted)
+    np.testing.assert_array_equal(np.load(tmp_path / "baseline/outputs.npy"), wanted)
 
 
 def test_a_signature_that_needs_more_than_the_sample(bring: Import, tmp_path: Path) -> None:

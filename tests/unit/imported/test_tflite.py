@@ -64,11 +64,11 @@ def test_a_float_file_is_quantized_as_its_network(
     assert manifest.facts["quantized"] == {}
     recipe = Recipe.model_validate({"quantize": quantize})
     options = {"recipe": recipe.model_dump(mode="json")}
-    compress_model("m", view.folder, tmp_path / "float", options, "0", tmp_path / "out")
+    compress_model("m", view.folder, tmp_path / "baseline", options, "0", tmp_path / "out")
     technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
     wanted = technique.convert(FloatModel(network), recipe, view.inputs("calibration"))
     outputs = host_outputs(wanted, view.inputs("test"))
-    np.testing.assert_array_equal(np.load(tmp_path / "out/logits.npy"), outputs)
+    np.testing.assert_array_equal(np.load(tmp_path / "out/outputs.npy"), outputs)
 
 
 @pytest.mark.parametrize("batch", [None, 8])
@@ -78,9 +78,9 @@ def test_another_batch_becomes_1(
     from ai_edge_litert.interpreter import Interpreter
 
     bring(convert(batch=batch), "tflite")
-    logits = np.load(tmp_path / "float/logits.npy")
+    logits = np.load(tmp_path / "baseline/outputs.npy")
     np.testing.assert_allclose(logits, network(view.inputs("test")), atol=1e-4)
-    interpreter = Interpreter(model_path=str(tmp_path / "float/model.tflite"))
+    interpreter = Interpreter(model_path=str(tmp_path / "baseline/model.tflite"))
     shapes = [tensor["shape_signature"] for tensor in interpreter.get_tensor_details()]
     assert not any((shape < 0).any() for shape in shapes)
     assert interpreter.get_input_details()[0]["shape"].tolist() == [1, 8, 8, 1]
@@ -126,11 +126,11 @@ def test_a_quantized_file_passes_as_it_is(
     source = convert(**given)
     assert quantization(source) == wanted
     assert bring(source, "tflite").facts["quantized"] == wanted
-    folder, out = tmp_path / "float", tmp_path / "out"
+    folder, out = tmp_path / "baseline", tmp_path / "out"
     facts = compress_model("m", view.folder, folder, {"recipe": {}}, "0", out).facts
     assert {key: facts["recipe"][key] for key in wanted} == wanted
     assert (out / "model.tflite").read_bytes() == source.read_bytes()
-    np.testing.assert_array_equal(np.load(out / "logits.npy"), np.load(folder / "logits.npy"))
+    np.testing.assert_array_equal(np.load(out / "outputs.npy"), np.load(folder / "outputs.npy"))
     again = {"recipe": {"quantize": "ptq-int8"}}
     with pytest.raises(CompileError, match="quantized already"):
         compress_model("m", view.folder, folder, again, "0", tmp_path / "twice")
@@ -155,7 +155,7 @@ def test_what_is_no_tflite(bring: Import, tmp_path: Path) -> None:
     (tmp_path / "text.tflite").write_text("hello")
     with pytest.raises(CompileError, match=r"text\.tflite is no \.tflite"):
         bring(tmp_path / "text.tflite", "tflite")
-    assert not (tmp_path / "float").exists()
+    assert not (tmp_path / "baseline").exists()
 
 
 def many(keras: Any, path: Path, quantized: DatasetView | None = None) -> Path:
@@ -202,7 +202,7 @@ def test_one_output_of_several_without_sizes_of_1(
         bring(source, "tflite")
     assert repr(output) in caught.value.message
     manifest = bring(source, "tflite", output=output)
-    made = tmp_path / "float/model.tflite"
+    made = tmp_path / "baseline/model.tflite"
     given, kept = ends(made)
     assert {n: detail["shape"].tolist() for n, detail in given.items()} == {image: [1, 8, 8, 1]}
     assert {n: detail["shape"].tolist() for n, detail in kept.items()} == {output: [1, 10]}
@@ -220,7 +220,9 @@ def test_one_output_of_several_without_sizes_of_1(
         wanted.append(whole.get_tensor(outputs[output]["index"])[0, 0, 0])
     rows = dequantized(np.stack(wanted), outputs[output])
     scale = outputs[output]["quantization"][0]
-    np.testing.assert_allclose(np.load(tmp_path / "float/logits.npy"), rows, atol=max(scale, 1e-5))
+    np.testing.assert_allclose(
+        np.load(tmp_path / "baseline/outputs.npy"), rows, atol=max(scale, 1e-5)
+    )
     again = bring(source, "tflite", tmp_path / "again", output=output)
     assert again.files == manifest.files
 
@@ -248,9 +250,14 @@ def test_free_height_and_width(
     source = tmp_path / "free.tflite"
     source.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     bring(source, "tflite")
-    logits = np.load(tmp_path / "float/logits.npy")
+    logits = np.load(tmp_path / "baseline/outputs.npy")
     np.testing.assert_allclose(logits, model(view.inputs("test")), atol=1e-5)
-    assert ends(tmp_path / "float/model.tflite")[0].popitem()[1]["shape"].tolist() == [1, 8, 8, 1]
+    assert ends(tmp_path / "baseline/model.tflite")[0].popitem()[1]["shape"].tolist() == [
+        1,
+        8,
+        8,
+        1,
+    ]
 
 
 def with_a_custom_softmax(path: Path) -> None:

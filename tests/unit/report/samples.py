@@ -39,7 +39,7 @@ def validation(unit: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
         "bundle_sha256": "ab" * 32,
         "samples": 20,
         "labels": labels,
-        "accuracy": {"float": 1.0, "host": 1.0, "compiled": 0.995, "device": 0.995},
+        "accuracy": {"baseline": 1.0, "recipe": 1.0, "compiled": 0.995, "device": 0.995},
         "parity": {
             "share": 1.0, "max_abs": 0.0, "tolerance": 0.0,
             "bit_exact": True, "agreement_argmax": 1.0,
@@ -51,7 +51,7 @@ def validation(unit: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
         },
         "load_time_ms": 3.125,
         "peak_rss_mb": None,
-        "confusion": {"float": [[10, 0], [0, 10]], "device": [[9, 1], [0, 10]]},
+        "confusion": {"baseline": [[10, 0], [0, 10]], "device": [[9, 1], [0, 10]]},
         "sizes": {
             "float_bytes": 40960, "recipe_bytes": 20480, "model_bytes": 14336,
             "bundle_bytes": 30720, "model_packed_bytes": 10240, "bundle_packed_bytes": 12800,
@@ -72,7 +72,7 @@ def write_validation(results: Path, unit: Mapping[str, Any], labels: list[str]) 
 
 
 def write_training(results: Path, model: str) -> Path:
-    folder = results / "models" / model / "float"
+    folder = results / "models" / model / "baseline"
     folder.mkdir(parents=True)
     (folder / "history.csv").write_text(
         "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
@@ -95,7 +95,7 @@ def make_row(number: int = 0, **changes: Any) -> Row:
         "measured": True,
         "limits": {"accuracy_drop_max": 0.01, "latency_p90_ms_max": 5.0},
         "checks": (GateResult(name="latency_p90_ms_max", limit=5.0, measured=1.0, passed=True),),
-        "accuracy_float": 0.99,
+        "accuracy_baseline": 0.99,
         "accuracy_device": 0.99 - number % 7 / 500,
         "latency_p50_ms": 0.1 + number % 11 / 10,
         "latency_p90_ms": 0.2 + number % 11 / 10,

@@ -143,7 +143,7 @@ def test_two_builds_are_the_same_bytes(results: Path, tmp_path: Path) -> None:
 def test_a_failure_leaves_the_earlier_report(results: Path) -> None:
     build(results)
     before = (results / "report" / "index.html").read_bytes()
-    (results / "models" / "net" / "float" / "history.csv").write_text("epoch\nfirst\n")
+    (results / "models" / "net" / "baseline" / "history.csv").write_text("epoch\nfirst\n")
     with pytest.raises(IntegrityError, match=r"history\.csv"):
         build(results)
     assert (results / "report" / "index.html").read_bytes() == before
@@ -175,7 +175,7 @@ def test_headline_is_the_worst_that_happened() -> None:
 
 def test_confused_lists_mistakes_most_frequent_first() -> None:
     row = make_row(
-        labels=("a", "b"), confusion_float=[[5, 1], [0, 5]], confusion_device=[[4, 1], [3, 2]]
+        labels=("a", "b"), confusion_baseline=[[5, 1], [0, 5]], confusion_device=[[4, 1], [3, 2]]
     )
     assert confused(row) == [("b", "a", 0, 3), ("a", "b", 1, 1)]
 
@@ -184,7 +184,7 @@ def test_auc_is_named_wherever_it_stands(results: Path) -> None:
     path = results / "devices/pi-1/net/validation.json"
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"metric": "auc"}))
-    folder = results / "models/net/float"
+    folder = results / "models/net/baseline"
     (folder / "history.csv").write_text(
         "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate\n1,0.9,,1.0,,0.001\n"
     )

@@ -11,8 +11,9 @@ from edgeflow.report.rows import Row, load_rows
 from tests.unit.report.samples import UNITS, make_row, write_validation
 
 PROMISED = [
-    "model", "recipe", "target", "device", "accuracy_float", "accuracy_host", "accuracy_device",
-    "parity", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "peak_rss_mb", "model_bytes",
+    "model", "recipe", "target", "device", "accuracy_baseline", "accuracy_recipe",
+    "accuracy_device", "parity", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms",
+    "peak_rss_mb", "model_bytes",
     "bundle_bytes", "gates_passed",
 ]  # fmt: skip
 
@@ -61,12 +62,12 @@ def test_metrics_begin_with_the_promised_columns(results: Path, tmp_path: Path) 
 def test_no_text_is_a_formula_to_a_spreadsheet(start: str, tmp_path: Path) -> None:
     kinds = (str, str | None)
     texts = {f.name: f"{start}1+1" for f in dataclasses.fields(Row) if f.type in kinds}
-    changes: dict[str, Any] = {**texts, "accuracy_float": -0.5}
+    changes: dict[str, Any] = {**texts, "accuracy_baseline": -0.5}
     row = dataclasses.replace(make_row(), **changes)
     write_metrics([row], tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open(newline="") as file:
         [cells] = csv.DictReader(file)
-    assert cells["accuracy_float"] == "-0.5"
+    assert cells["accuracy_baseline"] == "-0.5"
     written = [value for name, value in cells.items() if name in texts]
     assert len(written) > 5
     assert all(value.startswith("'") and value.endswith("1+1") for value in written)

@@ -36,14 +36,14 @@ def once(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_a_training_leaves(once: Path, digits: Path, keras: Any) -> None:
     manifest = verify_files(once / "manifest.json")
     facts = manifest.facts
-    assert set(manifest.files) == {"model.h5", "history.csv", "logits.npy"}
+    assert set(manifest.files) == {"model.h5", "history.csv", "outputs.npy"}
     rows = history(once)
     assert tuple(rows[0]) == COLUMNS
     assert [row["epoch"] for row in rows] == [1.0, 2.0]
     assert facts["epochs"] == 2
 
     dataset = open_dataset(digits, ("test",))
-    logits = np.load(once / "logits.npy")
+    logits = np.load(once / "outputs.npy")
     model = keras.models.load_model(once / "model.h5", compile=False)
     np.testing.assert_allclose(model(dataset.inputs("test")), logits, atol=1e-5)
     hits = logits.argmax(axis=1) == dataset.labels("test")

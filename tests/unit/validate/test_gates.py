@@ -6,7 +6,7 @@ from edgeflow.config.deployment import Gates
 from edgeflow.validate.gates import MEASURES, check_gates
 
 VALIDATION: dict[str, Any] = {
-    "accuracy": {"float": 0.99, "device": 0.98},
+    "accuracy": {"baseline": 0.99, "device": 0.98},
     "parity": {"share": 0.97},
     "latency_ms": {"p50": 1.0, "p90": 2.0, "p99": 3.0},
     "peak_rss_mb": 64.0,
@@ -49,7 +49,7 @@ def test_a_gate_holds_up_to_its_limit(name: str) -> None:
 
 
 def test_a_gain_of_accuracy_is_no_drop() -> None:
-    better = {**VALIDATION, "accuracy": {"float": 0.9, "device": 0.95}}
+    better = {**VALIDATION, "accuracy": {"baseline": 0.9, "device": 0.95}}
     [result] = check_gates(better, {"accuracy_drop_max": 0.0})
     assert result.passed
     assert result.measured == -0.05

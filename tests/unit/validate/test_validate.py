@@ -58,15 +58,15 @@ def test_a_measurement(
 
     truth = trained.view().labels("test")
     accuracy = {
-        name: (np.load(folder / "logits.npy").argmax(axis=1) == truth).mean()
-        for name, folder in (("float", folders.model), ("host", folders.recipe))
+        name: (np.load(folder / "outputs.npy").argmax(axis=1) == truth).mean()
+        for name, folder in (("baseline", folders.model), ("recipe", folders.recipe))
     }
-    assert result.accuracy.float == pytest.approx(accuracy["float"])
-    assert result.accuracy.host == pytest.approx(accuracy["host"])
-    assert result.accuracy.device == result.accuracy.compiled == result.accuracy.host
+    assert result.accuracy.baseline == pytest.approx(accuracy["baseline"])
+    assert result.accuracy.recipe == pytest.approx(accuracy["recipe"])
+    assert result.accuracy.device == result.accuracy.compiled == result.accuracy.recipe
     assert (result.parity.share, result.parity.max_abs, result.parity.bit_exact) == (1.0, 0.0, True)
     assert result.samples == len(truth) == np.sum(result.confusion.device)
-    assert np.trace(result.confusion.float) / len(truth) == pytest.approx(accuracy["float"])
+    assert np.trace(result.confusion.baseline) / len(truth) == pytest.approx(accuracy["baseline"])
     assert (result.kind, result.quantize, result.recipe) == ("litert", "ptq-int8", "int8")
     assert (result.latency_ms.runs, result.latency_ms.warmup) == (10, 2)
     assert result.sizes.bundle_bytes == (folders.compiled / "bundle.tar").stat().st_size
@@ -83,7 +83,7 @@ def test_a_measurement(
 
 def test_a_part_of_the_test_set(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
     result = validate(options(samples=40), "0", folders, deployed(tmp_path), tmp_path / "v.json")
-    assert result.samples == np.sum(result.confusion.float) == 40
+    assert result.samples == np.sum(result.confusion.baseline) == 40
     assert result.parity.share == 1.0
     assert len(np.load(tmp_path / "data.npy")) == 40
     assert all(2 <= sum(row) <= 6 for row in result.confusion.device)

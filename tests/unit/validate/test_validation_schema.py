@@ -46,7 +46,7 @@ def test_schema_and_model_accept_the_same(record: dict[str, Any]) -> None:
         {"first_divergence": "host"},
         {"latency_ms": {"p50": 1.0}},
         {"conditions": {"cpu": "x"}},
-        {"confusion": {"float": [[0.5]], "device": [[1]]}},
+        {"confusion": {"baseline": [[0.5]], "device": [[1]]}},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeflow.deploy import transport
 from edgeflow.deploy.release import connect
-from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError, EdgeflowError, MissingToolError, UnreachableError
+from edgeflow.remote import session as session_module
+from edgeflow.remote.session import Session
 from edgeflow.testing.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def test_a_session_whose_program_is_killed_on_the_device_says_so(lab: "Lab") -> 
 
 
 def test_output_without_end_is_refused(lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "OUTPUT_MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(session_module, "OUTPUT_MAX_BYTES", 1 << 20)
     with Session(lab.endpoint(lab.device())) as session:
         with pytest.raises(DeployError, match="more than 1048576 bytes of output"):
             session.run(["yes"], 60)
@@ -134,7 +134,7 @@ def test_a_login_script_that_gets_in_the_way_is_named(
     error: type[EdgeflowError],
     said: str,
 ) -> None:
-    monkeypatch.setattr(transport, "START_S", 0.5)
+    monkeypatch.setattr(session_module, "START_S", 0.5)
     pi = lab.device()
     lab.behave(pi, login=login)
     endpoint = lab.endpoint(pi, timeout_s=1.0 if login == "sleep 300" else 10.0)

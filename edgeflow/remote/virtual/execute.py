@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeflow.testing.virtual_layout import USER, DeviceFolder
+from edgeflow.remote.virtual.layout import USER, DeviceFolder
 
 if TYPE_CHECKING:
     import asyncssh

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from edgeflow.errors import UnreachableError
-from edgeflow.testing.virtual_layout import Address, DeviceFolder, is_served
+from edgeflow.remote.virtual.layout import Address, DeviceFolder, is_served
 
 STATE = Path(".edgeflow/virtual")
 IDLE_S = 120.0
@@ -65,7 +65,7 @@ def _answers(address: Address) -> bool:
 
 def _start(state: Path, idle_s: float) -> None:
     """Start the server; it detaches itself, so that no job has to wait for its end."""
-    module = ("-P", "-m", "edgeflow.testing.virtual_device")
+    module = ("-P", "-m", "edgeflow.remote.virtual.server")
     options = ("--state", str(state), "--idle-s", str(idle_s))
     with (state / "server.log").open("ab") as log:
         done = subprocess.run(

@@ -105,10 +105,11 @@ def _jump(name: str, host: JumpHost | None, timeout_s: float) -> Account | None:
 
 
 def _virtual_endpoint(name: str, device: VirtualDevice) -> Endpoint:
-    from edgeflow.deploy import environment, virtual
+    from edgeflow.remote import environment
+    from edgeflow.remote.virtual import start
 
     python = environment.device_python(device.environment)
-    address = virtual.ensure(name, python)
+    address = start.ensure(name, python)
     return Endpoint(
         name=name,
         title=f"device {name}",

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeflow.deploy.inventory import Account
 from edgeflow.errors import DeployError
+from edgeflow.remote.inventory import Account
 
 if TYPE_CHECKING:
     from paramiko import PKey

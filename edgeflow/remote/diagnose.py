@@ -5,9 +5,9 @@ import os
 import secrets
 from typing import TYPE_CHECKING, NoReturn
 
-from edgeflow.deploy.channel import Program, RefusedError
-from edgeflow.deploy.inventory import Account, Endpoint
 from edgeflow.errors import DeployError, EdgeflowError, MissingToolError, UnreachableError
+from edgeflow.remote.channel import Program, RefusedError
+from edgeflow.remote.inventory import Account, Endpoint
 from edgeflow.text import clean, excerpt, tail
 
 if TYPE_CHECKING:

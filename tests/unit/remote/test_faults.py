@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edgeflow.deploy import release, virtual
-from edgeflow.deploy.answer import MalformedError
+from edgeflow.deploy import release
 from edgeflow.deploy.deploy import deploy
 from edgeflow.deploy.release import Device, connect
-from edgeflow.deploy.transport import Session
 from edgeflow.deploy.trust import scan_host_key
 from edgeflow.errors import DeployError, UnreachableError
+from edgeflow.remote.answer import MalformedError
+from edgeflow.remote.session import Session
+from edgeflow.remote.virtual import start
 from edgeflow.testing.fault_proxy import Fault, FaultProxy
 
 if TYPE_CHECKING:
@@ -320,7 +321,7 @@ def test_an_agent_that_speaks_of_something_else_is_not_believed(
 
 
 def test_a_home_that_is_read_only_is_said(own_lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virtual, "_start", lambda state, idle_s: small_disk_server(state, "ro"))
+    monkeypatch.setattr(start, "_start", lambda state, idle_s: small_disk_server(state, "ro"))
     if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
         pytest.skip("needs user and mount namespaces")
     endpoint = own_lab.endpoint(own_lab.device())
@@ -338,7 +339,7 @@ def test_a_full_disk_is_said_and_left_clean(
     make_bundle: MakeBundle,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(virtual, "_start", lambda state, idle_s: small_disk_server(state))
+    monkeypatch.setattr(start, "_start", lambda state, idle_s: small_disk_server(state))
     if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
         pytest.skip("needs user and mount namespaces")
     pi, new = own_lab.device(), make_bundle(PAYLOAD)
@@ -362,7 +363,7 @@ def small_disk_server(state: Path, options: str = "size=1m") -> None:
     """Start the server where the device's root is a file system of its own."""
     root = state / "pi1" / "root"
     root.mkdir(exist_ok=True)
-    serve = "exec {} -P -m edgeflow.testing.virtual_device --state {} --idle-s 60"
+    serve = "exec {} -P -m edgeflow.remote.virtual.server --state {} --idle-s 60"
     script = f"mount -t tmpfs -o {options} none {root}; " + serve.format(sys.executable, state)
     with (state / "server.log").open("ab") as log:
         subprocess.run(["unshare", "-rm", "sh", "-c", script], stdout=log, stderr=log, check=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgeflow import toolchain
-from edgeflow.deploy import environment
 from edgeflow.errors import MissingToolError
+from edgeflow.remote import environment
 
 FAKE_UV = """#!{python}
 import json, os, pathlib, sys

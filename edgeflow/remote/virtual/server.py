@@ -2,7 +2,7 @@
 
 Loopback and public keys only, no SFTP. Programs are not confined to a device's folder: this
 stands in for a device that is trusted, it is no sandbox. Run as
-``python -P -m edgeflow.testing.virtual_device --state DIR --idle-s N``.
+``python -P -m edgeflow.remote.virtual.server --state DIR --idle-s N``.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeflow.testing.virtual_layout import USER, Address, DeviceFolder, claim, device_folders
+from edgeflow.remote.virtual.layout import USER, Address, DeviceFolder, claim, device_folders
 
 if TYPE_CHECKING:
     import asyncssh
@@ -98,7 +98,7 @@ async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAccep
     """Start one device's SSH server and publish its address."""
     import asyncssh
 
-    from edgeflow.testing import virtual_exec
+    from edgeflow.remote.virtual import execute
 
     _keys(folder)
     folder.root.mkdir(exist_ok=True)
@@ -108,7 +108,7 @@ async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAccep
         0,
         server_factory=_server(folder, activity),
         server_host_keys=[host_key],
-        process_factory=functools.partial(virtual_exec.serve, folder),
+        process_factory=functools.partial(execute.serve, folder),
         encoding=None,
         password_auth=False,
         kbdint_auth=False,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeflow.deploy import virtual
-from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError, UnreachableError
-from edgeflow.testing.virtual_layout import DeviceFolder
+from edgeflow.remote.session import Session
+from edgeflow.remote.virtual import start
+from edgeflow.remote.virtual.layout import DeviceFolder
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Lab
@@ -70,7 +70,7 @@ def test_keys_are_private_and_outlive_the_server(own_lab: "Lab") -> None:
     own_lab.end()
     assert folder.address() is None
     folder.publish(replace(first, port=1))  # as a killed server leaves it
-    second = virtual.ensure(folder.path.name, PYTHON, own_lab.state)
+    second = start.ensure(folder.path.name, PYTHON, own_lab.state)
     assert (second.host_key, second.identity) == (first.host_key, first.identity)
     assert second.pid != first.pid
     assert own_lab.listens(second.port)
@@ -89,10 +89,10 @@ def test_the_server_ends_when_nobody_connects(own_lab: "Lab") -> None:
 def test_many_at_once_share_one_server(own_lab: "Lab") -> None:
     found = {}
 
-    def start(name: str) -> None:
-        found[name] = virtual.ensure(name, PYTHON, own_lab.state)
+    def find(name: str) -> None:
+        found[name] = start.ensure(name, PYTHON, own_lab.state)
 
-    threads = [threading.Thread(target=start, args=(f"d{n % 3}",)) for n in range(6)]
+    threads = [threading.Thread(target=find, args=(f"d{n % 3}",)) for n in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -106,7 +106,7 @@ def test_a_running_device_takes_a_new_interpreter(lab: "Lab", tmp_path: Path) ->
     other = f'[ "$1" = -I ] && exec {sys.executable} "$@"; echo another'
     (tmp_path / "python3").write_text(f"#!/bin/sh\n{other}\n")
     (tmp_path / "python3").chmod(0o755)
-    virtual.ensure(pi.identity.parent.name, tmp_path / "python3", lab.state)
+    start.ensure(pi.identity.parent.name, tmp_path / "python3", lab.state)
     with Session(lab.endpoint(pi)) as session:
         assert session.run(["python3"], 10).stdout == "another\n"
 

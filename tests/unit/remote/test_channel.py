@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeflow.deploy import channel
-from edgeflow.deploy.answer import MalformedError
-from edgeflow.deploy.channel import EndedError, Program, RefusedError
-from edgeflow.deploy.upload import Upload
+from edgeflow.remote import channel
+from edgeflow.remote.answer import MalformedError
+from edgeflow.remote.channel import EndedError, Program, RefusedError
+from edgeflow.remote.upload import Upload
 
 READY = {"version": [3, 9, 2], "home": "/home/pi"}
 

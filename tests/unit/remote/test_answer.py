@@ -17,10 +17,10 @@ from edgeflow.deploy.agent_answer import (
     RolledBack,
     Status,
 )
-from edgeflow.deploy.answer import Answer, MalformedError, Words, parse
-from edgeflow.deploy.channel import End, Failed, Ready, Receipt, Size
 from edgeflow.deploy.runner import Golden, Measured, Missing, golden, measured
 from edgeflow.errors import DeployError
+from edgeflow.remote.answer import Answer, MalformedError, Words, parse
+from edgeflow.remote.channel import End, Failed, Ready, Receipt, Size
 
 SHA = "0" * 64
 CONDITIONS = {

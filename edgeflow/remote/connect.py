@@ -5,10 +5,10 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from edgeflow.deploy.diagnose import no_forwarding, no_login
-from edgeflow.deploy.inventory import Account
-from edgeflow.deploy.login import forget, login_key
 from edgeflow.errors import DeployError
+from edgeflow.remote.diagnose import no_forwarding, no_login
+from edgeflow.remote.inventory import Account
+from edgeflow.remote.login import forget, login_key
 
 if TYPE_CHECKING:
     import paramiko

@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from edgeflow.deploy.answer import malformed
-from edgeflow.deploy.channel import EndedError, Program, RefusedError, Size
-from edgeflow.deploy.connect import open_connection
-from edgeflow.deploy.diagnose import killed, no_session, not_started, refused, too_old
-from edgeflow.deploy.inventory import Endpoint
-from edgeflow.deploy.upload import Upload
-from edgeflow.deploy.watchdog import Watchdog
 from edgeflow.errors import DeployError, UnreachableError
+from edgeflow.remote.answer import malformed
+from edgeflow.remote.channel import EndedError, Program, RefusedError, Size
+from edgeflow.remote.connect import open_connection
+from edgeflow.remote.diagnose import killed, no_session, not_started, refused, too_old
+from edgeflow.remote.inventory import Endpoint
+from edgeflow.remote.upload import Upload
+from edgeflow.remote.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from fabric import Connection

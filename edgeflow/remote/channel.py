@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, Field
 
-from edgeflow.deploy.answer import Answer, Count, Sha256, Words, malformed, parse
 from edgeflow.ondevice import session
+from edgeflow.remote.answer import Answer, Count, Sha256, Words, malformed, parse
 
 if TYPE_CHECKING:
     from paramiko import Channel

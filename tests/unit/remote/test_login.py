@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edgeflow.deploy import login
-from edgeflow.deploy.inventory import endpoint, parse_device
-from edgeflow.deploy.transport import Session
 from edgeflow.errors import DeployError, UnreachableError
-from edgeflow.testing.virtual_layout import Address
+from edgeflow.remote import login
+from edgeflow.remote.inventory import endpoint, parse_device
+from edgeflow.remote.session import Session
+from edgeflow.remote.virtual.layout import Address
 from tests.unit.deploy.agents import SecurityKey, agent_with
 
 if TYPE_CHECKING:

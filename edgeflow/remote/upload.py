@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.deploy.channel import Program, Receipt
-from edgeflow.deploy.watchdog import Watchdog
+from edgeflow.remote.channel import Program, Receipt
+from edgeflow.remote.watchdog import Watchdog
 
 _BLOCK_BYTES = 64 << 10
 

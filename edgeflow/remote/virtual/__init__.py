@@ -1,0 +1,1 @@
+"""Virtual devices: folders of this machine behind a real SSH server."""
