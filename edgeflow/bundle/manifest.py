@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -26,6 +26,7 @@ class BundleManifest(BaseModel):
         front_end: what ``front_end.py`` in the bundle needs to make a sample of recorded sound;
             None where samples are no such features.
         tolerance: largest absolute difference of golden outputs; 0 where they must be equal.
+        clock: ``none`` where the engine has no wall clock: no latency is measured then.
         signature: reserved for the detached signature of this manifest.
     """
 
@@ -42,6 +43,7 @@ class BundleManifest(BaseModel):
     front_end: dict[str, JsonValue] | None = None
     tolerance: float
     bit_exact: bool
+    clock: Literal["device", "none"] = "device"
     files: dict[str, FileRecord]
     signature: None = None
 

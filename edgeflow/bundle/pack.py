@@ -108,6 +108,7 @@ def _write_bundle(
         front_end=dataset.facts.front_end,
         tolerance=0.0 if bit_exact else facts["tolerance"],
         bit_exact=bit_exact,
+        clock=runtime.clock,
         files={name: _record(data) for name, data in sorted(members.items())},
     )
     text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=2) + "\n"

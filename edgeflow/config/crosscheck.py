@@ -12,7 +12,8 @@ from edgeflow.config.device import FOLDERS
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.names import missing
-from edgeflow.config.raw import Entry, deployments, entries
+from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
+from edgeflow.config.target import target_classes
 
 _RESERVED = (
     ("recipes", frozenset({"baseline"}), "it names the model before any recipe"),
@@ -33,6 +34,7 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
         *unfit(raw),
         *recipe_references(raw),
         *_broken(raw),
+        *_units(raw),
         *[
             Finding(keys=(section, name), message=f"taken: {meaning}")
             for section, names, meaning in _RESERVED
@@ -76,6 +78,20 @@ def _folder(raw: Entry, device: str) -> tuple[object, ...]:
         return (device,)
     keys = {"host": "", "port": 22, "user": "", "path": "edgeflow"}
     return tuple(repr(entry.get(key, default)) for key, default in keys.items())
+
+
+def _units(raw: Entry) -> Iterator[Finding]:
+    """Yield what tells the units of a device apart and its target's engine does not know."""
+    targets = target_classes()
+    for name, entry in entries(raw, "devices").items():
+        kind, unit = kind_of_device(raw, name), entry.get("unit")
+        if kind not in targets or not isinstance(unit, Mapping):
+            continue
+        known = targets[kind].capabilities.unit
+        for key in sorted(str(key) for key in unit if key not in known):
+            hint = f"it takes {', '.join(sorted(known))}" if known else "leave `unit` out"
+            message = f"the engine of target kind {kind!r} takes no {key!r}"
+            yield Finding(keys=("devices", name, "unit", key), message=message, hint=hint)
 
 
 def _broken(raw: Entry) -> Iterator[Finding]:

@@ -38,9 +38,18 @@ class JumpHost(_Account):
     """A host on the way to a device; it forwards and sees nothing of what passes."""
 
 
+UnitName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+UnitValue = Annotated[str, Field(max_length=200, pattern=r"^[ -~]*$")] | int | float
+Unit = Annotated[dict[UnitName, UnitValue], Field(max_length=16)]
+
+
 class _Device(Section):
     target: Reference
     """Name of a target of this configuration."""
+    unit: Unit = Field(default_factory=dict)
+    """Which of the boards or sticks at the host is meant, such as `serial: "066BFF"` of a debug
+    probe: passed to the engine at run time. Each target says which names it takes. A board of its
+    own needs a device of its own, with a `path` of its own."""
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """Longest wait for a connection, and for any sign of life during a transfer."""
     run_timeout_s: Annotated[float, Field(gt=0)] = 1800.0

@@ -1,5 +1,6 @@
 """A device as deploy, validate and gate see it: releases, data files, programs."""
 
+import json
 import posixpath
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -191,7 +192,7 @@ class Device:
         folder = self.model_dir(model)
         runner = posixpath.join(folder, "releases", sha, "runner.py")
         # -B: a release is read-only, no compiled files beside its own.
-        program = [self._agent.python, "-B", runner, *argv_tail]
+        program = [self._agent.python, "-B", runner, *self._unit(), *argv_tail]
         done = self._session.run(program, timeout_s, folder)
         if done.exit_code == EXIT_MISSING:
             raise self._lacks(parse(Missing, done.stdout, device=self.endpoint.name, program=model))
@@ -205,6 +206,9 @@ class Device:
                 hint=f"look at the device: {self.endpoint.shell_command()}",
             )
         return done.stdout
+
+    def _unit(self) -> list[str]:
+        return ["--unit", json.dumps(dict(self.endpoint.unit))] if self.endpoint.unit else []
 
     def fetch(self, remote: str, local: Path, max_bytes: int) -> None:
         """Copy a file from the device; `remote` is absolute or relative to the account's home."""

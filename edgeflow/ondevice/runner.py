@@ -45,11 +45,11 @@ def load_manifest() -> dict[str, Any]:
     return manifest
 
 
-def load_engine(manifest: dict[str, Any]) -> Any:
-    """Return the engine with the bundle's model loaded."""
+def load_engine(manifest: dict[str, Any], unit: dict[str, Any]) -> Any:
+    """Return the engine with the bundle's model loaded; `unit` says on which board or stick."""
     sys.path.insert(0, HERE)
     engine = importlib.import_module("engine")
-    return engine.Engine(os.path.join(HERE, "model"), manifest["engine"])
+    return engine.Engine(os.path.join(HERE, "model"), {**manifest["engine"], "unit": unit})
 
 
 def to_input(samples: Any, manifest: dict[str, Any]) -> Any:
@@ -74,11 +74,10 @@ def run_all(engine: Any, samples: Any, manifest: dict[str, Any]) -> Any:
 
 def golden(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the bundle's golden vectors and compare with what the host expects of them."""
-    del arguments
     manifest = load_manifest()
     samples = np.load(os.path.join(HERE, "golden_x.npy"), allow_pickle=False)
     expected = np.load(os.path.join(HERE, "golden_y.npy"), allow_pickle=False)
-    actual = run_all(load_engine(manifest), samples, manifest)
+    actual = run_all(load_engine(manifest, arguments.unit), samples, manifest)
     if (actual.shape, actual.dtype) != (expected.shape, expected.dtype):
         sys.exit(
             "golden vectors are %s %s here, the host's are %s %s"
@@ -149,29 +148,44 @@ def conditions(engine: Any) -> dict[str, Any]:
     }
 
 
+def has_clock(engine: Any) -> bool:
+    """Return whether this process' time and memory are the model's; not so for an emulator's."""
+    return bool(getattr(engine, "clock", "device") != "none")
+
+
+def figures(engine: Any) -> dict[str, float]:
+    """Return what the engine itself counted, such as instructions, by name."""
+    return dict(engine.figures()) if hasattr(engine, "figures") else {}
+
+
 # Firmware bits 0-3: under-voltage, frequency capped, throttled, soft temperature limit.
 THROTTLED_NOW = 0b1111
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Load the model, time it, run all samples, and write the raw outputs to a file."""
+    """Load the model, time it, run all samples, and write the raw outputs to a file.
+
+    Without a clock no time and no memory is answered; the engine's own figures are, in any case.
+    """
     manifest = load_manifest()
     start = time.perf_counter()
-    engine = load_engine(manifest)
+    engine = load_engine(manifest, arguments.unit)
     load_time_ms = (time.perf_counter() - start) * 1e3
+    clock = has_clock(engine)
     before = conditions(engine)
     samples = np.load(arguments.data, mmap_mode="r", allow_pickle=False)
     timed = to_input(np.asarray(samples[: min(len(samples), 64)]), manifest)
-    times = latencies(engine, timed, arguments.warmup, arguments.runs)
+    times = latencies(engine, timed, arguments.warmup, arguments.runs) if clock else []
     flags = throttle_flags()
     outputs = run_all(engine, samples, manifest)
     np.save(arguments.out, outputs)
     with open(arguments.out, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     return {
-        "load_time_ms": load_time_ms,
+        "load_time_ms": load_time_ms if clock else None,
         "latencies_ms": times,
-        "peak_rss_mb": peak_rss_mb(),
+        "peak_rss_mb": peak_rss_mb() if clock else None,
+        "figures": figures(engine),
         "outputs_sha256": digest,
         "conditions": {
             **before,
@@ -191,6 +205,7 @@ def claim_stdout() -> IO[str]:
 def parse_arguments() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--unit", type=json.loads, default={}, help="for the engine, JSON")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("golden").set_defaults(run=golden)
     measuring = verbs.add_parser("measure")

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,14 @@ class Endpoint(Account):
         path: folder on the device that edgeflow owns; relative to the account's home.
         python: interpreter on the device.
         run_timeout_s: longest time one program may run.
+        unit: tells engines which of the host's boards or sticks is meant.
     """
 
     name: str
     path: str
     python: str
     run_timeout_s: float
+    unit: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:
@@ -122,4 +124,5 @@ def _virtual_endpoint(name: str, device: VirtualDevice) -> Endpoint:
         python="python3",
         timeout_s=device.timeout_s,
         run_timeout_s=device.run_timeout_s,
+        unit=device.unit,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, TextIO
 
 from edgeflow.report.rows import Row
-from edgeflow.report.text import adaptive, gate_text, kib, percent
+from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent
 
 HEADER = ("deployment", "device", "accuracy %", "p50/p90 ms", "KiB", "gates")
 _FIGURES = HEADER[2:5]
@@ -20,7 +20,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         name,
         row.device,
         _change(row),
-        f"{adaptive(row.latency_p50_ms)}/{adaptive(row.latency_p90_ms)}",
+        _latency(row),
         kib(row.model_bytes),
         f"{row.status} {held}/{len(row.checks)}" if row.checks else row.status,
     )
@@ -29,6 +29,12 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _change(row: Row) -> str:
     change = f"{percent(row.accuracy_baseline, 1)} → {percent(row.accuracy_device, 1)}"
     return f"AUC {change}" if row.metric == "auc" else change
+
+
+def _latency(row: Row) -> str:
+    if row.latency_p50_ms is None:
+        return NONE
+    return f"{adaptive(row.latency_p50_ms)}/{adaptive(row.latency_p90_ms)}"
 
 
 def _missed(rows: Sequence[Row]) -> list[str]:

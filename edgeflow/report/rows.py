@@ -90,6 +90,7 @@ class Row:
 
 def _figures(validation: Validation) -> dict[str, Any]:
     latency, parity = validation.latency_ms, validation.parity
+    times = ("p50", "p90", "p99")
     return {
         "metric": validation.metric,
         **{f"accuracy_{stage}": share for stage, share in validation.accuracy},
@@ -98,10 +99,8 @@ def _figures(validation: Validation) -> dict[str, Any]:
         "parity_max_abs": parity.max_abs,
         "parity_tolerance": parity.tolerance,
         "first_divergence": validation.first_divergence,
-        "latency_p50_ms": latency.p50,
-        "latency_p90_ms": latency.p90,
-        "latency_p99_ms": latency.p99,
-        "latency_runs": latency.runs,
+        **{f"latency_{name}_ms": latency and getattr(latency, name) for name in times},
+        "latency_runs": latency and latency.runs,
         "load_time_ms": validation.load_time_ms,
         "peak_rss_mb": validation.peak_rss_mb,
         "samples": validation.samples,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, JsonValue
 
@@ -13,6 +13,9 @@ from edgeflow.config.recipe import Recipe
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+Clock = Literal["device", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +30,7 @@ class Capabilities:
         keep_float: whether some layers may stay in float.
         quantized_source: values of `quantize` that a .tflite may have which the user brings
             quantized already; there is no float network then.
+        unit: names that `unit` of a device may have, such as the serial number of a probe.
     """
 
     quantize: frozenset[str]
@@ -35,6 +39,7 @@ class Capabilities:
     calibration: frozenset[str] = frozenset({"minmax"})
     keep_float: bool = False
     quantized_source: frozenset[str] = frozenset()
+    unit: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +98,9 @@ class Runtime:
             host has not.
         tolerance: largest absolute difference of an output from the host's reference, where
             equality is not demanded; in units of the dequantized output.
+        clock: ``device`` where time and memory of the process that runs the engine are the
+            model's; ``none`` where they are not, as for an emulator: then no latency, load time
+            or peak memory is measured. The same as the engine's attribute.
         tools: distributions whose versions shape the compiled model or its reference.
     """
 
@@ -101,6 +109,7 @@ class Runtime:
     host_options: Mapping[str, JsonValue]
     tolerance: float
     tools: tuple[str, ...]
+    clock: Clock = "device"
 
 
 class Target(Protocol):

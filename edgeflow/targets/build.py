@@ -119,7 +119,7 @@ def _reference(
     import numpy as np
 
     engine_class = importlib.import_module(runtime.engine_module).Engine
-    engine = engine_class(str(out / COMPILED), {"model": model, **runtime.host_options})
+    engine = engine_class(str(out / COMPILED), {"model": model, "unit": {}, **runtime.host_options})
     io: dict[str, Any] = engine.io()
     source, sink = (_details(io[side]) for side in ("input", "output"))
     inputs = dataset.inputs("test")

@@ -48,7 +48,7 @@ class Subject:
     def engine(self) -> Any:
         """Return a new engine with the model loaded, as the compile step runs it."""
         module = importlib.import_module(self.runtime.engine_module)
-        options = {"model": self.compiled.model, **self.runtime.host_options}
+        options = {"model": self.compiled.model, "unit": {}, **self.runtime.host_options}
         return module.Engine(str(self.out), options)
 
     def outputs(self, engine: Any) -> "NDArray[Any]":

@@ -29,13 +29,17 @@ def _accuracy_drop(validation: Validation) -> float:
     return drop
 
 
+def _latency(percentile: str) -> Callable[[Validation], float | None]:
+    return lambda validation: (validation["latency_ms"] or {}).get(percentile)
+
+
 MEASURES: Mapping[str, Callable[[Validation], float | None]] = {
     "accuracy_min": lambda v: v["accuracy"]["device"],
     "accuracy_drop_max": _accuracy_drop,
     "parity_min": lambda v: v["parity"]["share"],
-    "latency_p50_ms_max": lambda v: v["latency_ms"]["p50"],
-    "latency_p90_ms_max": lambda v: v["latency_ms"]["p90"],
-    "latency_p99_ms_max": lambda v: v["latency_ms"]["p99"],
+    "latency_p50_ms_max": _latency("p50"),
+    "latency_p90_ms_max": _latency("p90"),
+    "latency_p99_ms_max": _latency("p99"),
     "peak_rss_mb_max": lambda v: v["peak_rss_mb"],
     "model_bytes_max": lambda v: v["sizes"]["model_bytes"],
     "bundle_bytes_max": lambda v: v["sizes"]["bundle_bytes"],

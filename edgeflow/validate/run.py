@@ -147,6 +147,7 @@ def _measure(
     """Run until the device does not throttle; return the runner's record."""
     device.verify(manifest.model, sha256)
     remote = device.send_data(data)
+    runs = measure.runs if manifest.clock == "device" else 0
     arguments = ["measure", "--data", remote, "--out", OUTPUTS]
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
     name, timeout_s = device.endpoint.name, device.endpoint.run_timeout_s
@@ -154,8 +155,8 @@ def _measure(
         start = time.monotonic()
         answer = device.run_release(manifest.model, sha256, arguments, timeout_s)
         elapsed_s = time.monotonic() - start
-        record = measured(answer, measure.runs, elapsed_s, device=name, model=manifest.model)
-        if not record.conditions.throttled:
+        record = measured(answer, runs, elapsed_s, device=name, model=manifest.model)
+        if not (runs and record.conditions.throttled):
             return record
     raise DeployError(
         f"{name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
@@ -247,13 +248,19 @@ def _summary(
             "bundle_sha256": sha256_file(folders.compiled / "bundle.tar"),
             "labels": manifest.labels,
             **judged,
-            "latency_ms": metrics.latency_summary(record.latencies_ms, options.measure.warmup),
+            "latency_ms": _latency(record, options.measure),
             "load_time_ms": record.load_time_ms,
             "peak_rss_mb": record.peak_rss_mb,
+            "figures": record.figures,
             "sizes": _sizes(folders),
             "conditions": record.conditions,
         }
     )
+
+
+def _latency(record: Measured, measure: Measure) -> dict[str, float] | None:
+    times = record.latencies_ms
+    return metrics.latency_summary(times, measure.warmup) if times else None
 
 
 def _sizes(folders: Folders) -> dict[str, int]:

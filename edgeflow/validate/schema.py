@@ -11,7 +11,7 @@ from pydantic import Field
 
 from edgeflow.config.base import Section
 from edgeflow.dataset.task import Metric
-from edgeflow.deploy.runner import Conditions
+from edgeflow.deploy.runner import Conditions, Figures
 
 SCHEMA_FILE = Path(__file__).parent / "validation.schema.json"
 
@@ -98,9 +98,12 @@ class Validation(Section):
     accuracy: Accuracy
     parity: Parity
     first_divergence: Literal["none", "recipe", "compiled", "device"]
-    latency_ms: Latency
-    load_time_ms: Real
+    latency_ms: Latency | None
+    """None where the engine has no wall clock; so are load time and peak memory."""
+    load_time_ms: Real | None
     peak_rss_mb: Real | None
+    figures: Figures = Field(default_factory=dict)
+    """What the engine counted itself, by name."""
     confusion: Confusion
     sizes: Sizes
     conditions: Conditions

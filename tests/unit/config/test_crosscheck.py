@@ -1,12 +1,14 @@
 """What two sections say about each other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgeflow import plugins
+from edgeflow.targets.litert import LiteRT
 from tests.unit.config.test_sections import SSH
 
 Check = Callable[[object], dict[str, str]]
@@ -158,6 +160,32 @@ def test_a_module_of_the_user_is_found_but_not_run(
     assert problems(good) == {}
     good["models"]["cnn"]["architecture"]["name"] = "own_net:build"
     assert "no module 'own_net'" in problems(good)["models.cnn.architecture.name"]
+
+
+def test_the_unit_of_a_device_has_names_that_its_engine_knows(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good["devices"]["bench-pi"]["unit"] = {"serail": "066B", "bus": 3}
+    none = "the engine of target kind 'litert' takes no"
+    assert problems(good) == {
+        "devices.bench-pi.unit.serail": f"{none} 'serail' (leave `unit` out)",
+        "devices.bench-pi.unit.bus": f"{none} 'bus' (leave `unit` out)",
+    }
+    knows = replace(LiteRT.capabilities, unit=frozenset({"serial", "bus"}))
+    monkeypatch.setattr(LiteRT, "capabilities", knows)
+    assert problems(good) == {
+        "devices.bench-pi.unit.serail": f"{none} 'serail' (it takes bus, serial)"
+    }
+    good["devices"]["bench-pi"]["unit"] = {"serial": "066B", "bus": 3}
+    assert problems(good) == {}
+
+
+@pytest.mark.parametrize("value", [True, None, [1], {"a": 1}, "a\nb", "x" * 201])
+def test_what_tells_units_apart_is_a_short_text_or_a_number(
+    good: dict[str, Any], problems: Check, value: object
+) -> None:
+    good["devices"]["bench-pi"]["unit"] = {"serial": value}
+    assert any(key.startswith("devices.bench-pi.unit.serial") for key in problems(good))
 
 
 def test_a_target_that_cannot_be_imported_says_why(

@@ -166,6 +166,9 @@ def test_the_runner_runs_in_the_models_folder_with_its_arguments_untouched(
     with connect(lab.endpoint(pi)) as device:
         said = device.run_release("net", sha256_file(bundle), ["$(id)", "a  b;'\""], 60)
     assert said == "net $(id) a  b;'\"\n"
+    with connect(lab.endpoint(pi, unit={"serial": "$(id) '\"", "bus": 3})) as device:
+        said = device.run_release("net", sha256_file(bundle), ["golden"], 60)
+    assert said == 'net --unit {"serial": "$(id) \'\\"", "bus": 3} golden\n'
     assert not list(lab.root(pi).rglob("__pycache__"))
 
 

@@ -80,9 +80,9 @@ def test_golden_vectors_in_this_process(release: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     try:
-        answer = runner.golden(argparse.Namespace())
+        answer = runner.golden(argparse.Namespace(unit={}))
         np.save(release / "golden_y.npy", np.load(release / "golden_y.npy") // 2)
-        other = runner.golden(argparse.Namespace())
+        other = runner.golden(argparse.Namespace(unit={}))
     finally:
         sys.modules.pop("engine", None)
     assert answer == {"passed": True, "max_abs": 0.0, "tolerance": 0.0}
@@ -114,6 +114,7 @@ def test_measure_runs_every_sample(
     assert len(record["latencies_ms"]) == 25
     assert min(record["latencies_ms"]) > 0
     assert record["load_time_ms"] > 0
+    assert record["figures"] == {}
     assert 10 < record["peak_rss_mb"] < 2000
     conditions = record["conditions"]
     assert conditions["numpy"] == np.__version__
@@ -122,6 +123,45 @@ def test_measure_runs_every_sample(
     assert {"cpu", "machine", "kernel", "python", "governor", "temperature_c", "throttled"} <= set(
         conditions
     )
+
+
+EMULATOR = """
+class Emulator(Engine):
+    clock = "none"
+
+    def __init__(self, folder, options):
+        super().__init__(folder, options)
+        self._unit, self._runs = options["unit"], 0
+
+    def infer(self, sample):
+        self._runs += 1
+        return super().infer(sample)
+
+    def figures(self):
+        return {"runs": self._runs, "joules": 0.25, "board": self._unit["board"]}
+
+
+Engine = Emulator
+"""
+
+
+def test_an_engine_without_a_clock_is_not_timed_and_counts_by_itself(
+    release: Path, trained: Trained, tmp_path: Path
+) -> None:
+    with (release / "engine.py").open("a") as file:
+        file.write(EMULATOR)
+    arguments = ("--data", str(trained.dataset / "test_x.npy"), "--out", str(tmp_path / "o.npy"))
+    unit = ("--unit", json.dumps({"board": 7}))
+    done = run(release, *unit, "measure", *arguments, "--warmup", "3", "--runs", "25")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["load_time_ms"], record["latencies_ms"], record["peak_rss_mb"]) == (
+        None,
+        [],
+        None,
+    )
+    samples = len(np.load(trained.dataset / "test_x.npy"))
+    assert record["figures"] == {"runs": samples, "joules": 0.25, "board": 7}
 
 
 def test_an_unknown_verb_is_a_usage_error(release: Path) -> None:
@@ -252,7 +292,7 @@ def test_only_throttling_during_the_run_counts(
             return "doubler 1"
 
     monkeypatch.setattr(runner, "HERE", str(release))
-    monkeypatch.setattr(runner, "load_engine", lambda manifest: Engine())
+    monkeypatch.setattr(runner, "load_engine", lambda manifest, unit: Engine())
     monkeypatch.setattr(runner, "throttle_flags", lambda: flags)
     monkeypatch.setitem(sys.modules, "facts", facts)
     verb = ["measure", "--data", str(trained.dataset / "test_x.npy"), "--warmup", "1"]

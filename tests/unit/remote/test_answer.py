@@ -166,6 +166,58 @@ def test_golden_vectors_pass_within_the_bundles_own_tolerance() -> None:
             judge(**record)
 
 
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"two words": 1},
+        {"1st": 1},
+        {"x" * 65: 1},
+        {"energy_mj": float("nan")},
+        {"energy_mj": float("-inf")},
+        {"energy_mj": "3"},
+        {"energy_mj": True},
+        {"energy_mj": None},
+        {f"f{number}": number for number in range(65)},
+    ],
+    ids=str,
+)
+def test_figures_of_an_engine_are_finite_named_and_few(figures: dict[str, Any]) -> None:
+    good = {"instructions": 1 << 40, "energy_mj": 0.5}
+    answer = read(Measured, json.dumps({**MEASURED, "figures": good}))
+    assert isinstance(answer, Measured)
+    assert answer.figures == good
+    assert isinstance(answer.figures["instructions"], int)
+    with pytest.raises(MalformedError, match="figures"):
+        read(Measured, json.dumps({**MEASURED, "figures": figures}))
+
+
+def test_a_host_without_sensors_has_conditions_too() -> None:
+    sensors = ("governor", "temperature_c", "throttled")
+    few = {name: value for name, value in CONDITIONS.items() if name not in sensors}
+    answer = read(Measured, json.dumps({**MEASURED, "conditions": few}))
+    assert isinstance(answer, Measured)
+    assert answer.conditions.throttled is None
+
+
+UNTIMED = {**MEASURED, "load_time_ms": None, "latencies_ms": []}
+
+
+@pytest.mark.parametrize(
+    ("runs", "changes", "said"),
+    [
+        (0, {"latencies_ms": [1.0]}, "1 latencies instead of 0"),
+        (0, {"load_time_ms": 1.0}, "of an engine without a clock"),
+        (0, {"peak_rss_mb": 1.0}, "of an engine without a clock"),
+        (2, {}, "0 latencies instead of 2"),
+        (2, {"latencies_ms": [1.0, 2.0]}, "no load time"),
+    ],
+)
+def test_an_engine_has_a_clock_or_not(runs: int, changes: dict[str, Any], said: str) -> None:
+    assert measured(json.dumps(UNTIMED), 0, 0.0, device="pi", model="net").latencies_ms == []
+    with pytest.raises(MalformedError, match=said):
+        measured(json.dumps({**UNTIMED, **changes}), runs, 9.0, device="pi", model="net")
+
+
 @pytest.mark.parametrize("name", ["instruction_sets", "cores"])
 def test_lists_of_conditions_are_bounded(name: str) -> None:
     def record(count: int) -> str:

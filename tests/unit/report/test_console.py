@@ -54,6 +54,13 @@ def test_no_color_is_honoured(results: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "31m" not in file.getvalue()
 
 
+def test_a_model_without_a_clock_has_no_latency() -> None:
+    file = io.StringIO()
+    print_summary([make_row(latency_p50_ms=None, latency_p90_ms=None)], file)
+    assert f" {NONE} " in file.getvalue()
+    assert "None" not in file.getvalue()
+
+
 def test_names_are_no_markup() -> None:
     file = Terminal()
     print_summary([make_row(device="[red]x")], file)

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,19 @@ def test_an_unreadable_validation_is_an_integrity_error(results: Path, damage: s
     with pytest.raises(IntegrityError, match=r"validation\.json") as caught:
         load_rows(results, UNITS)
     assert "delete" in caught.value.hint
+
+
+def test_a_model_without_a_clock_has_empty_cells(results: Path, tmp_path: Path) -> None:
+    unit = UNITS["units"][0]
+    path = write_validation(results, unit, ["a", "b"])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "latency_ms": None}))
+    rows = load_rows(results, {"units": [unit]})
+    assert rows[0].status == "failed", "it has a gate on its latency"
+    write_metrics(rows, tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        [cells] = csv.DictReader(file)
+    assert {cells[f"latency_{name}_ms"] for name in ("p50", "p90", "p99")} == {""}
+    assert cells["accuracy_device"] == "0.995"
 
 
 def test_same_bytes_needs_every_sample_and_every_bit() -> None:

@@ -10,8 +10,10 @@ import pytest
 from edgeflow.artifact import events
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_size
+from edgeflow.bundle.manifest import read_bundle
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.testing.trained import Trained
+from edgeflow.validate import run
 from edgeflow.validate.run import ATTEMPTS, Folders, validate
 from edgeflow.validate.schema import Validation
 from tests.unit.validate.conftest import FakeDevice
@@ -68,6 +70,7 @@ def test_a_measurement(
     assert result.samples == len(truth) == np.sum(result.confusion.device)
     assert np.trace(result.confusion.baseline) / len(truth) == pytest.approx(accuracy["baseline"])
     assert (result.kind, result.quantize, result.recipe) == ("litert", "ptq-int8", "int8")
+    assert result.latency_ms is not None
     assert (result.latency_ms.runs, result.latency_ms.warmup) == (10, 2)
     assert result.sizes.bundle_bytes == (folders.compiled / "bundle.tar").stat().st_size
     assert result.sizes.recipe_bytes == (folders.recipe / "model.tflite").stat().st_size
@@ -152,6 +155,23 @@ def test_a_record_that_cannot_be_true(
         validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert caught.value.exit_code == 5
     assert not (tmp_path / "v.json").exists()
+
+
+def test_an_engine_without_a_clock_has_figures_of_its_own_and_no_latency(
+    device: FakeDevice, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (device.release / "engine.py").open("a") as file:
+        file.write(
+            "\nEngine.clock = 'none'\nEngine.figures = lambda self: {'instructions': 1234}\n"
+        )
+    clockless = read_bundle(folders.compiled / "bundle.tar").model_copy(update={"clock": "none"})
+    monkeypatch.setattr(run, "read_bundle", lambda path: clockless)
+    device.throttled = [True]
+    result = validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    assert (result.latency_ms, result.load_time_ms, result.peak_rss_mb) == (None, None, None)
+    assert result.figures == {"instructions": 1234}
+    assert result.parity.share == 1.0
+    assert device.verbs().count("run_release") == 1, "throttling spoils no count"
 
 
 def test_words_of_a_device_are_safe_to_print(
