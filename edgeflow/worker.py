@@ -1,29 +1,43 @@
 """Work in a child process, which may crash without taking the step with it.
 
 A worker is a module with a function `work(job, folder)`. The child finds ``job.json`` and the
-caller's files in the folder, and leaves ``result.json`` and files of its own there.
+caller's files in the folder, and leaves ``result.json`` and files of its own there. It refuses a
+job by an exception that has a `hint`, such as a leaf of `edgeflow.errors`; all else is a crash.
+A worker that runs in another Python, or on a compile host, is one file or one package of the
+standard library and what is installed there: edgeflow is not.
 """
 
-import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import edgeflow
+from edgeflow import plugins
 from edgeflow.errors import CompileError, EdgeflowError
+from edgeflow.ondevice import worker as child
 from edgeflow.text import tail
 
-JOB = "job.json"
-RESULT = "result.json"
+JOB, RESULT = child.JOB, child.RESULT
+CHILD = Path(child.__file__)
+"""The program that runs a worker, wherever that is."""
 
 
 def run_worker(
-    module: str, job: Mapping[str, Any], folder: Path, *, title: str, hint: str
+    module: str,
+    job: Mapping[str, Any],
+    folder: Path,
+    *,
+    title: str,
+    hint: str,
+    python: Path | None = None,
 ) -> dict[str, Any]:
     """Run a worker module, and return its result.
 
@@ -33,31 +47,86 @@ def run_worker(
         folder: the child's working directory, with the files that it reads and writes.
         title: what is being done, for messages.
         hint: what to do where the child fails without a message of its own.
+        python: interpreter of another environment; by default it is edgeflow's own.
 
     Raises:
         CompileError: the worker refused the job, crashed, or left no readable result.
     """
+    write_job(job, folder)
+    with _command(module, python) as command:
+        done = subprocess.run(
+            command,
+            env=_environment() if python is None else None,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    if done.returncode != 0:
+        raise crashed(title, done.returncode, done.stderr or done.stdout, hint)
+    return read_result(folder, title=title, hint=hint)
+
+
+def write_job(job: Mapping[str, Any], folder: Path) -> None:
+    """Write what a worker reads first, and remove what an earlier one left."""
     (folder / JOB).write_text(json.dumps(job))
     (folder / RESULT).unlink(missing_ok=True)
-    command = [sys.executable, "-P", "-X", "faulthandler", "-m", "edgeflow.worker", module]
-    done = subprocess.run(
-        command,
-        env=_environment(),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = f"{title}: {_end(done.returncode)}:\n{tail(done.stderr or done.stdout)}"
-        raise CompileError(reason, hint=hint)
-    answer = _answer(folder / RESULT)
-    if answer is None:
-        raise CompileError(f"{title}: the child process left no readable {RESULT}", hint=hint)
-    if "message" in answer:
-        raise CompileError(f"{title}: {answer['message']}", hint=str(answer.get("hint", "")))
-    return answer
+
+
+def read_result(folder: Path, *, title: str, hint: str) -> dict[str, Any]:
+    """Return the result that a worker left; the arguments are those of `run_worker`.
+
+    Raises:
+        CompileError: the worker refused the job, or left no readable result.
+    """
+    answer = _json(folder / RESULT)
+    result, refusal = answer.get("result"), answer.get("refusal")
+    if isinstance(refusal, dict):
+        raise CompileError(f"{title}: {refusal.get('message')}", hint=str(refusal.get("hint")))
+    if not isinstance(result, dict):
+        raise CompileError(f"{title}: the worker left no readable {RESULT}", hint=hint)
+    return result
+
+
+def crashed(title: str, code: int, said: str, hint: str) -> CompileError:
+    """Return the failure of a worker that ended without a result.
+
+    Args:
+        title: what was being done.
+        code: its exit code; negative where a signal ended it.
+        said: what it printed.
+        hint: what to do.
+    """
+    return CompileError(f"{title}: {_end(code)}:\n{tail(said)}", hint=hint)
+
+
+def source_of(module: str) -> Path:
+    """Return the file of a worker's module, or its folder if it is a package.
+
+    Raises:
+        EdgeflowError: there is no such module.
+    """
+    spec = plugins.find_module(module)
+    if spec is None or spec.origin is None:
+        raise EdgeflowError(f"no module {module}", hint="reinstall the package that provides it")
+    file = Path(spec.origin)
+    return file.parent if spec.submodule_search_locations else file
+
+
+@contextmanager
+def _command(module: str, python: Path | None) -> Iterator[list[str]]:
+    """Give the command that runs a worker; beside a worker elsewhere lies nothing to import."""
+    if python is None:
+        yield [sys.executable, "-P", "-X", "faulthandler", str(CHILD), "run", module]
+        return
+    with tempfile.TemporaryDirectory() as place:
+        source = source_of(module)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, Path(place) / source.name)
+        name = module.rpartition(".")[2]
+        yield [str(python), "-I", "-X", "faulthandler", str(CHILD), "run", name, place]
 
 
 def _environment() -> dict[str, str]:
@@ -69,31 +138,17 @@ def _environment() -> dict[str, str]:
 
 def _end(code: int) -> str:
     if code > 0:
-        return f"the child process ended with exit code {code}"
+        return f"the worker ended with exit code {code}"
     names = {number.value: number.name for number in signal.Signals}
     name = names.get(-code, f"signal {-code}")
     likely = ", likely for want of memory" if name == "SIGKILL" else ""
-    return f"the child process crashed with {name}{likely}"
+    return f"the worker crashed with {name}{likely}"
 
 
-def _answer(path: Path) -> dict[str, Any] | None:
+def _json(path: Path) -> dict[str, Any]:
+    """Return a JSON object; an empty one where the file holds none."""
     try:
         answer = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
-
-
-def main(module: str) -> None:
-    """Do the job in the working directory, and write the result or why there is none."""
-    folder = Path.cwd()
-    job = json.loads((folder / JOB).read_bytes())
-    try:
-        answer = importlib.import_module(module).work(job, folder)
-    except EdgeflowError as error:
-        answer = {"message": error.message, "hint": error.hint}
-    (folder / RESULT).write_text(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        return {}
+    return answer if isinstance(answer, dict) else {}

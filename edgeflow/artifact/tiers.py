@@ -8,7 +8,7 @@ from typing import Protocol
 from edgeflow.artifact.entry import Entry
 from edgeflow.artifact.store import Store
 from edgeflow.config.store import Store as Section
-from edgeflow.toolchain import FOLDER as TOOLCHAINS
+from edgeflow.toolchain.environment import FOLDER as TOOLCHAINS
 
 FOLDER = "EDGEFLOW_STORE"
 """Environment variable that names the local store's folder; ``off`` turns all stores off."""

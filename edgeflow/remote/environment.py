@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from edgeflow import toolchain
+from edgeflow.toolchain.environment import build, folder
 
 
 def device_python(lock: str | None) -> Path:
@@ -14,9 +14,9 @@ def device_python(lock: str | None) -> Path:
     """
     if lock is None:
         return Path(sys.executable)
-    return toolchain.build(
+    return build(
         Path(lock),
-        toolchain.folder(),
+        folder(),
         title="the device",
         hint="fix `environment` of the device in config.yaml",
     )

@@ -13,7 +13,9 @@ from edgeflow.imported import conversion
 from edgeflow.imported.conversion import convert
 from edgeflow.imported.model import Request
 from edgeflow.worker import run_worker
+from tests.pythons import another_python, version_of
 
+ROOT = Path(__file__).parents[3]
 WORKER = """\
 import ctypes, json, os, pathlib, signal, sys
 from edgeflow.errors import CompileError
@@ -114,3 +116,42 @@ def test_the_child_is_of_this_interpreter_and_imports_nothing_from_its_folder(
     (tmp_path / "job").mkdir()
     (tmp_path / "job/json.py").write_text("raise SystemExit('taken from the folder')")
     assert run("return {'python': sys.executable}")["python"] == sys.executable
+
+
+OLD_WORKER = """\
+import sys
+
+class Refused(Exception):
+    hint = "give it more"
+
+def work(job, folder):
+    if not job["size"]:
+        raise Refused("nothing to do")
+    (folder / "made").write_text("x" * job["size"])
+    names = sorted(sys.modules)
+    return {"python": list(sys.version_info[:2]), "edgeflow": "edgeflow" in names, "path": sys.path}
+"""
+
+
+@pytest.mark.parametrize("package", [False, True])
+def test_a_worker_in_another_python_has_nothing_of_edgeflow(
+    package: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = another_python()
+    name = "lone_package" if package else "lone_worker"
+    source = tmp_path / (f"{name}/__init__.py" if package else f"{name}.py")
+    source.parent.mkdir(exist_ok=True)
+    source.write_text(OLD_WORKER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    folder = tmp_path / "job"
+    folder.mkdir()
+    words: Any = {"title": "mine", "hint": "again", "python": python}
+    answer = run_worker(name, {"size": 3}, folder, **words)
+    assert answer["python"] == list(version_of(python)) != list(sys.version_info[:2])
+    assert not answer["edgeflow"]
+    assert not [path for path in answer["path"] if Path(path).is_relative_to(ROOT)]
+    assert (folder / "made").read_text() == "xxx"
+    with pytest.raises(CompileError, match="mine: nothing to do") as caught:
+        run_worker(name, {"size": 0}, folder, **words)
+    assert caught.value.hint == "give it more"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeflow import toolchain
 from edgeflow.errors import MissingToolError
 from edgeflow.remote import environment
+from edgeflow.toolchain.environment import FOLDER
 
 FAKE_UV = """#!{python}
 import json, os, pathlib, sys
@@ -30,7 +30,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake.write_text(FAKE_UV.format(python=sys.executable, log=str(log)))
     fake.chmod(0o755)
     monkeypatch.setattr("uv.find_uv_bin", lambda: str(fake))
-    monkeypatch.setenv(toolchain.FOLDER, str(tmp_path / "cache"))
+    monkeypatch.setenv(FOLDER, str(tmp_path / "cache"))
     return log
 
 

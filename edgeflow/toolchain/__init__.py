@@ -1,0 +1,1 @@
+"""What a target compiles with: which tools, in which Python, and what they ask of a machine."""
