@@ -38,9 +38,9 @@ def main() -> None:
     plan = Plan(load_file(Path("config.yaml")))
     for name, model in plan.config.models.items():
         folder = RESULTS / "datasets" / model.dataset
-        build_dataset(model.dataset, plan.dataset(model.dataset).options, CODE, folder)
+        build_dataset(model.dataset, plan.dataset(model.dataset).slice, CODE, folder)
         dataset = open_dataset(folder, ("train", "validation", "test", "calibration"))
-        network = train(model, dataset, RESULTS / "models" / name / "float")
+        network = train(model, dataset, RESULTS / "models" / name / "baseline")
         units = [unit for unit in plan.units if unit.model == name]
         recipes = {unit.recipe: plan.config.recipes[unit.recipe].quantize for unit in units}
         compress(network, recipes, dataset, RESULTS / "models" / name)
@@ -48,7 +48,7 @@ def main() -> None:
             build_bundle(plan, target, name, recipe, folder)
         for unit in units:
             bring(plan, unit, folder)
-    build_report(plan.report().options, CODE, RESULTS, RESULTS / "report")
+    build_report(plan.report().slice, CODE, RESULTS, RESULTS / "report")
 
 
 def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
@@ -60,15 +60,15 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
     from edgeflow.train.architectures import ds_cnn
 
     assert settings.architecture is not None
-    options, classes = settings.train, len(dataset.facts.labels)
-    keras.utils.set_random_seed(options.seed)
+    train, classes = settings.train, len(dataset.facts.labels)
+    keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
     height, width, channels = dataset.facts.input_shape
     shape = (height, width, channels)
     network = ds_cnn.build(keras, shape, classes, **settings.architecture.options)
     x, y = dataset.inputs("train"), dataset.labels("train")
-    steps = -(-len(y) // options.batch_size) * options.epochs
-    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
+    steps = -(-len(y) // train.batch_size) * train.epochs
+    rate = keras.optimizers.schedules.CosineDecay(train.learning_rate, steps)
     network.compile(
         optimizer=keras.optimizers.Adam(rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -77,11 +77,11 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
     history = network.fit(
         x,
         y,
-        batch_size=options.batch_size,
-        epochs=options.epochs,
+        batch_size=train.batch_size,
+        epochs=train.epochs,
         validation_data=(dataset.inputs("validation"), dataset.labels("validation")),
         callbacks=[
-            keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True)
+            keras.callbacks.EarlyStopping(patience=train.patience, restore_best_weights=True)
         ],
         verbose=0,
     ).history
@@ -144,9 +144,9 @@ def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out
 def build_bundle(plan: Plan, target: str, model: str, recipe: str, dataset: Path) -> None:
     """Compile a recipe's model for a target and pack it."""
     name, out = f"{target}/{model}/{recipe}", RESULTS / "targets" / target / model / recipe
-    options = plan.compile(target).options
-    compile_model(name, dataset, RESULTS / "models" / model / recipe, options, CODE, out)
-    pack_bundle(name, dataset, out, plan.bundle(target, model, recipe).options, CODE, out)
+    slice_ = plan.compile(target).slice
+    compile_model(name, dataset, RESULTS / "models" / model / recipe, slice_, CODE, out)
+    pack_bundle(name, dataset, out, plan.bundle(target, model, recipe).slice, CODE, out)
 
 
 def bring(plan: Plan, unit: Unit, dataset: Path) -> None:
@@ -154,16 +154,16 @@ def bring(plan: Plan, unit: Unit, dataset: Path) -> None:
     device, model = unit.device, unit.model
     compiled = RESULTS / "targets" / unit.target / model / unit.recipe
     out = RESULTS / "devices" / device / model
-    deploy(compiled / "bundle.tar", plan.deploy(device).options, CODE, out / "deploy.json")
+    deploy(compiled / "bundle.tar", plan.deploy(device).slice, CODE, out / "deploy.json")
     folders = Folders(
         dataset=dataset,
-        model=RESULTS / "models" / model / "float",
+        model=RESULTS / "models" / model / "baseline",
         recipe=RESULTS / "models" / model / unit.recipe,
         compiled=compiled,
     )
-    options = plan.validate(device, model).options
-    validate(options, CODE, folders, out / "deploy.json", out / "validation.json")
-    gates = plan.gate(device, model).options
+    slice_ = plan.validate(device, model).slice
+    validate(slice_, CODE, folders, out / "deploy.json", out / "validation.json")
+    gates = plan.gate(device, model).slice
     confirm(gates, CODE, out / "validation.json", out / "gates.json")
 
 
@@ -175,7 +175,7 @@ def _describe(folder: Path, step: str, **facts: object) -> None:
     """Write the manifest that the next function reads."""
     files = describe_files(folder)
     manifest = Manifest(
-        step=step, inputs={}, options={}, code=CODE, tools={}, files=files, facts=facts
+        step=step, inputs={}, slice={}, code=CODE, tools={}, files=files, facts=facts
     )
     manifest.write(folder / "manifest.json")
 

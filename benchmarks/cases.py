@@ -106,8 +106,8 @@ def one_target_changed(repeats: int, models: int = 10) -> Case:
             return seconds
 
         def bare() -> float:
-            options = {"kind": "openvino", "device": "CPU", "threads": next(threads)}
-            commands = "\n".join(_compile(name, options) for name in names)
+            slice_ = {"kind": "openvino", "device": "CPU", "threads": next(threads)}
+            commands = "\n".join(_compile(name, slice_) for name in names)
             (here.folder / "commands").write_text(commands + "\n")
             line = f"xargs -P {CORES} -I @ bash -c @ < commands"
             return here.run("bash", "-c", line, EDGEFLOW_STORE="off")
@@ -148,9 +148,9 @@ def _five_targets(models: int, threads: int) -> dict[str, Any]:
 
 def _compile(name: str, target: Mapping[str, Any]) -> str:
     """Return the command that compiles one model, as one quoted word for xargs."""
-    options = json.dumps({"target": dict(target), "quantize": "ptq-int8"})
+    slice_ = json.dumps({"target": dict(target), "quantize": "ptq-int8"})
     command = ["edgeflow", "compile", "--name", name, "--dataset", "results/datasets/digits"]
-    command += ["--recipe", f"results/models/{name}/int8", "--options", options]
+    command += ["--recipe", f"results/models/{name}/int8", "--slice", slice_]
     command += ["--code", "bare", "--out", f"bare/{name}", "--log", f"bare/logs/compile/{name}.log"]
     return shlex.quote(shlex.join(command))
 

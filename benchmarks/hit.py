@@ -37,7 +37,7 @@ def hit_cpu_s(built: Project) -> float:
     built.run(
         "edgeflow", "compress", "--name", f"{MODEL}/{RECIPE}", "--out", "again",
         "--dataset", "results/datasets/digits", "--model", f"results/models/{MODEL}/baseline",
-        "--options", json.dumps(manifest["options"]), "--code", manifest["code"],
+        "--slice", json.dumps(manifest["slice"]), "--code", manifest["code"],
         "--log", "logs/compress/again.log",
     )  # fmt: skip
     spent = _children_s() - before

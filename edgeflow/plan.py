@@ -44,13 +44,13 @@ class Job:
     """What a step is asked to make: its slice of the configuration and its code.
 
     Attributes:
-        options: JSON-ready slice, all defaults filled in.
+        slice: JSON-ready slice, all defaults filled in.
         modules: dotted modules whose import closure is the step's code.
         tools: distributions whose version the step's output depends on, beside those that the
             modules name as `TOOLS`.
     """
 
-    options: dict[str, Any]
+    slice: dict[str, Any]
     modules: tuple[str, ...]
     tools: tuple[str, ...] = ()
 
@@ -91,7 +91,7 @@ class Plan:
         """Return the job that makes a dataset's arrays."""
         section = self.config.datasets[dataset]
         return Job(
-            options=section.model_dump(mode="json"),
+            slice=section.model_dump(mode="json"),
             modules=("edgeflow.dataset.build", f"edgeflow.dataset.sources.{section.source}"),
         )
 
@@ -101,7 +101,7 @@ class Plan:
         if section.architecture is None:
             raise KeyError(f"{model} is imported, not trained")
         return Job(
-            options={
+            slice={
                 "architecture": section.architecture.model_dump(mode="json"),
                 "train": section.train.model_dump(mode="json", exclude={"cluster"}),
             },
@@ -112,7 +112,7 @@ class Plan:
         """Return the job that imports a model file; the file itself is no option, but an input."""
         section, kind = self.config.models[model], kind_of(self.source(model))
         return Job(
-            options={"kind": kind, **section.model_dump(mode="json", include={"input", "output"})},
+            slice={"kind": kind, **section.model_dump(mode="json", include={"input", "output"})},
             modules=("edgeflow.imported.build", *IMPORTERS[kind or "keras"]),
         )
 
@@ -135,7 +135,7 @@ class Plan:
         technique = section.quantize.replace("-", "_")
         train = self.config.models[model].train if section.stages() else None
         return Job(
-            options={
+            slice={
                 "recipe": section.model_dump(mode="json"),
                 "train": train and train.model_dump(mode="json", exclude={"cluster"}),
             },
@@ -172,10 +172,10 @@ class Plan:
         section = self.config.recipes[recipe].model_dump(mode="json")
         section["auto"]["recipes"] = list(jobs)
         return Job(
-            options={
+            slice={
                 "recipe": section,
                 "candidates": {
-                    name: {"options": job.options, "modules": list(job.modules)}
+                    name: {"slice": job.slice, "modules": list(job.modules)}
                     for name, job in jobs.items()
                 },
             },
@@ -189,7 +189,7 @@ class Plan:
 
     def debug(self) -> Job:
         """Return the job that measures what quantization did to a model."""
-        return Job(options={}, modules=("edgeflow.compress.debug.build",))
+        return Job(slice={}, modules=("edgeflow.compress.debug.build",))
 
     def debugged(self) -> list[tuple[str, str]]:
         """Return each model and recipe of the units whose layers may be integers."""
@@ -203,7 +203,7 @@ class Plan:
     def compile(self, target: str) -> Job:
         """Return the job that compiles a recipe's model for a target."""
         return Job(
-            options={"target": self.config.targets[target].model_dump(mode="json")},
+            slice={"target": self.config.targets[target].model_dump(mode="json")},
             modules=(
                 "edgeflow.targets.build",
                 self._target_module(target),
@@ -218,7 +218,7 @@ class Plan:
         dataset = self.config.datasets[self.config.models[model].dataset]
         sound = isinstance(dataset, WavFolderDataset)
         return Job(
-            options={"model": model, "recipe": recipe, "target": section.model_dump(mode="json")},
+            slice={"model": model, "recipe": recipe, "target": section.model_dump(mode="json")},
             modules=(
                 "edgeflow.bundle.pack",
                 "edgeflow.ondevice.runner",
@@ -232,7 +232,7 @@ class Plan:
     def deploy(self, device: str) -> Job:
         """Return the job that brings a bundle to a device."""
         return Job(
-            options={"name": device, **self._device(device)},
+            slice={"name": device, **self._device(device)},
             modules=("edgeflow.deploy.deploy", "edgeflow.ondevice.agent"),
         )
 
@@ -240,8 +240,8 @@ class Plan:
         """Return the job that measures a deployed bundle on its device."""
         unit = self.unit(device, model)
         return Job(
-            options={
-                "device": self.deploy(device).options,
+            slice={
+                "device": self.deploy(device).slice,
                 "measure": unit.measure.model_dump(mode="json"),
                 "names": {
                     "device": device,
@@ -257,8 +257,8 @@ class Plan:
         """Return the job that holds a measurement against its gates."""
         gates = self.unit(device, model).gates
         return Job(
-            options={
-                "device": self.deploy(device).options,
+            slice={
+                "device": self.deploy(device).slice,
                 "gates": gates.model_dump(mode="json", exclude_none=True),
             },
             modules=("edgeflow.validate.confirm",),
@@ -267,7 +267,7 @@ class Plan:
     def report(self) -> Job:
         """Return the job that writes the report over all units."""
         return Job(
-            options={
+            slice={
                 "units": [
                     {
                         "device": unit.device,

@@ -16,7 +16,7 @@ rule bundle:
         "<logs>/bundle/{target}.{model}.{recipe}.log",
     localrule: True
     params:
-        options=options("bundle"),
+        slice=slice_of("bundle"),
         code=code("bundle"),
         tools=tools("bundle"),
         dataset=subpath(input.dataset, parent=True),
@@ -27,4 +27,4 @@ rule bundle:
     shell:
         "edgeflow bundle --name {wildcards.target}/{wildcards.model}/{wildcards.recipe}"
         " --dataset {params.dataset:q} --compiled {params.compiled:q}"
-        " --options {params.options:q} --code {params.code} --out {params.out:q} --log {log:q}"
+        " --slice {params.slice:q} --code {params.code} --out {params.out:q} --log {log:q}"

@@ -17,7 +17,7 @@ from edgeflow.artifact.hashing import canonical_json, sha256_file, sha256_json
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.cli.workflow import claim
 from edgeflow.artifact.tiers import environment as store_environment
-from edgeflow.compress.options import parts_of
+from edgeflow.compress.slice import parts_of
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
 from edgeflow.config.modelfile import imported_name
@@ -78,9 +78,9 @@ def planned(step, wildcards):
     return job(step, *(str(wildcards[name]) for name in wildcards_of(step)))
 
 
-def options(step):
+def slice_of(step):
     """Return a function of wildcards: the step's slice of the configuration, as JSON."""
-    return lambda wildcards: canonical_json(planned(step, wildcards).options)
+    return lambda wildcards: canonical_json(planned(step, wildcards).slice)
 
 
 def code(step):
@@ -262,7 +262,7 @@ def show_results():
     from edgeflow.report.rows import load_rows
 
     results = Path(workflow.pathvars.apply("<results>"))
-    print_summary(load_rows(results, PLAN.report().options), sys.stderr)
+    print_summary(load_rows(results, PLAN.report().slice), sys.stderr)
 
 
 def report_failure():
@@ -272,5 +272,5 @@ def report_failure():
     from edgeflow.report.build import build_report
 
     results = Path(workflow.pathvars.apply("<results>"))
-    build_report(PLAN.report().options, code("report")(None), results, results / "report")
+    build_report(PLAN.report().slice, code("report")(None), results, results / "report")
     show_results()

@@ -16,7 +16,7 @@ rule compile:
         "<logs>/compile/{target}.{model}.{recipe}.log",
     localrule: True
     params:
-        options=options("compile"),
+        slice=slice_of("compile"),
         code=code("compile"),
         tools=tools("compile"),
         dataset=subpath(input.dataset, parent=True),
@@ -26,5 +26,5 @@ rule compile:
         "compile {wildcards.model}/{wildcards.recipe} for {wildcards.target}"
     shell:
         "edgeflow compile --name {wildcards.target}/{wildcards.model}/{wildcards.recipe}"
-        " --dataset {params.dataset:q} --recipe {params.recipe:q} --options {params.options:q}"
+        " --dataset {params.dataset:q} --recipe {params.recipe:q} --slice {params.slice:q}"
         " --code {params.code} --out {params.out:q} --log {log:q}"

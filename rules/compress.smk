@@ -20,7 +20,7 @@ rule compress:
         recipe=any_of(QUICK_RECIPES),
     localrule: True
     params:
-        options=options("compress"),
+        slice=slice_of("compress"),
         code=code("compress"),
         tools=tools("compress"),
         dataset=subpath(input.dataset, parent=True),
@@ -31,7 +31,7 @@ rule compress:
         "compress {wildcards.model} with {wildcards.recipe}"
     shell:
         "edgeflow compress --name {wildcards.model}/{wildcards.recipe} --dataset {params.dataset:q}"
-        " --model {params.model:q} {params.teachers} --options {params.options:q}"
+        " --model {params.model:q} {params.teachers} --slice {params.slice:q}"
         " --code {params.code} --out {params.out:q} --log {log:q}"
 
 

@@ -14,7 +14,7 @@ rule dataset:
         "<logs>/dataset/{dataset}.log",
     localrule: True
     params:
-        options=options("dataset"),
+        slice=slice_of("dataset"),
         code=code("dataset"),
         tools=tools("dataset"),
         source=lambda wildcards: digest_of_dataset(wildcards.dataset),
@@ -22,5 +22,5 @@ rule dataset:
     message:
         "dataset {wildcards.dataset}"
     shell:
-        "edgeflow dataset --name {wildcards.dataset} --options {params.options:q}"
+        "edgeflow dataset --name {wildcards.dataset} --slice {params.slice:q}"
         " --code {params.code} --planned {params.source} --out {params.out:q} --log {log:q}"

@@ -16,7 +16,7 @@ rule debug:
         "<logs>/debug/{model}.{recipe}.log",
     localrule: True
     params:
-        options=options("debug"),
+        slice=slice_of("debug"),
         code=code("debug"),
         tools=tools("debug"),
         dataset=subpath(input.dataset, parent=True),
@@ -26,5 +26,5 @@ rule debug:
         "debug {wildcards.model}/{wildcards.recipe}"
     shell:
         "edgeflow debug --name {wildcards.model}/{wildcards.recipe} --dataset {params.dataset:q}"
-        " --recipe {params.recipe:q} --options {params.options:q} --code {params.code}"
+        " --recipe {params.recipe:q} --slice {params.slice:q} --code {params.code}"
         " --out {params.out:q} --log {log:q}"

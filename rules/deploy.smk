@@ -14,11 +14,11 @@ rule deploy:
     resources:
         **DEVICE_SLOTS,
     params:
-        options=options("deploy"),
+        slice=slice_of("deploy"),
         code=code("deploy"),
         environment=lock_of_device,
     message:
         "deploy {wildcards.model} to {wildcards.device}"
     shell:
-        "edgeflow deploy --bundle {input.bundle:q} --options {params.options:q}"
+        "edgeflow deploy --bundle {input.bundle:q} --slice {params.slice:q}"
         " --code {params.code} --out {output.record:q} --log {log:q}"

@@ -16,7 +16,7 @@ rule import_model:
         model=any_of(IMPORTED_AS["model.h5"]),
     localrule: True
     params:
-        options=options("import_model"),
+        slice=slice_of("import_model"),
         code=code("import_model"),
         tools=tools("import_model"),
         dataset=subpath(input.dataset, parent=True),
@@ -27,7 +27,7 @@ rule import_model:
         "import {wildcards.model}"
     shell:
         "edgeflow import --name {wildcards.model} --dataset {params.dataset:q}"
-        " --source {params.source:q} --options {params.options:q} --code {params.code}"
+        " --source {params.source:q} --slice {params.slice:q} --code {params.code}"
         " --planned {params.planned} --out {params.out:q} --log {log:q}"
 
 

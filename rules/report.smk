@@ -29,7 +29,7 @@ rule report:
         "<logs>/report/report.log",
     localrule: True
     params:
-        options=options("report"),
+        slice=slice_of("report"),
         code=code("report"),
         tools=tools("report"),
         templates=templates(),
@@ -38,5 +38,5 @@ rule report:
     message:
         "report"
     shell:
-        "edgeflow report --results {params.results:q} --options {params.options:q}"
+        "edgeflow report --results {params.results:q} --slice {params.slice:q}"
         " --code {params.code} --out {params.out:q} --log {log:q}"

@@ -18,7 +18,7 @@ rule train:
     resources:
         **CLUSTER_JOB,
     params:
-        options=options("train"),
+        slice=slice_of("train"),
         code=code("train"),
         tools=tools("train"),
         dataset=subpath(input.dataset, parent=True),
@@ -27,4 +27,4 @@ rule train:
         "train {wildcards.model}"
     shell:
         "edgeflow train --name {wildcards.model} --dataset {params.dataset:q}"
-        " --options {params.options:q} --code {params.code} --out {params.out:q} --log {log:q}"
+        " --slice {params.slice:q} --code {params.code} --out {params.out:q} --log {log:q}"

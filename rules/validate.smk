@@ -24,7 +24,7 @@ rule validate:
     resources:
         **DEVICE_SLOTS,
     params:
-        options=options("validate"),
+        slice=slice_of("validate"),
         code=code("validate"),
         dataset=subpath(input.dataset, parent=True),
         model=subpath(input.model, parent=True),
@@ -35,7 +35,7 @@ rule validate:
     shell:
         "edgeflow validate --dataset {params.dataset:q} --model {params.model:q}"
         " --recipe {params.recipe:q} --compiled {params.compiled:q} --deployed {input.deployed:q}"
-        " --options {params.options:q}"
+        " --slice {params.slice:q}"
         " --code {params.code} --out {output.validation:q} --log {log:q}"
 
 
@@ -50,10 +50,10 @@ rule gate:
     resources:
         **DEVICE_SLOTS,
     params:
-        options=options("gate"),
+        slice=slice_of("gate"),
         code=code("gate"),
     message:
         "gate {wildcards.model} on {wildcards.device}"
     shell:
-        "edgeflow gate --validation {input.validation:q} --options {params.options:q}"
+        "edgeflow gate --validation {input.validation:q} --slice {params.slice:q}"
         " --code {params.code} --out {output.gates:q} --log {log:q}"

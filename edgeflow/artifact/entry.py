@@ -28,7 +28,7 @@ class Entry(BaseModel):
 
     Attributes:
         name: what it was called when it was first made; for people.
-        identity: all that could change the files: step, inputs, options, code, tools.
+        identity: all that could change the files: step, inputs, slice, code, tools.
         files: path relative to the output folder to digest and size.
     """
 

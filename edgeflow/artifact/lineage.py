@@ -25,7 +25,7 @@ class Origin:
         file: the file that was asked about.
         manifest: the manifest that lists it.
         as_built: whether its bytes are still those that the manifest lists.
-        identity: all that could change it: step, inputs, options, code, tools.
+        identity: all that could change it: step, inputs, slice, code, tools.
     """
 
     file: Path
@@ -69,7 +69,7 @@ def _origin(file: Path, path: Path, manifest: Manifest) -> Origin:
         manifest=path,
         as_built=record is None or (file.is_file() and sha256_file(file) == record.sha256),
         identity=manifest.model_dump(
-            mode="json", include={"step", "inputs", "options", "code", "tools"}
+            mode="json", include={"step", "inputs", "slice", "code", "tools"}
         ),
     )
 

@@ -36,7 +36,7 @@ class Manifest(BaseModel):
     Attributes:
         step: the step that ran, for example ``train``.
         inputs: name of an input to the SHA-256 of its bytes.
-        options: the resolved slice of the configuration that the step was given.
+        slice: the resolved slice of the configuration that the step was given.
         code: fingerprint of the step's code.
         tools: distribution name to version, of what shaped the output; and the kind of CPU.
         files: path relative to the manifest to digest and size.
@@ -47,7 +47,7 @@ class Manifest(BaseModel):
     format: Literal[1] = 1
     step: str
     inputs: dict[str, str]
-    options: dict[str, JsonValue]
+    slice: dict[str, JsonValue]
     code: str
     tools: dict[str, str]
     files: dict[RelativePath, FileRecord]

@@ -44,7 +44,7 @@ class StepSpec:
         inputs: name to file; the bytes count, not the path. A manifest stands for the files
             and facts it lists, not for how they came about. `Sources` are read before the step
             and looked at again after it.
-        options: the resolved slice of the configuration.
+        slice: the resolved slice of the configuration.
         code: fingerprint of the step's code.
         tools: distributions whose version shapes the output.
         manifest: file name of the manifest in the output folder.
@@ -54,7 +54,7 @@ class StepSpec:
     step: str
     name: str
     inputs: Mapping[str, Path | Files | Sources]
-    options: Mapping[str, JsonValue]
+    slice: Mapping[str, JsonValue]
     code: str
     tools: tuple[str, ...] = ()
     manifest: str = "manifest.json"
@@ -131,7 +131,7 @@ def identify(spec: StepSpec) -> dict[str, Any]:
     return {
         "step": spec.step,
         "inputs": {name: content_digest(path) for name, path in sorted(spec.inputs.items())},
-        "options": dict(spec.options),
+        "slice": dict(spec.slice),
         "code": spec.code,
         # Kernels compute other bits on another kind of CPU, and a store may be shared.
         "tools": {"machine": kind(spec.cpu), **tool_versions(spec.tools)},

@@ -5,7 +5,7 @@ Layout below the store's folder::
     entries/<key[:2]>/<key>.json    which files an execution of a step made
     blobs/<sha[:2]>/<sha>           their bytes, read-only, shared by all entries
 
-A key is the digest of a step's input bytes, options, tool versions and code. Entries appear
+A key is the digest of a step's input bytes, slice, tool versions and code. Entries appear
 whole or not at all, and every byte is verified when it is taken out. Nothing here locks:
 whatever two processes do at once, what cannot be verified counts as not there.
 """

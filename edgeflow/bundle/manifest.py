@@ -20,7 +20,7 @@ class BundleManifest(BaseModel):
     Attributes:
         target: kind of the target, with its options.
         files: every other member, with digest and size; nothing else may be in the tar.
-        engine: options of the engine, with the name of the model file.
+        engine_options: passed to `Engine`, with the name of the model file.
         io: shape, dtype, scale and zero point of the model's input and output.
         preprocess: from stored samples to the float input, for all or for each channel.
         front_end: what ``front_end.py`` in the bundle needs to make a sample of recorded sound;
@@ -37,7 +37,7 @@ class BundleManifest(BaseModel):
     recipe: str
     quantize: str
     labels: list[str]
-    engine: dict[str, JsonValue]
+    engine_options: dict[str, JsonValue]
     io: dict[str, Any]
     preprocess: Affine
     front_end: dict[str, JsonValue] | None = None

@@ -29,7 +29,7 @@ FRONT_END = "edgeflow.ondevice.front_end"
 
 
 def pack_bundle(
-    name: str, dataset: Path, compiled: Path, options: Mapping[str, Any], code: str, out: Path
+    name: str, dataset: Path, compiled: Path, slice_: Mapping[str, Any], code: str, out: Path
 ) -> Manifest:
     """Pack one bundle.
 
@@ -37,20 +37,20 @@ def pack_bundle(
         name: target, model and recipe, for messages.
         dataset: folder of the model's dataset.
         compiled: folder that the compile step made.
-        options: ``{"model", "recipe", "target": JSON form of the target's options}``.
+        slice_: ``{"model", "recipe", "target": JSON form of the target's options}``.
         code: fingerprint of the step.
         out: folder for bundle.tar, bundle.tar.zst and bundle.json.
 
     Raises:
         IntegrityError: an input is not what its manifest says.
     """
-    target = registry.get(options["target"]["kind"])
-    runtime = target.runtime(parse_options(target, options["target"]))
+    target = registry.get(slice_["target"]["kind"])
+    runtime = target.runtime(parse_options(target, slice_["target"]))
     spec = StepSpec(
         step="bundle",
         name=name,
         inputs={"dataset": part_files(dataset, PARTS), "compiled": compiled / "compile.json"},
-        options=dict(options),
+        slice=dict(slice_),
         code=code,
         tools=TOOLS,
         manifest="bundle.json",
@@ -59,7 +59,7 @@ def pack_bundle(
 
     def build(folder: Path) -> dict[str, object]:
         path = folder / "bundle.tar"
-        _write_bundle(path, dataset, compiled, options, runtime)
+        _write_bundle(path, dataset, compiled, slice_, runtime)
         data = path.read_bytes()
         frame = packed(data)
         packed_path(path).write_bytes(frame)
@@ -81,7 +81,7 @@ def _model_sizes(compiled: Path) -> dict[str, object]:
 
 
 def _write_bundle(
-    path: Path, folder: Path, compiled: Path, options: Mapping[str, Any], runtime: Runtime
+    path: Path, folder: Path, compiled: Path, slice_: Mapping[str, Any], runtime: Runtime
 ) -> None:
     record = verify_files(compiled / "compile.json")
     facts, files = record.facts, record.files
@@ -97,12 +97,12 @@ def _write_bundle(
     capabilities = registry.get(facts["kind"]).capabilities
     bit_exact = facts["quantize"] in capabilities.bit_exact
     manifest = BundleManifest(
-        target=options["target"],
-        model=options["model"],
-        recipe=options["recipe"],
+        target=slice_["target"],
+        model=slice_["model"],
+        recipe=slice_["recipe"],
         quantize=facts["quantize"],
         labels=dataset.facts.labels,
-        engine={"model": facts["model"], **runtime.options},
+        engine_options={"model": facts["model"], **runtime.engine_options},
         io=facts["io"],
         preprocess=dataset.facts.preprocess,
         front_end=dataset.facts.front_end,

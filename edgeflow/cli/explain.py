@@ -24,7 +24,7 @@ def explain(
     config: ConfigFile = CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Say which inputs, options, code and tools made a file, and what changed since before."""
+    """Say which inputs, slice, code and tools made a file, and what changed since before."""
     from edgeflow.artifact.lineage import differences, origin, previous
 
     made, store = origin(file), open_store(config)
@@ -54,7 +54,7 @@ def _origin(made: "Origin") -> Iterator[str]:
     yield f"{made.file}: made by the step {made.identity['step']}{changed}"
     for name, digest in made.identity["inputs"].items():
         yield f"  input {name}: {digest}"
-    yield f"  options: {json.dumps(made.identity['options'], sort_keys=True)}"
+    yield f"  slice: {json.dumps(made.identity['slice'], sort_keys=True)}"
     yield f"  code: {made.identity['code']}"
     for name, version in made.identity["tools"].items():
         yield f"  tool {name}: {version}"

@@ -102,7 +102,7 @@ def summary(config: ConfigFile = Path("config.yaml"), results: Results = Path("r
     from edgeflow.report.rows import load_rows
 
     plan = load_plan(config)
-    print_summary(load_rows(results, plan.report().options), sys.stdout)
+    print_summary(load_rows(results, plan.report().slice), sys.stdout)
 
 
 def targets() -> None:

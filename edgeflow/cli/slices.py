@@ -1,4 +1,4 @@
-"""The slice of the configuration that each step is given: what its `--options` must hold."""
+"""The slice of the configuration that each step is given: what its `--slice` must hold."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -9,9 +9,9 @@ from edgeflow.plugins import import_path
 
 _STEPS: Mapping[str, str] = {
     "dataset": "edgeflow.config.dataset:Dataset",
-    "train": "edgeflow.train.build:TrainOptions",
-    "import": "edgeflow.imported.build:ImportOptions",
-    "compress": "edgeflow.compress.options:CompressOptions",
+    "train": "edgeflow.train.build:TrainSlice",
+    "import": "edgeflow.imported.build:ImportSlice",
+    "compress": "edgeflow.compress.slice:CompressSlice",
     "compile": f"{__name__}:Compile",
     "bundle": f"{__name__}:Bundle",
     "deploy": f"{__name__}:Deploy",
@@ -22,17 +22,17 @@ _STEPS: Mapping[str, str] = {
 """By import path: a step imports what its own slice needs. `debug` has none."""
 
 
-def slice_problems(step: str, options: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the options of a step, each with its place.
+def slice_problems(step: str, slice_: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a step's slice, each with its place.
 
     Args:
         step: name of the command.
-        options: what it was given, as read from JSON.
+        slice_: what it was given, as read from JSON.
     """
     if step not in _STEPS:
         return []
     try:
-        TypeAdapter[Any](import_path(_STEPS[step])).validate_python(options)
+        TypeAdapter[Any](import_path(_STEPS[step])).validate_python(slice_)
     except ValidationError as error:
         return [f"{_place(entry['loc'])}{entry['msg']}" for entry in error.errors()]
     return []

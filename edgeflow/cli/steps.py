@@ -19,20 +19,23 @@ def _json(text: str) -> dict[str, Any]:
     return value
 
 
-def _fitting(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a step if they are what it takes."""
+def _fitting(context: typer.Context, slice_: dict[str, Any]) -> dict[str, Any]:
+    """Return the slice of a step if it is what the step takes."""
     from edgeflow.cli.slices import slice_problems
 
-    problems = slice_problems(str(context.info_name), options)
+    problems = slice_problems(str(context.info_name), slice_)
     if problems:
         raise typer.BadParameter("; ".join(problems))
-    return options
+    return slice_
 
 
-Options = Annotated[
+Slice = Annotated[
     dict[str, Any],
     typer.Option(
-        parser=_json, callback=_fitting, help="Resolved slice of the configuration, JSON."
+        "--slice",
+        parser=_json,
+        callback=_fitting,
+        help="Resolved slice of the configuration, JSON.",
     ),
 ]
 Code = Annotated[str, typer.Option(help="Fingerprint of the step's code.")]
@@ -54,30 +57,30 @@ def register(app: typer.Typer) -> None:
 
 
 def dataset(
-    name: Name, options: Options, code: Code, out: Out, planned: Planned = "", log: Log = None
+    name: Name, slice_: Slice, code: Code, out: Out, planned: Planned = "", log: Log = None
 ) -> None:
     """Load a source and split it."""
     send_to(log)
     from edgeflow.dataset.build import build_dataset
 
-    build_dataset(name, options, code, out, planned)
+    build_dataset(name, slice_, code, out, planned)
 
 
 def train(
-    name: Name, dataset: Folder, options: Options, code: Code, out: Out, log: Log = None
+    name: Name, dataset: Folder, slice_: Slice, code: Code, out: Out, log: Log = None
 ) -> None:
     """Train a float model."""
     send_to(log)
     from edgeflow.train.build import train_model
 
-    train_model(name, dataset, options, code, out)
+    train_model(name, dataset, slice_, code, out)
 
 
 def import_model(
     name: Name,
     dataset: Folder,
     source: Annotated[Path, typer.Option(help="The model file, or folder of a SavedModel.")],
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     planned: Planned = "",
@@ -87,14 +90,14 @@ def import_model(
     send_to(log)
     from edgeflow.imported.build import import_model as run
 
-    run(name, dataset, source, options, code, out, planned)
+    run(name, dataset, source, slice_, code, out, planned)
 
 
 def compress(
     name: Name,
     dataset: Folder,
     model: Folder,
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     teacher: Annotated[
@@ -106,14 +109,14 @@ def compress(
     send_to(log)
     from edgeflow.compress.build import compress_model
 
-    compress_model(name, dataset, model, options, code, out, teacher or ())
+    compress_model(name, dataset, model, slice_, code, out, teacher or ())
 
 
 def debug(
     name: Name,
     dataset: Folder,
     recipe: Folder,
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     log: Log = None,
@@ -122,14 +125,14 @@ def debug(
     send_to(log)
     from edgeflow.compress.debug.build import debug_recipe
 
-    debug_recipe(name, dataset, recipe, options, code, out)
+    debug_recipe(name, dataset, recipe, slice_, code, out)
 
 
 def compile(
     name: Name,
     dataset: Folder,
     recipe: Folder,
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     log: Log = None,
@@ -138,14 +141,14 @@ def compile(
     send_to(log)
     from edgeflow.targets.build import compile_model
 
-    compile_model(name, dataset, recipe, options, code, out)
+    compile_model(name, dataset, recipe, slice_, code, out)
 
 
 def bundle(
     name: Name,
     dataset: Folder,
     compiled: Folder,
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     log: Log = None,
@@ -154,12 +157,12 @@ def bundle(
     send_to(log)
     from edgeflow.bundle.pack import pack_bundle
 
-    pack_bundle(name, dataset, compiled, options, code, out)
+    pack_bundle(name, dataset, compiled, slice_, code, out)
 
 
 def deploy(
     bundle: Annotated[Path, typer.Option(help="The bundle.tar to deploy.")],
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     log: Log = None,
@@ -168,7 +171,7 @@ def deploy(
     send_to(log)
     from edgeflow.deploy.deploy import deploy as run
 
-    run(bundle, options, code, out)
+    run(bundle, slice_, code, out)
 
 
 def validate(
@@ -177,7 +180,7 @@ def validate(
     recipe: Folder,
     compiled: Folder,
     deployed: Annotated[Path, typer.Option(help="deploy.json of the deploy step.")],
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     log: Log = None,
@@ -188,12 +191,12 @@ def validate(
     from edgeflow.validate.run import validate as run
 
     folders = Folders(dataset=dataset, model=model, recipe=recipe, compiled=compiled)
-    run(options, code, folders, deployed, out)
+    run(slice_, code, folders, deployed, out)
 
 
 def gate(
     validation: Annotated[Path, typer.Option(help="validation.json of the validate step.")],
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     log: Log = None,
@@ -202,12 +205,12 @@ def gate(
     send_to(log)
     from edgeflow.validate.confirm import confirm
 
-    confirm(options, code, validation, out)
+    confirm(slice_, code, validation, out)
 
 
 def report(
     results: Annotated[Path, typer.Option(help="Folder that holds models/ and devices/.")],
-    options: Options,
+    slice_: Slice,
     code: Code,
     out: Out,
     log: Log = None,
@@ -216,4 +219,4 @@ def report(
     send_to(log)
     from edgeflow.report.build import build_report
 
-    build_report(options, code, results, out)
+    build_report(slice_, code, results, out)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeflow.compress.options import parts_of
+from edgeflow.compress.slice import parts_of
 from edgeflow.compress.source import Source, open_source
 from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.view import DatasetView, open_dataset

@@ -10,7 +10,7 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.conversion import running
 from edgeflow.compress.evaluate import host_outputs
-from edgeflow.compress.options import CompressOptions, parts_of
+from edgeflow.compress.slice import CompressSlice, parts_of
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 
@@ -21,7 +21,7 @@ def compress_model(
     name: str,
     dataset: Path,
     model: Path,
-    options: Mapping[str, Any],
+    slice_: Mapping[str, Any],
     code: str,
     out: Path,
     teachers: Sequence[Path] = (),
@@ -32,7 +32,7 @@ def compress_model(
         name: model and recipe, for messages.
         dataset: folder of the model's dataset.
         model: folder of the trained model.
-        options: JSON form of `CompressOptions`.
+        slice_: JSON form of `CompressSlice`.
         code: fingerprint of the step.
         out: folder for model.tflite (the recipe's result), float.tflite (the same network before
             quantization), outputs.npy (float32, host reference on the test set), manifest.json.
@@ -44,7 +44,7 @@ def compress_model(
         TrainingError: a stage diverged.
         IntegrityError: an input is not what its manifest says.
     """
-    parsed = CompressOptions.model_validate(dict(options))
+    parsed = CompressSlice.model_validate(dict(slice_))
     parts = parts_of(parsed.recipe)
     named = {folder.parent.name: folder for folder in teachers}
     spec = StepSpec(
@@ -55,7 +55,7 @@ def compress_model(
             "model": model / "manifest.json",
             **{f"teacher {key}": path / "manifest.json" for key, path in named.items()},
         },
-        options=parsed.model_dump(mode="json"),
+        slice=parsed.model_dump(mode="json"),
         code=code,
         tools=(*TOOLS, *(("tensorflow-model-optimization",) if parsed.recipe.stages() else ())),
     )

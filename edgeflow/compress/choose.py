@@ -11,7 +11,7 @@ from pathlib import Path
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.manifest import read_manifest
 from edgeflow.compress.evaluate import accuracy
-from edgeflow.compress.options import Candidate, CompressOptions
+from edgeflow.compress.slice import Candidate, CompressSlice
 from edgeflow.config.recipe import Auto
 from edgeflow.console import say
 from edgeflow.dataset.view import DatasetView
@@ -28,7 +28,7 @@ def run(
     dataset: DatasetView,
     folder: Path,
     teachers: Mapping[str, Path],
-    options: CompressOptions,
+    slice_: CompressSlice,
     out: Path,
 ) -> dict[str, object]:
     """Write the model of the first recipe that meets the gate; return facts with the reasons.
@@ -40,19 +40,19 @@ def run(
         dataset: with its validation part.
         folder: of the trained model.
         teachers: folders of trained models, by name.
-        options: the candidates and the gate.
+        slice_: the candidates and the gate.
         out: folder to write into.
 
     Raises:
         CompileError: no candidate meets the gate; the message names the drop of each.
     """
-    auto = options.recipe.auto
+    auto = slice_.recipe.auto
     if auto is None:
         raise ValueError("a choice needs the key `auto`")
     reference = float(read_manifest(folder / "manifest.json").facts["accuracy_validation"])
     tried: list[dict[str, object]] = []
     for recipe in auto.recipes:  # not the mapping: canonical JSON sorts its keys
-        candidate = options.candidates[recipe]
+        candidate = slice_.candidates[recipe]
         with tempfile.TemporaryDirectory(dir=out) as scratch:
             result = Path(scratch) / "candidate"  # its parent must not be `out`, which is locked
             failure = _compress(f"{name}:{recipe}", dataset, folder, teachers, candidate, result)
@@ -101,11 +101,11 @@ def _compress(
         "name": name,
         "dataset": str(dataset.folder),
         "model": str(model),
-        "options": json.dumps(candidate.options.model_dump(mode="json")),
+        "slice": json.dumps(candidate.slice.model_dump(mode="json")),
         "code": fingerprint(*candidate.modules),
         "out": str(out),
     }
-    distill = candidate.options.recipe.distill
+    distill = candidate.slice.recipe.distill
     folders = [teachers[distill.teacher]] if distill else []
     command = [sys.executable, "-m", "edgeflow", "compress"]
     command += [part for key, value in arguments.items() for part in (f"--{key}", value)]

@@ -9,8 +9,8 @@ from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.compress.conversion import convert_float, quantized
 from edgeflow.compress.form import keras_form
 from edgeflow.compress.network import Network, load_model
-from edgeflow.compress.options import CompressOptions
 from edgeflow.compress.same import require_exact, samples_for
+from edgeflow.compress.slice import CompressSlice
 from edgeflow.compress.source import FLATBUFFER_FILE, GRAPH_FILE, FloatModel, open_source
 from edgeflow.compress.stage import open_network, tuned
 from edgeflow.compress.unroll import unrolled
@@ -25,7 +25,7 @@ def run(
     dataset: DatasetView,
     folder: Path,
     teachers: dict[str, Path],
-    options: CompressOptions,
+    slice_: CompressSlice,
     out: Path,
 ) -> dict[str, object]:
     """Write model.tflite and float.tflite; return the manifest's facts.
@@ -35,17 +35,17 @@ def run(
         dataset: with the parts that the recipe reads.
         folder: of the trained or imported model.
         teachers: folders of trained models, by name.
-        options: the recipe and its training settings.
+        slice_: the recipe and its training settings.
         out: folder to write into.
     """
     manifest = read_manifest(folder / "manifest.json")
     if manifest.facts.get("quantized"):
-        made = _passed_on(name, folder, options.recipe, manifest.facts["quantized"])
+        made = _passed_on(name, folder, slice_.recipe, manifest.facts["quantized"])
     elif MODEL_FILE in manifest.files:
         with tempfile.TemporaryDirectory(dir=out) as scratch:
-            made = _from_network(name, dataset, folder, teachers, options, Path(scratch))
+            made = _from_network(name, dataset, folder, teachers, slice_, Path(scratch))
     else:
-        made = _from_file(name, dataset, folder, options.recipe)
+        made = _from_file(name, dataset, folder, slice_.recipe)
     (out / "float.tflite").write_bytes(made.float_model)
     (out / "model.tflite").write_bytes(made.model)
     return {
@@ -71,17 +71,17 @@ def _from_network(
     dataset: DatasetView,
     folder: Path,
     teachers: dict[str, Path],
-    options: CompressOptions,
+    slice_: CompressSlice,
     scratch: Path,
 ) -> _Made:
-    recipe = options.recipe
+    recipe = slice_.recipe
     for path in (folder, *teachers.values()):
         verify_files(path / "manifest.json", [MODEL_FILE])
     if recipe.stages():
         suits = importlib.import_module("edgeflow.compress.suits")
-        suits.require_suited(name, *load_model(folder, options.train), recipe)
-    last = tuned(name, dataset, folder, teachers, options, scratch)
-    network = open_network(name, dataset, last, teachers, options)
+        suits.require_suited(name, *load_model(folder, slice_.train), recipe)
+    last = tuned(name, dataset, folder, teachers, slice_, scratch)
+    network = open_network(name, dataset, last, teachers, slice_)
     source = _source(name, network, recipe)
     float_model = convert_float(name, source, dataset, recipe)
     parameters = int(network.model.count_params())

@@ -10,7 +10,7 @@ from pathlib import Path
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.network import Network, load_model
-from edgeflow.compress.options import CompressOptions
+from edgeflow.compress.slice import CompressSlice
 from edgeflow.config.recipe import STAGES, Recipe, Tuning
 from edgeflow.dataset.view import DatasetView, Part, part_files
 from edgeflow.train.build import MODEL_FILE
@@ -24,7 +24,7 @@ def tuned(
     dataset: DatasetView,
     folder: Path,
     teachers: Mapping[str, Path],
-    options: CompressOptions,
+    slice_: CompressSlice,
     scratch: Path,
 ) -> Path:
     """Run the stages before quantization; return the folder with the model after the last one.
@@ -34,14 +34,14 @@ def tuned(
         dataset: with its train and validation part.
         folder: of the trained model.
         teachers: folders of trained models, by name.
-        options: the recipe and its training settings.
+        slice_: the recipe and its training settings.
         scratch: where the stages leave their models.
     """
     for name in STAGES:
-        prefix = _up_to(options.recipe, name)
+        prefix = _up_to(slice_.recipe, name)
         stage = prefix.stages().get(name)
         if stage is not None:
-            so_far = options.model_copy(update={"recipe": prefix})
+            so_far = slice_.model_copy(update={"recipe": prefix})
             folder = _run(title, dataset, folder, teachers, so_far, stage, scratch / name)
     return folder
 
@@ -57,12 +57,12 @@ def _run(
     dataset: DatasetView,
     folder: Path,
     teachers: Mapping[str, Path],
-    options: CompressOptions,
+    slice_: CompressSlice,
     stage: Tuning,
     out: Path,
 ) -> Path:
     name = out.name
-    learns = options.recipe.distill is not None
+    learns = slice_.recipe.distill is not None
     spec = StepSpec(
         step="stage",
         name=f"{title} {name}",
@@ -71,7 +71,7 @@ def _run(
             "model": folder / MODEL_FILE,
             **{f"teacher {key}": path / MODEL_FILE for key, path in teachers.items() if learns},
         },
-        options=options.model_dump(mode="json"),
+        slice=slice_.model_dump(mode="json"),
         code=fingerprint(__name__, f"edgeflow.compress.{name}"),
         tools=TOOLS,
     )
@@ -79,9 +79,9 @@ def _run(
     def build(target: Path) -> dict[str, object]:
         from edgeflow.train.keras import save_model
 
-        network = open_network(f"{title} {name}", dataset, folder, teachers, options)
+        network = open_network(f"{title} {name}", dataset, folder, teachers, slice_)
         technique = importlib.import_module(f"edgeflow.compress.{name}")
-        save_model(technique.apply(network, stage, options.recipe).model, target / MODEL_FILE)
+        save_model(technique.apply(network, stage, slice_.recipe).model, target / MODEL_FILE)
         return {}
 
     run_step(spec, out, build)
@@ -93,17 +93,17 @@ def open_network(
     dataset: DatasetView,
     folder: Path,
     teachers: Mapping[str, Path],
-    options: CompressOptions,
+    slice_: CompressSlice,
 ) -> Network:
     """Load the model of a folder, with all that its training needs, the teacher included."""
-    keras, model = load_model(folder, options.train)
-    distill = options.recipe.distill
-    teacher = load_model(teachers[distill.teacher], options.train)[1] if distill else None
+    keras, model = load_model(folder, slice_.train)
+    distill = slice_.recipe.distill
+    teacher = load_model(teachers[distill.teacher], slice_.train)[1] if distill else None
     return Network(
         keras=keras,
         model=model,
         dataset=dataset,
-        train=options.train,
+        train=slice_.train,
         teacher=teacher,
         title=title,
     )

@@ -25,19 +25,19 @@ NAMES: dict[GivenPart, tuple[str, ...]] = {
 """Names of the arrays with a part's samples; those of the class numbers begin with y."""
 
 
-def array_file(options: NpzDataset | SignalDataset) -> dict[str, Path]:
+def array_file(section: NpzDataset | SignalDataset) -> dict[str, Path]:
     """Return the file if it exists."""
-    path = Path(options.path).expanduser()
+    path = Path(section.path).expanduser()
     return {"npz": path} if path.is_file() else {}
 
 
 def load_arrays(
-    options: NpzDataset | SignalDataset, axes: str, arrange: Arrange, *, values: bool = True
+    section: NpzDataset | SignalDataset, axes: str, arrange: Arrange, *, values: bool = True
 ) -> RawDataset:
     """Return the samples of an .npz file with x and y, or with x_train, y_train and others.
 
     Args:
-        options: give path, labels and the place of the channels.
+        section: give path, labels and the place of the channels.
         axes: those of samples, for messages.
         arrange: brings samples into the form that networks take.
         values: whether the samples are read; otherwise they are zeros of their shape and dtype,
@@ -46,8 +46,8 @@ def load_arrays(
     Raises:
         DataError: the file is missing, corrupt, or holds something else.
     """
-    path = Path(options.path).expanduser()
-    reader = _Reader(path, axes, arrange, options)
+    path = Path(section.path).expanduser()
+    reader = _Reader(path, axes, arrange, section)
     if not path.is_file():
         what = "is no file" if path.exists() else "does not exist"
         raise DataError(f"{path} {what}", hint=f"set `path:` to an .npz file; {reader.hint}")
@@ -58,7 +58,7 @@ def load_arrays(
         train=parts["train"],
         validation=parts.get("validation"),
         test=parts.get("test"),
-        labels=tuple(options.labels) if options.labels else _numbers(parts),
+        labels=tuple(section.labels) if section.labels else _numbers(parts),
         scale=UINT8_SCALE if parts["train"].x.dtype == "uint8" else 1.0,
         notes=(f"arrays not read: {', '.join(unread)}",) if unread else (),
     )
@@ -73,9 +73,9 @@ class _Reader:
     """Reads one .npz file."""
 
     def __init__(
-        self, path: Path, axes: str, arrange: Arrange, options: NpzDataset | SignalDataset
+        self, path: Path, axes: str, arrange: Arrange, section: NpzDataset | SignalDataset
     ) -> None:
-        self.path, self.arrange, self.options = path, arrange, options
+        self.path, self.arrange, self.section = path, arrange, section
         self.hint = (
             "write the file with np.savez(path, x=x, y=y), or x_train, y_train and x_test, y_test, "
             f"x_val, y_val: samples uint8 or float {axes}, class numbers integer (n,)"
@@ -135,7 +135,7 @@ class _Reader:
         y_name = _classes_of(x_name)
         if x.dtype != "uint8" and x.dtype.kind != "f":
             raise self._unusable(x_name, x)
-        samples = self.arrange(x, self.options.data_format)
+        samples = self.arrange(x, self.section.data_format)
         if samples is None:
             raise self._unusable(x_name, x)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y

@@ -110,11 +110,11 @@ class Source(Protocol):
     TOOLS: tuple[str, ...]
     """Distributions that decode the samples, beside numpy."""
 
-    def files(self, options: Any, /) -> Mapping[str, Path]:
+    def files(self, section: Any, /) -> Mapping[str, Path]:
         """Return the local files that exist, by a name that is the same on every machine.
 
         It is called whenever Snakemake plans, and must be quick for ten thousands of files.
         """
 
-    def load(self, options: Any, /) -> RawDataset:
+    def load(self, section: Any, /) -> RawDataset:
         """Read all samples; DataError if they are missing or corrupt."""

@@ -30,7 +30,7 @@ TOOLS = ("numpy",)
 
 
 def build_dataset(
-    name: str, options: Mapping[str, Any], code: str, out: Path, planned: str = ""
+    name: str, slice_: Mapping[str, Any], code: str, out: Path, planned: str = ""
 ) -> Manifest:
     """Read, check and split one dataset.
 
@@ -39,7 +39,7 @@ def build_dataset(
 
     Args:
         name: the dataset's name, for messages.
-        options: JSON form of a `datasets` entry of the configuration.
+        slice_: JSON form of a `datasets` entry of the configuration.
         code: fingerprint of the step.
         out: folder for ``{part}_x.npy``, ``{part}_y.npy``, card.md and manifest.json.
         planned: digest of the source when Snakemake planned this; empty if nobody did.
@@ -48,13 +48,13 @@ def build_dataset(
         DataError: the data is missing, corrupt, or cannot be split as asked.
         IntegrityError: the data changed since it was planned, or while it was read.
     """
-    section = _parse(options)
+    section = _parse(slice_)
     source = _source(section)
     spec = StepSpec(
         step="dataset",
         name=name,
         inputs={"source": Sources("dataset", name, _finder(section), planned)},
-        options=section.model_dump(mode="json", exclude={"path"}),
+        slice=section.model_dump(mode="json", exclude={"path"}),
         code=code,
         tools=(*TOOLS, *source.TOOLS),
         cpu="nothing",
@@ -62,22 +62,22 @@ def build_dataset(
     return run_step(spec, out, lambda folder: _build(section, source, folder))
 
 
-def source_files(options: Mapping[str, Any]) -> list[Path]:
+def source_files(slice_: Mapping[str, Any]) -> list[Path]:
     """Return the local files a dataset is made of; none if bundled, downloaded or missing."""
-    return list(_finder(_parse(options))().values())
+    return list(_finder(_parse(slice_))().values())
 
 
-def source_digest(name: str, options: Mapping[str, Any]) -> str:
+def source_digest(name: str, slice_: Mapping[str, Any]) -> str:
     """Return the digest of the local files a dataset is made of, for Snakemake to plan by."""
-    return planned_digest("dataset", name, _finder(_parse(options)))
+    return planned_digest("dataset", name, _finder(_parse(slice_)))
 
 
 def _finder(section: Dataset) -> Find:
     return lambda: _source(section).files(section)
 
 
-def _parse(options: Mapping[str, Any]) -> Dataset:
-    section: Dataset = TypeAdapter(Dataset).validate_python(dict(options))
+def _parse(slice_: Mapping[str, Any]) -> Dataset:
+    section: Dataset = TypeAdapter(Dataset).validate_python(dict(slice_))
     return section
 
 

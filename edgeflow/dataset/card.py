@@ -21,7 +21,7 @@ _TASKS: Mapping[TaskName, str] = {
 
 
 def dataset_card(
-    options: Dataset,
+    section: Dataset,
     facts: DatasetFacts,
     parts: Mapping[Part, SavedPart],
     notes: Sequence[str],
@@ -30,10 +30,10 @@ def dataset_card(
     """Return the card of a dataset whose arrays stand in `folder`."""
     return "\n".join(
         [
-            f"# Dataset from {options.source}",
+            f"# Dataset from {section.source}",
             "",
-            f"- Task: {_TASKS[options.task]}",
-            f"- Seed of the splits: {options.seed}",
+            f"- Task: {_TASKS[section.task]}",
+            f"- Seed of the splits: {section.seed}",
             *_sample_lines(facts, parts),
             "",
             "Splits are stratified, but for parts that the source gives. Calibration samples are",

@@ -39,7 +39,7 @@ _REPLACE = "replace it or move it out of the class folder"
 class Recordings:
     """Reads the files of a dataset, and keeps what there is to tell of them."""
 
-    options: WavFolderDataset
+    section: WavFolderDataset
     files: int = 0
     told: dict[str, list[Path]] = field(default_factory=dict)
 
@@ -49,32 +49,32 @@ class Recordings:
         Raises:
             DataError: it is no WAV file, empty, of another rate, or its samples are no sound.
         """
-        rate = self.options.features.rate
+        rate = self.section.features.rate
         found, samples = _stored(path)
         _require_sound(path, samples)
         if not 1 <= found <= FASTEST:
             message = f"{path} has a header of {found} samples per second"
             raise DataError(message, hint=_REPLACE)
-        if found != rate and not self.options.resample:
+        if found != rate and not self.section.resample:
             raise _other_rate(path, found, rate)
         self.files += 1
         self._look_at(path, found, samples)
-        values: NDArray[np.float64] = mono(samples, self.options.mixdown)
+        values: NDArray[np.float64] = mono(samples, self.section.mixdown)
         if found != rate:
-            values = _resampled(values[: _length(self.options, found)], found, rate)
-        used = values[: round(rate * self.options.seconds)]
+            values = _resampled(values[: _length(self.section, found)], found, rate)
+        used = values[: round(rate * self.section.seconds)]
         self._tell("silent, all samples being equal", path, bool((used == used[0]).all()))
         return values
 
     def notes(self) -> Iterator[str]:
         """Yield what to tell of all files read, a line each."""
-        root = Path(self.options.path).expanduser()
+        root = Path(self.section.path).expanduser()
         for what, paths in self.told.items():
             names = listed(named(root, paths))
             yield f"{len(paths)} of {self.files} files are {what}: {names}"
 
     def _look_at(self, path: Path, rate: int, samples: "NDArray[Any]") -> None:
-        seconds, wanted = len(samples) / rate, self.options.seconds
+        seconds, wanted = len(samples) / rate, self.section.seconds
         self._tell(f"longer than {wanted:g} s and cut at the end", path, seconds > wanted)
         self._tell(f"shorter than {wanted:g} s and filled up with silence", path, seconds < wanted)
         self._tell("clipped", path, _clipped(samples))
@@ -129,9 +129,9 @@ def _other_rate(path: Path, found: int, rate: int) -> DataError:
     )
 
 
-def _length(options: WavFolderDataset, rate: int) -> int:
+def _length(section: WavFolderDataset, rate: int) -> int:
     """Return how many samples of a rate resampling needs for a clip."""
-    return math.ceil((options.seconds + MARGIN_S) * rate)
+    return math.ceil((section.seconds + MARGIN_S) * rate)
 
 
 def _resampled(values: "NDArray[np.float64]", found: int, rate: int) -> "NDArray[np.float64]":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Index = NDArray[np.int64]
 
 
-def split_dataset(raw: RawDataset, options: Dataset) -> dict[Part, Selection]:
+def split_dataset(raw: RawDataset, section: Dataset) -> dict[Part, Selection]:
     """Split a dataset into train, validation, test and calibration.
 
     Every part holds at least one sample of each class, in random order, except the sets that the
@@ -28,24 +28,24 @@ def split_dataset(raw: RawDataset, options: Dataset) -> dict[Part, Selection]:
     """
     import numpy as np
 
-    rng = np.random.default_rng(options.seed)
+    rng = np.random.default_rng(section.seed)
     everything = _Cutter(raw.labels, rng)
-    cutter = _Cutter(raw.labels[:1], rng) if options.task == "anomaly" else everything
+    cutter = _Cutter(raw.labels[:1], rng) if section.task == "anomaly" else everything
     validated = int(raw.validation is None)  # samples of each class that the others must leave
     if raw.test is None:
-        pool = everything.limited(raw.train, options.limit, 2 + validated, "the source")
+        pool = everything.limited(raw.train, section.limit, 2 + validated, "the source")
         pool, anomalies = _apart(pool, len(cutter.labels))
-        test, pool = cutter.cut(pool, round(len(pool.index) * options.test), leave=1 + validated)
+        test, pool = cutter.cut(pool, round(len(pool.index) * section.test), leave=1 + validated)
         test = _mixed(test, anomalies, rng)
     else:
-        pool = cutter.limited(raw.train, options.limit, 1 + validated, "the train set")
-        test = everything.limited(raw.test, options.limit, 1, "the test set")
+        pool = cutter.limited(raw.train, section.limit, 1 + validated, "the train set")
+        test = everything.limited(raw.test, section.limit, 1, "the test set")
     if raw.validation is None:
-        validation, train = cutter.cut(pool, round(len(pool.index) * options.validation), leave=1)
+        validation, train = cutter.cut(pool, round(len(pool.index) * section.validation), leave=1)
     else:
-        validation = cutter.limited(raw.validation, options.limit, 1, "the validation set")
+        validation = cutter.limited(raw.validation, section.limit, 1, "the validation set")
         train = pool
-    calibration = cutter.calibration(train, options.calibration)
+    calibration = cutter.calibration(train, section.calibration)
     return {"train": train, "validation": validation, "test": test, "calibration": calibration}
 
 

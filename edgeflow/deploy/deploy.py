@@ -11,17 +11,17 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.bundle.manifest import read_bundle
 from edgeflow.config.base import NAME_PATTERN
 from edgeflow.console import say
-from edgeflow.deploy.release import Device, open_device
+from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import golden
 from edgeflow.errors import DeployError, IntegrityError
 
 
-def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> dict[str, Any]:
+def deploy(bundle: Path, slice_: Mapping[str, Any], code: str, out: Path) -> dict[str, Any]:
     """Bring `bundle` to a device, to be measured; a device that has it already is sent nothing.
 
     Args:
         bundle: the bundle.tar; its packed form, bundle.tar.zst, is looked for beside it.
-        options: slice of the configuration, as in `Plan.deploy(device).options`.
+        slice_: slice of the configuration, as in `Plan.deploy(device).slice`.
         code: fingerprint of the step's code.
         out: the deploy.json to write.
 
@@ -32,14 +32,14 @@ def deploy(bundle: Path, options: Mapping[str, Any], code: str, out: Path) -> di
         MissingToolError: the device has no usable Python.
     """
     model = _model(bundle)
-    with recorded("deploy", f"{options['name']}/{model}") as event, open_device(options) as device:
+    with recorded("deploy", f"{slice_['name']}/{model}") as event, open_device(slice_) as device:
         record = {"code": code, **bring(device, model, bundle)}
         event.facts.update({key: record[key] for key in ("changed", "sent_bytes", "sent_form")})
         write_json(out, record)
     return record
 
 
-def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
+def bring(device: OpenDevice, model: str, bundle: Path) -> dict[str, Any]:
     """Install a bundle beside what is in use, and try it there; return the record of it.
 
     What is tried are its golden vectors: a model that does not load on the device, or gives other
@@ -66,7 +66,7 @@ def bring(device: Device, model: str, bundle: Path) -> dict[str, Any]:
     }
 
 
-def _try(device: Device, bundle: Path, sha: str) -> None:
+def _try(device: OpenDevice, bundle: Path, sha: str) -> None:
     manifest, endpoint = read_bundle(bundle), device.endpoint
     try:
         text = device.run_release(manifest.model, sha, ["golden"], endpoint.run_timeout_s)

@@ -68,7 +68,7 @@ class Rejection:
         return "the device now serves no release: it has none to go back to"
 
 
-class Device:
+class OpenDevice:
     """A device with an open session and its agent in place."""
 
     def __init__(self, session: Session) -> None:
@@ -265,26 +265,26 @@ class Device:
 
 
 @contextmanager
-def connect(where: Endpoint) -> Iterator[Device]:
+def connect(where: Endpoint) -> Iterator[OpenDevice]:
     """Open a session to an endpoint."""
     with Session(where) as session:
-        yield Device(session)
+        yield OpenDevice(session)
 
 
 @contextmanager
-def open_device(options: Mapping[str, Any]) -> Iterator[Device]:
+def open_device(slice_: Mapping[str, Any]) -> Iterator[OpenDevice]:
     """Open the device of a deploy step's slice; one session of this project at a time.
 
     Args:
-        options: `name` and `device`, as in `Plan.deploy(device).options`.
+        slice_: `name` and `device`, as in `Plan.deploy(device).slice`.
 
     Raises:
         DeployError: the device refuses the login, or is in use for too long.
         UnreachableError: it does not answer.
         MissingToolError: it has no usable Python.
     """
-    device = parse_device(options["device"])
-    name = options["name"]
+    device = parse_device(slice_["device"])
+    name = slice_["name"]
     with _locked(name, device.run_timeout_s), connect(endpoint(name, device)) as opened:
         yield opened
 

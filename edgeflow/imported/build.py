@@ -22,7 +22,7 @@ TOOLS = ("tensorflow", "tf-keras", "keras", "numpy", "ai-edge-litert")
 PARTS: tuple[Part, ...] = ("validation", "test")
 
 
-class ImportOptions(Section):
+class ImportSlice(Section):
     """The slice of the configuration that an import depends on."""
 
     kind: Kind
@@ -34,7 +34,7 @@ def import_model(
     name: str,
     dataset: Path,
     source: Path,
-    options: Mapping[str, Any],
+    slice_: Mapping[str, Any],
     code: str,
     out: Path,
     planned: str = "",
@@ -45,7 +45,7 @@ def import_model(
         name: the model's name, for messages.
         dataset: folder of a built dataset.
         source: the file, or the folder of a SavedModel.
-        options: JSON form of `ImportOptions`.
+        slice_: JSON form of `ImportSlice`.
         code: fingerprint of the step.
         out: folder for the model (model.h5, graph.pb or model.tflite), history.csv (no rows),
             outputs.npy (float32, test set) and manifest.json.
@@ -56,7 +56,7 @@ def import_model(
         IntegrityError: the dataset is not what its manifest says, or the model's files changed
             since they were planned, or while they were read.
     """
-    parsed = ImportOptions.model_validate(dict(options))
+    parsed = ImportSlice.model_validate(dict(slice_))
     reason = flaw(source)
     if reason:
         raise CompileError(f"{name}: {reason}", hint="replace the file, then run `edgeflow check`")
@@ -67,7 +67,7 @@ def import_model(
             "dataset": part_files(dataset, PARTS),
             "model": Sources("import", name, lambda: _model_files(source), planned),
         },
-        options=parsed.model_dump(mode="json"),
+        slice=parsed.model_dump(mode="json"),
         code=code,
         tools=(*TOOLS, *getattr(_importer(parsed.kind), "TOOLS", ())),
     )
@@ -90,14 +90,14 @@ def _importer(kind: Kind) -> Any:
 
 
 def _import(
-    name: str, folder: Path, source: Path, options: ImportOptions, out: Path
+    name: str, folder: Path, source: Path, slice_: ImportSlice, out: Path
 ) -> dict[str, object]:
     import numpy as np
 
     dataset = open_dataset(folder, PARTS)
-    request = Request(source=source, dataset=dataset, input=options.input, output=options.output)
+    request = Request(source=source, dataset=dataset, input=slice_.input, output=slice_.output)
     try:
-        model: Imported = _importer(options.kind).load(request, out)
+        model: Imported = _importer(slice_.kind).load(request, out)
     except CompileError as error:
         raise CompileError(f"{name}: {error.message}", hint=error.hint) from error
     logits = model.predict(dataset.inputs("test"))

@@ -22,14 +22,16 @@ def _interpreter_module() -> Any:
 class Engine:
     """One loaded model; `infer` takes and gives arrays in the model's own dtypes."""
 
-    def __init__(self, folder: str, options: dict[str, Any]) -> None:
-        """Load `options["model"]` from `folder`, with `threads` and `xnnpack`."""
+    def __init__(self, folder: str, engine_options: dict[str, Any]) -> None:
+        """Load `engine_options["model"]` from `folder`, with `threads` and `xnnpack`."""
         module = _interpreter_module()
         kinds = module.OpResolverType
-        kind = kinds.BUILTIN if options["xnnpack"] else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        kind = (
+            kinds.BUILTIN if engine_options["xnnpack"] else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
         self._interpreter = module.Interpreter(
-            model_path=os.path.join(folder, options["model"]),
-            num_threads=options["threads"],
+            model_path=os.path.join(folder, engine_options["model"]),
+            num_threads=engine_options["threads"],
             experimental_op_resolver_type=kind,
         )
         self._interpreter.allocate_tensors()

@@ -13,8 +13,8 @@ FLOAT = {"scale": 0.0, "zero_point": 0}
 class Engine:
     """One compiled model; `infer` takes and gives arrays in the model's own dtypes."""
 
-    def __init__(self, folder: str, options: dict[str, Any]) -> None:
-        """Compile `options["model"]` from `folder` for `device`, with `threads`.
+    def __init__(self, folder: str, engine_options: dict[str, Any]) -> None:
+        """Compile `engine_options["model"]` from `folder` for `device`, with `threads`.
 
         A model with integers at its ends has their scales in a file beside it: OpenVINO's
         format knows none.
@@ -28,17 +28,17 @@ class Engine:
                 self._quantization = json.load(file)
 
         core = openvino.Core()
-        model = core.read_model(os.path.join(folder, options["model"]))
+        model = core.read_model(os.path.join(folder, engine_options["model"]))
         settings = {"PERFORMANCE_HINT": "LATENCY"}
-        if options["device"] == "CPU":
-            settings["INFERENCE_NUM_THREADS"] = options["threads"]
+        if engine_options["device"] == "CPU":
+            settings["INFERENCE_NUM_THREADS"] = engine_options["threads"]
             # The plug-in may choose bfloat16 by itself, and then no two CPUs agree.
             settings["INFERENCE_PRECISION_HINT"] = "f32"
             if any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
                 # OpenVINO 2026.4 fuses int8 dense layers, and where a negative input comes in on
                 # a CPU with VNNI, what they give is noise.
                 settings["SNIPPETS_MODE"] = "DISABLE"
-        self._compiled = core.compile_model(model, options["device"], settings)
+        self._compiled = core.compile_model(model, engine_options["device"], settings)
         self._request = self._compiled.create_infer_request()
 
     @staticmethod

@@ -49,7 +49,8 @@ def load_engine(manifest: dict[str, Any], unit: dict[str, Any]) -> Any:
     """Return the engine with the bundle's model loaded; `unit` says on which board or stick."""
     sys.path.insert(0, HERE)
     engine = importlib.import_module("engine")
-    return engine.Engine(os.path.join(HERE, "model"), {**manifest["engine"], "unit": unit})
+    engine_options = {**manifest["engine_options"], "unit": unit}
+    return engine.Engine(os.path.join(HERE, "model"), engine_options)
 
 
 def to_input(samples: Any, manifest: dict[str, Any]) -> Any:

@@ -11,13 +11,13 @@ from edgeflow.report.quantization import input_names, load_quantizations
 TOOLS = ("edgeflow", "matplotlib", "jinja2")
 
 
-def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path) -> Manifest:
-    """Write the report over all units of `options` into `out`.
+def build_report(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> Manifest:
+    """Write the report over all units into `out`.
 
     A unit without a validation appears as not measured.
 
     Args:
-        options: the units, as in the plan's report job.
+        slice_: the units, as in the plan's report job.
         code: fingerprint of the step's code, shown in the page.
         results: folder that holds ``devices/`` and ``models/``.
         out: folder for index.html, metrics.csv, plots/ and manifest.json.
@@ -28,20 +28,20 @@ def build_report(options: Mapping[str, Any], code: str, results: Path, out: Path
     spec = StepSpec(
         step="report",
         name="report",
-        inputs=_inputs(options, results),
-        options=dict(options),
+        inputs=_inputs(slice_, results),
+        slice=dict(slice_),
         code=code,
         tools=TOOLS,
         cpu="nothing",
     )
-    return run_step(spec, out, lambda scratch: _draw(options, code, results, scratch))
+    return run_step(spec, out, lambda scratch: _draw(slice_, code, results, scratch))
 
 
-def _inputs(options: Mapping[str, Any], results: Path) -> dict[str, Path]:
+def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
     """Return the files that the page speaks of, as far as they are there; templates too."""
     wanted = [
         name
-        for unit in options["units"]
+        for unit in slice_["units"]
         for name in (
             f"devices/{unit['device']}/{unit['model']}/validation.json",
             f"models/{unit['model']}/baseline/history.csv",
@@ -54,7 +54,7 @@ def _inputs(options: Mapping[str, Any], results: Path) -> dict[str, Path]:
     return {**found, **{f"templates/{path.name}": path for path in templates}}
 
 
-def _draw(options: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:
+def _draw(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:
     from edgeflow.report.metrics import write_metrics
     from edgeflow.report.page import write_page
     from edgeflow.report.plots import layer_error
@@ -62,9 +62,9 @@ def _draw(options: Mapping[str, Any], code: str, results: Path, out: Path) -> di
     from edgeflow.report.rows import load_rows
     from edgeflow.report.training import load_training
 
-    rows = load_rows(results, options)
+    rows = load_rows(results, slice_)
     trainings = load_training(results, [row.model for row in rows])
-    quantizations = load_quantizations(results, options)
+    quantizations = load_quantizations(results, slice_)
     (out / "plots").mkdir()
     write_metrics(rows, out / "metrics.csv")
     plots = draw_plots(rows, trainings, out / "plots")

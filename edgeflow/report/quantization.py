@@ -49,13 +49,13 @@ class Quantization:
         return list(zip(found["labels"], found["by_class"], strict=True))
 
 
-def load_quantizations(results: Path, options: Mapping[str, Any]) -> list[Quantization]:
-    """Return what there is to say of each model and recipe of the report's options.
+def load_quantizations(results: Path, slice_: Mapping[str, Any]) -> list[Quantization]:
+    """Return what there is to say of each model and recipe of the report's slice.
 
     Raises:
         IntegrityError: a file cannot be read.
     """
-    pairs = {(str(unit["model"]), str(unit["recipe"])): None for unit in options["units"]}
+    pairs = {(str(unit["model"]), str(unit["recipe"])): None for unit in slice_["units"]}
     found = [_load(results, model, recipe) for model, recipe in pairs]
     return [item for item in found if item.layers or "tried" in item.facts]
 

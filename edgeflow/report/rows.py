@@ -138,10 +138,10 @@ def _row(unit: Mapping[str, Any], results: Path) -> Row:
     return Row(**names, limits=limits, measured=True, checks=checks, **_figures(validation))
 
 
-def load_rows(results: Path, options: Mapping[str, Any]) -> list[Row]:
-    """Return one row per unit of the report's options, in their order.
+def load_rows(results: Path, slice_: Mapping[str, Any]) -> list[Row]:
+    """Return one row per unit of the report's slice, in their order.
 
     Raises:
         IntegrityError: a validation.json cannot be read.
     """
-    return [_row(unit, results) for unit in options["units"]]
+    return [_row(unit, results) for unit in slice_["units"]]

@@ -93,9 +93,9 @@ class Runtime:
 
     Attributes:
         engine_module: dotted module with a class `Engine`; its one file goes into the bundle.
-        options: passed to `Engine` on the device.
-        host_options: the same for the host's reference, where the device has hardware that the
-            host has not.
+        engine_options: passed to `Engine` on the device.
+        host_engine_options: the same for the host's reference, where the device has hardware
+            that the host has not.
         tolerance: largest absolute difference of an output from the host's reference, where
             equality is not demanded; in units of the dequantized output.
         clock: ``device`` where time and memory of the process that runs the engine are the
@@ -105,8 +105,8 @@ class Runtime:
     """
 
     engine_module: str
-    options: Mapping[str, JsonValue]
-    host_options: Mapping[str, JsonValue]
+    engine_options: Mapping[str, JsonValue]
+    host_engine_options: Mapping[str, JsonValue]
     tolerance: float
     tools: tuple[str, ...]
     clock: Clock = "device"

@@ -22,7 +22,7 @@ TOOLS = ("numpy",)
 
 
 def compile_model(
-    name: str, dataset: Path, recipe: Path, options: Mapping[str, Any], code: str, out: Path
+    name: str, dataset: Path, recipe: Path, slice_: Mapping[str, Any], code: str, out: Path
 ) -> Manifest:
     """Compile one model for one target.
 
@@ -30,7 +30,7 @@ def compile_model(
         name: target, model and recipe, for messages.
         dataset: folder of the model's dataset.
         recipe: folder that the compress step made.
-        options: ``{"target": JSON form of the target's options}``.
+        slice_: ``{"target": JSON form of the target's options}``.
         code: fingerprint of the step.
         out: folder for compiled/, reference.npy (what the target's engine gives on the host for
             the test set, in the model's own dtype) and compile.json.
@@ -39,8 +39,8 @@ def compile_model(
         MissingToolError: a tool that the target needs is not installed.
         CompileError: the compiler rejects the model.
     """
-    target = registry.get(options["target"]["kind"])
-    parsed = parse_options(target, options["target"])
+    target = registry.get(slice_["target"]["kind"])
+    parsed = parse_options(target, slice_["target"])
     missing = target.check(parsed)
     if missing:
         raise MissingToolError(
@@ -55,7 +55,7 @@ def compile_model(
             "dataset": part_files(dataset, _parts(applied)),
             "recipe": recipe / "manifest.json",
         },
-        options=dict(options),
+        slice=dict(slice_),
         code=code,
         tools=(*TOOLS, *target.runtime(parsed).tools),
         manifest="compile.json",
@@ -119,7 +119,8 @@ def _reference(
     import numpy as np
 
     engine_class = importlib.import_module(runtime.engine_module).Engine
-    engine = engine_class(str(out / COMPILED), {"model": model, "unit": {}, **runtime.host_options})
+    engine_options = {"model": model, "unit": {}, **runtime.host_engine_options}
+    engine = engine_class(str(out / COMPILED), engine_options)
     io: dict[str, Any] = engine.io()
     source, sink = (_details(io[side]) for side in ("input", "output"))
     inputs = dataset.inputs("test")

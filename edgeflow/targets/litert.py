@@ -70,8 +70,8 @@ class LiteRT:
         """Return the interpreter with the target's threads and delegate."""
         return Runtime(
             engine_module="edgeflow.ondevice.engine_litert",
-            options=_engine_options(options),
-            host_options=_engine_options(options),
+            engine_options=_engine_options(options),
+            host_engine_options=_engine_options(options),
             tolerance=1e-3,
             tools=("ai-edge-litert",),
         )

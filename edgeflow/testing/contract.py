@@ -144,7 +144,7 @@ class TargetContract:
         foreign = foreign_imports(tree)
         assert not foreign & {"edgeflow", "a relative import"}
         assert len(foreign) <= 1
-        for engine_options in (runtime.options, runtime.host_options):
+        for engine_options in (runtime.engine_options, runtime.host_engine_options):
             assert json.loads(json.dumps(dict(engine_options))) == dict(engine_options)
         assert runtime.tolerance >= 0
 

@@ -48,8 +48,9 @@ class Subject:
     def engine(self) -> Any:
         """Return a new engine with the model loaded, as the compile step runs it."""
         module = importlib.import_module(self.runtime.engine_module)
-        options = {"model": self.compiled.model, "unit": {}, **self.runtime.host_options}
-        return module.Engine(str(self.out), options)
+        fixed = {"model": self.compiled.model, "unit": {}}
+        engine_options = {**fixed, **self.runtime.host_engine_options}
+        return module.Engine(str(self.out), engine_options)
 
     def outputs(self, engine: Any) -> "NDArray[Any]":
         """Return the engine's raw outputs for the test set, (n, classes)."""

@@ -82,8 +82,8 @@ def train_tiny(folder: Path) -> Trained:
 
     result = Trained(folder=folder)
     build_dataset("tiny", DATASET, "0", result.dataset)
-    options = {"architecture": ARCHITECTURE, "train": TRAIN}
-    train_model("tiny", result.dataset, options, "0", result.model)
+    slice_ = {"architecture": ARCHITECTURE, "train": TRAIN}
+    train_model("tiny", result.dataset, slice_, "0", result.model)
     for name, recipe in RECIPES.items():
         asked = {"recipe": recipe, "train": TRAIN}
         compress_model(

@@ -24,7 +24,7 @@ TOOLS = ("tensorflow", "tf-keras", "numpy")
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
-class TrainOptions(Section):
+class TrainSlice(Section):
     """The slice of the configuration that a training depends on."""
 
     architecture: Architecture
@@ -32,14 +32,14 @@ class TrainOptions(Section):
 
 
 def train_model(
-    name: str, dataset: Path, options: Mapping[str, Any], code: str, out: Path
+    name: str, dataset: Path, slice_: Mapping[str, Any], code: str, out: Path
 ) -> Manifest:
     """Train one model, on from where a killed training of the same got.
 
     Args:
         name: the model's name, for messages.
         dataset: folder of a built dataset.
-        options: JSON form of `TrainOptions`.
+        slice_: JSON form of `TrainSlice`.
         code: fingerprint of the step.
         out: folder for model.h5, history.csv, outputs.npy (outputs, float32, test set) and
             manifest.json.
@@ -48,12 +48,12 @@ def train_model(
         TrainingError: the architecture cannot be built, or training diverged.
         IntegrityError: the dataset is not what its manifest says.
     """
-    parsed = TrainOptions.model_validate(dict(options))
+    parsed = TrainSlice.model_validate(dict(slice_))
     spec = StepSpec(
         step="train",
         name=name,
         inputs={"dataset": part_files(dataset, PARTS)},
-        options=parsed.model_dump(mode="json"),
+        slice=parsed.model_dump(mode="json"),
         code=code,
         tools=TOOLS,
     )
@@ -71,7 +71,7 @@ def train_model(
 
 
 def _train(
-    name: str, folder: Path, options: TrainOptions, checkpoint: Checkpoint, out: Path
+    name: str, folder: Path, slice_: TrainSlice, checkpoint: Checkpoint, out: Path
 ) -> dict[str, object]:
     import numpy as np
 
@@ -79,9 +79,9 @@ def _train(
     from edgeflow.train.loop import best_epoch, fit, predict, write_history
 
     dataset = open_dataset(folder, PARTS)
-    keras = load_keras(options.train.seed, options.train.threads)
-    model = build_network(keras, dataset.facts, options.architecture)
-    rows = fit(keras, model, dataset, options.train, checkpoint, f"train {name}")
+    keras = load_keras(slice_.train.seed, slice_.train.threads)
+    model = build_network(keras, dataset.facts, slice_.architecture)
+    rows = fit(keras, model, dataset, slice_.train, checkpoint, f"train {name}")
     save_model(model, out / MODEL_FILE)
     write_history(rows, out / "history.csv")
     logits = predict(model, dataset.inputs("test"))

@@ -80,7 +80,7 @@ class Checkpoint:
             return None
         if about.key == self.key:
             return progress
-        self._drop("it is of a training with other data, options, code or tools")
+        self._drop("it is of a training with other data, settings, code or tools")
         return None
 
     def remove(self) -> None:

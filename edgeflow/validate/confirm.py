@@ -14,7 +14,7 @@ from edgeflow.errors import EdgeflowError, GateError
 from edgeflow.validate.gates import GateResult, check_gates
 
 
-def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) -> None:
+def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -> None:
     """Hold validation.json against the gates and write gates.json.
 
     Where all hold, the bundle is made (or stays) the device's current release. Where one does
@@ -22,7 +22,7 @@ def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) 
     goes back to the release before.
 
     Args:
-        options: ``{"device": of the deploy step, "gates": name to limit}``.
+        slice_: ``{"device": of the deploy step, "gates": name to limit}``.
         code: fingerprint of the step; part of the command line, so that new code runs again.
         validation: the file that the validate step wrote.
         out: the file to write.
@@ -33,12 +33,12 @@ def confirm(options: Mapping[str, Any], code: str, validation: Path, out: Path) 
     record = json.loads(validation.read_text())
     name = f"{record['device']}/{record['model']}"
     with recorded("gate", name) as event:
-        event.facts["key"] = sha256_json({"options": options, "code": code, "validation": record})
-        results = check_gates(record, options["gates"])
+        event.facts["key"] = sha256_json({"slice": slice_, "code": code, "validation": record})
+        results = check_gates(record, slice_["gates"])
         failed = [result for result in results if not result.passed]
         if failed:
-            raise _gate_error(name, failed, _reject(options["device"], record, failed))
-        with open_device(options["device"]) as device:
+            raise _gate_error(name, failed, _reject(slice_["device"], record, failed))
+        with open_device(slice_["device"]) as device:
             changed = device.activate(record["model"], record["bundle_sha256"])
             if changed:
                 device.prune(record["model"])

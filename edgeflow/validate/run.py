@@ -19,7 +19,7 @@ from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
-from edgeflow.deploy.release import Device, open_device
+from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import Measured, measured
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.validate import metrics
@@ -48,7 +48,7 @@ class Names(Section):
     recipe: str
 
 
-class ValidateOptions(Section):
+class ValidateSlice(Section):
     """The slice of the configuration that a validation depends on."""
 
     device: dict[str, Any]
@@ -67,12 +67,12 @@ class Folders:
 
 
 def validate(
-    options: Mapping[str, Any], code: str, folders: Folders, deployed: Path, out: Path
+    slice_: Mapping[str, Any], code: str, folders: Folders, deployed: Path, out: Path
 ) -> Validation:
     """Measure a deployed model on its device and write validation.json.
 
     Args:
-        options: JSON form of `ValidateOptions`.
+        slice_: JSON form of `ValidateSlice`.
         code: fingerprint of the step.
         folders: outputs of the earlier steps.
         deployed: deploy.json of the deploy step.
@@ -83,11 +83,11 @@ def validate(
         DeployError: the device does not hold the bundle whole, or the runner failed there.
         IntegrityError: what came back is not what the device sent.
     """
-    parsed = ValidateOptions.model_validate(dict(options))
+    parsed = ValidateSlice.model_validate(dict(slice_))
     name = f"{parsed.names.device}/{parsed.names.model}"
     with recorded("validate", name) as event:
         inputs = {**_inputs(folders), "environment": _environment(parsed.device)}
-        kept = Kept(name, sha256_json({"options": options, "code": code, **inputs}))
+        kept = Kept(name, sha256_json({"slice": slice_, "code": code, **inputs}))
         result = kept.find(deployed)
         event.facts["measured"] = result is None
         if result is None:
@@ -117,18 +117,18 @@ def _environment(device: Mapping[str, Any]) -> str:
     return sha256_file(Path(lock)) if lock else ""
 
 
-def _validate(options: ValidateOptions, folders: Folders) -> Validation:
+def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
     bundle = folders.compiled / "bundle.tar"
     manifest = read_bundle(bundle)
     dataset = open_dataset(folders.dataset, ("test",))
-    indices = metrics.stratified_indices(dataset.labels("test"), options.measure.samples)
-    with open_device(options.device) as device, tempfile.TemporaryDirectory() as scratch:
+    indices = metrics.stratified_indices(dataset.labels("test"), slice_.measure.samples)
+    with open_device(slice_.device) as device, tempfile.TemporaryDirectory() as scratch:
         data = _test_data(dataset, indices, Path(scratch))
-        record = _measure(device, manifest, sha256_file(bundle), data, options.measure)
+        record = _measure(device, manifest, sha256_file(bundle), data, slice_.measure)
         outputs = _fetch(device, manifest, len(indices), record.outputs_sha256)
     stages = _stages(folders, manifest, indices, outputs)
     judged = _judged(dataset, manifest, indices, stages)
-    return _summary(options, folders, manifest, record, judged)
+    return _summary(slice_, folders, manifest, record, judged)
 
 
 def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> Path:
@@ -142,7 +142,7 @@ def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path
 
 
 def _measure(
-    device: Device, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
+    device: OpenDevice, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
 ) -> Measured:
     """Run until the device does not throttle; return the runner's record."""
     device.verify(manifest.model, sha256)
@@ -164,7 +164,9 @@ def _measure(
     )
 
 
-def _fetch(device: Device, manifest: BundleManifest, samples: int, sha256: str) -> "NDArray[Any]":
+def _fetch(
+    device: OpenDevice, manifest: BundleManifest, samples: int, sha256: str
+) -> "NDArray[Any]":
     import numpy as np
 
     tensor, name = manifest.io["output"], device.endpoint.name
@@ -233,7 +235,7 @@ def _judged(
 
 
 def _summary(
-    options: ValidateOptions,
+    slice_: ValidateSlice,
     folders: Folders,
     manifest: BundleManifest,
     record: Measured,
@@ -241,14 +243,14 @@ def _summary(
 ) -> Validation:
     return Validation.model_validate(
         {
-            **options.names.model_dump(),
+            **slice_.names.model_dump(),
             "kind": manifest.target["kind"],
             "quantize": manifest.quantize,
-            "transport": options.device["device"]["transport"],
+            "transport": slice_.device["device"]["transport"],
             "bundle_sha256": sha256_file(folders.compiled / "bundle.tar"),
             "labels": manifest.labels,
             **judged,
-            "latency_ms": _latency(record, options.measure),
+            "latency_ms": _latency(record, slice_.measure),
             "load_time_ms": record.load_time_ms,
             "peak_rss_mb": record.peak_rss_mb,
             "figures": record.figures,

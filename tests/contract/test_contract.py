@@ -43,7 +43,9 @@ class Careless:
 
     @staticmethod
     def runtime(options: Any) -> Runtime:
-        return Runtime(engine_module="ast", options={}, host_options={}, tolerance=-1.0, tools=())
+        return Runtime(
+            engine_module="ast", engine_options={}, host_engine_options={}, tolerance=-1.0, tools=()
+        )
 
 
 class LooseOptions(TargetOptions):

@@ -1,6 +1,6 @@
 """Cheap, deterministic stand-ins for the tools that make building steps expensive.
 
-What each makes depends on all that the real one may read: arrays, options, tool versions, and the
+What each makes depends on all that the real one may read: arrays, slice, tool versions, and the
 source of each module that it runs, named here by hand. So what a key or a trigger leaves out shows
 as a stale file. Sources are taken where `plugins.find_module` finds them now.
 """
@@ -69,7 +69,7 @@ def _random(seed: bytes) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(seed[:8], "big"))
 
 
-def load_digits(options: object) -> RawDataset:
+def load_digits(section: object) -> RawDataset:
     by = stamp(
         ("edgeflow.dataset.sources.digits", "edgeflow.dataset.split", "edgeflow.dataset.quota"),
         ("scikit-learn", "numpy"),
@@ -82,9 +82,7 @@ def load_digits(options: object) -> RawDataset:
     )
 
 
-def train(
-    name: str, folder: Path, options: Any, checkpoint: object, out: Path
-) -> dict[str, object]:
+def train(name: str, folder: Path, slice_: Any, checkpoint: object, out: Path) -> dict[str, object]:
     """Make weights of everything but `patience`, as for a training that it does not stop."""
     dataset = open_dataset(folder, TRAIN_PARTS)
     arrays = [
@@ -94,17 +92,17 @@ def train(
         (
             "edgeflow.train.loop",
             "edgeflow.train.keras",
-            architecture_module(options.architecture.name),
+            architecture_module(slice_.architecture.name),
         ),
         ("tensorflow", "tf-keras", "numpy"),
     )
-    said = options.model_dump(mode="json")
+    said = slice_.model_dump(mode="json")
     del said["train"]["patience"]
     weights = digest(by, json.dumps(said, sort_keys=True), dataset.facts.input_shape, *arrays)
     (out / "model.h5").write_bytes(weights)
     (out / "history.csv").write_text(weights.hex())
     np.save(out / "outputs.npy", _random(weights).random((4, CLASSES), dtype=np.float32))
-    return {"accuracy_test": weights[0] / 256, "epochs": options.train.epochs}
+    return {"accuracy_test": weights[0] / 256, "epochs": slice_.train.epochs}
 
 
 class Model:
@@ -163,9 +161,9 @@ def _read_openvino(job: CompileInput) -> bytes:
 
 def engine(module: str, tools: tuple[str, ...]) -> type:
     class Engine:
-        def __init__(self, folder: str, options: Mapping[str, Any]) -> None:
-            model = Path(folder, options["model"]).read_bytes()
-            said = json.dumps(dict(options), sort_keys=True)
+        def __init__(self, folder: str, engine_options: Mapping[str, Any]) -> None:
+            model = Path(folder, engine_options["model"]).read_bytes()
+            said = json.dumps(dict(engine_options), sort_keys=True)
             modules = (module, "edgeflow.targets.build", "edgeflow.compress.evaluate")
             self.seed = digest(stamp(modules, tools), model, said)
 

@@ -6,7 +6,7 @@ too. With the project's profile, Snakemake 9.27 (`DAG.update_needrun`) runs a jo
 - a job that it takes a file from runs, were that file not marked as ancient;
 - a job that runs takes a file from it which is missing, or that file was asked for and is missing;
 - nothing is known of its last run, as after a failure;
-- a parameter (options, code, tools, the source's digest) or the set of its input files is not that
+- a parameter (slice, code, tools, the source's digest) or the set of its input files is not that
   of its last run;
 - an input file is newer than its oldest output, and has other bytes than in its last run.
 
@@ -33,7 +33,7 @@ from edgeflow.compress.build import compress_model
 from edgeflow.dataset.build import build_dataset, source_digest
 from edgeflow.dataset.view import PARTS
 from edgeflow.errors import IntegrityError
-from edgeflow.plan import Job as Slice
+from edgeflow.plan import Job as Planned
 from edgeflow.plan import Plan
 from edgeflow.targets.build import compile_model
 from edgeflow.train.build import train_model
@@ -58,8 +58,8 @@ STEPS: dict[str, Callable[..., object]] = {
     "bundle": pack_bundle,
 }
 
-_PARAMS: dict[str, Callable[[Slice], str]] = {
-    "options": lambda job: canonical_json(job.options),
+_PARAMS: dict[str, Callable[[Planned], str]] = {
+    "slice": lambda job: canonical_json(job.slice),
     "code": lambda job: fingerprint(*job.modules),
     "tools": lambda job: canonical_json(tool_versions(job.distributions())),
 }
@@ -101,7 +101,7 @@ def rule(step: str) -> Rule:
         ),
         reads_source=reads_source,
         outputs=tuple(made),
-        params=tuple(re.findall(rf'^ +(\w+)=\1\("{step}"\),$', params, re.MULTILINE)),
+        params=tuple(re.findall(rf'^ +(\w+)=\w+\("{step}"\),$', params, re.MULTILINE)),
     )
 
 
@@ -131,7 +131,7 @@ class Job:
     step: str
     name: str
     wildcards: Mapping[str, str]
-    slice: Slice
+    planned: Planned
     inputs: tuple[Path, ...]
     ancient: tuple[Path, ...]
     outputs: tuple[Path, ...]
@@ -143,16 +143,16 @@ class Job:
 
     def params(self) -> dict[str, str]:
         """Return what of a job's parameters Snakemake remembers."""
-        params = {name: _PARAMS[name](self.slice) for name in rule(self.step).params}
+        params = {name: _PARAMS[name](self.planned) for name in rule(self.step).params}
         if rule(self.step).reads_source:
-            params["source"] = source_digest(self.name, self.slice.options)
+            params["source"] = source_digest(self.name, self.planned.slice)
         return params
 
     def run(self) -> None:
         """Call the step as the rule's command does."""
         folders = [path.parent for path in self.inputs]
-        code = fingerprint(*self.slice.modules)
-        STEPS[self.step](self.name, *folders, self.slice.options, code, self.out)
+        code = fingerprint(*self.planned.modules)
+        STEPS[self.step](self.name, *folders, self.planned.slice, code, self.out)
 
 
 @cache
@@ -179,7 +179,7 @@ def _job(plan: Plan, step: str, wildcards: Mapping[str, str], results: Path) -> 
         "compress": ("model", "recipe"),
     }.get(step, ("target", "model", "recipe"))
     of_plan = getattr(plan, step)
-    job: Slice = of_plan(
+    job: Planned = of_plan(
         **{name: wildcards[name] for name in inspect.signature(of_plan).parameters}
     )
     declared = rule(step)
@@ -191,7 +191,7 @@ def _job(plan: Plan, step: str, wildcards: Mapping[str, str], results: Path) -> 
         step=step,
         name="/".join(wildcards[name] for name in names),
         wildcards=wildcards,
-        slice=job,
+        planned=job,
         inputs=fill(declared.inputs),
         ancient=fill(declared.ancient),
         outputs=fill(declared.outputs),

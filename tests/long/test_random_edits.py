@@ -4,7 +4,7 @@ The steps, their keys, the store, manifests and the plan are real. Snakemake its
 a second a run, is replaced by `stand_in`, and the tools by `cheap_tools`.
 
 Of each job that the last plan has, all files are compared, manifests to the byte: what a manifest
-says of inputs, options, code and tools is the step's key, and whatever changes the key makes the
+says of inputs, slice, code and tools is the step's key, and whatever changes the key makes the
 job run, or be taken from the store under that very key.
 """
 
@@ -254,7 +254,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_change_of_options_code_or_tools_triggers_each_rule(step: str) -> None:
-    assert rule(step).params == ("options", "code", "tools")
+    assert rule(step).params == ("slice", "code", "tools")
 
 
 def test_random_edits_end_in_what_a_clean_build_makes(bench: Bench) -> None:

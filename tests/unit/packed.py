@@ -19,15 +19,15 @@ def target_options(kind: str, **options: Any) -> dict[str, Any]:
 
 
 def compile_tiny(trained: Trained, kind: str, quantize: str, out: Path, **target: Any) -> Manifest:
-    options = {"target": target_options(kind, **target)}
+    slice_ = {"target": target_options(kind, **target)}
     name = f"{kind}/tiny/{quantize}"
-    return compile_model(name, trained.dataset, trained.recipe(quantize), options, "0", out)
+    return compile_model(name, trained.dataset, trained.recipe(quantize), slice_, "0", out)
 
 
 def pack_tiny(trained: Trained, kind: str, quantize: str, out: Path) -> Manifest:
     """Pack what `compile_tiny` left in `out`, into the same folder."""
-    options = {"model": "tiny", "recipe": quantize, "target": target_options(kind)}
-    return pack_bundle(f"{kind}/tiny/{quantize}", trained.dataset, out, options, "0", out)
+    slice_ = {"model": "tiny", "recipe": quantize, "target": target_options(kind)}
+    return pack_bundle(f"{kind}/tiny/{quantize}", trained.dataset, out, slice_, "0", out)
 
 
 def members(bundle: Path) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ from tests.unit.packed import target_options, unpack
 TRAIN = {"epochs": 30, "learning_rate": 0.01, "threads": 1}
 
 
-def options(**architecture: Any) -> dict[str, Any]:
+def slice_of(**architecture: Any) -> dict[str, Any]:
     return {"architecture": {"name": "tests.signals:autoencoder", **architecture}, "train": TRAIN}
 
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_signals(root / "signals.npz")
     section = {"source": "signal", "path": str(root / "signals.npz"), "task": "anomaly"}
     build_dataset("signals", {**section, "calibration": 50}, "0", root / "dataset")
-    train_model("net", root / "dataset", options(), "0", root / "models/net/baseline")
+    train_model("net", root / "dataset", slice_of(), "0", root / "models/net/baseline")
     return root
 
 
@@ -69,7 +69,7 @@ def test_its_history_has_losses_alone(folder: Path) -> None:
 
 
 def test_a_classifier_is_refused(folder: Path, tmp_path: Path) -> None:
-    wrong = {**options(), "architecture": {"name": "ds_cnn", "width": 4, "blocks": 1}}
+    wrong = {**slice_of(), "architecture": {"name": "ds_cnn", "width": 4, "blocks": 1}}
     with pytest.raises(TrainingError, match=r"has inputs of shape \(32, 1, 1\)") as caught:
         train_model("net", folder / "dataset", wrong, "0", tmp_path / "out")
     assert "autoencoder" in caught.value.hint

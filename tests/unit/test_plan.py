@@ -9,7 +9,7 @@ import pytest
 
 from edgeflow.artifact.fingerprint import closure
 from edgeflow.artifact.hashing import canonical_json
-from edgeflow.compress.options import CompressOptions
+from edgeflow.compress.slice import CompressSlice
 from edgeflow.config.load import parse
 from edgeflow.plan import Plan
 
@@ -33,7 +33,7 @@ RAW: dict[str, Any] = {
 
 
 def slices(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the options of every job that a configuration leads to, by the job's name."""
+    """Return the slice of every job that a configuration leads to, by the job's name."""
     plan = Plan(parse(raw))
     jobs = {"report": plan.report()}
     for model, section in plan.config.models.items():
@@ -46,7 +46,7 @@ def slices(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
         jobs[f"deploy {unit.device}"] = plan.deploy(unit.device)
         jobs[f"validate {unit.device}"] = plan.validate(unit.device, unit.model)
         jobs[f"gate {unit.device}"] = plan.gate(unit.device, unit.model)
-    return {name: job.options for name, job in jobs.items()}
+    return {name: job.slice for name, job in jobs.items()}
 
 
 Edit = Callable[[dict[str, Any]], Any]
@@ -178,11 +178,11 @@ def test_the_order_of_an_automatic_choice_reaches_its_step() -> None:
         "cheapest": {"auto": {}},
     }
     for name in ("best", "cheapest"):
-        text = canonical_json(Plan(parse(raw)).compress("a", name).options)
-        options = CompressOptions.model_validate_json(text)
-        assert options.recipe.auto is not None
-        assert options.recipe.auto.recipes == ["int8", "fp32"]
-        assert set(options.candidates) == {"int8", "fp32"}
+        text = canonical_json(Plan(parse(raw)).compress("a", name).slice)
+        slice_ = CompressSlice.model_validate_json(text)
+        assert slice_.recipe.auto is not None
+        assert slice_.recipe.auto.recipes == ["int8", "fp32"]
+        assert set(slice_.candidates) == {"int8", "fp32"}
 
 
 def test_recipes_that_may_be_integer_are_debugged_once_each() -> None:
@@ -221,7 +221,7 @@ def test_an_import_depends_on_its_choice_and_on_what_its_worker_runs(
     raw = copy.deepcopy(RAW)
     raw["models"]["a"] = {"dataset": "digits", "source": "mine.onnx", "output": "logits"}
     job = Plan(parse(raw)).import_model("a")
-    assert job.options == {"kind": "onnx", "input": None, "output": "logits"}
+    assert job.slice == {"kind": "onnx", "input": None, "output": "logits"}
     assert {"onnx2tf", "onnxsim", "onnxruntime", "tensorflow"} <= {*job.distributions()}
     modules = set(closure(*job.modules))
     ours = {f"edgeflow.{name}" for name in ("worker", "imported.onnx_graph", "imported.shapes")}

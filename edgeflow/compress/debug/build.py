@@ -29,7 +29,7 @@ PARTS: tuple[Part, ...] = ("test", "calibration")
 
 
 def debug_recipe(
-    name: str, dataset: Path, recipe: Path, options: Mapping[str, Any], code: str, out: Path
+    name: str, dataset: Path, recipe: Path, slice_: Mapping[str, Any], code: str, out: Path
 ) -> Manifest:
     """Measure what quantization did to one model.
 
@@ -37,7 +37,7 @@ def debug_recipe(
         name: model and recipe, for messages.
         dataset: folder of the model's dataset.
         recipe: folder that the compress step made.
-        options: none.
+        slice_: none.
         code: fingerprint of the step.
         out: folder for quantization.json and manifest.json.
 
@@ -53,7 +53,7 @@ def debug_recipe(
             "dataset": part_files(dataset, PARTS),
             "recipe": Files(manifest=recipe / "manifest.json", names=MODELS, facts=known),
         },
-        options=dict(options),
+        slice=dict(slice_),
         code=code,
         tools=TOOLS,
     )

@@ -37,21 +37,21 @@ _WAYS = (
 )
 
 
-def files(options: Cifar10Dataset) -> dict[str, Path]:
+def files(section: Cifar10Dataset) -> dict[str, Path]:
     """Return the archive, or the files of its unpacked folder, that exist."""
-    if options.path is None:
+    if section.path is None:
         return {}
-    path = Path(options.path).expanduser()
+    path = Path(section.path).expanduser()
     if path.is_file():
         return {"archive": path}
     return {name: path / name for name in _NAMES if (path / name).is_file()}
 
 
-def load(options: Cifar10Dataset) -> RawDataset:
+def load(section: Cifar10Dataset) -> RawDataset:
     """Return 50,000 train and 10,000 test samples, (n, 32, 32, 3)."""
-    if options.path is None:
+    if section.path is None:
         return keras_download("cifar10", _LABELS, _WAYS)
-    path = Path(options.path).expanduser()
+    path = Path(section.path).expanduser()
     if not path.exists():
         raise DataError(f"{path} does not exist", hint=_WAYS)
     pickles = _from_folder(path) if path.is_dir() else _from_archive(path)

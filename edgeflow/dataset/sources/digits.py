@@ -9,12 +9,12 @@ TOOLS = ("scikit-learn",)
 _GREY_LEVELS = 16
 
 
-def files(options: DigitsDataset) -> dict[str, Path]:
+def files(section: DigitsDataset) -> dict[str, Path]:
     """Return nothing: the version of scikit-learn stands for the bytes."""
     return {}
 
 
-def load(options: DigitsDataset) -> RawDataset:
+def load(section: DigitsDataset) -> RawDataset:
     """Return 1,797 samples, uint8 0..16, (n, 8, 8, 1)."""
     from sklearn.datasets import load_digits
 

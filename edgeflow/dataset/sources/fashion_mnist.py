@@ -29,21 +29,21 @@ _WAYS = (
 )
 
 
-def _folder(options: FashionMnistDataset) -> Path | None:
-    if options.path is not None:
-        return Path(options.path).expanduser()
+def _folder(section: FashionMnistDataset) -> Path | None:
+    if section.path is not None:
+        return Path(section.path).expanduser()
     return DEBIAN if DEBIAN.is_dir() else None
 
 
-def files(options: FashionMnistDataset) -> dict[str, Path]:
+def files(section: FashionMnistDataset) -> dict[str, Path]:
     """Return the IDX files of `path`, or of Debian's package, that exist."""
-    folder = _folder(options)
+    folder = _folder(section)
     return idx_files(folder) if folder else {}
 
 
-def load(options: FashionMnistDataset) -> RawDataset:
+def load(section: FashionMnistDataset) -> RawDataset:
     """Return 60,000 train and 10,000 test samples, (n, 28, 28, 1)."""
-    folder = _folder(options)
+    folder = _folder(section)
     if folder:
         return load_idx(folder, _LABELS, _WAYS)
     return keras_download("fashion_mnist", _LABELS, _WAYS)

@@ -23,32 +23,32 @@ _STILL_OF_SEVERAL = frozenset({"MPO"})
 """Formats whose first frame is the photograph: what follows are previews or depth."""
 
 
-def files(options: ImageFolderDataset) -> dict[str, Path]:
+def files(section: ImageFolderDataset) -> dict[str, Path]:
     """Return all images, named ``class/file``, or ``train/class/file``."""
-    return class_files(options.path)
+    return class_files(section.path)
 
 
-def load(options: ImageFolderDataset, *, values: bool = True) -> RawDataset:
+def load(section: ImageFolderDataset, *, values: bool = True) -> RawDataset:
     """Return all images, (n, *size, channels); the class folders, sorted, give the numbers."""
     import numpy as np
     from PIL import Image
 
     reader = Reader(
-        shape=(*options.size, options.channels),
+        shape=(*section.size, section.channels),
         dtype=np.uint8,
-        read=lambda path: _decode(path, options),
+        read=lambda path: _decode(path, section),
         what="images",
         suffixes=frozenset(Image.registered_extensions()),
     )
-    return read_classes(options.path, reader, UINT8_SCALE, values=values)
+    return read_classes(section.path, reader, UINT8_SCALE, values=values)
 
 
-def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":
+def _decode(path: Path, section: ImageFolderDataset) -> "NDArray[np.uint8]":
     """Return one image, uint8 (*size, channels), the way up that its EXIF orientation says."""
     import numpy as np
     from PIL import Image, ImageOps
 
-    height, width = options.size
+    height, width = section.size
     try:
         with Image.open(path) as image:
             _require_still(path, image)
@@ -56,7 +56,7 @@ def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":
             image.load()
             if _has_exif(image):
                 ImageOps.exif_transpose(image, in_place=True)
-            flat = _flat(image, options)
+            flat = _flat(image, section)
             pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
     except DataError:
         raise
@@ -65,7 +65,7 @@ def _decode(path: Path, options: ImageFolderDataset) -> "NDArray[np.uint8]":
             f"{path} cannot be read as an image: {error}",
             hint="replace it or move it out of the class folder",
         ) from error
-    return pixels.reshape(height, width, options.channels)
+    return pixels.reshape(height, width, section.channels)
 
 
 def _require_still(path: Path, image: Any) -> None:
@@ -98,12 +98,12 @@ def _has_exif(image: Any) -> bool:
         return False
 
 
-def _flat(image: Any, options: ImageFolderDataset) -> Any:
+def _flat(image: Any, section: ImageFolderDataset) -> Any:
     """Return an image in grey or RGB, its transparent pixels laid on the background."""
     from PIL import Image
 
     if image.has_transparency_data:
         over = image.convert("RGBA")
-        image = Image.new("RGBA", over.size, (*options.background, 255))
+        image = Image.new("RGBA", over.size, (*section.background, 255))
         image.alpha_composite(over)
-    return image.convert(_MODES[options.channels])
+    return image.convert(_MODES[section.channels])

@@ -16,13 +16,13 @@ _WAYS = (
 )
 
 
-def files(options: MnistDataset) -> dict[str, Path]:
+def files(section: MnistDataset) -> dict[str, Path]:
     """Return the IDX files of `path` that exist."""
-    return idx_files(Path(options.path).expanduser()) if options.path is not None else {}
+    return idx_files(Path(section.path).expanduser()) if section.path is not None else {}
 
 
-def load(options: MnistDataset) -> RawDataset:
+def load(section: MnistDataset) -> RawDataset:
     """Return 60,000 train and 10,000 test samples, (n, 28, 28, 1)."""
-    if options.path is not None:
-        return load_idx(Path(options.path).expanduser(), _LABELS, _WAYS)
+    if section.path is not None:
+        return load_idx(Path(section.path).expanduser(), _LABELS, _WAYS)
     return keras_download("mnist", _LABELS, _WAYS)

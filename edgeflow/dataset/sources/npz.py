@@ -10,12 +10,12 @@ from edgeflow.dataset.base import RawDataset
 TOOLS = ()
 
 
-def files(options: NpzDataset) -> dict[str, Path]:
+def files(section: NpzDataset) -> dict[str, Path]:
     """Return the file if it exists."""
-    return array_file(options)
+    return array_file(section)
 
 
-def load(options: NpzDataset, *, values: bool = True) -> RawDataset:
+def load(section: NpzDataset, *, values: bool = True) -> RawDataset:
     """Return images, (n, height, width, channels), with a channel if they have none; or vectors."""
     axes = "(n, features) or (n, height, width[, channels])"
-    return load_arrays(options, axes, arranged_images, values=values)
+    return load_arrays(section, axes, arranged_images, values=values)

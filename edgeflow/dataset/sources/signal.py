@@ -10,11 +10,11 @@ from edgeflow.dataset.base import RawDataset
 TOOLS = ()
 
 
-def files(options: SignalDataset) -> dict[str, Path]:
+def files(section: SignalDataset) -> dict[str, Path]:
     """Return the file if it exists."""
-    return array_file(options)
+    return array_file(section)
 
 
-def load(options: SignalDataset, *, values: bool = True) -> RawDataset:
+def load(section: SignalDataset, *, values: bool = True) -> RawDataset:
     """Return the samples, (n, length, 1, channels)."""
-    return load_arrays(options, "(n, length[, channels])", arranged_signals, values=values)
+    return load_arrays(section, "(n, length[, channels])", arranged_signals, values=values)

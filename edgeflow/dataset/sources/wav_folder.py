@@ -13,16 +13,16 @@ from edgeflow.ondevice.front_end import features
 TOOLS = ("scipy",)
 
 
-def files(options: WavFolderDataset) -> dict[str, Path]:
+def files(section: WavFolderDataset) -> dict[str, Path]:
     """Return all WAV files, named ``class/file``."""
-    return class_files(options.path)
+    return class_files(section.path)
 
 
-def load(options: WavFolderDataset, *, values: bool = True) -> RawDataset:
+def load(section: WavFolderDataset, *, values: bool = True) -> RawDataset:
     """Return the features of all clips, float32 (n, frames, features, 1)."""
     import numpy as np
 
-    parameters, recordings = options.front_end(), Recordings(options=options)
+    parameters, recordings = section.front_end(), Recordings(section=section)
     reader = Reader(
         shape=features(np.zeros(1), parameters).shape,
         dtype=np.float32,
@@ -30,5 +30,5 @@ def load(options: WavFolderDataset, *, values: bool = True) -> RawDataset:
         what="WAV files",
         suffixes=frozenset({".wav"}),
     )
-    raw = read_classes(options.path, reader, scale=1.0, values=values)
+    raw = read_classes(section.path, reader, scale=1.0, values=values)
     return replace(raw, front_end=parameters, notes=tuple(recordings.notes()))

@@ -96,8 +96,8 @@ class OpenVINO:
         """Return the OpenVINO runtime on the target's plug-in."""
         return Runtime(
             engine_module="edgeflow.ondevice.engine_openvino",
-            options={"device": options.device, "threads": options.threads},
-            host_options={"device": "CPU", "threads": options.threads},
+            engine_options={"device": options.device, "threads": options.threads},
+            host_engine_options={"device": "CPU", "threads": options.threads},
             tolerance=2e-2,
             tools=("openvino", "nncf"),
         )

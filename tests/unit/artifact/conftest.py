@@ -21,7 +21,7 @@ def make(tmp_path: Path) -> Make:
     count = 0
 
     def build(
-        name: str = "net", files: dict[str, bytes] | None = None, **options: JsonValue
+        name: str = "net", files: dict[str, bytes] | None = None, **slice_: JsonValue
     ) -> tuple[Entry, Path]:
         nonlocal count
         count += 1
@@ -32,7 +32,7 @@ def make(tmp_path: Path) -> Make:
         identity: dict[str, JsonValue] = {
             "step": "train",
             "inputs": {},
-            "options": options,
+            "slice": slice_,
             "code": "c",
             "tools": {},
         }

@@ -64,7 +64,7 @@ def test_cpus_without_vnni_overflow(machine: str, have: list[str], overflows: bo
 
 def test_it_stands_in_the_key_of_what_computes() -> None:
     def machine(**spec: Any) -> str:
-        parts = {"step": "s", "name": "n", "inputs": {}, "options": {}, "code": "0", **spec}
+        parts = {"step": "s", "name": "n", "inputs": {}, "slice": {}, "code": "0", **spec}
         return str(identify(StepSpec(**parts))["tools"]["machine"])
 
     assert machine(cpu="nothing") != machine() == cpu.kind("held")

@@ -23,7 +23,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return {}
 
     spec = StepSpec(
-        step="compile", name="pi/net", inputs={"data": data}, options={"threads": 2},
+        step="compile", name="pi/net", inputs={"data": data}, slice={"threads": 2},
         code="c0de", tools=("numpy",), manifest="compile.json",
     )  # fmt: skip
     run_step(spec, tmp_path / "out", build)
@@ -33,7 +33,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_file_is_found_in_the_manifest_above_it(built: Path, store: Store) -> None:
     made = origin(built / "compiled" / "model.bin")
     assert (made.manifest, made.as_built) == (built / "compile.json", True)
-    assert made.identity["options"] == {"threads": 2}
+    assert made.identity["slice"] == {"threads": 2}
     [entry] = store.entries()
     assert (made.key, made.identity) == (entry.key, entry.identity)
     assert origin(built / "compile.json").key == made.key
@@ -81,17 +81,17 @@ def test_the_build_before_is_the_projects_own(
 
 def test_differences_are_dotted_paths() -> None:
     old: dict[str, JsonValue] = {
-        "options": {"train": {"epochs": 1, "lr": 0.1}, "w": [1]}, "code": "a", "tools": {},
+        "slice": {"train": {"epochs": 1, "lr": 0.1}, "w": [1]}, "code": "a", "tools": {},
     }  # fmt: skip
     new: dict[str, JsonValue] = {
-        "options": {"train": {"epochs": 2, "lr": 0.1}, "w": [1, 2]},
+        "slice": {"train": {"epochs": 2, "lr": 0.1}, "w": [1, 2]},
         "code": "b",
         "tools": {"numpy": "2"},
     }
     assert differences(old, new) == {
         "code": ["a", "b"],
-        "options.train.epochs": [1, 2],
-        "options.w": [[1], [1, 2]],
+        "slice.train.epochs": [1, 2],
+        "slice.w": [[1], [1, 2]],
         "tools.numpy": [None, "2"],
     }
     assert differences(old, old) == {}

@@ -24,7 +24,7 @@ def manifest(tmp_path: Path) -> Path:
     (tmp_path / "model.bin").write_bytes(b"abc")
     (tmp_path / "sub" / "labels.txt").write_text("0\n1\n")
     path = tmp_path / "manifest.json"
-    fields: dict[str, Any] = {"inputs": {}, "options": {}, "code": "c", "tools": {}}
+    fields: dict[str, Any] = {"inputs": {}, "slice": {}, "code": "c", "tools": {}}
     Manifest(step="train", files=describe_files(tmp_path), **fields).write(path)
     return path
 

@@ -329,7 +329,7 @@ def test_steps_use_what_their_environment_names(
         (folder / "model.bin").write_bytes(b"model")
         return {"accuracy": 0.5}
 
-    spec = StepSpec(step="train", name="net", inputs={}, options={"epochs": 2}, code="c0de")
+    spec = StepSpec(step="train", name="net", inputs={}, slice={"epochs": 2}, code="c0de")
     for machine in ("a", "b"):
         monkeypatch.setenv("EDGEFLOW_STORE", str(tmp_path / machine / "store"))
         run_step(spec, tmp_path / machine / "out", build)

@@ -225,7 +225,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def spec_of(pets: Path, digest: str = "") -> StepSpec:
     inputs = {"source": Sources("dataset", "pets", lambda: files(pets), digest)}
-    return StepSpec(step="dataset", name="pets", inputs=inputs, options={}, code="c0de")
+    return StepSpec(step="dataset", name="pets", inputs=inputs, slice={}, code="c0de")
 
 
 def entries(store: Store) -> list[Entry]:

@@ -22,7 +22,7 @@ def spec(tmp_path: Path) -> StepSpec:
         step="train",
         name="cnn",
         inputs={"data": data},
-        options={"epochs": 2},
+        slice={"epochs": 2},
         code="c0de",
         tools=("pydantic",),
     )
@@ -97,7 +97,7 @@ def test_the_key_depends_on_all_that_may_change_the_output(
         spec,
         dataclasses.replace(spec, name="renamed"),
         dataclasses.replace(spec, inputs={"data": other}),
-        dataclasses.replace(spec, options={"epochs": 3}),
+        dataclasses.replace(spec, slice={"epochs": 3}),
         dataclasses.replace(spec, code="c0df"),
         dataclasses.replace(spec, tools=("pydantic", "pyyaml")),
         dataclasses.replace(spec, step="compress"),

@@ -420,4 +420,4 @@ def test_entries_are_json_for_people_too(store: Store, make: Make) -> None:
     entry, folder = make(epochs=2)
     store.put(entry, folder)
     value = json.loads(store.entry_path(entry.key).read_text())
-    assert (value["name"], value["identity"]["options"]) == ("net", {"epochs": 2})
+    assert (value["name"], value["identity"]["slice"]) == ("net", {"epochs": 2})

@@ -58,7 +58,7 @@ def test_its_manifest_says_how_to_run_it(trained: Trained, packed: Path) -> None
     compiled = read_manifest(packed / "compile.json")
     assert (manifest.model, manifest.recipe, manifest.quantize) == ("tiny", "ptq-int8", "ptq-int8")
     assert manifest.target == target_options("litert")
-    assert manifest.engine == {"model": "model.tflite", "threads": 1, "xnnpack": True}
+    assert manifest.engine_options == {"model": "model.tflite", "threads": 1, "xnnpack": True}
     assert manifest.io == compiled.facts["io"]
     assert manifest.labels == trained.view().facts.labels
     assert manifest.preprocess == trained.view().facts.preprocess

@@ -61,16 +61,16 @@ def test_help_lists_every_command(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("text", ["[", "[1]", "3", "", "{'a': 1}"])
-def test_options_that_are_no_json_object(cli: Cli, text: str, project: Path) -> None:
-    done = cli("dataset", "--name", "x", "--options", text, "--code", "0", "--out", "out")
+def test_a_slice_that_is_no_json_object(cli: Cli, text: str, project: Path) -> None:
+    done = cli("dataset", "--name", "x", "--slice", text, "--code", "0", "--out", "out")
     assert done.returncode == 2
     assert "JSON" in done.stderr
     assert not (project / "out").exists()
 
 
 def test_a_step_writes_its_log_and_its_event(cli: Cli, project: Path) -> None:
-    options = json.dumps({"source": "digits", "limit": 200, "calibration": 20})
-    arguments = ("--name", "digits", "--options", options, "--code", "0", "--out", "out")
+    slice_ = json.dumps({"source": "digits", "limit": 200, "calibration": 20})
+    arguments = ("--name", "digits", "--slice", slice_, "--code", "0", "--out", "out")
     done = cli("dataset", *arguments, "--log", "logs/dataset/digits.log")
     assert done.returncode == 0, done.stderr
     assert (project / "out" / "manifest.json").is_file()
@@ -80,8 +80,8 @@ def test_a_step_writes_its_log_and_its_event(cli: Cli, project: Path) -> None:
 
 
 def test_what_a_failed_step_says_goes_to_its_log(cli: Cli, project: Path) -> None:
-    options = json.dumps({"source": "npz", "path": "none.npz"})
-    arguments = ("--name", "mine", "--options", options, "--code", "0", "--out", "out")
+    slice_ = json.dumps({"source": "npz", "path": "none.npz"})
+    arguments = ("--name", "mine", "--slice", slice_, "--code", "0", "--out", "out")
     done = cli("dataset", *arguments, "--log", "logs/dataset/mine.log")
     assert done.returncode == 9
     assert (done.stdout, done.stderr) == ("", "")
@@ -111,7 +111,7 @@ def test_progress_is_seen_on_the_terminal_and_in_the_log(cli: Cli, project: Path
 def test_a_file_of_the_user_shadows_no_library(cli: Cli, project: Path) -> None:
     for name in ("json", "numpy", "sklearn"):
         (project / f"{name}.py").write_text("raise RuntimeError('shadowed')\n")
-    options = '{"source": "digits", "limit": 200, "calibration": 20}'
-    arguments = ("--name", "digits", "--options", options, "--code", "0", "--out", "out")
+    slice_ = '{"source": "digits", "limit": 200, "calibration": 20}'
+    arguments = ("--name", "digits", "--slice", slice_, "--code", "0", "--out", "out")
     done = cli("dataset", *arguments, options=("-P",))
     assert done.returncode == 0, done.stderr

@@ -15,17 +15,17 @@ from tests.unit.test_plan import RAW
 
 PLAN = Plan(parse(RAW))
 SLICES: dict[str, dict[str, Any]] = {
-    "dataset": PLAN.dataset("digits").options,
-    "train": PLAN.train("a").options,
+    "dataset": PLAN.dataset("digits").slice,
+    "train": PLAN.train("a").slice,
     "import": {"kind": "onnx"},
-    "compress": PLAN.compress("a", "int8").options,
-    "debug": PLAN.debug().options,
-    "compile": PLAN.compile("pi").options,
-    "bundle": PLAN.bundle("pi", "a", "int8").options,
-    "deploy": PLAN.deploy("pi-1").options,
-    "validate": PLAN.validate("pi-1", "a").options,
-    "gate": PLAN.gate("pi-1", "a").options,
-    "report": PLAN.report().options,
+    "compress": PLAN.compress("a", "int8").slice,
+    "debug": PLAN.debug().slice,
+    "compile": PLAN.compile("pi").slice,
+    "bundle": PLAN.bundle("pi", "a", "int8").slice,
+    "deploy": PLAN.deploy("pi-1").slice,
+    "validate": PLAN.validate("pi-1", "a").slice,
+    "gate": PLAN.gate("pi-1", "a").slice,
+    "report": PLAN.report().slice,
 }
 COMMON = ["--code", "c0de", "--out", "o"]
 D, M, R, C = (Path(name) for name in "dmrc")
@@ -94,8 +94,8 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
 }
 
 
-def options(command: str) -> list[str]:
-    return ["--options", json.dumps(SLICES[command])]
+def slice_of(command: str) -> list[str]:
+    return ["--slice", json.dumps(SLICES[command])]
 
 
 @pytest.mark.parametrize(("command", "call"), CALLS.items(), ids=CALLS)
@@ -105,22 +105,22 @@ def test_a_step_calls_its_function(
     function, arguments, wanted = call
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(function, lambda *given: calls.append(given))
-    done = CliRunner().invoke(app, [command, *arguments, *COMMON, *options(command)])
+    done = CliRunner().invoke(app, [command, *arguments, *COMMON, *slice_of(command)])
     assert done.exit_code == 0, done.output
     assert calls == [wanted]
 
 
 @pytest.mark.parametrize("command", CALLS)
 def test_every_argument_is_needed(command: str) -> None:
-    done = CliRunner().invoke(app, [command, *COMMON, *options(command)])
+    done = CliRunner().invoke(app, [command, *COMMON, *slice_of(command)])
     assert done.exit_code == 2
     assert "Missing option" in done.output
 
 
-def harmed(options: dict[str, Any]) -> list[object]:
-    """Return options of another shape: nothing, a key too few, and values of another type."""
-    fewer = [{key: options[key] for key in options if key != one} for one in options]
-    others = [{**options, key: other} for key in options for other in (None, 3, [None])]
+def harmed(slice_: dict[str, Any]) -> list[object]:
+    """Return slices of another shape: nothing, a key too few, and values of another type."""
+    fewer = [{key: slice_[key] for key in slice_ if key != one} for one in slice_]
+    others = [{**slice_, key: other} for key in slice_ for other in (None, 3, [None])]
     return [{}, [], 3, "{", *fewer, *others]
 
 
@@ -131,12 +131,12 @@ def test_options_of_another_shape_are_a_wrong_command_line(
     function, arguments, _ = CALLS[command]
     monkeypatch.setattr(function, lambda *given: None)
     refused = 0
-    for options in harmed(SLICES[command]):
-        text = options if isinstance(options, str) else json.dumps(options)
-        given = [command, *arguments, *COMMON, "--options", text]
+    for slice_ in harmed(SLICES[command]):
+        text = slice_ if isinstance(slice_, str) else json.dumps(slice_)
+        given = [command, *arguments, *COMMON, "--slice", text]
         done = CliRunner().invoke(app, given)
-        assert done.exit_code in (0, 2), (options, done.output)
-        assert done.exit_code == 0 or "--options" in done.output
+        assert done.exit_code in (0, 2), (slice_, done.output)
+        assert done.exit_code == 0 or "--slice" in done.output
         refused += done.exit_code == 2
     # A key may have a default, or take a value of one of the other types.
     assert refused >= 3 + len(SLICES[command])

@@ -24,7 +24,7 @@ def build_net(project: Path, epochs: int, code: str) -> None:
 
     spec = StepSpec(
         step="train", name="net", inputs={"dataset": project / "config.yaml"},
-        options={"train": {"epochs": epochs}}, code=code, tools=("numpy",),
+        slice={"train": {"epochs": epochs}}, code=code, tools=("numpy",),
     )  # fmt: skip
     run_step(spec, project / "out", build)
 
@@ -98,7 +98,7 @@ def test_show_takes_a_key_its_start_or_a_file(edgeflow: Cli, kept: Store) -> Non
     texts = {edgeflow("store", "show", what).stdout for what in (key, key[:20], "out/model.bin")}
     [text] = texts
     assert text.startswith(f"{key}\ntrain net, ")
-    assert 'options: {"train": {"epochs": 2}}' in text
+    assert 'slice: {"train": {"epochs": 2}}' in text
     value = json.loads(edgeflow("store", "show", key, "--json").stdout)
     assert value["files"]["model.bin"]["size_bytes"] == 2000
     for what in ("f00d", ""):
@@ -170,10 +170,10 @@ def test_explain_says_what_made_a_file_and_what_changed(
         f"in the store as {new[:12]} (net)\n"
         f"differs from {old[:12]}, the build before, in\n"
         "  code\n"
-        "  option train.epochs: 1 -> 2\n"
+        "  slice train.epochs: 1 -> 2\n"
     )
     value = json.loads(edgeflow("explain", "out/model.bin", "--json").stdout)
-    assert value["differences"] == {"code": ["old", "new"], "options.train.epochs": [1, 2]}
+    assert value["differences"] == {"code": ["old", "new"], "slice.train.epochs": [1, 2]}
     assert (value["in_store"], value["as_built"], value["key"]) == (True, True, new)
 
 
@@ -197,8 +197,8 @@ def test_explain_without_a_store_or_a_build_before(
 
 
 def test_a_hit_imports_nothing_heavy(cli: Cli, kept: Store) -> None:
-    options = json.dumps({"source": "digits", "limit": 200, "calibration": 20})
-    arguments = ("dataset", "--name", "digits", "--options", options, "--code", "0")
+    slice_ = json.dumps({"source": "digits", "limit": 200, "calibration": 20})
+    arguments = ("dataset", "--name", "digits", "--slice", slice_, "--code", "0")
     assert cli(*arguments, "--out", "first").returncode == 0
     done = cli(*arguments, "--out", "second", options=("-X", "importtime"))
     assert done.returncode == 0

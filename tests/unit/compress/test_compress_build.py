@@ -29,8 +29,8 @@ def dtypes(path: Path) -> set[str]:
 
 
 def compress(trained: Trained, quantize: str, out: Path) -> Any:
-    options = {"recipe": {"quantize": quantize}, "train": TRAIN}
-    return compress_model("tiny", trained.dataset, trained.model, options, "0", out)
+    slice_ = {"recipe": {"quantize": quantize}, "train": TRAIN}
+    return compress_model("tiny", trained.dataset, trained.model, slice_, "0", out)
 
 
 @pytest.mark.parametrize("quantize", QUANTIZE)

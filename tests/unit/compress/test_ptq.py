@@ -109,8 +109,8 @@ def test_named_layers_stay_in_float_and_no_others(trained: Trained) -> None:
 
 
 def compress(trained: Trained, recipe: dict[str, Any], out: Path) -> Any:
-    options = {"recipe": {"quantize": "ptq-int8", **recipe}}
-    return compress_model("tiny", trained.dataset, trained.model, options, "0", out)
+    slice_ = {"recipe": {"quantize": "ptq-int8", **recipe}}
+    return compress_model("tiny", trained.dataset, trained.model, slice_, "0", out)
 
 
 def test_a_layer_that_is_not_there(trained: Trained, tmp_path: Path) -> None:

@@ -21,10 +21,8 @@ CLUSTER = {"clusters": 8, "epochs": 1}
 
 
 def compress(trained: Trained, recipe: Mapping[str, Any], out: Path, **more: Any) -> Manifest:
-    options = {"recipe": recipe, "train": TRAIN, **more}
-    return compress_model(
-        "tiny", trained.dataset, trained.model, options, "0", out, [trained.model]
-    )
+    slice_ = {"recipe": recipe, "train": TRAIN, **more}
+    return compress_model("tiny", trained.dataset, trained.model, slice_, "0", out, [trained.model])
 
 
 def kernels(path: Path) -> list[Any]:
@@ -97,12 +95,12 @@ def test_a_student_comes_near_to_its_teacher(trained: Trained, tmp_path: Path) -
     for alpha in (0.0, 1.0):
         out = tmp_path / str(alpha)
         stage = {"teacher": "tiny", "epochs": 2, "learning_rate": 0.01, "alpha": alpha}
-        options = {"recipe": {"distill": stage}, "train": TRAIN}
+        slice_ = {"recipe": {"distill": stage}, "train": TRAIN}
         folder = tmp_path / "tiny" / "baseline"
         folder.parent.mkdir(exist_ok=True)
         if not folder.exists():
             folder.symlink_to(trained.model)
-        compress_model("tiny", trained.dataset, trained.model, options, "0", out, [folder])
+        compress_model("tiny", trained.dataset, trained.model, slice_, "0", out, [folder])
         distances[alpha] = float(np.abs(np.load(out / "outputs.npy") - teacher).mean())
     assert distances[1.0] < 0.7 * distances[0.0]
 
@@ -125,7 +123,7 @@ def test_a_stage_that_diverges_says_how_to_go_on(trained: Trained, tmp_path: Pat
 
 def candidate(recipe: Mapping[str, Any]) -> dict[str, Any]:
     modules = ["edgeflow.compress.build", "edgeflow.compress.pipeline"]
-    return {"options": {"recipe": recipe, "train": None}, "modules": modules}
+    return {"slice": {"recipe": recipe, "train": None}, "modules": modules}
 
 
 def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path: Path) -> None:
@@ -172,7 +170,7 @@ def test_auto_goes_on_after_a_recipe_that_the_network_cannot_take(
 def test_auto_says_what_each_recipe_lost(trained: Trained, tmp_path: Path) -> None:
     broken = {"prune": {"sparsity": 0.99, "epochs": 1, "learning_rate": 1e-9}}
     pruned = candidate(broken)
-    pruned["options"]["train"] = TRAIN
+    pruned["slice"]["train"] = TRAIN
     auto = {"auto": {"recipes": ["sparse"], "accuracy_drop_max": 0.0}}
     with pytest.raises(CompileError, match=r"no recipe keeps .* sparse loses 0\.\d+") as caught:
         compress(trained, auto, tmp_path / "out", candidates={"sparse": pruned}, train=None)

@@ -13,7 +13,7 @@ from edgeflow.dataset.split import split_dataset
 from edgeflow.errors import DataError
 
 
-def options(**more: Any) -> Any:
+def section(**more: Any) -> Any:
     section = {"source": "digits", "task": "anomaly", "calibration": 10, **more}
     return TypeAdapter(Dataset).validate_python(section)
 
@@ -30,7 +30,7 @@ def raw(train: Samples, test: Samples | None = None) -> RawDataset:
 
 
 def test_anomalies_are_in_the_test_set_alone() -> None:
-    parts = split_dataset(raw(samples(100, 30)), options())
+    parts = split_dataset(raw(samples(100, 30)), section())
     counts = {part: np.bincount(held.y, minlength=2).tolist() for part, held in parts.items()}
     assert counts == {
         "train": [72, 0], "validation": [8, 0], "calibration": [10, 0], "test": [20, 30],
@@ -40,19 +40,19 @@ def test_anomalies_are_in_the_test_set_alone() -> None:
     assert parts["test"].y[:20].any(), "in random order"
     three = np.concatenate([parts[part].x.ravel() for part in ("train", "validation", "test")])
     assert len(set(three.tolist())) == 130
-    again = split_dataset(raw(samples(100, 30)), options())
+    again = split_dataset(raw(samples(100, 30)), section())
     np.testing.assert_array_equal(again["test"].x, parts["test"].x)
 
 
 def test_a_test_set_of_the_source_is_kept() -> None:
     test = samples(5, 4, start=1000)
-    parts = split_dataset(raw(samples(40, 0), test), options())
+    parts = split_dataset(raw(samples(40, 0), test), section())
     np.testing.assert_array_equal(parts["test"].x, test.x)
     assert (len(parts["train"].y), len(parts["validation"].y)) == (36, 4)
 
 
 def test_a_limit_keeps_both_classes() -> None:
-    parts = split_dataset(raw(samples(100, 50)), options(limit=60))
+    parts = split_dataset(raw(samples(100, 50)), section(limit=60))
     assert sum(len(parts[part].y) for part in ("train", "validation", "test")) == 60
     assert (parts["test"].y == 1).sum() == 20
 

@@ -62,12 +62,12 @@ def test_a_rebuild_elsewhere_is_byte_identical(tmp_path: Path) -> None:
 
 def test_the_manifest_names_bytes_not_places(tmp_path: Path, images: Path) -> None:
     moved = images.rename(tmp_path / "moved")
-    options = {"source": "image_folder", "size": [4, 4], "calibration": 2}
+    section = {"source": "image_folder", "size": [4, 4], "calibration": 2}
 
-    manifest = build_dataset("pets", {**options, "path": str(moved)}, "code", tmp_path / "out")
+    manifest = build_dataset("pets", {**section, "path": str(moved)}, "code", tmp_path / "out")
 
     assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text()
-    assert "path" not in manifest.options
+    assert "path" not in manifest.slice
     files = {f"{p.parent.name}/{p.name}": sha256_file(p) for p in moved.glob("*/*")}
     assert manifest.inputs == {"source": sha256_json(files)}
     assert (len(files), set(manifest.tools)) == (12, {"machine", "numpy", "pillow"})
@@ -143,13 +143,13 @@ def test_snakemake_plans_by_the_digest_that_the_step_computes(
     tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    options = {"source": "image_folder", "path": str(images), "size": [4, 4], "calibration": 2}
-    planned = source_digest("pets", options)
-    manifest = build_dataset("pets", options, "code", tmp_path / "out", planned)
+    section = {"source": "image_folder", "path": str(images), "size": [4, 4], "calibration": 2}
+    planned = source_digest("pets", section)
+    manifest = build_dataset("pets", section, "code", tmp_path / "out", planned)
     assert manifest.inputs == {"source": planned}
     (images / "dark" / "0.png").replace(images / "light" / "a.png")
     with pytest.raises(IntegrityError, match="pets: the source .* changed since this job was"):
-        build_dataset("pets", options, "code", tmp_path / "out", planned)
+        build_dataset("pets", section, "code", tmp_path / "out", planned)
 
 
 def test_what_is_missing_is_left_to_the_step(
@@ -202,9 +202,9 @@ def test_the_user_may_order_the_classes_of_a_source_with_names(
 def test_labels_that_are_not_the_sources(
     tmp_path: Path, images: Path, labels: list[str], message: str
 ) -> None:
-    options = {"source": "image_folder", "path": str(images), "size": [4, 4], "labels": labels}
+    section = {"source": "image_folder", "path": str(images), "size": [4, 4], "labels": labels}
     with pytest.raises(DataError, match=message) as caught:
-        build_dataset("a", options, "code", tmp_path / "out")
+        build_dataset("a", section, "code", tmp_path / "out")
     assert "dark, light" in caught.value.hint
 
 

@@ -46,10 +46,10 @@ def test_fashion_mnist_takes_debians_package(
 ) -> None:
     images = write_mnist(tmp_path / "debian", True)
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "debian")
-    options = FashionMnistDataset(source="fashion_mnist")
+    section = FashionMnistDataset(source="fashion_mnist")
 
-    np.testing.assert_array_equal(fashion_mnist.load(options).train.x, images["train"][..., None])
-    assert {path.parent for path in fashion_mnist.files(options).values()} == {tmp_path / "debian"}
+    np.testing.assert_array_equal(fashion_mnist.load(section).train.x, images["train"][..., None])
+    assert {path.parent for path in fashion_mnist.files(section).values()} == {tmp_path / "debian"}
 
 
 def test_a_given_path_wins_over_debians_package(
@@ -57,9 +57,9 @@ def test_a_given_path_wins_over_debians_package(
 ) -> None:
     (tmp_path / "debian").mkdir()
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "debian")
-    options = FashionMnistDataset(source="fashion_mnist", path=str(folder))
+    section = FashionMnistDataset(source="fashion_mnist", path=str(folder))
 
-    assert fashion_mnist.load(options).labels[9] == "Ankle boot"
+    assert fashion_mnist.load(section).labels[9] == "Ankle boot"
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:

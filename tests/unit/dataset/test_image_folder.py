@@ -12,14 +12,14 @@ from edgeflow.dataset.sources import image_folder
 from edgeflow.errors import DataError
 
 
-def options(root: Path, channels: int = 3) -> ImageFolderDataset:
+def section(root: Path, channels: int = 3) -> ImageFolderDataset:
     return ImageFolderDataset.model_validate(
         {"source": "image_folder", "path": str(root), "size": (4, 6), "channels": channels}
     )
 
 
 def load(root: Path, channels: int = 3) -> RawDataset:
-    return image_folder.load(options(root, channels))
+    return image_folder.load(section(root, channels))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -51,8 +51,8 @@ def test_hidden_files_are_not_samples(images: Path) -> None:
     (images / ".git").mkdir()
 
     assert load(images).labels == ("dark", "light")
-    assert len(image_folder.files(options(images))) == 12
-    assert "dark/0.png" in image_folder.files(options(images))
+    assert len(image_folder.files(section(images))) == 12
+    assert "dark/0.png" in image_folder.files(section(images))
 
 
 @pytest.mark.parametrize("kept", [0, 30])
@@ -75,4 +75,4 @@ def test_a_path_without_class_folders(tmp_path: Path) -> None:
     for root in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(DataError, match="no folder with folders in it"):
             load(root)
-        assert image_folder.files(options(root)) == {}
+        assert image_folder.files(section(root)) == {}

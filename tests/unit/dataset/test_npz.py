@@ -19,8 +19,8 @@ WriteNpz = Callable[..., Path]
 Y: NDArray[np.int32] = np.array([0, 1, 2, 0, 1, 2], np.int32)
 
 
-def load(path: Path, **options: Any) -> RawDataset:
-    return source.load(NpzDataset(source="npz", path=str(path), **options))
+def load(path: Path, **section: Any) -> RawDataset:
+    return source.load(NpzDataset(source="npz", path=str(path), **section))
 
 
 def test_one_part_of_bytes_gets_a_channel_axis(npz: WriteNpz) -> None:

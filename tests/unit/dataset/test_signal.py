@@ -16,8 +16,8 @@ WriteNpz = Callable[..., Path]
 Y = np.arange(6) % 2
 
 
-def load(path: Path, **options: Any) -> RawDataset:
-    return source.load(SignalDataset(source="signal", path=str(path), **options))
+def load(path: Path, **section: Any) -> RawDataset:
+    return source.load(SignalDataset(source="signal", path=str(path), **section))
 
 
 @pytest.mark.parametrize("channels", [(), (1,), (3,)])

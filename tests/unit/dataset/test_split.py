@@ -16,7 +16,7 @@ from edgeflow.dataset.view import Part
 from edgeflow.errors import DataError
 
 
-def options(**given: Any) -> NpzDataset:
+def section(**given: Any) -> NpzDataset:
     return NpzDataset(source="npz", path="x.npz", **given)
 
 
@@ -49,7 +49,7 @@ SHARES = st.floats(0.01, 0.9)
 def test_parts_are_disjoint_complete_and_hold_every_class(
     counts: list[int], test: float, validation: float, seed: int
 ) -> None:
-    chosen = options(test=test, validation=validation, seed=seed, calibration=len(counts))
+    chosen = section(test=test, validation=validation, seed=seed, calibration=len(counts))
     parts = split_dataset(raw(counts), chosen)
 
     held = {part: members(samples) for part, samples in parts.items()}
@@ -65,7 +65,7 @@ def test_parts_are_disjoint_complete_and_hold_every_class(
 @settings(max_examples=30, deadline=None)
 @given(counts=st.lists(st.integers(20, 200), min_size=2, max_size=6))
 def test_each_part_has_each_class_in_its_share(counts: list[int]) -> None:
-    parts = split_dataset(raw(counts), options(test=0.25, validation=0.2, calibration=12))
+    parts = split_dataset(raw(counts), section(test=0.25, validation=0.2, calibration=12))
 
     assert len(parts["test"].y) == round(sum(counts) * 0.25)
     shares: dict[Part, float] = {"test": 0.25, "validation": 0.75 * 0.2, "train": 0.75 * 0.8}
@@ -76,7 +76,7 @@ def test_each_part_has_each_class_in_its_share(counts: list[int]) -> None:
 
 def test_the_same_seed_gives_the_same_parts_and_another_seed_others() -> None:
     first, same, other = (
-        split_dataset(raw([50, 50]), options(seed=seed, calibration=10)) for seed in (1, 1, 2)
+        split_dataset(raw([50, 50]), section(seed=seed, calibration=10)) for seed in (1, 1, 2)
     )
     for part in first:
         np.testing.assert_array_equal(first[part].x, same[part].x)
@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_parts_and_another_seed_others() -> None:
 
 
 def test_another_calibration_size_leaves_the_other_parts_alone() -> None:
-    small, large = (split_dataset(raw([50, 50]), options(calibration=n)) for n in (5, 60))
+    small, large = (split_dataset(raw([50, 50]), section(calibration=n)) for n in (5, 60))
     assert len(large["calibration"].y) == 60
     parts: tuple[Part, ...] = ("train", "validation", "test")
     for part in parts:
@@ -93,44 +93,44 @@ def test_another_calibration_size_leaves_the_other_parts_alone() -> None:
 
 
 def test_a_test_set_of_the_source_is_kept_whole_and_in_order() -> None:
-    parts = split_dataset(raw([20, 20], test=[4, 5]), options(calibration=4))
+    parts = split_dataset(raw([20, 20], test=[4, 5]), section(calibration=4))
     assert parts["test"].x.ravel().tolist() == list(range(40, 49))
     assert len(parts["train"].y) + len(parts["validation"].y) == 40
 
 
 def test_train_and_calibration_are_in_random_order() -> None:
-    parts = split_dataset(raw([100, 100]), options(calibration=60))
+    parts = split_dataset(raw([100, 100]), section(calibration=60))
     for part in (parts["train"], parts["calibration"]):
         assert 0 < part.y[: len(part.y) // 2].mean() < 1
 
 
 def test_limit_holds_for_each_original_part() -> None:
-    parts = split_dataset(raw([60, 20], test=[30, 10]), options(limit=20, calibration=4))
+    parts = split_dataset(raw([60, 20], test=[30, 10]), section(limit=20, calibration=4))
     assert len(parts["train"].y) + len(parts["validation"].y) == 20
     assert np.bincount(parts["test"].y).tolist() == [15, 5]
 
 
 def test_a_limit_above_the_size_changes_nothing() -> None:
     limited, whole = (
-        split_dataset(raw([30, 30]), options(limit=limit, calibration=4)) for limit in (60, None)
+        split_dataset(raw([30, 30]), section(limit=limit, calibration=4)) for limit in (60, None)
     )
     np.testing.assert_array_equal(limited["train"].x, whole["train"].x)
 
 
 def test_the_smallest_limit_holds_the_least_of_each_class() -> None:
-    parts = split_dataset(raw([30, 30]), options(limit=6, calibration=2))
+    parts = split_dataset(raw([30, 30]), section(limit=6, calibration=2))
     for part in ("train", "validation", "test"):
         assert np.bincount(parts[part].y).tolist() == [1, 1]
 
 
 def test_a_limit_may_take_a_whole_class() -> None:
-    parts = split_dataset(raw([30, 3]), options(limit=10, calibration=2))
+    parts = split_dataset(raw([30, 3]), section(limit=10, calibration=2))
     assert sum(int((parts[part].y == 1).sum()) for part in ("train", "validation", "test")) == 3
 
 
 def test_a_validation_set_of_the_source_needs_one_sample_of_each_class() -> None:
     given = dataclasses.replace(raw([20, 20], test=[3, 3]), validation=numbered([2, 1], first=99))
-    parts = split_dataset(given, options(calibration=4))
+    parts = split_dataset(given, section(calibration=4))
     assert members(parts["validation"]) == {99, 100, 101}
     assert len(parts["train"].y) == 40
 
@@ -154,7 +154,7 @@ def test_a_validation_set_of_the_source_needs_one_sample_of_each_class() -> None
 )
 def test_what_cannot_be_split(given: RawDataset, chosen: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
-        split_dataset(given, options(**chosen))
+        split_dataset(given, section(**chosen))
     assert caught.value.hint
     assert caught.value.exit_code == 9
 

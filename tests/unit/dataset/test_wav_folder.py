@@ -25,7 +25,7 @@ def tones(tmp_path: Path) -> Path:
     return tmp_path / "tones"
 
 
-def options(root: Path, **features: Any) -> WavFolderDataset:
+def section(root: Path, **features: Any) -> WavFolderDataset:
     return WavFolderDataset.model_validate(
         {
             "source": "wav_folder",
@@ -37,7 +37,7 @@ def options(root: Path, **features: Any) -> WavFolderDataset:
 
 
 def load(root: Path, **features: Any) -> RawDataset:
-    return wav_folder.load(options(root, **features))
+    return wav_folder.load(section(root, **features))
 
 
 def test_a_sample_for_each_file_with_the_parameters_that_made_it(tones: Path) -> None:
@@ -66,7 +66,7 @@ def test_files_of_other_lengths_and_channels(tones: Path) -> None:
     wavfile.write(tones / "low" / "1.wav", RATE, np.concatenate([sound, sound]))
     raw = load(tones)
     np.testing.assert_array_equal(raw.train.x[3], raw.train.x[4])
-    assert len(wav_folder.files(options(tones))) == 9
+    assert len(wav_folder.files(section(tones))) == 9
 
 
 def test_a_file_with_another_rate_is_named(tones: Path) -> None:
@@ -82,7 +82,7 @@ def sine(rate: int, hertz: float = 440.0, seconds: float = 0.5) -> NDArray[np.fl
 
 
 def asked(root: Path, **more: Any) -> WavFolderDataset:
-    return WavFolderDataset.model_validate({**options(root).model_dump(), **more})
+    return WavFolderDataset.model_validate({**section(root).model_dump(), **more})
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 3000])
@@ -217,12 +217,12 @@ def test_no_class_folders(tmp_path: Path) -> None:
 )
 def test_features_that_cannot_be(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        options(Path(), **change)
+        section(Path(), **change)
 
 
 @pytest.mark.parametrize("rate", [0, 400_000_007])
 def test_a_rate_that_no_recorder_has_is_a_corrupt_header(tones: Path, rate: int) -> None:
     wavfile.write(tones / "high" / "0.wav", rate, np.ones(100, np.int16))
-    resampled = options(tones).model_copy(update={"resample": True})
+    resampled = section(tones).model_copy(update={"resample": True})
     with pytest.raises(DataError, match=rf"0\.wav has a header of {rate} samples"):
         wav_folder.load(resampled)

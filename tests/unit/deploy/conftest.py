@@ -32,7 +32,7 @@ PASSES = (
 )
 """Start of a runner whose golden vectors pass."""
 RUNNER = PASSES + b"print(os.path.basename(os.getcwd()), *sys.argv[1:])\n"
-Options = dict[str, Any]
+Slice = dict[str, Any]
 Answer = tuple[int, dict[str, Any]]
 Call = Callable[..., Answer]
 
@@ -66,8 +66,8 @@ class Lab:
             return True
         return stat.rpartition(")")[2].split()[0] == "Z"
 
-    def options(self, address: Address, **changes: Any) -> Options:
-        """Return a deploy step's options for a device that is configured as a real one."""
+    def slice(self, address: Address, **changes: Any) -> Slice:
+        """Return a deploy step's slice for a device that is configured as a real one."""
         device = {
             "transport": "ssh",
             "host": address.host,
@@ -96,9 +96,9 @@ class Lab:
         return link.readlink().name if link.is_symlink() else None
 
     def endpoint(self, address: Address, **changes: Any) -> Endpoint:
-        """Return the endpoint of `options`."""
-        options = self.options(address, **changes)
-        return endpoint(options["name"], parse_device(options["device"]))
+        """Return the endpoint of a device's slice."""
+        slice_ = self.slice(address, **changes)
+        return endpoint(slice_["name"], parse_device(slice_["device"]))
 
     def bare_python(self, address: Address, path: Path) -> str:
         """Give the device an interpreter with the standard library alone; return its path.
@@ -205,7 +205,7 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             "recipe": "int8",
             "quantize": "ptq-int8",
             "labels": ["a", "b"],
-            "engine": {},
+            "engine_options": {},
             "io": {},
             "preprocess": {"scale": 1.0},
             "tolerance": 0.0,

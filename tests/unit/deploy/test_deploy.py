@@ -34,13 +34,13 @@ def test_a_second_deploy_sends_nothing(
 ) -> None:
     monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
     pi, bundle, out = lab.device(), make_bundle(), tmp_path / "deploy.json"
-    first = deploy(bundle, lab.options(pi), "code", out)
+    first = deploy(bundle, lab.slice(pi), "code", out)
     sha = sha256_file(bundle)
     assert json.loads(out.read_text()) == first
     assert (first["bundle_sha256"], first["current_sha256"]) == (sha, None)
     assert (first["changed"], first["sent_bytes"]) == (True, bundle.stat().st_size)
     lab.serve(pi, bundle)
-    second = deploy(bundle, lab.options(pi), "code", out)
+    second = deploy(bundle, lab.slice(pi), "code", out)
     assert (second["changed"], second["sent_bytes"]) == (False, 0)
     assert lab.current(pi) == sha
     logged = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
@@ -55,7 +55,7 @@ def test_a_bundle_is_brought_beside_what_serves_and_rolls_back(
 ) -> None:
     pi = lab.device()
     old, new = lab.serve(pi, make_bundle(b"old")), make_bundle(b"new")
-    record = deploy(new, lab.options(pi), "code", tmp_path / "deploy.json")
+    record = deploy(new, lab.slice(pi), "code", tmp_path / "deploy.json")
     sha, folder = sha256_file(new), lab.root(pi) / "edgeflow" / "net"
     assert (record["changed"], record["current_sha256"]) == (True, old)
     assert lab.current(pi) == old, "nobody has judged the new one yet"
@@ -68,7 +68,7 @@ def test_a_bundle_is_brought_beside_what_serves_and_rolls_back(
         assert (rejection.current, rejection.rolled_back) == (old, True)
         assert (folder / "current" / "data" / "model.tflite").read_bytes() == b"old"
         assert "gate: accuracy" in (folder / "audit.log").read_text()
-    again = deploy(new, lab.options(pi), "code", tmp_path / "deploy.json")
+    again = deploy(new, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert (again["changed"], again["sent_bytes"]) == (True, 0)
     assert lab.current(pi) == old
 
@@ -81,7 +81,7 @@ def test_a_release_damaged_on_the_device_is_sent_again(
     model = lab.root(pi) / "edgeflow" / "net" / "current" / "data" / "model.tflite"
     model.chmod(0o644)
     model.write_bytes(b"bit rot")
-    record = deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    record = deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert (record["changed"], record["sent_bytes"]) == (True, bundle.stat().st_size)
     assert model.read_bytes() == b"weights"
 
@@ -114,7 +114,7 @@ def test_one_server_serves_two_devices_apart(
     assert one.host_key != two.host_key
     jobs = [
         threading.Thread(
-            target=deploy, args=(make_bundle(name), lab.options(pi), "code", tmp_path / name.hex())
+            target=deploy, args=(make_bundle(name), lab.slice(pi), "code", tmp_path / name.hex())
         )
         for pi, name in ((one, b"one"), (two, b"two"))
     ]
@@ -134,8 +134,8 @@ def test_a_virtual_device_is_started_by_name(
     own_lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     section = {"transport": "virtual", "environment": None, "timeout_s": 10, "run_timeout_s": 60}
-    options = {"name": "bench", "device": section}
-    record = deploy(make_bundle(), options, "code", tmp_path / "deploy.json")
+    slice_ = {"name": "bench", "device": section}
+    record = deploy(make_bundle(), slice_, "code", tmp_path / "deploy.json")
     assert record["device"] == "bench"
     assert record["python"] == sys.version.split()[0]
     releases = own_lab.state / "bench" / "root" / "edgeflow" / "net" / "releases"
@@ -162,7 +162,7 @@ def test_the_runner_runs_in_the_models_folder_with_its_arguments_untouched(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     pi, bundle = lab.device(), make_bundle()
-    deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device:
         said = device.run_release("net", sha256_file(bundle), ["$(id)", "a  b;'\""], 60)
     assert said == "net $(id) a  b;'\"\n"
@@ -177,7 +177,7 @@ def test_a_failing_runner_is_reported_without_its_terminal_tricks(
 ) -> None:
     tricky = b"import sys\nsys.exit('\\x1b[2J\\x1b]0;title\\x07no model\\r\\x00')\n"
     pi, bundle = lab.device(), make_bundle(runner=PASSES + tricky)
-    deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device, pytest.raises(DeployError) as caught:
         device.run_release("net", sha256_file(bundle), [], 60)
     assert "(exit code 1):\nno model" in caught.value.message
@@ -188,7 +188,7 @@ def test_a_runner_that_does_not_end_is_left_after_its_time(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     pi, bundle = lab.device(), make_bundle(runner=PASSES + b"import time\ntime.sleep(60)\n")
-    deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device:
         with pytest.raises(DeployError, match=r"did not end within 0\.5 s"):
             device.run_release("net", sha256_file(bundle), [], 0.5)
@@ -221,7 +221,7 @@ def test_golden_vectors_pass_by_an_answer_and_nothing_else(
 ) -> None:
     pi = lab.device()
     with pytest.raises(error, match=said):
-        deploy(make_bundle(runner=runner), lab.options(pi), "code", tmp_path / "deploy.json")
+        deploy(make_bundle(runner=runner), lab.slice(pi), "code", tmp_path / "deploy.json")
     assert not (tmp_path / "deploy.json").exists()
 
 
@@ -231,7 +231,7 @@ def test_a_bundle_that_misses_its_golden_vectors_never_becomes_current(
     pi = lab.device()
     old, broken = lab.serve(pi, make_bundle(b"old")), make_bundle(b"new", runner=NO_GOLDEN)
     with pytest.raises(DeployError, match="golden vectors differ") as caught:
-        deploy(broken, lab.options(pi), "code", tmp_path / "deploy.json")
+        deploy(broken, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert f"the device still serves release {old[:12]}" in caught.value.message
     assert lab.current(pi) == old
 
@@ -263,17 +263,17 @@ def test_a_release_that_is_not_there_cannot_become_current(
 
 def test_a_file_that_is_no_bundle_is_refused_before_connecting(lab: "Lab", tmp_path: Path) -> None:
     (tmp_path / "bundle.tar").write_bytes(b"junk")
-    options = lab.options(lab.device(), port=1)
+    slice_ = lab.slice(lab.device(), port=1)
     with pytest.raises(IntegrityError, match="is not a bundle"):
-        deploy(tmp_path / "bundle.tar", options, "code", tmp_path / "deploy.json")
+        deploy(tmp_path / "bundle.tar", slice_, "code", tmp_path / "deploy.json")
 
 
 def test_a_model_name_cannot_leave_the_devices_folder(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    options = lab.options(lab.device())
+    slice_ = lab.slice(lab.device())
     with pytest.raises(IntegrityError, match="unusable name"):
-        deploy(make_bundle(model="../net"), options, "code", tmp_path / "deploy.json")
+        deploy(make_bundle(model="../net"), slice_, "code", tmp_path / "deploy.json")
 
 
 @pytest.mark.parametrize(
@@ -304,10 +304,10 @@ def test_a_device_without_a_usable_python_is_named(
 def test_a_device_in_use_by_this_project_is_waited_for(
     lab: "Lab", capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = lab.options(lab.device(), run_timeout_s=0.3)
+    slice_ = lab.slice(lab.device(), run_timeout_s=0.3)
     holder = (
         "import sys, time; from filelock import FileLock\n"
-        f"with FileLock('.edgeflow/locks/{options['name']}.lock'):\n"
+        f"with FileLock('.edgeflow/locks/{slice_['name']}.lock'):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )
     Path(".edgeflow/locks").mkdir(parents=True)
@@ -318,10 +318,10 @@ def test_a_device_in_use_by_this_project_is_waited_for(
         other.stdout.readline()
         with (
             pytest.raises(DeployError, match="in use by another process for"),
-            open_device(options),
+            open_device(slice_),
         ):
             pass
         other.communicate()
     assert "waiting" in capsys.readouterr().err
-    with open_device({**options, "device": {**options["device"], "run_timeout_s": 60}}) as device:
+    with open_device({**slice_, "device": {**slice_["device"], "run_timeout_s": 60}}) as device:
         assert device.status("net").current is None

@@ -29,15 +29,15 @@ class Line:
         self._lab, self._pi, self._folder = lab, pi, folder
 
     def deploy(self, bundle: Path) -> dict[str, Any]:
-        return deploy(bundle, self._lab.options(self._pi), "code", self._folder / "deploy.json")
+        return deploy(bundle, self._lab.slice(self._pi), "code", self._folder / "deploy.json")
 
     def gate(self, bundle: Path, gates: dict[str, float]) -> None:
         """Judge a measurement with an accuracy of 0.995."""
         record = validation(unit("int8", "pi", "pi"), ["cat", "dog"])
         path = self._folder / "validation.json"
         path.write_text(json.dumps({**record, "bundle_sha256": sha256_file(bundle)}))
-        options = {"device": self._lab.options(self._pi), "gates": gates}
-        confirm(options, "code", path, self._folder / "gates.json")
+        slice_ = {"device": self._lab.slice(self._pi), "gates": gates}
+        confirm(slice_, "code", path, self._folder / "gates.json")
 
 
 def test_what_serves_has_passed(lab: "Lab", make_bundle: MakeBundle, tmp_path: Path) -> None:

@@ -27,15 +27,15 @@ KINDS = {"module": "zstandard", "program": "zstd", "neither": None}
 """What a device unpacks by, and what it says about that."""
 
 
-def options(lab: "Lab", pi: Address, kind: str) -> dict[str, Any]:
-    """Return a deploy step's options for a device of a kind."""
+def slice_of(lab: "Lab", pi: Address, kind: str) -> dict[str, Any]:
+    """Return a deploy step's slice for a device of a kind."""
     if kind == "module":
-        return lab.options(pi)
+        return lab.slice(pi)
     program = shutil.which("zstd")
     if kind == "program" and program is None:
         pytest.skip("needs the program zstd: sudo apt-get install -y zstd")
     path = Path(program).parent if kind == "program" and program else Path("/nowhere")
-    return lab.options(pi, python=lab.bare_python(pi, path))
+    return lab.slice(pi, python=lab.bare_python(pi, path))
 
 
 def installed(lab: "Lab", pi: Address) -> dict[str, bytes]:
@@ -49,7 +49,7 @@ def test_a_device_gets_what_it_can_unpack(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, kind: str
 ) -> None:
     pi, bundle = lab.device(), make_bundle(WEIGHTS, pack=True)
-    slice_, out = options(lab, pi, kind), tmp_path / "deploy.json"
+    slice_, out = slice_of(lab, pi, kind), tmp_path / "deploy.json"
     record = deploy(bundle, slice_, "code", out)
     form, sent = ("tar", bundle) if kind == "neither" else ("tar.zst", packed_path(bundle))
     assert (record["sent_form"], record["sent_bytes"]) == (form, sent.stat().st_size)
@@ -62,7 +62,7 @@ def test_a_device_gets_what_it_can_unpack(
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_device_says_by_what_it_unpacks(lab: "Lab", kind: str) -> None:
     pi = lab.device()
-    changes = options(lab, pi, kind)["device"]
+    changes = slice_of(lab, pi, kind)["device"]
     with connect(lab.endpoint(pi, **changes)) as device:
         assert device.status("net").zstd == KINDS[kind]
 
@@ -74,7 +74,7 @@ def test_without_a_smaller_packed_form_the_tar_is_sent(
     pi, bundle = lab.device(), make_bundle(WEIGHTS)
     if packed_file != "none":
         packed_path(bundle).write_bytes(bundle.read_bytes() + b"x")
-    record = deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    record = deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert (record["sent_form"], record["sent_bytes"]) == ("tar", bundle.stat().st_size)
 
 
@@ -84,7 +84,7 @@ def test_a_corrupt_packed_bundle_is_refused_and_the_old_release_stays(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, kind: str, damage: str
 ) -> None:
     pi, old, new = lab.device(), make_bundle(b"old"), make_bundle(WEIGHTS, pack=True)
-    slice_ = options(lab, pi, kind)
+    slice_ = slice_of(lab, pi, kind)
     deploy(old, slice_, "code", tmp_path / "old.json")
     whole = packed_path(new).read_bytes()
     other = packed_path(make_bundle(WEIGHTS[::-1], pack=True)).read_bytes()
@@ -105,14 +105,14 @@ def test_a_packed_transfer_that_breaks_is_made_good_in_either_form(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, then: str
 ) -> None:
     pi, old, new = lab.device(), make_bundle(b"old"), make_bundle(WEIGHTS, pack=True)
-    deploy(old, lab.options(pi), "code", tmp_path / "old.json")
+    deploy(old, lab.slice(pi), "code", tmp_path / "old.json")
     half = packed_path(new).stat().st_size // 2
     with FaultProxy(pi.port, "reset", after_bytes=half) as proxy:
-        broken = lab.options(pi, port=proxy.port, timeout_s=1)
+        broken = lab.slice(pi, port=proxy.port, timeout_s=1)
         with pytest.raises(UnreachableError, match=r"sending \w+\.tar\.zst"):
             deploy(new, broken, "code", tmp_path / "new.json")
     assert installed(lab, pi) == {sha256_file(old): b"old"}
-    record = deploy(new, options(lab, pi, then), "code", tmp_path / "new.json")
+    record = deploy(new, slice_of(lab, pi, then), "code", tmp_path / "new.json")
     assert record["sent_form"] == ("tar" if then == "neither" else "tar.zst")
     assert installed(lab, pi) == {sha256_file(old): b"old", sha256_file(new): WEIGHTS}
     assert list((lab.root(pi) / "edgeflow" / "net" / "incoming").iterdir()) == []

@@ -28,8 +28,8 @@ def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DatasetView:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (200, 8, 9, 3)).astype(np.uint8)
     np.savez("data.npz", x=x, y=np.arange(200) % 10)
-    options = {"source": "npz", "path": "data.npz", "calibration": 20}
-    build_dataset("data", options, "0", Path("data"))
+    slice_ = {"source": "npz", "path": "data.npz", "calibration": 20}
+    build_dataset("data", slice_, "0", Path("data"))
     return open_dataset(Path("data"), ("test", "validation"))
 
 
@@ -59,11 +59,11 @@ def wanted(x: Any) -> Any:
 
 def test_a_file_as_they_are_in_the_wild(colours: DatasetView) -> None:
     source = real(Path("mine.onnx"))
-    given, options = source.read_bytes(), {"kind": "onnx"}
+    given, slice_ = source.read_bytes(), {"kind": "onnx"}
     with pytest.raises(CompileError, match="it has 2 outputs: 'odds@0', 'most'"):
-        import_model("mine", Path("data"), source, options, "0", Path("baseline"))
+        import_model("mine", Path("data"), source, slice_, "0", Path("baseline"))
 
-    chosen = {**options, "output": "logits@0"}  # before the softmax
+    chosen = {**slice_, "output": "logits@0"}  # before the softmax
     manifest = import_model("mine", Path("data"), source, chosen, "0", Path("baseline"))
     assert set(manifest.inputs) == {"dataset", "model"}
     assert source.read_bytes() == given

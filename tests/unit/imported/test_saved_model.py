@@ -32,9 +32,9 @@ def test_all_recipes_that_do_not_train(
     np.testing.assert_allclose(np.load(tmp_path / "baseline/outputs.npy"), wanted, atol=1e-5)
     sizes = {}
     for quantize in QUANTIZE:
-        options = {"recipe": {"quantize": quantize}}
+        slice_ = {"recipe": {"quantize": quantize}}
         out = tmp_path / quantize
-        facts = compress_model("m", view.folder, tmp_path / "baseline", options, "0", out).facts
+        facts = compress_model("m", view.folder, tmp_path / "baseline", slice_, "0", out).facts
         error = np.abs(np.load(out / "outputs.npy") - wanted).mean()
         assert error < 0.05 * np.abs(wanted).max()
         sizes[quantize] = facts["size_bytes"]
@@ -50,9 +50,9 @@ def test_a_recipe_that_trains_is_refused(
     bring: Import, saved: Path, digits: Path, tmp_path: Path
 ) -> None:
     bring(saved, "saved_model")
-    options = {"recipe": {"prune": {}}, "train": {"threads": 1}}
+    slice_ = {"recipe": {"prune": {}}, "train": {"threads": 1}}
     with pytest.raises(TrainingError, match="cannot be trained on, and the recipe trains: prune"):
-        compress_model("m", digits, tmp_path / "baseline", options, "0", tmp_path / "out")
+        compress_model("m", digits, tmp_path / "baseline", slice_, "0", tmp_path / "out")
 
 
 def test_a_recurrent_network(bring: Import, keras: Any, view: DatasetView, tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_a_recurrent_network(bring: Import, keras: Any, view: DatasetView, tmp_p
     bring(tmp_path / "saved", "saved_model")
     wanted = np.concatenate([model(sample[None]) for sample in view.inputs("test")])
     np.testing.assert_allclose(np.load(tmp_path / "baseline/outputs.npy"), wanted, atol=1e-5)
-    options: dict[str, Any] = {"recipe": {}}
-    compress_model("m", view.folder, tmp_path / "baseline", options, "0", tmp_path / "fp32")
+    slice_: dict[str, Any] = {"recipe": {}}
+    compress_model("m", view.folder, tmp_path / "baseline", slice_, "0", tmp_path / "fp32")
     np.testing.assert_allclose(np.load(tmp_path / "fp32/outputs.npy"), wanted, atol=1e-4)
 
 

@@ -63,8 +63,8 @@ def test_a_float_file_is_quantized_as_its_network(
     manifest = bring(convert(), "tflite")
     assert manifest.facts["quantized"] == {}
     recipe = Recipe.model_validate({"quantize": quantize})
-    options = {"recipe": recipe.model_dump(mode="json")}
-    compress_model("m", view.folder, tmp_path / "baseline", options, "0", tmp_path / "out")
+    slice_ = {"recipe": recipe.model_dump(mode="json")}
+    compress_model("m", view.folder, tmp_path / "baseline", slice_, "0", tmp_path / "out")
     technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
     wanted = technique.convert(FloatModel(network), recipe, view.inputs("calibration"))
     outputs = host_outputs(wanted, view.inputs("test"))

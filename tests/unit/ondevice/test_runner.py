@@ -129,9 +129,9 @@ EMULATOR = """
 class Emulator(Engine):
     clock = "none"
 
-    def __init__(self, folder, options):
-        super().__init__(folder, options)
-        self._unit, self._runs = options["unit"], 0
+    def __init__(self, folder, engine_options):
+        super().__init__(folder, engine_options)
+        self._unit, self._runs = engine_options["unit"], 0
 
     def infer(self, sample):
         self._runs += 1

@@ -18,7 +18,7 @@ import pytest
 
 from edgeflow.deploy import release
 from edgeflow.deploy.deploy import deploy
-from edgeflow.deploy.release import Device, connect
+from edgeflow.deploy.release import OpenDevice, connect
 from edgeflow.deploy.trust import scan_host_key
 from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.remote.answer import MalformedError
@@ -165,13 +165,13 @@ def test_a_transfer_that_breaks_leaves_the_old_release_and_the_next_run_succeeds
     pi, new = lab.device(), make_bundle(PAYLOAD)
     old = lab.serve(pi, make_bundle(b"old"))
     with FaultProxy(pi.port, fault, after_bytes=HALF) as proxy:
-        options = lab.options(pi, port=proxy.port, timeout_s=1)
+        slice_ = lab.slice(pi, port=proxy.port, timeout_s=1)
         with pytest.raises(UnreachableError, match=said) as caught:
-            deploy(new, options, "code", tmp_path / "new.json")
+            deploy(new, slice_, "code", tmp_path / "new.json")
     assert "of 30" in caught.value.message  # how far it came
     assert not (tmp_path / "new.json").exists()
     assert lab.current(pi) == old
-    record = deploy(new, lab.options(pi), "code", tmp_path / "new.json")
+    record = deploy(new, lab.slice(pi), "code", tmp_path / "new.json")
     assert record["current_sha256"] == old
     assert lab.serve(pi, new) == lab.current(pi)
     assert list((lab.root(pi) / "edgeflow" / "net" / "incoming").iterdir()) == []
@@ -191,12 +191,12 @@ def test_a_device_killed_in_a_transfer_comes_back_with_the_old_release(
         killer = threading.Thread(target=kill)
         killer.start()
         with pytest.raises(UnreachableError, match="lost the connection"):
-            deploy(new, own_lab.options(pi, port=proxy.port), "code", tmp_path / "new.json")
+            deploy(new, own_lab.slice(pi, port=proxy.port), "code", tmp_path / "new.json")
         killer.join()
     assert own_lab.current(pi) == old
     section = {"transport": "virtual", "environment": None, "timeout_s": 10, "run_timeout_s": 60}
-    options = {"name": "pi1", "device": section}
-    record = deploy(new, options, "code", tmp_path / "new.json")
+    slice_ = {"name": "pi1", "device": section}
+    record = deploy(new, slice_, "code", tmp_path / "new.json")
     assert record["current_sha256"] == old
 
 
@@ -226,9 +226,9 @@ def test_another_deployer_on_the_device_is_named(
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(DeployError, match="locked") as caught:
-            deploy(bundle, lab.options(pi, run_timeout_s=0.5), "code", tmp_path / "deploy.json")
+            deploy(bundle, lab.slice(pi, run_timeout_s=0.5), "code", tmp_path / "deploy.json")
     assert "another deployment" in caught.value.hint
-    deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+    deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
 
 
 def test_another_deployer_on_the_device_is_waited_for(
@@ -247,7 +247,7 @@ def test_another_deployer_on_the_device_is_waited_for(
             fcntl.flock(lock, fcntl.LOCK_UN)
 
         monkeypatch.setattr(release, "say", say)
-        deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+        deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert [text.endswith("; waiting") for text in said] == [True]
 
 
@@ -263,7 +263,7 @@ def test_a_bundle_with_more_than_its_manifest_is_refused_by_the_device(
         info.size = 1
         archive.addfile(info, io.BytesIO(b"x"))
     with pytest.raises(DeployError, match="unexpected member"):
-        deploy(bundle, lab.options(pi), "code", tmp_path / "deploy.json")
+        deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert not (lab.root(pi) / "edgeflow" / "net" / "current").is_symlink()
     assert not list(lab.root(pi).parent.rglob("evil"))
 
@@ -343,14 +343,14 @@ def test_a_full_disk_is_said_and_left_clean(
     if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
         pytest.skip("needs user and mount namespaces")
     pi, new = own_lab.device(), make_bundle(PAYLOAD)
-    options, out = own_lab.options(pi), tmp_path / "deploy.json"
+    slice_, out = own_lab.slice(pi), tmp_path / "deploy.json"
     old = own_lab.serve(pi, make_bundle(b"old"))
     with pytest.raises(DeployError, match=r"need 66\d+ bytes, have \d+") as foreseen:
-        deploy(new, options, "code", out)
+        deploy(new, slice_, "code", out)
     # The space goes away between the question and the transfer.
-    monkeypatch.setattr(Device, "_require_space", lambda *figures: None)
+    monkeypatch.setattr(OpenDevice, "_require_space", lambda *figures: None)
     with pytest.raises(DeployError, match=r"sending \w+.tar, \d+ of \d+ bytes") as met:
-        deploy(new, options, "code", out)
+        deploy(new, slice_, "code", out)
     for caught in (foreseen, met):
         assert "df -h" in caught.value.hint
     with connect(own_lab.endpoint(pi)) as device:

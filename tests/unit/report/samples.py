@@ -79,7 +79,7 @@ def write_training(results: Path, model: str) -> Path:
         "1,0.9,0.5,1.0,0.4,0.001\n2,0.3,0.9,0.4,0.85,0.001\n"
     )
     Manifest(
-        step="train", inputs={"dataset": "cd" * 32}, options={}, code="ef" * 32,
+        step="train", inputs={"dataset": "cd" * 32}, slice={}, code="ef" * 32,
         tools={"tensorflow": "2.21.0"}, files={}, facts={"best_epoch": 2, "parameters": 8810},
     ).write(folder / "manifest.json")  # fmt: skip
     return folder

@@ -44,8 +44,8 @@ class Page(HTMLParser):
         return " ".join(self.words)
 
 
-def build(results: Path, options: dict[str, Any] = UNITS) -> Page:
-    build_report(options, CODE, results, results / "report")
+def build(results: Path, slice_: dict[str, Any] = UNITS) -> Page:
+    build_report(slice_, CODE, results, results / "report")
     return Page((results / "report" / "index.html").read_text())
 
 

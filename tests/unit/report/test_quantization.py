@@ -66,7 +66,7 @@ def write(results: Path, figures: dict[str, Any] | None, **facts: Any) -> Path:
     folder = results / "models/net/int8"
     (folder / "debug").mkdir(parents=True)
     Manifest(
-        step="compress", inputs={}, options={}, code="ef" * 32, tools={}, files={}, facts=facts
+        step="compress", inputs={}, slice={}, code="ef" * 32, tools={}, files={}, facts=facts
     ).write(folder / "manifest.json")
     path = folder / "debug/quantization.json"
     if figures is not None:

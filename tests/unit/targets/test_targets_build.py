@@ -114,4 +114,4 @@ def test_a_target_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None
 def test_options_reach_the_engine(kind: str, options: dict[str, Any]) -> None:
     target = registry.get(kind)
     parsed = parse_options(target, target_options(kind, **options))
-    assert target.runtime(parsed).options == options
+    assert target.runtime(parsed).engine_options == options

@@ -9,7 +9,7 @@ from edgeflow.artifact.manifest import verify_files
 from edgeflow.train.build import train_model
 from edgeflow.train.checkpoint import Checkpoint, Progress
 
-OPTIONS = {
+SLICE = {
     "architecture": {"name": "convnet", "channels": [4], "kernel": 3, "dense": 8},
     "train": {"epochs": 6, "learning_rate": 0.01, "schedule": "cosine", "threads": 1},
 }
@@ -27,7 +27,7 @@ def save_and_die(self, progress):
         os.kill(os.getpid(), signal.SIGKILL)
 
 Checkpoint.save = save_and_die
-train_model("net", Path(sys.argv[1]), {options}, "0", Path(sys.argv[2]))
+train_model("net", Path(sys.argv[1]), {slice}, "0", Path(sys.argv[2]))
 """
 PROGRESS = Progress(
     rows=[{"epoch": 1, "val_loss": 0.1 + 0.2}],
@@ -51,7 +51,7 @@ def undisturbed(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("undisturbed") / "float"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEFLOW_STORE", "off")
-        train_model("net", digits, OPTIONS, "0", out)
+        train_model("net", digits, SLICE, "0", out)
     return out
 
 
@@ -59,7 +59,7 @@ def undisturbed(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def killed(digits: Path, tmp_path: Path) -> Path:
     """The output folder of a training that was killed after its third epoch."""
     out = tmp_path / "float"
-    program = TRAIN_AND_DIE.format(options=OPTIONS)
+    program = TRAIN_AND_DIE.format(slice=SLICE)
     command = [sys.executable, "-c", program, str(digits), str(out)]
     assert subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == -9
     assert not out.exists()
@@ -69,7 +69,7 @@ def killed(digits: Path, tmp_path: Path) -> Path:
 def test_a_killed_training_ends_in_the_same_bytes(
     digits: Path, undisturbed: Path, killed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train_model("net", digits, OPTIONS, "0", killed)
+    train_model("net", digits, SLICE, "0", killed)
     assert "train net: continues after epoch 3 of 6\n" in capsys.readouterr().err
     assert files_of(killed) == files_of(undisturbed)
     assert [path.name for path in killed.parent.iterdir()] == ["float"]
@@ -78,10 +78,10 @@ def test_a_killed_training_ends_in_the_same_bytes(
 def test_a_checkpoint_serves_no_other_training(
     digits: Path, killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = {**OPTIONS, "train": {**OPTIONS["train"], "epochs": 1}}
+    other = {**SLICE, "train": {**SLICE["train"], "epochs": 1}}
     train_model("net", digits, other, "0", killed)
     said = capsys.readouterr().err
-    assert "is dropped: it is of a training with other data, options, code or tools" in said
+    assert "is dropped: it is of a training with other data, settings, code or tools" in said
     assert verify_files(killed / "manifest.json").facts["epochs"] == 1
     assert [path.name for path in killed.parent.iterdir()] == ["float"]
 

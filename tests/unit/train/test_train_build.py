@@ -15,7 +15,7 @@ from edgeflow.train.loop import COLUMNS
 TINY = {"name": "ds_cnn", "width": 4, "blocks": 1}
 
 
-def options(architecture: dict[str, Any] | None = None, **train: Any) -> dict[str, Any]:
+def slice_of(architecture: dict[str, Any] | None = None, **train: Any) -> dict[str, Any]:
     quick = {"epochs": 2, "learning_rate": 0.01, "threads": 1}
     return {"architecture": architecture or TINY, "train": {**quick, **train}}
 
@@ -29,7 +29,7 @@ def history(folder: Path) -> list[dict[str, float]]:
 def once(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished training."""
     folder = tmp_path_factory.mktemp("once")
-    train_model("once", digits, options(schedule="cosine"), "0", folder)
+    train_model("once", digits, slice_of(schedule="cosine"), "0", folder)
     return folder
 
 
@@ -62,13 +62,13 @@ def test_the_cosine_schedule_falls_to_zero_over_all_epochs(once: Path, digits: P
 
 
 def test_equal_trainings_give_equal_bytes(once: Path, digits: Path, tmp_path: Path) -> None:
-    again = train_model("again", digits, options(schedule="cosine"), "0", tmp_path)
+    again = train_model("again", digits, slice_of(schedule="cosine"), "0", tmp_path)
     assert again == verify_files(once / "manifest.json")
 
 
 def test_the_weights_of_the_best_epoch_are_kept(digits: Path, keras: Any, tmp_path: Path) -> None:
     # Steps this large make the validation loss jump, so its lowest is not the last one.
-    wild = options(epochs=12, learning_rate=0.3, patience=3, seed=1)
+    wild = slice_of(epochs=12, learning_rate=0.3, patience=3, seed=1)
     facts = train_model("wild", digits, wild, "0", tmp_path).facts
     rows = history(tmp_path)
     best = min(rows, key=lambda row: row["val_loss"])
@@ -84,7 +84,7 @@ def test_the_weights_of_the_best_epoch_are_kept(digits: Path, keras: Any, tmp_pa
 def test_a_training_that_diverges_leaves_nothing(digits: Path, tmp_path: Path) -> None:
     out = tmp_path / "float"
     with pytest.raises(TrainingError, match="diverged in epoch") as caught:
-        train_model("tiny", digits, options(learning_rate=1e30), "0", out)
+        train_model("tiny", digits, slice_of(learning_rate=1e30), "0", out)
     assert caught.value.exit_code == 10
     assert "learning_rate" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
@@ -116,7 +116,7 @@ def test_an_architecture_that_cannot_be_used(
     )
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrainingError, match=message):
-        train_model("bad", digits, options(architecture), "0", tmp_path / "out")
+        train_model("bad", digits, slice_of(architecture), "0", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -131,5 +131,5 @@ def test_a_users_own_architecture(
     )
     monkeypatch.chdir(tmp_path)
     own = {"name": "own_nets:linear", "bias": False}
-    facts = train_model("own", digits, options(own), "0", tmp_path / "out").facts
+    facts = train_model("own", digits, slice_of(own), "0", tmp_path / "out").facts
     assert facts["parameters"] == 8 * 8 * 10

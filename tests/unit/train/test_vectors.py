@@ -34,8 +34,8 @@ def through(tmp_path: Path, **dataset: Any) -> tuple[float, list[int], dict[str,
     section = {"source": "npz", "path": str(tmp_path / "x.npz"), "calibration": 100, **dataset}
     data, model, recipe, out = (tmp_path / name for name in ("data", "float", "int8", "litert"))
     build_dataset("a", section, "0", data)
-    options = {"architecture": {"name": "mlp", "units": [8]}, "train": TRAIN}
-    train_model("a", data, options, "0", model)
+    slice_ = {"architecture": {"name": "mlp", "units": [8]}, "train": TRAIN}
+    train_model("a", data, slice_, "0", model)
     int8 = {"recipe": {"quantize": "ptq-int8"}, "train": None}
     manifest = compress_model("a/int8", data, model, int8, "0", recipe)
     debug_recipe("a/int8", data, recipe, {}, "0", recipe / "debug")

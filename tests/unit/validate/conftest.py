@@ -103,8 +103,8 @@ def only_device(fake: FakeDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)  # measurements are kept in the working folder
 
     @contextmanager
-    def open_fake(options: Mapping[str, Any]) -> Iterator[FakeDevice]:
-        assert options["name"] == "bench"
+    def open_fake(slice_: Mapping[str, Any]) -> Iterator[FakeDevice]:
+        assert slice_["name"] == "bench"
         yield fake
 
     monkeypatch.setattr(run, "open_device", open_fake)

@@ -29,13 +29,13 @@ def measured(tmp_path: Path) -> Path:
     return path
 
 
-def options(**gates: float) -> dict[str, Any]:
+def slice_of(**gates: float) -> dict[str, Any]:
     return {"device": {"name": "bench"}, "gates": gates}
 
 
 def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: Path) -> None:
     out = tmp_path / "gates.json"
-    confirm(options(accuracy_drop_max=0.005, latency_p90_ms_max=20), "0", measured, out)
+    confirm(slice_of(accuracy_drop_max=0.005, latency_p90_ms_max=20), "0", measured, out)
     record = json.loads(out.read_text())
     assert record["passed"] is True
     assert record["bundle_sha256"] == SHA
@@ -48,21 +48,21 @@ def test_the_event_says_what_was_judged(
     device: FakeDevice, measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
-    judged = options(accuracy_drop_max=0.005)
+    judged = slice_of(accuracy_drop_max=0.005)
     confirm(judged, "0", measured, tmp_path / "gates.json")
     event = json.loads((tmp_path / "events.jsonl").read_text())
     record = json.loads(measured.read_text())
-    key = sha256_json({"options": judged, "code": "0", "validation": record})
+    key = sha256_json({"slice": judged, "code": "0", "validation": record})
     assert (event["step"], event["name"], event["key"]) == ("gate", "bench/net", key)
     assert event["changed"] is True
 
 
 def test_one_gate_is_one_gate(device: FakeDevice, measured: Path, tmp_path: Path) -> None:
     with pytest.raises(GateError, match="misses 1 gate\n"):
-        confirm(options(latency_p90_ms_max=1e-9), "0", measured, tmp_path / "gates.json")
+        confirm(slice_of(latency_p90_ms_max=1e-9), "0", measured, tmp_path / "gates.json")
     with pytest.raises(GateError, match="misses 2 gates\n"):
         confirm(
-            options(latency_p90_ms_max=1e-9, latency_p99_ms_max=1e-9),
+            slice_of(latency_p90_ms_max=1e-9, latency_p99_ms_max=1e-9),
             "0",
             measured,
             tmp_path / "gates.json",
@@ -73,7 +73,7 @@ def test_what_is_current_and_holds_is_left_alone(
     device: FakeDevice, measured: Path, tmp_path: Path
 ) -> None:
     device.changes = False
-    confirm(options(), "0", measured, tmp_path / "gates.json")
+    confirm(slice_of(), "0", measured, tmp_path / "gates.json")
     assert device.verbs() == ["activate"]
 
 
@@ -87,11 +87,11 @@ def test_the_event_says_what_was_judged_and_whether_the_device_changed(
 ) -> None:
     monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
     device.changes = changes
-    confirm(options(), "0", measured, tmp_path / "gates.json")
+    confirm(slice_of(), "0", measured, tmp_path / "gates.json")
     event = json.loads((tmp_path / "events.jsonl").read_text())
     assert (event["step"], event["name"], event["changed"]) == ("gate", "bench/net", changes)
     record = json.loads(measured.read_text())
-    judged = {"options": options(), "code": "0", "validation": record}
+    judged = {"slice": slice_of(), "code": "0", "validation": record}
     assert event["key"] == sha256_json(judged)
 
 
@@ -109,7 +109,7 @@ def test_a_gate_that_is_missed_rejects_the_release(
     device: FakeDevice, measured: Path, tmp_path: Path, outcome: str
 ) -> None:
     device.rejection, out = OUTCOMES[outcome], tmp_path / "gates.json"
-    gates = options(accuracy_min=0.999, latency_p90_ms_max=0.01, peak_rss_mb_max=9, parity_min=1)
+    gates = slice_of(accuracy_min=0.999, latency_p90_ms_max=0.01, peak_rss_mb_max=9, parity_min=1)
     with pytest.raises(GateError) as caught:
         confirm(gates, "0", measured, out)
     text = caught.value.message
@@ -129,6 +129,6 @@ def test_a_gate_is_missed_whatever_the_device_answers(
 ) -> None:
     device.fails = UnreachableError("bench does not answer")
     with pytest.raises(GateError) as caught:
-        confirm(options(accuracy_min=0.999), "0", measured, tmp_path / "gates.json")
+        confirm(slice_of(accuracy_min=0.999), "0", measured, tmp_path / "gates.json")
     assert "accuracy_min: 0.995" in caught.value.message
     assert "what the device serves now is not known: bench does not answer" in caught.value.message

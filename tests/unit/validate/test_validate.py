@@ -36,7 +36,7 @@ def event_log(tmp_path: Path) -> Iterator[Path]:
     events._LOG.clear()
 
 
-def options(**measure: Any) -> dict[str, Any]:
+def slice_of(**measure: Any) -> dict[str, Any]:
     return {
         "device": {"name": "bench", "device": {"transport": "virtual"}},
         "measure": {"warmup": 2, "runs": 10, **measure},
@@ -55,7 +55,7 @@ def test_a_measurement(
     device: FakeDevice, folders: Folders, trained: Trained, tmp_path: Path
 ) -> None:
     out = tmp_path / "out" / "validation.json"
-    result = validate(options(), "0", folders, deployed(tmp_path), out)
+    result = validate(slice_of(), "0", folders, deployed(tmp_path), out)
     assert Validation.model_validate(json.loads(out.read_text())) == result
 
     truth = trained.view().labels("test")
@@ -85,7 +85,7 @@ def test_a_measurement(
 
 
 def test_a_part_of_the_test_set(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
-    result = validate(options(samples=40), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    result = validate(slice_of(samples=40), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.samples == np.sum(result.confusion.baseline) == 40
     assert result.parity.share == 1.0
     assert len(np.load(tmp_path / "data.npy")) == 40
@@ -96,7 +96,7 @@ def test_a_run_under_throttling_is_repeated(
     device: FakeDevice, folders: Folders, tmp_path: Path
 ) -> None:
     device.throttled = [True, True, False]
-    result = validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    result = validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.conditions.throttled is False
     assert device.verbs().count("run_release") == 3
 
@@ -106,7 +106,7 @@ def test_a_device_that_keeps_throttling_is_refused(
 ) -> None:
     device.throttled = [True] * 9
     with pytest.raises(DeployError, match="throttled its CPU in 3 runs") as caught:
-        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+        validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert "cooling" in caught.value.hint
     assert device.verbs().count("run_release") == ATTEMPTS
     assert not (tmp_path / "v.json").exists()
@@ -119,7 +119,7 @@ def test_outputs_that_changed_on_their_way(
 ) -> None:
     device.damage = True
     with pytest.raises(IntegrityError, match="outputs from bench changed"):
-        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+        validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert not (tmp_path / "v.json").exists()
 
 
@@ -152,7 +152,7 @@ def test_a_record_that_cannot_be_true(
 ) -> None:
     device.lie = lie
     with pytest.raises(DeployError, match=f"tiny on device bench.*malformed.*{said}") as caught:
-        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+        validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert caught.value.exit_code == 5
     assert not (tmp_path / "v.json").exists()
 
@@ -167,7 +167,7 @@ def test_an_engine_without_a_clock_has_figures_of_its_own_and_no_latency(
     clockless = read_bundle(folders.compiled / "bundle.tar").model_copy(update={"clock": "none"})
     monkeypatch.setattr(run, "read_bundle", lambda path: clockless)
     device.throttled = [True]
-    result = validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    result = validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert (result.latency_ms, result.load_time_ms, result.peak_rss_mb) == (None, None, None)
     assert result.figures == {"instructions": 1234}
     assert result.parity.share == 1.0
@@ -180,7 +180,7 @@ def test_words_of_a_device_are_safe_to_print(
     device.lie = lambda r: r["conditions"].update(
         cpu="\x1b]0;owned\x07Cortex\n-A53\u202e", fan="\x1b[2Jfast"
     )
-    result = validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    result = validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.conditions.cpu == "Cortex -A53"
     assert result.conditions.model_dump()["fan"] == "fast"
 
@@ -190,7 +190,7 @@ def test_an_answer_with_words_before_it(
 ) -> None:
     device.banner = "Welcome!\n"
     with pytest.raises(DeployError, match=r"malformed answer: Invalid JSON"):
-        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+        validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
 
 
 @pytest.mark.parametrize("change", [".reshape(1, 1, -1)", "[:, :1]", ".astype('float64')", "[0]"])
@@ -201,7 +201,7 @@ def test_outputs_of_another_shape_or_type(
         file.write("\n_infer = Engine.infer\n")
         file.write(f"Engine.infer = lambda self, x: _infer(self, x){change}\n")
     with pytest.raises(DeployError, match=r"outputs of .* instead of \(5, 10\) of int8"):
-        validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+        validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
 
 
 def test_a_device_that_answers_otherwise_is_seen(
@@ -212,7 +212,7 @@ def test_a_device_that_answers_otherwise_is_seen(
             "\n_infer = Engine.infer\n"
             "Engine.infer = lambda self, sample: _infer(self, sample)[:, ::-1].copy()\n"
         )
-    result = validate(options(), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    result = validate(slice_of(), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.first_divergence in {"recipe", "device"}
     assert result.accuracy.device < 0.5 < result.accuracy.compiled
     assert result.parity.share < 0.1
@@ -222,7 +222,7 @@ def test_a_deployment_that_changed_nothing_is_not_measured_again(
     device: FakeDevice, folders: Folders, tmp_path: Path
 ) -> None:
     def measure(where: Path, **measuring: Any) -> Validation:
-        return validate(options(samples=5, **measuring), "0", folders, where, tmp_path / "v.json")
+        return validate(slice_of(samples=5, **measuring), "0", folders, where, tmp_path / "v.json")
 
     first = measure(deployed(tmp_path))
     (tmp_path / "v.json").unlink()
@@ -238,8 +238,8 @@ def test_a_deployment_that_changed_nothing_is_not_measured_again(
 def test_a_kept_measurement_that_cannot_be_read_is_measured_again(
     device: FakeDevice, folders: Folders, tmp_path: Path
 ) -> None:
-    validate(options(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     (tmp_path / ".edgeflow/measured/bench/tiny.json").write_text("{}")
     again = deployed(tmp_path, changed=False)
-    validate(options(samples=5), "0", folders, again, tmp_path / "v.json")
+    validate(slice_of(samples=5), "0", folders, again, tmp_path / "v.json")
     assert device.verbs().count("run_release") == 2

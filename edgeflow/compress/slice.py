@@ -8,7 +8,7 @@ from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.view import Part
 
 
-class CompressOptions(Section):
+class CompressSlice(Section):
     """The slice of the configuration that a recipe's model depends on."""
 
     recipe: Recipe
@@ -21,7 +21,7 @@ class CompressOptions(Section):
 class Candidate(Section):
     """A recipe that `auto` may take, as a step of its own."""
 
-    options: CompressOptions
+    slice: CompressSlice
     modules: list[str]
     """What the fingerprint of the candidate's code is taken over."""
 
