@@ -212,6 +212,10 @@ class Plan:
             tools=self._runtime(target).tools,
         )
 
+    def reads_network(self, target: str) -> bool:
+        """Return whether a target's compiler reads the network itself, not the .tflite alone."""
+        return target_class(target_kind(self.config.targets[target])).capabilities.network
+
     def bundle(self, target: str, model: str, recipe: str) -> Job:
         """Return the job that packs a compiled model with its runner."""
         section = self.config.targets[target]

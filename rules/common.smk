@@ -142,6 +142,12 @@ def float_model(model):
     return f"<results>/models/{model}/baseline/{name}"
 
 
+def network_of_recipe(wildcards):
+    """Return the folder of a recipe's network, where the target's compiler reads it."""
+    folder = f"<results>/models/{wildcards.model}/{wildcards.recipe}/network"
+    return folder if PLAN.reads_network(wildcards.target) else []
+
+
 def manifests_of_teachers(wildcards):
     """Return the manifests of the models that a recipe learns from."""
     return [

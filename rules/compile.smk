@@ -8,6 +8,7 @@ rule compile:
         recipe="<results>/models/{model}/{recipe}/manifest.json",
         model=ancient("<results>/models/{model}/{recipe}/model.tflite"),
         float_model=ancient("<results>/models/{model}/{recipe}/float.tflite"),
+        network=ancient(network_of_recipe),
     output:
         compiled=directory("<results>/targets/{target}/{model}/{recipe}/compiled"),
         reference="<results>/targets/{target}/{model}/{recipe}/reference.npy",

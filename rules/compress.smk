@@ -12,6 +12,7 @@ rule compress:
     output:
         model="<results>/models/{model}/{recipe}/model.tflite",
         float_model="<results>/models/{model}/{recipe}/float.tflite",
+        network=directory("<results>/models/{model}/{recipe}/network"),
         outputs="<results>/models/{model}/{recipe}/outputs.npy",
         manifest="<results>/models/{model}/{recipe}/manifest.json",
     log:

@@ -35,7 +35,8 @@ def compress_model(
         slice_: JSON form of `CompressSlice`.
         code: fingerprint of the step.
         out: folder for model.tflite (the recipe's result), float.tflite (the same network before
-            quantization), outputs.npy (float32, host reference on the test set), manifest.json.
+            quantization), network/ (the file that it was converted from), outputs.npy (float32,
+            host reference on the test set), manifest.json.
         teachers: folders `<model>/baseline` of the trained models that the recipe's stages learn
             from.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.manifest import read_manifest
 from edgeflow.compress.evaluate import accuracy
+from edgeflow.compress.form import NETWORK
 from edgeflow.compress.slice import Candidate, CompressSlice
 from edgeflow.config.recipe import Auto
 from edgeflow.console import say
@@ -142,5 +143,6 @@ def _take(result: Path, out: Path) -> dict[str, object]:
     """Copy a candidate's files; return those of its facts that later steps read."""
     for file in FILES:
         shutil.copyfile(result / file, out / file)
+    shutil.copytree(result / NETWORK, out / NETWORK)
     facts = read_manifest(result / "manifest.json").facts
     return {key: facts[key] for key in ("recipe", "parameters", "kept_float") if key in facts}

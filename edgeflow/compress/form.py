@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
+NETWORK = "network"
+"""A recipe's folder for the one file that its float.tflite was converted from."""
+
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
 """What tfmot puts before the name of a layer that it wraps."""
 

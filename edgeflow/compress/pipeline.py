@@ -1,13 +1,14 @@
 """A recipe, stage by stage: train on what it asks for, then convert."""
 
 import importlib
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.compress.conversion import convert_float, quantized
-from edgeflow.compress.form import keras_form
+from edgeflow.compress.form import NETWORK, keras_form
 from edgeflow.compress.network import Network, load_model
 from edgeflow.compress.same import require_exact, samples_for
 from edgeflow.compress.slice import CompressSlice
@@ -28,7 +29,7 @@ def run(
     slice_: CompressSlice,
     out: Path,
 ) -> dict[str, object]:
-    """Write model.tflite and float.tflite; return the manifest's facts.
+    """Write model.tflite, float.tflite and the network itself; return the manifest's facts.
 
     Args:
         name: model and recipe, for messages.
@@ -39,13 +40,15 @@ def run(
         out: folder to write into.
     """
     manifest = read_manifest(folder / "manifest.json")
-    if manifest.facts.get("quantized"):
-        made = _passed_on(name, folder, slice_.recipe, manifest.facts["quantized"])
-    elif MODEL_FILE in manifest.files:
-        with tempfile.TemporaryDirectory(dir=out) as scratch:
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        if manifest.facts.get("quantized"):
+            made = _passed_on(name, folder, slice_.recipe, manifest.facts["quantized"])
+        elif MODEL_FILE in manifest.files:
             made = _from_network(name, dataset, folder, teachers, slice_, Path(scratch))
-    else:
-        made = _from_file(name, dataset, folder, slice_.recipe)
+        else:
+            made = _from_file(name, dataset, folder, slice_.recipe)
+        (out / NETWORK).mkdir()
+        shutil.copyfile(made.network, out / NETWORK / made.network.name)
     (out / "float.tflite").write_bytes(made.float_model)
     (out / "model.tflite").write_bytes(made.model)
     return {
@@ -57,8 +60,13 @@ def run(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Made:
-    """The network as .tflite before and after quantization, and the recipe that it went through."""
+    """The network as .tflite before and after quantization, and the recipe that it went through.
 
+    Attributes:
+        network: the file that float_model was converted from.
+    """
+
+    network: Path
     float_model: bytes
     model: bytes
     recipe: Recipe
@@ -90,7 +98,12 @@ def _from_network(
         source = FloatModel(network.model)
     model, facts = quantized(name, source, dataset, recipe, float_model)
     return _Made(
-        float_model=float_model, model=model, recipe=recipe, parameters=parameters, facts=facts
+        network=last / MODEL_FILE,
+        float_model=float_model,
+        model=model,
+        recipe=recipe,
+        parameters=parameters,
+        facts=facts,
     )
 
 
@@ -121,7 +134,12 @@ def _from_file(name: str, dataset: DatasetView, folder: Path, recipe: Recipe) ->
     model, facts = quantized(name, source, dataset, recipe, float_model)
     parameters = manifest.facts["parameters"]
     return _Made(
-        float_model=float_model, model=model, recipe=recipe, parameters=parameters, facts=facts
+        network=folder / file,
+        float_model=float_model,
+        model=model,
+        recipe=recipe,
+        parameters=parameters,
+        facts=facts,
     )
 
 
@@ -133,6 +151,6 @@ def _passed_on(name: str, folder: Path, recipe: Recipe, given: dict[str, str]) -
             hint="use an empty recipe, `{}`, or bring the float model",
         )
     verify_files(folder / "manifest.json", [FLATBUFFER_FILE])
-    model = (folder / FLATBUFFER_FILE).read_bytes()
-    applied = Recipe.model_validate(given)
-    return _Made(float_model=model, model=model, recipe=applied, parameters=None)
+    file, applied = folder / FLATBUFFER_FILE, Recipe.model_validate(given)
+    model = file.read_bytes()
+    return _Made(network=file, float_model=model, model=model, recipe=applied, parameters=None)

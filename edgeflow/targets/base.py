@@ -30,6 +30,7 @@ class Capabilities:
         keep_float: whether some layers may stay in float.
         quantized_source: values of `quantize` that a .tflite may have which the user brings
             quantized already; there is no float network then.
+        network: whether the compiler reads the network that the .tflite was converted from.
         unit: names that `unit` of a device may have, such as the serial number of a probe.
     """
 
@@ -39,6 +40,7 @@ class Capabilities:
     calibration: frozenset[str] = frozenset({"minmax"})
     keep_float: bool = False
     quantized_source: frozenset[str] = frozenset()
+    network: bool = False
     unit: frozenset[str] = frozenset()
 
 
@@ -58,6 +60,10 @@ class CompileInput:
         model: the recipe's model.tflite, with a static batch of 1.
         float_model: the same network before quantization, as float32 .tflite; a copy of `model`
             where the user brought a quantized .tflite.
+        network: what `float_model` was converted from, after all stages of the recipe that train:
+            ``model.h5`` of Keras 2, or ``graph.pb``, a frozen TensorFlow graph from `input` to
+            `Identity`. None where the user brought a .tflite, and for targets whose capabilities do
+            not ask for it.
         recipe: what was applied.
         calibration: float32 (n, *input_shape), preprocessed as in training; None for a
             `quantize` that does not read it.
@@ -65,6 +71,7 @@ class CompileInput:
 
     model: Path
     float_model: Path
+    network: Path | None
     recipe: Recipe
     calibration: "NDArray[np.float32] | None"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
-from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.artifact.step import Files, StepSpec, run_step
 from edgeflow.compress.evaluate import dequantized, quantized
-from edgeflow.compress.form import Form, flatbuffer_form
+from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.task import task_of
@@ -53,7 +53,11 @@ def compile_model(
         name=name,
         inputs={
             "dataset": part_files(dataset, _parts(applied)),
-            "recipe": recipe / "manifest.json",
+            "recipe": Files(
+                manifest=recipe / "manifest.json",
+                names=_files(target, recipe),
+                facts=("recipe",),
+            ),
         },
         slice=dict(slice_),
         code=code,
@@ -64,6 +68,21 @@ def compile_model(
     return run_step(
         spec, out, lambda folder: _compile(name, target, parsed, applied, dataset, recipe, folder)
     )
+
+
+def _files(target: type[Target], recipe: Path) -> tuple[str, ...]:
+    """Return the files of a recipe that a target's compiler reads."""
+    listed = read_manifest(recipe / "manifest.json").files
+    network = [
+        name for name in listed if target.capabilities.network and name.startswith(f"{NETWORK}/")
+    ]
+    return ("model.tflite", "float.tflite", *network)
+
+
+def _network(target: type[Target], recipe: Path) -> Path | None:
+    """Return the file of the network itself, if the target asks for it and there is one."""
+    _, _, *network = _files(target, recipe)
+    return next((recipe / name for name in network if not name.endswith(".tflite")), None)
 
 
 def _parts(recipe: Recipe) -> tuple[Part, ...]:
@@ -82,10 +101,11 @@ def _compile(
 ) -> dict[str, object]:
     parts = _parts(applied)
     dataset = open_dataset(folder, parts)
-    verify_files(recipe / "manifest.json", ["model.tflite", "float.tflite"])
+    verify_files(recipe / "manifest.json", [*_files(target, recipe)])
     job = CompileInput(
         model=recipe / "model.tflite",
         float_model=recipe / "float.tflite",
+        network=_network(target, recipe),
         recipe=applied,
         calibration=dataset.inputs("calibration") if "calibration" in parts else None,
     )

@@ -24,7 +24,7 @@ from edgeflow.config.fit import clashes
 from edgeflow.config.recipe import INT8, Calibration, Recipe
 from edgeflow.errors import CompileError
 from edgeflow.targets import registry
-from edgeflow.targets.base import Target, parse_options
+from edgeflow.targets.base import CompileInput, Target, parse_options
 from edgeflow.testing.subject import Subject, details, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained
 
@@ -48,6 +48,10 @@ def accepted(kind: str) -> list[str]:
 def _values(section: type[BaseModel], key: str) -> set[str]:
     """Return what a key of the configuration may be."""
     return set(get_args(section.model_fields[key].annotation))
+
+
+def _job(target: type[Target], trained: Trained, recipe: str) -> CompileInput:
+    return trained.job(recipe, network=target.capabilities.network)
 
 
 class TargetContract:
@@ -89,7 +93,7 @@ class TargetContract:
             trained=trained,
             options=raw,
             runtime=target.runtime(options),
-            compiled=target.compile(trained.job(recipe), options, out),
+            compiled=target.compile(_job(target, trained, recipe), options, out),
             out=out,
         )
 
@@ -176,7 +180,9 @@ class TargetContract:
         """Garbage raises CompileError with a hint."""
         garbage = tmp_path / "garbage.tflite"
         garbage.write_bytes(b"this is not a flatbuffer" * 64)
-        job = replace(trained.job(recipe), model=garbage, float_model=garbage)
+        job = replace(_job(target, trained, recipe), model=garbage, float_model=garbage)
+        if job.network:
+            job = replace(job, network=garbage)
         out = tmp_path / "out"
         out.mkdir()
         with pytest.raises(CompileError) as caught:

@@ -27,9 +27,8 @@ from edgeflow.testing.trained import Trained
 folder, recipe, options, out = sys.argv[1:]
 options = json.loads(options)
 target = registry.get(options["kind"])
-compiled = target.compile(
-    Trained(folder=Path(folder)).job(recipe), parse_options(target, options), Path(out)
-)
+job = Trained(folder=Path(folder)).job(recipe, network=target.capabilities.network)
+compiled = target.compile(job, parse_options(target, options), Path(out))
 print(json.dumps(asdict(compiled)))
 """
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from edgeflow.compress.form import NETWORK
 from edgeflow.config.recipe import Quantize, Recipe
 from edgeflow.dataset.view import DatasetView, Part, open_dataset
 from edgeflow.targets.base import CompileInput
@@ -64,11 +65,12 @@ class Trained:
         logits: NDArray[Any] = np.load(self.recipe(recipe) / "outputs.npy", allow_pickle=False)
         return logits
 
-    def job(self, recipe: str) -> CompileInput:
-        """Return what a target's compiler gets for a recipe."""
+    def job(self, recipe: str, *, network: bool = False) -> CompileInput:
+        """Return what a target's compiler gets for a recipe; the network if it asks for it."""
         return CompileInput(
             model=self.recipe(recipe) / "model.tflite",
             float_model=self.recipe(recipe) / "float.tflite",
+            network=self.recipe(recipe) / NETWORK / "model.h5" if network else None,
             recipe=Recipe.model_validate(RECIPES[recipe]),
             calibration=self.view().inputs("calibration"),
         )

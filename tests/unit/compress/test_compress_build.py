@@ -65,7 +65,8 @@ def test_what_the_other_recipes_store(trained: Trained) -> None:
 def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str) -> None:
     folder = trained.recipe(quantize)
     manifest = verify_files(folder / "manifest.json")
-    assert set(manifest.files) == {"model.tflite", "float.tflite", "outputs.npy"}
+    files = {"model.tflite", "float.tflite", "network/model.h5", "outputs.npy"}
+    assert set(manifest.files) == files
     view, logits = trained.view(), trained.logits(quantize)
     flatbuffer = (folder / "model.tflite").read_bytes()
     np.testing.assert_array_equal(host_outputs(flatbuffer, view.inputs("test")[:5]), logits[:5])
@@ -86,6 +87,10 @@ def test_the_float_network_is_the_trained_one(trained: Trained) -> None:
     np.testing.assert_allclose(trained.logits("none"), keras, atol=1e-4)
     floats = {(trained.recipe(quantize) / "float.tflite").read_bytes() for quantize in QUANTIZE}
     assert floats == {(trained.recipe("none") / "model.tflite").read_bytes()}
+    networks = {
+        (trained.recipe(quantize) / "network/model.h5").read_bytes() for quantize in QUANTIZE
+    }
+    assert networks == {(trained.model / "model.h5").read_bytes()}
 
 
 def test_quantization_keeps_most_of_the_accuracy(trained: Trained) -> None:

@@ -15,6 +15,7 @@ from edgeflow.compress.build import compress_model
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.errors import CompileError, TrainingError
 from edgeflow.testing.trained import TRAIN, Trained
+from edgeflow.train.keras import load_keras
 
 PRUNE = {"sparsity": 0.75, "epochs": 3, "learning_rate": 0.002}
 CLUSTER = {"clusters": 8, "epochs": 1}
@@ -50,6 +51,13 @@ def test_pruning_leaves_its_share_of_weights(trained: Trained, tmp_path: Path) -
     pointwise = [kernel for kernel in kernels(tmp_path / "model.tflite") if kernel.shape[1] == 1]
     shares = [float((kernel == 0).mean()) for kernel in pointwise]
     assert shares == pytest.approx([0.75] * len(shares), abs=0.03)
+    network = load_keras(seed=0).models.load_model(tmp_path / "network/model.h5", compile=False)
+    samples = trained.view().inputs("test")[:20]
+    np.testing.assert_allclose(
+        network.predict(samples, verbose=0),
+        host_outputs((tmp_path / "float.tflite").read_bytes(), samples),
+        atol=1e-4,
+    )
 
 
 def test_clusters_share_weights_and_keep_zeros(trained: Trained, tmp_path: Path) -> None:
@@ -133,6 +141,7 @@ def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path
     assert (facts["chosen"], facts["recipe"]["quantize"]) == ("int8", "ptq-int8")
     flatbuffer = (tmp_path / "model.tflite").read_bytes()
     assert flatbuffer == (trained.recipe("ptq-int8") / "model.tflite").read_bytes()
+    assert (tmp_path / "network/model.h5").read_bytes() == (trained.model / "model.h5").read_bytes()
     view = trained.view("validation")
     truth = view.labels("validation")
     guess = host_outputs(flatbuffer, view.inputs("validation")).argmax(axis=1)

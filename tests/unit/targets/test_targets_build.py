@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,10 +7,10 @@ import numpy as np
 import pytest
 
 from edgeflow import plugins
-from edgeflow.artifact.manifest import verify_files
+from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.errors import CompileError, IntegrityError, MissingToolError
 from edgeflow.targets import registry
-from edgeflow.targets.base import Missing, parse_options
+from edgeflow.targets.base import CompiledModel, CompileInput, Missing, parse_options
 from edgeflow.targets.litert import LiteRT
 from edgeflow.targets.openvino import OpenVINO
 from edgeflow.testing.trained import Trained
@@ -55,6 +56,34 @@ def test_hardware_of_the_device_is_not_needed_here(trained: Trained, tmp_path: P
     cpu = compile_tiny(trained, "openvino", "none", tmp_path / "cpu", device="CPU")
     assert npu.files == cpu.files
     assert npu.facts["accuracy_test"] > 0.7
+
+
+def test_a_compiler_gets_the_network_itself_if_it_asks_for_it(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path | None] = []
+    usual = LiteRT.compile
+
+    def watched(job: CompileInput, options: Any, out: Path) -> CompiledModel:
+        seen.append(job.network)
+        return usual(job, options, out)
+
+    monkeypatch.setattr(LiteRT, "compile", staticmethod(watched))
+    plain = compile_tiny(trained, "litert", "none", tmp_path / "plain")
+    asking = replace(LiteRT.capabilities, network=True)
+    monkeypatch.setattr(LiteRT, "capabilities", asking)
+    asked = compile_tiny(trained, "litert", "none", tmp_path / "asked")
+    assert seen == [None, trained.recipe("none") / "network" / "model.h5"]
+    assert asked.inputs["recipe"] != plain.inputs["recipe"], "it depends on one file more"
+    imported = tmp_path / "tiny" / "none"
+    shutil.copytree(trained.recipe("none"), imported)
+    (imported / "network/model.h5").rename(imported / "network/model.tflite")
+    manifest = read_manifest(imported / "manifest.json")
+    files = {name.replace(".h5", ".tflite"): file for name, file in manifest.files.items()}
+    manifest.model_copy(update={"files": files}).write(imported / "manifest.json")
+    (tmp_path / "tiny" / "dataset").symlink_to(trained.dataset)
+    compile_tiny(Trained(folder=tmp_path / "tiny"), "litert", "none", tmp_path / "imported")
+    assert seen[2] is None, "a .tflite is no form of the network beside the .tflite"
 
 
 def test_a_compiler_that_is_not_installed(
