@@ -11,7 +11,8 @@ from typing import Any
 
 from edgeflow import plugins
 from edgeflow.config.dataset import WavFolderDataset
-from edgeflow.config.deployment import Gates, Measure
+from edgeflow.config.deployment import Measure
+from edgeflow.config.gates import Gates
 from edgeflow.config.model import architecture_module
 from edgeflow.config.modelfile import kind_of
 from edgeflow.config.recipe import INTEGER

@@ -57,7 +57,7 @@ _Target: Any = _as("edgeflow.config.target:Target")
 _Device: Any = _as("edgeflow.config.device:Device", target="any")
 _Measure: Any = _as("edgeflow.config.deployment:Measure")
 _Names: Any = _as("edgeflow.validate.run:Names")
-_Gates: Any = _as("edgeflow.config.deployment:Gates")
+_Gates: Any = _as("edgeflow.config.gates:Gates")
 
 
 class Compile(BaseModel):

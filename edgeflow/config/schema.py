@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow import plugins
+from edgeflow.config.figurespage import figures_page
+from edgeflow.config.gates import all_figures
 from edgeflow.config.model import architecture_module, architectures
 from edgeflow.config.reference import reference
 from edgeflow.config.root import Config
 
 SCHEMA_FILE = Path(__file__).parent / "schema.json"
+FIGURES_FILE = Path(__file__).parents[2] / "docs" / "figures.md"
 REFERENCE_FILE = Path(__file__).parents[2] / "docs" / "config.md"
 
 
@@ -68,6 +71,7 @@ def generated() -> dict[Path, str]:
     return {
         SCHEMA_FILE: json.dumps(schema, indent=2) + "\n",
         REFERENCE_FILE: reference(schema),
+        FIGURES_FILE: figures_page(all_figures().values()),
     }
 
 

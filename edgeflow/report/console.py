@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal, TextIO
 
+from edgeflow.figures.figure import Figure
+from edgeflow.report.columns import own_figures
 from edgeflow.report.rows import Row
-from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent
+from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, shown
 
-HEADER = ("deployment", "device", "accuracy %", "p50/p90 ms", "KiB", "gates")
+HEADER = ("deployment", "device", "accuracy %", "p50/p90 ms", "KiB", "measured on", "gates")
 _FIGURES = HEADER[2:5]
 _STYLES = {"passed": "green", "failed": "bold red", "no gates": "dim", "not measured": "yellow"}
 
@@ -14,14 +16,15 @@ _STYLES = {"passed": "green", "failed": "bold red", "no gates": "dim", "not meas
 def _cells(row: Row) -> tuple[str, ...]:
     name = f"{row.model}/{row.recipe}"
     if not row.measured:
-        return (name, row.device, "", "", "", row.status)
+        return (name, row.device, "", "", "", "", row.status)
     held = sum(check.passed for check in row.checks)
     return (
         name,
         row.device,
         _change(row),
         _latency(row),
-        kib(row.model_bytes),
+        kib(row.figure("model_bytes")),
+        f"{row.transport}: {row.cpu}",
         f"{row.status} {held}/{len(row.checks)}" if row.checks else row.status,
     )
 
@@ -32,15 +35,29 @@ def _change(row: Row) -> str:
 
 
 def _latency(row: Row) -> str:
-    if row.latency_p50_ms is None:
-        return NONE
-    return f"{adaptive(row.latency_p50_ms)}/{adaptive(row.latency_p90_ms)}"
+    p50, p90 = row.figure("latency_p50_ms"), row.figure("latency_p90_ms")
+    return NONE if p50 is None else f"{adaptive(p50)}/{adaptive(p90)}"
+
+
+def _further(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each row with figures of its target, engine or sensors, and their kind."""
+    lines = []
+    for row in rows:
+        texts = [_further_figure(row, figure) for figure in own_figures(row)]
+        if texts:
+            lines.append(f"{row.model}/{row.recipe} on {row.device}: {', '.join(texts)}")
+    return lines
+
+
+def _further_figure(row: Row, figure: Figure) -> str:
+    value = f"{figure.title} {shown(figure, row.figure(figure.name))} {figure.unit}".rstrip()
+    return f"{value} ({row.kinds[figure.name]})"
 
 
 def _missed(rows: Sequence[Row]) -> list[str]:
     """Return a line for each gate that does not hold."""
     return [
-        f"{row.model}/{row.recipe} on {row.device}: {gate.title} {gate.measured}, "
+        f"{row.model}/{row.recipe} on {row.device}: {gate.title} {gate.value}, "
         f"must be {gate.sign} {gate.limit}"
         for row in rows
         for gate in map(gate_text, row.checks)
@@ -49,7 +66,9 @@ def _missed(rows: Sequence[Row]) -> list[str]:
 
 
 def print_summary(rows: Sequence[Row], file: TextIO) -> None:
-    """Print a line per row, then one per missed gate: a table on a terminal, else plain text.
+    """Print a line per row, then what else is known of rows, then a line per missed gate.
+
+    It is a table on a terminal, else plain text.
 
     Colours are left out where NO_COLOR is set.
     """
@@ -57,7 +76,7 @@ def print_summary(rows: Sequence[Row], file: TextIO) -> None:
         _print_table(rows, file)
     else:
         _print_plain(rows, file)
-    for line in _missed(rows):
+    for line in (*_further(rows), *_missed(rows)):
         print(line, file=file)
 
 

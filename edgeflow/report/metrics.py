@@ -4,34 +4,21 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgeflow.report.columns import known_figures
 from edgeflow.report.rows import Row
 from edgeflow.text import clean
 
-COLUMNS = (
-    "model",
-    "recipe",
-    "target",
-    "device",
-    "accuracy_baseline",
-    "accuracy_recipe",
-    "accuracy_device",
-    "parity",
-    "latency_p50_ms",
-    "latency_p90_ms",
-    "latency_p99_ms",
-    "peak_rss_mb",
-    "model_bytes",
-    "bundle_bytes",
-    "gates_passed",
-    "load_time_ms",
-    "samples",
-    "first_divergence",
-    "engine",
-    "bundle_sha256",
-    "float_bytes",
-    "model_packed_bytes",
-    "bundle_packed_bytes",
-    "metric",
+_FIRST = (
+    *("model", "recipe", "target", "device"),
+    *("accuracy_baseline", "accuracy_recipe", "accuracy_device", "parity"),
+    *("latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "peak_rss_mb"),
+    *("model_bytes", "bundle_bytes", "gates_passed"),
+)
+"""What most readers look for; all other figures follow."""
+
+_LAST = (
+    *("samples", "first_divergence", "engine", "bundle_sha256", "metric"),
+    *("transport", "cpu", "kind_of_figures"),
 )
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -47,9 +34,19 @@ def _cell(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def columns(rows: Sequence[Row]) -> list[str]:
+    """Return the header: each figure has a column of its name."""
+    figures = [figure.name for figure in known_figures(rows)]
+    return [*_FIRST, *[name for name in figures if name not in _FIRST], *_LAST]
+
+
 def write_metrics(rows: Sequence[Row], path: Path) -> None:
     """Write one line per row; a figure that does not exist is an empty cell."""
+    names = columns(rows)
+    figures = {figure.name for figure in known_figures(rows)}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([_cell(getattr(row, name)) for name in COLUMNS] for row in rows)
+        writer.writerow(names)
+        for row in rows:
+            values = [row.figure(n) if n in figures else getattr(row, n) for n in names]
+            writer.writerow([_cell(value) for value in values])

@@ -8,8 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from edgeflow.figures.figure import Figure
 from edgeflow.report import text
-from edgeflow.report.pareto import efficient
+from edgeflow.report.columns import results_columns
+from edgeflow.report.pareto import ACCURACY_LATENCY_SIZE, efficient
 from edgeflow.report.plots.build import Plot, confusion_name
 from edgeflow.report.plots.size_by_recipe import sizes
 from edgeflow.report.quantization import Quantization
@@ -51,7 +53,9 @@ def write_page(
             plots=plots,
             plot=plot,
             sizes=sizes(rows),
+            columns=results_columns(rows),
             efficient=efficient(rows),
+            front=ACCURACY_LATENCY_SIZE,
             counts=Counter(row.status for row in rows),
             headline=headline(rows),
             series=series_index(row.target for row in rows),
@@ -91,6 +95,13 @@ def confused(row: Row) -> list[tuple[str, str, int, int]]:
     return sorted(cells, key=lambda cell: -max(cell[2:]))[:_MOST_CONFUSED]
 
 
+def notes(row: Row, figure: Figure) -> list[str]:
+    """Return what is to be said below a figure of a row."""
+    kind = row.kinds.get(figure.name, "measured")
+    exact = ["bit-exact"] if figure.name == "parity" and row.same_bytes else []
+    return exact if kind == "measured" else [*exact, kind]
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("edgeflow.report"),
@@ -105,6 +116,8 @@ def _environment() -> Environment:
         "points": text.points,
         "decibels": text.decibels,
         "kib": text.kib,
+        "shown": text.shown,
+        "notes": notes,
         "fact_title": text.title,
         "gate": text.gate_text,
         "confused": confused,

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeflow.config.gates import figures_of
 from edgeflow.errors import IntegrityError
+from edgeflow.figures.figure import Kind
 from edgeflow.validate.gates import GateResult, check_gates
 from edgeflow.validate.schema import Validation
 
@@ -15,12 +17,14 @@ Matrix = Sequence[Sequence[int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A model after a recipe, on one device; a figure that was not measured is None.
+    """A model after a recipe, on one device.
 
     Attributes:
+        figures: each figure that is known, by name; one that was not measured is not there.
+        kinds: where each of the figures comes from.
+        kind: of the target.
         metric: what the accuracies are: ``accuracy``, or ``auc`` for anomalies.
         accuracy_baseline: of the trained model; the others follow it through the stages.
-        parity: share of samples whose output equals the host's reference, 0..1.
         checks: each gate of the deployment against its figure; empty if not measured.
         limits: the gates asked for, by name.
         labels: class names, in the order of the confusion matrices.
@@ -30,6 +34,7 @@ class Row:
     recipe: str
     target: str
     device: str
+    kind: str | None = None
     measured: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[GateResult, ...] = ()
@@ -38,30 +43,35 @@ class Row:
     accuracy_recipe: float | None = None
     accuracy_compiled: float | None = None
     accuracy_device: float | None = None
-    parity: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     parity_max_abs: float | None = None
     parity_tolerance: float | None = None
     first_divergence: str | None = None
-    latency_p50_ms: float | None = None
-    latency_p90_ms: float | None = None
-    latency_p99_ms: float | None = None
     latency_runs: int | None = None
-    load_time_ms: float | None = None
-    peak_rss_mb: float | None = None
-    float_bytes: int | None = None
-    recipe_bytes: int | None = None
-    model_bytes: int | None = None
-    bundle_bytes: int | None = None
-    model_packed_bytes: int | None = None
-    bundle_packed_bytes: int | None = None
     samples: int | None = None
     engine: str | None = None
+    cpu: str | None = None
     bundle_sha256: str | None = None
     transport: str | None = None
     labels: tuple[str, ...] = ()
     confusion_baseline: Matrix = ()
     confusion_device: Matrix = ()
     conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    def figure(self, name: str) -> float | None:
+        """Return a figure by its name; None if it was not measured."""
+        return self.figures.get(name)
+
+    @property
+    def kind_of_figures(self) -> str | None:
+        """``measured``, then the names of the figures that are not, by their kind."""
+        others: dict[str, list[str]] = {}
+        for name, kind in self.kinds.items():
+            if kind != "measured":
+                others.setdefault(kind, []).append(name)
+        named = [f"{kind}: {' '.join(names)}" for kind, names in others.items()]
+        return "; ".join(["measured", *named]) if self.measured else None
 
     @property
     def gates_passed(self) -> bool | None:
@@ -71,7 +81,7 @@ class Row:
     @property
     def same_bytes(self) -> bool:
         """Whether each output of the device equals the host's, to the last bit."""
-        return self.parity == 1.0 and self.parity_max_abs == 0.0
+        return self.figure("parity") == 1.0 and self.parity_max_abs == 0.0
 
     @property
     def accuracy_change(self) -> float | None:
@@ -88,23 +98,24 @@ class Row:
         return {True: "passed", False: "failed", None: "no gates"}[self.gates_passed]
 
 
-def _figures(validation: Validation) -> dict[str, Any]:
-    latency, parity = validation.latency_ms, validation.parity
-    times = ("p50", "p90", "p99")
+def _measured(validation: Validation) -> dict[str, Any]:
+    parity, known = validation.parity, figures_of([validation.kind])
+    record = validation.model_dump()
+    values = {name: figure.read(record) for name, figure in known.items()}
+    figures = {name: value for name, value in values.items() if value is not None}
     return {
+        "kind": validation.kind,
         "metric": validation.metric,
         **{f"accuracy_{stage}": share for stage, share in validation.accuracy},
-        **dict(validation.sizes),
-        "parity": parity.share,
+        "figures": figures,
+        "kinds": {name: known[name].kind for name in figures},
         "parity_max_abs": parity.max_abs,
         "parity_tolerance": parity.tolerance,
         "first_divergence": validation.first_divergence,
-        **{f"latency_{name}_ms": latency and getattr(latency, name) for name in times},
-        "latency_runs": latency and latency.runs,
-        "load_time_ms": validation.load_time_ms,
-        "peak_rss_mb": validation.peak_rss_mb,
+        "latency_runs": validation.latency_ms and validation.latency_ms.runs,
         "samples": validation.samples,
         "engine": validation.conditions.engine,
+        "cpu": validation.conditions.cpu,
         "bundle_sha256": validation.bundle_sha256,
         "transport": validation.transport,
         "labels": tuple(validation.labels),
@@ -135,7 +146,7 @@ def _row(unit: Mapping[str, Any], results: Path) -> Row:
     if validation is None or any(getattr(validation, key) != names[key] for key in names):
         return Row(**names, limits=limits)
     checks = tuple(check_gates(validation.model_dump(), limits))
-    return Row(**names, limits=limits, measured=True, checks=checks, **_figures(validation))
+    return Row(**names, limits=limits, measured=True, checks=checks, **_measured(validation))
 
 
 def load_rows(results: Path, slice_: Mapping[str, Any]) -> list[Row]:

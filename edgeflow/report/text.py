@@ -1,8 +1,8 @@
 """Figures as people read them; the unit stands in the column's header or beside the figure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgeflow.figures.figure import Figure
 from edgeflow.validate.gates import GateResult
 
 NONE = "\N{EN DASH}"
@@ -58,26 +58,13 @@ def title(name: str) -> str:
     return _TITLES.get(name, name.replace("_", " ").capitalize())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Kind:
-    title: str
-    unit: str
-    scale: float = 1.0
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "accuracy": _Kind(title="accuracy", unit="%", scale=100),
-    "accuracy_drop": _Kind(title="accuracy drop", unit="pt", scale=100),
-    "parity": _Kind(title="parity", unit="%", scale=100),
-    "latency_p50_ms": _Kind(title="latency p50", unit="ms"),
-    "latency_p90_ms": _Kind(title="latency p90", unit="ms"),
-    "latency_p99_ms": _Kind(title="latency p99", unit="ms"),
-    "peak_rss_mb": _Kind(title="peak RSS", unit="MB"),
-    "model_bytes": _Kind(title="model size", unit="KiB", scale=1 / 1024),
-    "bundle_bytes": _Kind(title="bundle size", unit="KiB", scale=1 / 1024),
-    "model_packed_bytes": _Kind(title="packed model size", unit="KiB", scale=1 / 1024),
-    "bundle_packed_bytes": _Kind(title="packed bundle size", unit="KiB", scale=1 / 1024),
-}
+def shown(figure: Figure, value: float | None) -> str:
+    """Format a figure in the unit that people read it in, without the unit."""
+    if value is None:
+        return NONE
+    scaled = value * figure.scale
+    text = f"{scaled:.2f}" if figure.unit in {"%", "pt"} else adaptive(scaled)
+    return text.replace("-", MINUS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,28 +74,24 @@ class GateText:
     title: str
     sign: str
     limit: str
-    measured: str
+    value: str
     passed: bool
     verdict: str
 
 
 def gate_text(check: GateResult) -> GateText:
     """Put a checked gate into words, for example ``latency p90``, ``≤``, ``20.0 ms``."""
-    name, _, bound = check.name.rpartition("_")
-    kind = _KINDS.get(name, _Kind(title=check.name, unit=""))
+    figure = check.figure
 
     def show(value: float | None) -> str:
-        if value is None:
-            return "not measured"
-        shown = value * kind.scale
-        text = f"{shown:.2f}" if kind.unit in {"%", "pt"} else adaptive(shown)
-        return f"{text.replace('-', MINUS)} {kind.unit}".rstrip()
+        return "not measured" if value is None else f"{shown(figure, value)} {figure.unit}".rstrip()
 
+    kind = "" if figure.kind == "measured" else f" ({figure.kind})"
     return GateText(
-        title=kind.title,
-        sign="≥" if bound == "min" else "≤",
+        title=f"{figure.title}{kind}",
+        sign="≥" if figure.bound == "min" else "≤",
         limit=show(check.limit),
-        measured=show(check.measured),
+        value=show(check.value),
         passed=check.passed,
         verdict="pass" if check.passed else "fail",
     )

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
             out,
             {
                 "bundle_sha256": record["bundle_sha256"],
-                "gates": [asdict(result) for result in results],
+                "gates": [result.to_json() for result in results],
                 "passed": True,
             },
         )

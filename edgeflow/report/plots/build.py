@@ -41,20 +41,21 @@ def confusion_name(row: Row) -> str:
 
 
 def _accuracy_latency(rows: Sequence[Row]) -> Plot:
-    count = sum(row.latency_p50_ms is not None for row in rows)
+    count = sum(row.figure("latency_p50_ms") is not None for row in rows)
     return Plot(
         name="accuracy_latency",
         alt=f"Scatter plot of accuracy on the device against latency for {count} deployments, "
-        "coloured by target, with gate lines and the Pareto front. Figures in the table below.",
+        "coloured by target, with gate lines and the accuracy-latency front. "
+        "Figures in the table of results.",
     )
 
 
 def _accuracy_size(rows: Sequence[Row]) -> Plot:
-    count = sum(row.model_packed_bytes is not None for row in rows)
+    count = sum(row.figure("model_packed_bytes") is not None for row in rows)
     return Plot(
         name="accuracy_size",
         alt=f"Scatter plot of accuracy on the device against packed model size for {count} "
-        "deployments, coloured by target, with gate lines and each target's Pareto front. "
+        "deployments, coloured by target, with gate lines and each target's accuracy-size front. "
         "Figures in the table of results.",
     )
 

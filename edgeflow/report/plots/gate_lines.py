@@ -1,9 +1,9 @@
 """Gates as lines in the plots of accuracy against a cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgeflow.figures.figure import Figure
 from edgeflow.report.rows import Row
 from edgeflow.report.text import adaptive
 from edgeflow.report.theme import INK
@@ -18,23 +18,6 @@ _FAR = 10
 _SIZE = 7.5
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limit:
-    """A gate on the horizontal axis.
-
-    Attributes:
-        gate: its name in the configuration.
-        title: its name at the line.
-        unit: of the axis.
-        scale: from the gate's unit to the axis's.
-    """
-
-    gate: str
-    title: str
-    unit: str
-    scale: float = 1.0
-
-
 def accuracy_floor(row: Row) -> float | None:
     """Return the least accuracy that the row's gates allow, in percent."""
     floors = []
@@ -46,11 +29,12 @@ def accuracy_floor(row: Row) -> float | None:
 
 
 def draw_gates(
-    axis: "Axes", rows: Sequence[Row], limits: Sequence[Limit], farthest: float
+    axis: "Axes", rows: Sequence[Row], figures: Sequence[Figure], farthest: float
 ) -> list[float]:
     """Draw the distinct limits on accuracy and on the axis; return the accuracies drawn.
 
     Args:
+        figures: those that the horizontal axis shows.
         farthest: largest figure of the rows on the horizontal axis.
     """
     found = {round(floor, 6) for floor in map(accuracy_floor, rows) if floor is not None}
@@ -59,17 +43,18 @@ def draw_gates(
     for floor in drawn:
         axis.axhline(floor, color=INK.light, linewidth=0.8, linestyle="--")
         _write_below(axis, f"accuracy ≥ {floor:.2f} %{_strictest(floors)}", floor)
-    far = [text for limit in limits for text in _draw_limit(axis, rows, limit, farthest)]
+    far = [text for some in figures for text in _draw_limit(axis, rows, some, farthest)]
     _write_at_edge(axis, "\n".join(far))
     return drawn
 
 
-def _draw_limit(axis: "Axes", rows: Sequence[Row], limit: Limit, farthest: float) -> list[str]:
-    """Draw the values of one gate; return the texts of those too far off to draw."""
-    found = {row.limits[limit.gate] * limit.scale for row in rows if limit.gate in row.limits}
-    values, far = sorted(found), []
+def _draw_limit(axis: "Axes", rows: Sequence[Row], figure: Figure, farthest: float) -> list[str]:
+    """Draw the limits of one figure; return the texts of those too far off to draw."""
+    gate = str(figure.gate)
+    values = sorted({row.limits[gate] * figure.scale for row in rows if gate in row.limits})
+    far = []
     for value in values if len(values) <= _MOST else values[:1]:
-        text = f"{limit.title} ≤ {adaptive(value)} {limit.unit}{_strictest(values)}"
+        text = f"{figure.column} ≤ {adaptive(value)} {figure.unit}{_strictest(values)}"
         if value > _FAR * farthest:
             far.append(f"{text} →")
             continue

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.report.pareto import Objective, accuracy, pareto
-from edgeflow.report.plots.gate_lines import Limit, draw_gates
+from edgeflow.figures.figure import Figure
+from edgeflow.report.pareto import Front, accuracy
+from edgeflow.report.plots.gate_lines import draw_gates
 from edgeflow.report.plots.labels import place_labels
 from edgeflow.report.plots.style import figure, note, plain_log
 from edgeflow.report.rows import Row
@@ -16,7 +17,7 @@ from edgeflow.report.theme import INK, MUTED, SERIES, SURFACE, series_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
     from matplotlib.lines import Line2D
 
 _MARKERS = "osD^vPX*<>ph"
@@ -33,37 +34,30 @@ class Cost:
 
     Attributes:
         label: of the axis, with its unit.
-        figure: reads the cost of a row.
-        whisker: reads where a line from the point ends.
-        scale: from the figure's unit to the axis's.
-        limits: gates to draw.
-        per_target: whether each target has a Pareto front of its own.
+        figure: where a row stands.
+        whisker: where a line from the point ends.
+        front: the Pareto front to draw.
     """
 
     label: str
-    figure: Objective
-    whisker: Objective | None = None
-    scale: float = 1.0
-    limits: tuple[Limit, ...] = ()
-    per_target: bool = False
+    figure: Figure
+    front: Front
+    whisker: Figure | None = None
+
+    @property
+    def figures(self) -> list[Figure]:
+        """What the axis shows; the limits on them are drawn."""
+        return [self.figure, *([self.whisker] if self.whisker else [])]
 
     def x(self, row: Row) -> float:
         """Return where a row stands; NaN if that was not measured."""
-        return _scaled(self.figure(row), self.scale)
+        return _scaled(row.figure(self.figure.name), self.figure.scale)
 
     def end(self, row: Row) -> float:
         """Return where its whisker ends; NaN if it has none."""
-        return math.nan if self.whisker is None else _scaled(self.whisker(row), self.scale)
-
-    def fronts(self, rows: Sequence[Row]) -> dict[str | None, list[Row]]:
-        """Return each Pareto front by its target; by None if it is that of all of them."""
-        if not self.per_target:
-            return {None: pareto(rows, self.figure)}
-        targets = dict.fromkeys(row.target for row in rows)
-        return {
-            name: pareto([row for row in rows if row.target == name], self.figure)
-            for name in targets
-        }
+        if self.whisker is None:
+            return math.nan
+        return _scaled(row.figure(self.whisker.name), self.whisker.scale)
 
 
 def _scaled(value: float | None, scale: float) -> float:
@@ -93,7 +87,7 @@ def draw_scatter(rows: Sequence[Row], cost: Cost, path: Path) -> None:
         _legend(drawing, cost, colours, markers)
         drawing.draw_without_rendering()
         for axis, group in zip(grid.flat, panels.values(), strict=False):
-            best = [row for front in cost.fronts(group).values() for row in front]
+            best = [row for front in cost.front.of(group).values() for row in front]
             ordered = best + [row for row in group if row not in best]
             place_labels(axis, [(cost.x(row), _y(row), row.device) for row in ordered])
 
@@ -126,14 +120,14 @@ def _panel(
     names = sorted({metric_title(row.metric) for row in rows}, reverse=True)
     axis.set_ylabel(f"{' or '.join(names)} on the device, %")
     axis.grid(visible=True)
-    for target, front in cost.fronts(rows).items():
+    for target, front in cost.front.of(rows).items():
         _front(axis, front, cost, colours[target] if target else MUTED.light)
     for row in rows:
         _point(axis, row, cost, colours[row.target], markers[row.recipe])
     axis.margins(x=0.12)
     axis.ticklabel_format(useOffset=False)
     farthest = max(x for row in rows for x in (cost.x(row), cost.end(row)) if not math.isnan(x))
-    heights = [*map(_y, rows), *draw_gates(axis, rows, cost.limits, farthest)]
+    heights = [*map(_y, rows), *draw_gates(axis, rows, cost.figures, farthest)]
     room = max(0.18 * (max(heights) - min(heights)), _LEAST_ROOM)
     axis.set_ylim(min(heights) - room, max(heights) + room)
     low, high = axis.dataLim.x0, axis.dataLim.x1
@@ -159,11 +153,12 @@ def _point(axis: "Axes", row: Row, cost: Cost, colour: str, marker: str) -> None
 
 
 def _legend(
-    drawing: "Figure", cost: Cost, colours: dict[str, str], markers: dict[str, str]
+    drawing: "Drawing", cost: Cost, colours: dict[str, str], markers: dict[str, str]
 ) -> None:
     handles = [_key(name, "o", colour) for name, colour in colours.items()]
     handles += [_key(name, marker, MUTED.light) for name, marker in markers.items()]
-    ring = _key("Pareto front of its target" if cost.per_target else "Pareto front", "o", "none")
+    scope = " of its target" if cost.front.per_target else ""
+    ring = _key(f"{cost.front.name}{scope}", "o", "none")
     ring.set_markeredgecolor(INK.light)
     handles.append(ring)
     drawing.legend(

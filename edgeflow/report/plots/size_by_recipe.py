@@ -18,10 +18,10 @@ STAGES = {
     "compiled": "model_bytes",
     "bundle": "bundle_bytes",
 }
-"""Stage to the field of a row that holds its size."""
+"""Stage to the figure of its size."""
 
 PACKED = {"compiled": "model_packed_bytes", "bundle": "bundle_packed_bytes"}
-"""Stage to the field of a row that holds its size after entropy coding."""
+"""Stage to the figure of its size after entropy coding."""
 
 # Later stages are more solid; the bundle, which wraps the compiled model, is an outline.
 _OPACITY = (0.25, 0.5, 0.9, 0.0)
@@ -62,7 +62,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
 
 def _unit(groups: Sequence[Row]) -> tuple[str, float]:
-    largest = max(row.bundle_bytes or row.model_bytes or 0 for row in groups)
+    largest = max(row.figure("bundle_bytes") or row.figure("model_bytes") or 0 for row in groups)
     return ("MiB", 2.0**20) if largest >= 10 * 2**20 else ("KiB", 2.0**10)
 
 
@@ -83,9 +83,9 @@ class _Bar:
 def _bars(place: int, row: Row, scale: float) -> list[_Bar]:
     """Return the bars that exist."""
     bars = []
-    for number, (stage, field) in enumerate(STAGES.items()):
-        size = getattr(row, field)
-        packed = getattr(row, PACKED[stage]) if stage in PACKED else None
+    for number, (stage, name) in enumerate(STAGES.items()):
+        size = row.figure(name)
+        packed = row.figure(PACKED[stage]) if stage in PACKED else None
         if size is not None:
             bars.append(
                 _Bar(

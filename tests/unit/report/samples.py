@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.manifest import Manifest
+from edgeflow.config.gates import all_figures
+from edgeflow.figures.table import figure
 from edgeflow.report.rows import Row
 from edgeflow.validate.gates import GateResult
 
@@ -56,6 +58,7 @@ def validation(unit: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
             "float_bytes": 40960, "recipe_bytes": 20480, "model_bytes": 14336,
             "bundle_bytes": 30720, "model_packed_bytes": 10240, "bundle_packed_bytes": 12800,
         },
+        "figures": {},
         "conditions": {
             "cpu": "Cortex-A72", "governor": None, "temperature_c": None, "throttled": False,
             "engine": "ai-edge-litert 2.3.0", "python": "3.11.2", "machine": "aarch64",
@@ -87,14 +90,16 @@ def write_training(results: Path, model: str) -> Path:
 
 def make_row(number: int = 0, **changes: Any) -> Row:
     """A measured row whose figures follow from its number."""
-    figures: dict[str, Any] = {
+    values: dict[str, Any] = {
         "model": f"net-{number % 3}",
         "recipe": ("fp32", "int8", "fp16")[number % 3],
         "target": f"target-{number % 4}",
         "device": f"device-{number}",
         "measured": True,
+        "transport": "ssh",
+        "cpu": "Cortex-A72",
         "limits": {"accuracy_drop_max": 0.01, "latency_p90_ms_max": 5.0},
-        "checks": (GateResult(name="latency_p90_ms_max", limit=5.0, measured=1.0, passed=True),),
+        "checks": (GateResult(figure=figure("latency_p90_ms"), limit=5.0, value=1.0),),
         "accuracy_baseline": 0.99,
         "accuracy_device": 0.99 - number % 7 / 500,
         "latency_p50_ms": 0.1 + number % 11 / 10,
@@ -106,4 +111,7 @@ def make_row(number: int = 0, **changes: Any) -> Row:
         "model_packed_bytes": 4096 * (1 + number % 5),
         "bundle_packed_bytes": 4096 * (2 + number % 5),
     }
-    return Row(**(figures | changes))
+    values |= changes
+    figures = {name: values.pop(name) for name in all_figures() if name in values}
+    known = {name: value for name, value in figures.items() if value is not None}
+    return Row(**{"figures": known, "kinds": dict.fromkeys(known, "measured"), **values})

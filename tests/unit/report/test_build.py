@@ -94,9 +94,20 @@ def test_page_marks_what_is_efficient_and_shows_packed_sizes(results: Path) -> N
     path.write_text(json.dumps(slow))
     text = build(results).text
     assert "14.0 10.0 30.0 12.5" in text
-    assert text.count("passed Pareto front") == 1  # pi-1
-    assert "failed Pareto front" not in text  # pi-2 is slower and nothing else
-    assert "no gates Pareto front" in text  # alone on its target
+    assert text.count("passed accuracy-latency-size front") == 1  # pi-1
+    assert "failed accuracy-latency-size front" not in text  # pi-2 is slower and nothing else
+    assert "no gates accuracy-latency-size front" in text  # alone on its target
+
+
+def test_no_two_fronts_of_the_page_have_one_name(results: Path) -> None:
+    text = build(results).text
+    assert "front of its target" in text, "the plots are in the page"
+    names = set(re.findall(r"[\w-]+ front", text)) - {"Pareto front"}
+    assert names == {"accuracy-latency front", "accuracy-size front", "accuracy-latency-size front"}
+
+
+def test_page_says_where_each_row_was_measured(results: Path) -> None:
+    assert "net · fp32 pi-1 · pi-cpu virtual · Cortex-A72 passed" in build(results).text
 
 
 def test_page_refers_to_nothing_outside_itself(results: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeflow.figures.table import figure
 from edgeflow.report.console import print_summary
 from edgeflow.report.rows import load_rows
 from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, points
@@ -31,7 +32,7 @@ def test_plain_lines_have_fixed_columns(results: Path) -> None:
     starts = [line.index(name) for line, name in zip(lines, devices, strict=False)]
     assert starts == [header.index("device")] * 4
     figures = " ".join(lines[0].split())
-    assert figures == "net/fp32 pi-1 100.0 → 99.5 0.0500/0.0600 14.0 passed 2/2"
+    assert figures == "net/fp32 pi-1 100.0 → 99.5 0.0500/0.0600 14.0 virtual: Cortex-A72 passed 2/2"
     assert lines[2].endswith("not measured")
     assert lines[4:] == ["net/int8 on pi-2: latency p90 0.0600 ms, must be ≤ 0.0100 ms"]
     assert "\x1b" not in file.getvalue()
@@ -79,16 +80,14 @@ def test_figures_read_the_same_at_every_scale() -> None:
 
 
 def test_a_gate_without_a_figure_says_so() -> None:
-    gate = gate_text(GateResult(name="peak_rss_mb_max", limit=64.0, measured=None, passed=False))
+    gate = gate_text(GateResult(figure=figure("peak_rss_mb"), limit=64.0, value=None))
     assert (gate.title, gate.sign, gate.limit) == ("peak RSS", "≤", "64.0 MB")
-    assert (gate.measured, gate.verdict) == ("not measured", "fail")
+    assert (gate.value, gate.verdict) == ("not measured", "fail")
 
 
 def test_a_gain_is_a_drop_below_zero() -> None:
-    gate = gate_text(
-        GateResult(name="accuracy_drop_max", limit=0.01, measured=-0.0028, passed=True)
-    )
-    assert gate.measured == "\N{MINUS SIGN}0.28 pt"
+    gate = gate_text(GateResult(figure=figure("accuracy_drop"), limit=0.01, value=-0.0028))
+    assert gate.value == "\N{MINUS SIGN}0.28 pt"
 
 
 def test_auc_is_named() -> None:

@@ -1,4 +1,4 @@
-from edgeflow.report.pareto import efficient, latency, packed_size, pareto
+from edgeflow.report.pareto import efficient, pareto
 from edgeflow.report.rows import Row
 from tests.unit.report.samples import make_row
 
@@ -19,29 +19,29 @@ def rows(*figures: tuple[float, float, int], **names: str) -> list[Row]:
 
 def test_the_front_holds_what_no_other_row_beats() -> None:
     some = rows((1.0, 0.9, 1), (2.0, 0.8, 1), (2.0, 0.95, 1), (3.0, 0.95, 1), (4.0, 0.99, 1))
-    assert pareto(some, latency) == [some[0], some[2], some[4]]
+    assert pareto(some, "latency_p50_ms") == [some[0], some[2], some[4]]
 
 
 def test_the_front_is_in_the_order_of_its_costs() -> None:
     some = rows((3.0, 0.99, 1), (1.0, 0.9, 1), (2.0, 0.95, 1))
-    assert pareto(some, latency) == [some[1], some[2], some[0]]
+    assert pareto(some, "latency_p50_ms") == [some[1], some[2], some[0]]
 
 
 def test_a_third_figure_can_save_a_row() -> None:
     some = rows((1.0, 0.9, 500), (2.0, 0.9, 100), (2.0, 0.9, 200))
-    assert pareto(some, latency) == [some[0]]
-    assert pareto(some, latency, packed_size) == [some[0], some[1]]
+    assert pareto(some, "latency_p50_ms") == [some[0]]
+    assert pareto(some, "latency_p50_ms", "model_packed_bytes") == [some[0], some[1]]
 
 
 def test_equal_rows_do_not_beat_each_other() -> None:
     some = rows((1.0, 0.9, 1), (1.0, 0.9, 1))
-    assert pareto(some, latency, packed_size) == some
+    assert pareto(some, "latency_p50_ms", "model_packed_bytes") == some
 
 
 def test_a_row_without_a_figure_is_on_no_front_and_beats_none() -> None:
     [whole] = rows((1.0, 0.9, 100))
     lacking = make_row(1, model_packed_bytes=None), make_row(2, accuracy_device=None)
-    assert pareto([whole, *lacking], latency, packed_size) == [whole]
+    assert pareto([whole, *lacking], "latency_p50_ms", "model_packed_bytes") == [whole]
 
 
 def test_only_rows_of_one_model_and_target_are_compared() -> None:

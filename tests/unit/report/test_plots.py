@@ -57,16 +57,16 @@ def test_each_target_has_a_front_of_its_own_where_sizes_are_compared() -> None:
         make_row(1, target="b", model_packed_bytes=4096, accuracy_device=0.9),
         make_row(2, target="b", model_packed_bytes=5120, accuracy_device=0.9),
     ]
-    assert accuracy_size.PACKED_SIZE.fronts(rows) == {"a": [rows[0]], "b": [rows[1]]}
+    assert accuracy_size.PACKED_SIZE.front.of(rows) == {"a": [rows[0]], "b": [rows[1]]}
     assert accuracy_size.PACKED_SIZE.x(rows[0]) == 2.0
-    assert list(accuracy_latency.LATENCY.fronts(rows)) == [None]
+    assert list(accuracy_latency.LATENCY.front.of(rows)) == [None]
 
 
 def test_a_gate_on_the_packed_size_is_drawn(tmp_path: Path) -> None:
     accuracy_size.draw([make_row(0, limits={"model_packed_bytes_max": 8192})], tmp_path / "p.svg")
     written = texts(tmp_path / "p.svg")
     assert "packed ≤ 8.00 KiB" in written
-    assert "Pareto front of its target" in written
+    assert "accuracy-size front of its target" in written
 
 
 def test_sizes_are_written_raw_and_packed(tmp_path: Path) -> None:

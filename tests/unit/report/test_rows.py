@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edgeflow.errors import IntegrityError
-from edgeflow.report.metrics import COLUMNS, write_metrics
+from edgeflow.report.metrics import columns, write_metrics
 from edgeflow.report.rows import Row, load_rows
 from tests.unit.report.samples import UNITS, make_row, write_validation
 
@@ -69,7 +69,7 @@ def test_metrics_begin_with_the_promised_columns(results: Path, tmp_path: Path) 
     with (tmp_path / "metrics.csv").open(newline="") as file:
         header = next(csv.reader(file))
     assert header[: len(PROMISED)] == PROMISED
-    assert header == list(COLUMNS)
+    assert header == columns(load_rows(results, UNITS))
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\x1b[0m=", "\uff1d"])
@@ -97,3 +97,17 @@ def test_metrics_hold_figures_as_measured_and_empty_cells(results: Path, tmp_pat
     assert [line["gates_passed"] for line in (passed, failed, ungated)] == ["true", "false", ""]
     assert missing["device"] == "pc-1"
     assert set(list(missing.values())[4:]) == {""}
+
+
+def test_metrics_say_where_figures_come_from(results: Path, tmp_path: Path) -> None:
+    rows = [
+        *load_rows(results, UNITS),
+        make_row(kinds={"latency_p50_ms": "measured", "model_bytes": "estimated"}),
+    ]
+    write_metrics(rows, tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        passed, _, missing, _, mixed = csv.DictReader(file)
+    origin = [passed[name] for name in ("transport", "cpu", "kind_of_figures")]
+    assert origin == ["virtual", "Cortex-A72", "measured"]
+    assert missing["kind_of_figures"] == ""
+    assert mixed["kind_of_figures"] == "measured; estimated: model_bytes"

@@ -1,0 +1,75 @@
+"""What a figure is. Targets declare their own as values of this class."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+Kind = Literal["measured", "emulated", "estimated"]
+"""Where a figure comes from: silicon, an emulator that counts exactly, or a model of the hardware.
+
+What a file or the test samples give is measured too.
+"""
+
+Bound = Literal["min", "max"]
+Reader = Callable[[Mapping[str, Any]], float | None]
+
+SHARE = Annotated[float, Field(ge=0, le=1)]
+POSITIVE = Annotated[float, Field(gt=0)]
+NOT_NEGATIVE = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One number that is known of a model on a device, or is not.
+
+    Attributes:
+        name: identifier with the unit in it, such as `latency_p90_ms`; its column in metrics.csv.
+        title: in the middle of a sentence.
+        meaning: what it is, as the rest of a sentence: "the 90th percentile of the latency".
+        unit: of the figure as people read it.
+        scale: from the figure to that unit.
+        kind: where it comes from.
+        bound: which side a gate limits; None where no gate can.
+        limit: type of the gate's limit in the configuration.
+        reader: returns the figure from validation.json, or None where it was not measured; by
+            default it stands there by its name among `figures`.
+        group: heading over the column in the report, by default the title.
+        column: heading of the column, by default the unit.
+        in_results: whether the report's table of results has a column for it.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    unit: str = ""
+    scale: float = 1.0
+    kind: Kind = "measured"
+    bound: Bound | None = None
+    limit: Any = POSITIVE
+    reader: Reader | None = None
+    group: str = ""
+    column: str = ""
+    in_results: bool = True
+
+    @property
+    def gate(self) -> str | None:
+        """Name of the gate on it, such as `latency_p90_ms_max`."""
+        return self.bound and f"{self.name}_{self.bound}"
+
+    @property
+    def description(self) -> str:
+        """What its gate limits, as a sentence."""
+        return f"{'Smallest' if self.bound == 'min' else 'Largest'} {self.meaning}."
+
+    def read(self, validation: Mapping[str, Any]) -> float | None:
+        """Return the figure from validation.json; None where it was not measured."""
+        if self.reader is not None:
+            return self.reader(validation)
+        value: float | None = validation["figures"].get(self.name)
+        return value
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Return whether a value keeps within the limit of its gate."""
+        return value >= limit if self.bound == "min" else value <= limit
