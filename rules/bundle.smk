@@ -7,7 +7,7 @@ rule bundle:
         arrays=ancient(arrays_of_dataset("test")),
         compiled="<results>/targets/{target}/{model}/{recipe}/compile.json",
         artifact=ancient("<results>/targets/{target}/{model}/{recipe}/compiled"),
-        reference=ancient("<results>/targets/{target}/{model}/{recipe}/reference.npy"),
+        reference=ancient("<results>/targets/{target}/{model}/{recipe}/reference"),
     output:
         bundle="<results>/targets/{target}/{model}/{recipe}/bundle.tar",
         packed="<results>/targets/{target}/{model}/{recipe}/bundle.tar.zst",

@@ -11,7 +11,7 @@ rule compile:
         network=ancient(network_of_recipe),
     output:
         compiled=directory("<results>/targets/{target}/{model}/{recipe}/compiled"),
-        reference="<results>/targets/{target}/{model}/{recipe}/reference.npy",
+        reference=directory("<results>/targets/{target}/{model}/{recipe}/reference"),
         manifest="<results>/targets/{target}/{model}/{recipe}/compile.json",
     log:
         "<logs>/compile/{target}.{model}.{recipe}.log",

@@ -13,7 +13,7 @@ rule validate:
         recipe_float=ancient(of_unit("<results>/models/{model}/{recipe}/float.tflite")),
         recipe_outputs=ancient(of_unit("<results>/models/{model}/{recipe}/outputs.npy")),
         compiled=of_unit("<results>/targets/{target}/{model}/{recipe}/compile.json"),
-        reference=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/reference.npy")),
+        reference=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/reference")),
         bundle=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar")),
         sizes=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.json")),
     output:

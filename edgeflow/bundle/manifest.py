@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -14,6 +14,37 @@ from edgeflow.errors import IntegrityError
 MANIFEST = "manifest.json"
 
 
+class Tensor(BaseModel):
+    """An input or output of the model; scale 0 is a float tensor."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    shape: list[int]
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+class InputTensor(Tensor):
+    """An input, with the way from stored samples to floats: for all or for each channel."""
+
+    preprocess: Affine
+
+
+class OutputTensor(Tensor):
+    """An output, with the largest absolute difference allowed; 0 where it must be equal."""
+
+    tolerance: float
+
+
+class Io(BaseModel):
+    """Inputs and outputs of the model, by position."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    inputs: list[InputTensor]
+    outputs: list[OutputTensor]
+
+
 class BundleManifest(BaseModel):
     """First member of a bundle.
 
@@ -21,11 +52,10 @@ class BundleManifest(BaseModel):
         target: kind of the target, with its options.
         files: every other member, with digest and size; nothing else may be in the tar.
         engine_options: passed to `Engine`, with the name of the model file.
-        io: shape, dtype, scale and zero point of the model's input and output.
-        preprocess: from stored samples to the float input, for all or for each channel.
+        io: the model's inputs and outputs; golden vectors and reference have their names.
         front_end: what ``front_end.py`` in the bundle needs to make a sample of recorded sound;
             None where samples are no such features.
-        tolerance: largest absolute difference of golden outputs; 0 where they must be equal.
+        bit_exact: whether the device must give the host's very bytes.
         clock: ``none`` where the engine has no wall clock: no latency is measured then.
         signature: reserved for the detached signature of this manifest.
     """
@@ -38,10 +68,8 @@ class BundleManifest(BaseModel):
     quantize: str
     labels: list[str]
     engine_options: dict[str, JsonValue]
-    io: dict[str, Any]
-    preprocess: Affine
+    io: Io
     front_end: dict[str, JsonValue] | None = None
-    tolerance: float
     bit_exact: bool
     clock: Literal["device", "none"] = "device"
     files: dict[str, FileRecord]

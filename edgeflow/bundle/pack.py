@@ -12,11 +12,12 @@ from edgeflow.artifact.manifest import FileRecord, Manifest, read_manifest, veri
 from edgeflow.artifact.packed import TOOLS, packed, packed_path, packed_size
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.bundle.archive import write_tar
-from edgeflow.bundle.manifest import MANIFEST, BundleManifest
-from edgeflow.dataset.view import Part, open_dataset, part_files
+from edgeflow.bundle.manifest import MANIFEST, BundleManifest, InputTensor, Io, OutputTensor
+from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.targets import registry
 from edgeflow.targets.base import Runtime, parse_options
 from edgeflow.targets.build import COMPILED
+from edgeflow.targets.host import REFERENCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,16 +87,17 @@ def _write_bundle(
     record = verify_files(compiled / "compile.json")
     facts, files = record.facts, record.files
     dataset = open_dataset(folder, PARTS)
+    capabilities = registry.get(facts["kind"]).capabilities
+    bit_exact = facts["quantize"] in capabilities.bit_exact
+    io = _io(facts["io"], dataset, bit_exact=bit_exact)
     members = {
         "runner.py": _source(RUNNER),
         "facts.py": _source(FACTS),
         "engine.py": _source(runtime.engine_module),
         **({"front_end.py": _source(FRONT_END)} if dataset.facts.front_end else {}),
-        **_golden(dataset.raw("test"), compiled / "reference.npy"),
+        **_golden(dataset, compiled / REFERENCE, io),
         **_model_files(compiled, files),
     }
-    capabilities = registry.get(facts["kind"]).capabilities
-    bit_exact = facts["quantize"] in capabilities.bit_exact
     manifest = BundleManifest(
         target=slice_["target"],
         model=slice_["model"],
@@ -103,10 +105,8 @@ def _write_bundle(
         quantize=facts["quantize"],
         labels=dataset.facts.labels,
         engine_options={"model": facts["model"], **runtime.engine_options},
-        io=facts["io"],
-        preprocess=dataset.facts.preprocess,
+        io=io,
         front_end=dataset.facts.front_end,
-        tolerance=0.0 if bit_exact else facts["tolerance"],
         bit_exact=bit_exact,
         clock=runtime.clock,
         files={name: _record(data) for name, data in sorted(members.items())},
@@ -129,14 +129,30 @@ def _model_files(folder: Path, files: Iterable[str]) -> dict[str, bytes]:
     }
 
 
-def _golden(samples: "NDArray[Any]", reference: Path) -> dict[str, bytes]:
+def _io(found: Mapping[str, Any], dataset: DatasetView, *, bit_exact: bool) -> Io:
+    preprocess = dataset.facts.preprocess
+    return Io(
+        inputs=[InputTensor(**tensor, preprocess=preprocess) for tensor in found["inputs"]],
+        outputs=[
+            OutputTensor(**{**tensor, "tolerance": 0.0 if bit_exact else tensor["tolerance"]})
+            for tensor in found["outputs"]
+        ],
+    )
+
+
+def _golden(dataset: DatasetView, reference: Path, io: Io) -> dict[str, bytes]:
     """Return samples, and what the target's engine made of them on the host."""
     import numpy as np
 
-    outputs = np.load(reference, allow_pickle=False)
+    samples = {tensor.name: dataset.raw("test") for tensor in io.inputs}
+    outputs = {
+        tensor.name: np.load(reference / f"{tensor.name}.npy", allow_pickle=False)
+        for tensor in io.outputs
+    }
     return {
-        "golden_x.npy": _npy(samples[:GOLDEN_VECTORS]),
-        "golden_y.npy": _npy(outputs[:GOLDEN_VECTORS]),
+        f"golden_{axis}/{name}.npy": _npy(array[:GOLDEN_VECTORS])
+        for axis, arrays in (("x", samples), ("y", outputs))
+        for name, array in arrays.items()
     }
 
 

@@ -1,5 +1,6 @@
 """Runs a .tflite on the host: the reference that every target is compared with."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,3 +58,8 @@ def dequantized(values: "NDArray[Any]", details: Any) -> "NDArray[np.float32]":
     scale, zero_point = details["quantization"]
     floats = values.astype(np.float32)
     return (floats - np.float32(zero_point)) * np.float32(scale) if scale else floats
+
+
+def details(tensor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tensor of an engine's `io` in the form that the interpreter gives it."""
+    return {"dtype": tensor["dtype"], "quantization": (tensor["scale"], tensor["zero_point"])}

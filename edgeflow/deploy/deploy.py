@@ -70,7 +70,8 @@ def _try(device: OpenDevice, bundle: Path, sha: str) -> None:
     manifest, endpoint = read_bundle(bundle), device.endpoint
     try:
         text = device.run_release(manifest.model, sha, ["golden"], endpoint.run_timeout_s)
-        golden(text, manifest.tolerance, device=endpoint.name, model=manifest.model)
+        tolerances = {tensor.name: tensor.tolerance for tensor in manifest.io.outputs}
+        golden(text, tolerances, device=endpoint.name, model=manifest.model)
     except DeployError as error:
         rejection = device.reject(manifest.model, sha, "it fails on its golden vectors")
         raise DeployError(f"{error.message}\n  {rejection}", hint=error.hint) from error

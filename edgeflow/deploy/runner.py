@@ -1,5 +1,6 @@
 """What the runner of a bundle answers, by verb; `edgeflow.ondevice.runner` is the other side."""
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -33,10 +34,10 @@ class Missing(Answer):
 
 
 class Golden(Answer):
-    """The golden vectors' largest difference from what the host expects."""
+    """The largest difference of the golden vectors of each output from what the host expects."""
 
     passed: bool
-    max_abs: Quantity
+    max_abs: dict[Words, Quantity]
 
 
 class Conditions(Answer):
@@ -65,7 +66,7 @@ class Conditions(Answer):
 
 
 class Measured(Answer):
-    """A measurement; `outputs_sha256` is the digest of the file with all outputs.
+    """A measurement; `outputs_sha256` are the digests of the files with the outputs, by name.
 
     Time and memory are those of the process on the device; None where they are not the model's.
     """
@@ -74,35 +75,59 @@ class Measured(Answer):
     latencies_ms: list[Quantity]
     peak_rss_mb: Annotated[float, Field(gt=0, le=1e9)] | None
     figures: Figures = Field(default_factory=dict)
-    outputs_sha256: Sha256
+    outputs_sha256: dict[Words, Sha256]
     conditions: Conditions
 
 
-def golden(text: str, tolerance: float, *, device: str, model: str) -> Golden:
-    """Return the answer to `golden`, which passes only within the bundle's own tolerance.
+def golden(text: str, tolerances: Mapping[str, float], *, device: str, model: str) -> Golden:
+    """Return the answer to `golden`, which passes only within the bundle's own tolerances.
+
+    Args:
+        text: what the runner printed.
+        tolerances: largest absolute difference of each output.
+        device: name of the device.
+        model: name of the model.
 
     Raises:
         MalformedError: it is no such answer.
         DeployError: the outputs are others than on the host.
     """
-    answer = parse(Golden, text, device=device, program=f"the runner of {model}")
-    if not answer.passed or answer.max_abs > tolerance:
+    program = f"the runner of {model}"
+    answer = parse(Golden, text, device=device, program=program)
+    _require_outputs(answer.max_abs, tolerances, device, program)
+    failed = [name for name, most in tolerances.items() if answer.max_abs[name] > most]
+    if failed or not answer.passed:
+        differences = (
+            f"{name} by {answer.max_abs[name]:g}, allowed are {tolerances[name]:g}"
+            for name in failed or tolerances
+        )
         raise DeployError(
-            f"golden vectors of {model} differ on device {device} by {answer.max_abs:g}, allowed "
-            f"are {tolerance:g}",
+            f"golden vectors of {model} differ on device {device}: {'; '.join(differences)}",
             hint="does the device have the engine's version of the build machine? see "
             "docs/targets.md; or try another recipe",
         )
     return answer
 
 
-def measured(text: str, runs: int, elapsed_s: float, *, device: str, model: str) -> Measured:
+def _require_outputs(
+    found: Mapping[str, object], wanted: Collection[str], device: str, program: str
+) -> None:
+    """Refuse an answer that leaves an output out, or has others."""
+    if set(found) != set(wanted):
+        reason = f"it answers for the outputs {', '.join(found) or 'none'}"
+        raise malformed(device, program, f"{reason}; they are {', '.join(wanted)}")
+
+
+def measured(
+    text: str, runs: int, elapsed_s: float, *, outputs: Collection[str], device: str, model: str
+) -> Measured:
     """Return the answer to `measure`.
 
     Args:
         text: what the runner printed.
         runs: how many latencies it was asked for; 0 for an engine without a clock.
         elapsed_s: what the whole run took by our own clock.
+        outputs: names of the model's outputs.
         device: name of the device.
         model: name of the model.
 
@@ -111,6 +136,7 @@ def measured(text: str, runs: int, elapsed_s: float, *, device: str, model: str)
     """
     program = f"the runner of {model}"
     answer = parse(Measured, text, device=device, program=program)
+    _require_outputs(answer.outputs_sha256, outputs, device, program)
     if reason := _implausible(answer, runs, elapsed_s * 1e3):
         raise malformed(device, program, reason)
     return answer

@@ -20,7 +20,7 @@ def _interpreter_module() -> Any:
 
 
 class Engine:
-    """One loaded model; `infer` takes and gives arrays in the model's own dtypes."""
+    """One loaded model; `infer` takes and gives arrays in the order and dtypes of `io`."""
 
     def __init__(self, folder: str, engine_options: dict[str, Any]) -> None:
         """Load `engine_options["model"]` from `folder`, with `threads` and `xnnpack`."""
@@ -35,8 +35,8 @@ class Engine:
             experimental_op_resolver_type=kind,
         )
         self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
         names = [entry["op_name"] for entry in self._interpreter._get_ops_details()]
         # LSTM, RNN and SVDF operators go on from the state that the last sample left.
         self._remembers = any("LSTM" in n or "RNN" in n or n == "SVDF" for n in names)
@@ -56,6 +56,7 @@ class Engine:
     def _tensor(details: Any) -> dict[str, Any]:
         scale, zero_point = details["quantization"]
         return {
+            "name": details["name"],
             "shape": [int(size) for size in details["shape"]],
             "dtype": details["dtype"].__name__,
             "scale": float(scale),
@@ -63,17 +64,21 @@ class Engine:
         }
 
     def io(self) -> dict[str, Any]:
-        """Return shape, dtype, scale and zero point of input and output (scale 0: float)."""
-        return {"input": self._tensor(self._input), "output": self._tensor(self._output)}
+        """Return name, shape, dtype, scale (0: float) and zero point of inputs and outputs."""
+        return {
+            "inputs": [self._tensor(details) for details in self._inputs],
+            "outputs": [self._tensor(details) for details in self._outputs],
+        }
 
     def operators(self) -> int:
         """Return how many operators the graph has."""
         return len(self._interpreter._get_ops_details())
 
-    def infer(self, sample: Any) -> Any:
-        """Run one sample, shaped and typed like the input; return the output with its batch."""
+    def infer(self, *inputs: Any) -> list[Any]:
+        """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
         if self._remembers:
             self._interpreter.reset_all_variables()
-        self._interpreter.set_tensor(self._input["index"], sample)
+        for details, array in zip(self._inputs, inputs):  # noqa: B905  # Python 3.7
+            self._interpreter.set_tensor(details["index"], array)
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])
+        return [self._interpreter.get_tensor(details["index"]) for details in self._outputs]

@@ -11,7 +11,7 @@ FLOAT = {"scale": 0.0, "zero_point": 0}
 
 
 class Engine:
-    """One compiled model; `infer` takes and gives arrays in the model's own dtypes."""
+    """One compiled model; `infer` takes and gives arrays in the order and dtypes of `io`."""
 
     def __init__(self, folder: str, engine_options: dict[str, Any]) -> None:
         """Compile `engine_options["model"]` from `folder` for `device`, with `threads`.
@@ -21,7 +21,7 @@ class Engine:
         """
         import openvino
 
-        self._quantization = {"input": FLOAT, "output": FLOAT}
+        self._quantization = None
         beside = os.path.join(folder, QUANTIZATION)
         if os.path.exists(beside):
             with open(beside) as file:
@@ -48,25 +48,31 @@ class Engine:
 
         return "openvino %s" % openvino.__version__.split("-")[0]
 
-    def _tensor(self, port: Any, side: str) -> dict[str, Any]:
-        return {
-            "shape": [int(size) for size in port.get_shape()],
-            "dtype": port.get_element_type().to_dtype().name,
-            "scale": self._quantization[side]["scale"],
-            "zero_point": self._quantization[side]["zero_point"],
-        }
+    def _tensors(self, ports: Any, side: str) -> list[dict[str, Any]]:
+        scales = self._quantization[side] if self._quantization else [FLOAT] * len(ports)
+        return [
+            {
+                "name": sorted(port.get_names() or {port.get_node().get_friendly_name()})[0],
+                "shape": [int(size) for size in port.get_shape()],
+                "dtype": port.get_element_type().to_dtype().name,
+                "scale": scale["scale"],
+                "zero_point": scale["zero_point"],
+            }
+            for port, scale in zip(ports, scales)  # noqa: B905  # Python 3.7
+        ]
 
     def io(self) -> dict[str, Any]:
-        """Return shape, dtype, scale and zero point of input and output (scale 0: float)."""
+        """Return name, shape, dtype, scale (0: float) and zero point of inputs and outputs."""
         return {
-            "input": self._tensor(self._compiled.input(0), "input"),
-            "output": self._tensor(self._compiled.output(0), "output"),
+            "inputs": self._tensors(self._compiled.inputs, "inputs"),
+            "outputs": self._tensors(self._compiled.outputs, "outputs"),
         }
 
     def operators(self) -> int:
         """Return how many operators the compiled graph runs."""
         return len(self._compiled.get_runtime_model().get_ops())
 
-    def infer(self, sample: Any) -> Any:
-        """Run one sample, shaped and typed like the input; return the output with its batch."""
-        return self._request.infer({0: sample})[0].copy()
+    def infer(self, *inputs: Any) -> list[Any]:
+        """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
+        found = self._request.infer(dict(enumerate(inputs)))
+        return [found[place].copy() for place in range(len(self._compiled.outputs))]

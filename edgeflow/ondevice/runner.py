@@ -29,13 +29,9 @@ except ImportError as missing:
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def read_text(path: str) -> str | None:
-    """Return a small file's stripped text, or None where it cannot be read."""
-    try:
-        with open(path) as file:
-            return file.read().strip()
-    except (OSError, UnicodeDecodeError):
-        return None
+def machine() -> Any:
+    """Return the module beside this one that says what the machine is."""
+    return importlib.import_module("facts")
 
 
 def load_manifest() -> dict[str, Any]:
@@ -53,9 +49,9 @@ def load_engine(manifest: dict[str, Any], unit: dict[str, Any]) -> Any:
     return engine.Engine(os.path.join(HERE, "model"), engine_options)
 
 
-def to_input(samples: Any, manifest: dict[str, Any]) -> Any:
-    """Return stored samples as the model's input: preprocessed, then quantized if it is integer."""
-    preprocess, tensor = manifest["preprocess"], manifest["io"]["input"]
+def to_input(samples: Any, tensor: dict[str, Any]) -> Any:
+    """Return stored samples as one of the model's inputs: preprocessed, quantized if integer."""
+    preprocess = tensor["preprocess"]
     # Numbers, or lists with one for each channel: the last axis of a sample.
     floats = samples.astype(np.float32) * np.asarray(preprocess["scale"], np.float32)
     floats += np.asarray(preprocess["offset"], np.float32)
@@ -67,45 +63,93 @@ def to_input(samples: Any, manifest: dict[str, Any]) -> Any:
     return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
-def run_all(engine: Any, samples: Any, manifest: dict[str, Any]) -> Any:
-    """Return the model's raw outputs for samples, one inference each, (n, *output_shape)."""
-    outputs = [engine.infer(to_input(sample[None], manifest)) for sample in samples]
-    return np.concatenate(outputs)
+def to_inputs(samples: list[Any], manifest: dict[str, Any]) -> list[Any]:
+    """Return the model's inputs from stored samples, an array of any length for each input."""
+    tensors = manifest["io"]["inputs"]
+    return [to_input(np.asarray(samples[place]), tensors[place]) for place in range(len(tensors))]
+
+
+def rows(arrays: list[Any], start: int, stop: int) -> list[Any]:
+    """Return the same rows of each array."""
+    return [array[start:stop] for array in arrays]
+
+
+def infer(engine: Any, inputs: list[Any]) -> list[Any]:
+    """Return the outputs of one inference as a list; an engine may give one as the bare array."""
+    outputs = engine.infer(*inputs)
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def run_all(engine: Any, samples: list[Any], manifest: dict[str, Any]) -> list[Any]:
+    """Return the model's raw outputs for samples, one inference each, (n, *shape) of each."""
+    every = [
+        infer(engine, to_inputs(rows(samples, row, row + 1), manifest))
+        for row in range(len(samples[0]))
+    ]
+    return [np.concatenate([one[place] for one in every]) for place in range(len(every[0]))]
+
+
+def load_golden(axis: str, tensors: list[dict[str, Any]]) -> list[Any]:
+    """Return the golden vectors of the model's inputs (``x``) or outputs (``y``)."""
+    paths = [os.path.join(HERE, "golden_" + axis, one["name"] + ".npy") for one in tensors]
+    return [np.load(path, allow_pickle=False) for path in paths]
+
+
+def worst_difference(actual: Any, expected: Any, tensor: dict[str, Any]) -> float:
+    """Return the largest difference of an output, in units of the dequantized one."""
+    if (actual.shape, actual.dtype) != (expected.shape, expected.dtype):
+        sys.exit(
+            "golden vectors of %s are %s %s here, the host's are %s %s"
+            % (tensor["name"], actual.dtype, actual.shape, expected.dtype, expected.shape)
+        )
+    difference = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    return float(difference.max() * (tensor["scale"] or 1.0))
 
 
 def golden(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the bundle's golden vectors and compare with what the host expects of them."""
     manifest = load_manifest()
-    samples = np.load(os.path.join(HERE, "golden_x.npy"), allow_pickle=False)
-    expected = np.load(os.path.join(HERE, "golden_y.npy"), allow_pickle=False)
+    io = manifest["io"]
+    expected = load_golden("y", io["outputs"])
+    samples = load_golden("x", io["inputs"])
     actual = run_all(load_engine(manifest, arguments.unit), samples, manifest)
-    if (actual.shape, actual.dtype) != (expected.shape, expected.dtype):
-        sys.exit(
-            "golden vectors are %s %s here, the host's are %s %s"
-            % (actual.dtype, actual.shape, expected.dtype, expected.shape)
-        )
-    tensor = manifest["io"]["output"]
-    step = tensor["scale"] or 1.0
-    worst = float(np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max() * step)
-    tolerance = float(manifest["tolerance"])
-    passed = bool(worst <= tolerance)
-    if not passed:
-        text = "golden vectors differ from the host's by %g, allowed are %g" % (worst, tolerance)
-        print(text, file=sys.stderr)
-    return {"passed": passed, "max_abs": worst, "tolerance": tolerance}
+    if len(actual) != len(expected):
+        sys.exit("%d outputs here, the host has %d" % (len(actual), len(expected)))
+    worst = {}
+    passed = True
+    for found, wanted, tensor in zip(actual, expected, io["outputs"]):  # noqa: B905  # Python 3.7
+        name, tolerance = tensor["name"], float(tensor["tolerance"])
+        worst[name] = worst_difference(found, wanted, tensor)
+        if not worst[name] <= tolerance:
+            passed = False
+            text = "golden vectors of %s differ from the host's by %g, allowed are %g"
+            print(text % (name, worst[name], tolerance), file=sys.stderr)
+    return {"passed": passed, "max_abs": worst}
 
 
-def latencies(engine: Any, samples: Any, warmup: int, runs: int) -> list[float]:
+def latencies(engine: Any, inputs: list[Any], warmup: int, runs: int) -> list[float]:
     """Return the time of single inferences in ms, the clock running from input to output."""
+    count = len(inputs[0])
     for index in range(warmup):
-        engine.infer(samples[index % len(samples)][None])
+        engine.infer(*rows(inputs, index % count, index % count + 1))
     times = []
     for index in range(runs):
-        sample = samples[index % len(samples)][None]
+        sample = rows(inputs, index % count, index % count + 1)
         start = time.perf_counter()
-        engine.infer(sample)
+        engine.infer(*sample)
         times.append((time.perf_counter() - start) * 1e3)
     return times
+
+
+def save_outputs(outputs: list[Any], manifest: dict[str, Any], stem: str) -> dict[str, str]:
+    """Write each output to ``STEM.NAME.npy``; return the files' SHA-256 by name of the output."""
+    digests = {}
+    for array, tensor in zip(outputs, manifest["io"]["outputs"]):  # noqa: B905  # Python 3.7
+        path = "%s.%s.npy" % (stem, tensor["name"])
+        np.save(path, array)
+        with open(path, "rb") as file:
+            digests[tensor["name"]] = hashlib.sha256(file.read()).hexdigest()
+    return digests
 
 
 def peak_rss_mb() -> float | None:
@@ -113,7 +157,7 @@ def peak_rss_mb() -> float | None:
 
     Not getrusage: there Linux counts the process that started this one too.
     """
-    status = read_text("/proc/self/status") or ""
+    status = machine().read_text("/proc/self/status") or ""
     for line in status.splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
@@ -122,28 +166,27 @@ def peak_rss_mb() -> float | None:
 
 def throttle_flags() -> int | None:
     """Return the Raspberry Pi firmware's throttling flags, or None on other boards."""
-    text = read_text("/sys/devices/platform/soc/soc:firmware/get_throttled")
+    text = machine().read_text("/sys/devices/platform/soc/soc:firmware/get_throttled")
     return int(text, 16) if text else None
 
 
 def temperature_c() -> float | None:
     """Return the temperature of the first thermal zone in degrees Celsius, if there is one."""
-    text = read_text("/sys/class/thermal/thermal_zone0/temp")
+    text = machine().read_text("/sys/class/thermal/thermal_zone0/temp")
     return int(text) / 1000 if text and text.lstrip("-").isdigit() else None
 
 
 def conditions(engine: Any) -> dict[str, Any]:
     """Return what the figures were measured under."""
-    facts = importlib.import_module("facts")
     return {
-        "cpu": facts.cpu_name(),
-        "instruction_sets": facts.instruction_sets(),
+        "cpu": machine().cpu_name(),
+        "instruction_sets": machine().instruction_sets(),
         "machine": platform.machine(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "engine": engine.version(),
-        "governor": read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "governor": machine().read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "temperature_c": temperature_c(),
         "load_1min": os.getloadavg()[0],
     }
@@ -161,6 +204,7 @@ def figures(engine: Any) -> dict[str, float]:
 
 # Firmware bits 0-3: under-voltage, frequency capped, throttled, soft temperature limit.
 THROTTLED_NOW = 0b1111
+TIMED_SAMPLES = 64
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -174,20 +218,17 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     load_time_ms = (time.perf_counter() - start) * 1e3
     clock = has_clock(engine)
     before = conditions(engine)
-    samples = np.load(arguments.data, mmap_mode="r", allow_pickle=False)
-    timed = to_input(np.asarray(samples[: min(len(samples), 64)]), manifest)
+    samples = [np.load(path, mmap_mode="r", allow_pickle=False) for path in arguments.data]
+    timed = to_inputs(rows(samples, 0, TIMED_SAMPLES), manifest)
     times = latencies(engine, timed, arguments.warmup, arguments.runs) if clock else []
     flags = throttle_flags()
-    outputs = run_all(engine, samples, manifest)
-    np.save(arguments.out, outputs)
-    with open(arguments.out, "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
+    digests = save_outputs(run_all(engine, samples, manifest), manifest, arguments.out)
     return {
         "load_time_ms": load_time_ms if clock else None,
         "latencies_ms": times,
         "peak_rss_mb": peak_rss_mb() if clock else None,
         "figures": figures(engine),
-        "outputs_sha256": digest,
+        "outputs_sha256": digests,
         "conditions": {
             **before,
             "throttled": bool(flags & THROTTLED_NOW) if flags is not None else None,
@@ -210,8 +251,8 @@ def parse_arguments() -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("golden").set_defaults(run=golden)
     measuring = verbs.add_parser("measure")
-    measuring.add_argument("--data", required=True)
-    measuring.add_argument("--out", required=True)
+    measuring.add_argument("--data", required=True, nargs="+", help="a file for each input")
+    measuring.add_argument("--out", required=True, help="start of the names of the output files")
     measuring.add_argument("--warmup", type=int, required=True)
     measuring.add_argument("--runs", type=int, required=True)
     measuring.set_defaults(run=measure)

@@ -9,7 +9,7 @@ from edgeflow.config.gates import figures_of
 from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
 from edgeflow.validate.gates import GateResult, check_gates
-from edgeflow.validate.schema import Validation
+from edgeflow.validate.schema import OutputParity, Validation
 
 Matrix = Sequence[Sequence[int]]
 """Confusion matrix: counts by true class (row) and predicted class (column)."""
@@ -25,6 +25,8 @@ class Row:
         kind: of the target.
         metric: what the accuracies are: ``accuracy``, or ``auc`` for anomalies.
         accuracy_baseline: of the trained model; the others follow it through the stages.
+        parity_max_abs: largest difference of any output.
+        parity_outputs: share, difference and tolerance of each output, by name.
         checks: each gate of the deployment against its figure; empty if not measured.
         limits: the gates asked for, by name.
         labels: class names, in the order of the confusion matrices.
@@ -46,7 +48,7 @@ class Row:
     figures: Mapping[str, float] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     parity_max_abs: float | None = None
-    parity_tolerance: float | None = None
+    parity_outputs: Mapping[str, OutputParity] = field(default_factory=dict)
     first_divergence: str | None = None
     latency_runs: int | None = None
     samples: int | None = None
@@ -110,7 +112,7 @@ def _measured(validation: Validation) -> dict[str, Any]:
         "figures": figures,
         "kinds": {name: known[name].kind for name in figures},
         "parity_max_abs": parity.max_abs,
-        "parity_tolerance": parity.tolerance,
+        "parity_outputs": parity.outputs,
         "first_divergence": validation.first_divergence,
         "latency_runs": validation.latency_ms and validation.latency_ms.runs,
         "samples": validation.samples,

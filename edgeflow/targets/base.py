@@ -83,14 +83,14 @@ class CompiledModel:
     Attributes:
         model: file name that the engine opens.
         operators: where operators run, for example ``{"cpu": 12}`` or with ``"accelerator"``.
-        tolerance: instead of the runtime's, where it follows from the model, such as from the
-            step of an integer output.
+        tolerances: of each output by its position, instead of the runtime's, where they follow
+            from the model, such as from the step of an integer output.
         facts: other figures of the compiler, for compile.json.
     """
 
     model: str
     operators: Mapping[str, int]
-    tolerance: float | None = None
+    tolerances: tuple[float, ...] | None = None
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 

@@ -1,21 +1,23 @@
 """The compile step: recipe's model to a target's artifact, with the host's reference outputs."""
 
 import importlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
 from edgeflow.artifact.step import Files, StepSpec, run_step
-from edgeflow.compress.evaluate import dequantized, quantized
 from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.task import task_of
+from edgeflow.dataset.tensors import INPUT, OUTPUT, Tensors
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import MissingToolError
 from edgeflow.targets import registry
 from edgeflow.targets.base import CompileInput, Runtime, Target, parse_options
+from edgeflow.targets.host import REFERENCE, floats, run_engine
 
 COMPILED = "compiled"
 TOOLS = ("numpy",)
@@ -32,8 +34,8 @@ def compile_model(
         recipe: folder that the compress step made.
         slice_: ``{"target": JSON form of the target's options}``.
         code: fingerprint of the step.
-        out: folder for compiled/, reference.npy (what the target's engine gives on the host for
-            the test set, in the model's own dtype) and compile.json.
+        out: folder for compiled/, reference/ (what the target's engine gives on the host for the
+            test set, an .npy file for each output, in its own dtype) and compile.json.
 
     Raises:
         MissingToolError: a tool that the target needs is not installed.
@@ -113,14 +115,16 @@ def _compile(
     artifact.mkdir()
     compiled = target.compile(job, options, artifact)
     runtime = target.runtime(options)
+    tolerances = compiled.tolerances or itertools.repeat(runtime.tolerance)
     io, accuracy = _reference(name, job, runtime, compiled.model, dataset, out)
+    for tensor, tolerance in zip(io["outputs"], tolerances, strict=False):
+        tensor["tolerance"] = tolerance
     return {
         "kind": target.name,
         "quantize": applied.quantize,
         "model": compiled.model,
         "size_bytes": sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()),
         "operators": dict(compiled.operators),
-        "tolerance": runtime.tolerance if compiled.tolerance is None else compiled.tolerance,
         "io": io,
         "accuracy_test": accuracy,
         **compiled.facts,
@@ -141,21 +145,23 @@ def _reference(
     engine_class = importlib.import_module(runtime.engine_module).Engine
     engine_options = {"model": model, "unit": {}, **runtime.host_engine_options}
     engine = engine_class(str(out / COMPILED), engine_options)
-    io: dict[str, Any] = engine.io()
-    source, sink = (_details(io[side]) for side in ("input", "output"))
+    io = _named(engine.io())
     inputs = dataset.inputs("test")
-    samples = quantized(inputs, source)
-    outputs = np.concatenate([engine.infer(sample[None]) for sample in samples])
-    np.save(out / "reference.npy", outputs)
-    floats = dequantized(outputs, sink)
+    raw = run_engine(engine, io, Tensors({INPUT: inputs}))
+    outputs = floats(raw, io)
+    (out / REFERENCE).mkdir()
+    for tensor, array in zip(io["outputs"], raw.arrays.values(), strict=True):
+        np.save(out / REFERENCE / f"{tensor['name']}.npy", array)
+    judged = outputs.first
     before = flatbuffer_form(job.model.read_bytes())
-    require_close(name, "the compiler", before, Form(lambda x: floats[: len(x)]), inputs[:SAMPLES])
-    return io, task_of(dataset.facts).figure(floats, inputs, dataset.labels("test"))
+    require_close(name, "the compiler", before, Form(lambda x: judged[: len(x)]), inputs[:SAMPLES])
+    return io, task_of(dataset.facts).figure(judged, inputs, dataset.labels("test"))
 
 
-def _details(tensor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tensor's description in the form that the interpreter gives it."""
+def _named(io: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Return an engine's I/O with names that do not depend on who wrote the file."""
+    names = {"inputs": INPUT, "outputs": OUTPUT}
     return {
-        "dtype": tensor["dtype"],
-        "quantization": (tensor["scale"], tensor["zero_point"]),
+        side: [{**tensor, "name": names[side]} for tensor in tensors]
+        for side, tensors in io.items()
     }

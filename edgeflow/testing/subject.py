@@ -8,14 +8,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgeflow.compress.evaluate import quantized
+from edgeflow.dataset.tensors import INPUT, Tensors
 from edgeflow.targets.base import CompiledModel, Runtime
+from edgeflow.targets.host import run_engine
 from edgeflow.testing.trained import Trained
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _COMPILE = """\
 import json, sys
@@ -51,12 +49,10 @@ class Subject:
         engine_options = {**fixed, **self.runtime.host_engine_options}
         return module.Engine(str(self.out), engine_options)
 
-    def outputs(self, engine: Any) -> "NDArray[Any]":
-        """Return the engine's raw outputs for the test set, (n, classes)."""
-        import numpy as np
-
-        inputs = quantized(self.trained.view().inputs("test"), details(engine.io()["input"]))
-        return np.concatenate([engine.infer(sample[None]) for sample in inputs])
+    def outputs(self, engine: Any) -> Tensors:
+        """Return the engine's raw outputs for the test set."""
+        inputs = Tensors({INPUT: self.trained.view().inputs("test")})
+        return run_engine(engine, engine.io(), inputs)
 
     def compile_elsewhere(self, out: Path) -> Any:
         """Compile again in a new process, in the folder above `out`; return what it says."""
@@ -67,11 +63,6 @@ class Subject:
     def facts(self) -> Any:
         """Return the compiler's answer in the form that `compile_elsewhere` gives it."""
         return json.loads(json.dumps(asdict(self.compiled)))
-
-
-def details(tensor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tensor of `io` in the form that the interpreter gives it."""
-    return {"dtype": tensor["dtype"], "quantization": (tensor["scale"], tensor["zero_point"])}
 
 
 def run_python(*arguments: str, cwd: Path | None = None) -> str:

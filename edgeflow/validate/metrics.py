@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.compress.evaluate import dequantized
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,33 +17,40 @@ AGREEMENT_MIN = 0.99
 STAGES = ("baseline", "recipe", "compiled", "device")
 
 
-def dequantize(values: "NDArray[Any]", tensor: Mapping[str, Any]) -> "Outputs":
-    """Return raw outputs as float32, by the output tensor's scale and zero point."""
-    return dequantized(values, {"quantization": (tensor["scale"], tensor.get("zero_point", 0))})
-
-
 def parity(
-    device: "Outputs", reference: "Outputs", *, tolerance: float, bit_exact: bool
+    device: Mapping[str, "Outputs"],
+    reference: Mapping[str, "Outputs"],
+    tolerances: Mapping[str, float],
 ) -> dict[str, Any]:
     """Compare a device's outputs with the host's reference, sample by sample.
 
     Args:
-        device: dequantized outputs, float32 (n, *output_shape).
+        device: dequantized, each float32 (n, *shape), by name.
         reference: the same from the host's engine.
-        tolerance: largest absolute difference that counts as equal; 0 where bit_exact.
-        bit_exact: whether the engine promises the very same bytes.
+        tolerances: largest absolute difference of each output that counts as equal.
 
     Returns:
-        ``share`` of equal samples, ``max_abs`` difference and the terms.
+        ``share`` of samples that are equal in all outputs, the largest difference ``max_abs`` of
+        any, and ``outputs``: both figures of each, and its tolerance.
     """
     import numpy as np
 
-    difference = np.abs(device - reference).reshape(len(device), -1).max(axis=1)
+    differences = {
+        name: np.abs(values - reference[name]).reshape(len(values), -1).max(axis=1)
+        for name, values in device.items()
+    }
+    equal = {name: found <= tolerances[name] for name, found in differences.items()}
     return {
-        "share": float((difference <= tolerance).mean()),
-        "max_abs": float(difference.max()),
-        "tolerance": tolerance,
-        "bit_exact": bit_exact,
+        "share": float(np.all(list(equal.values()), axis=0).mean()),
+        "max_abs": max(float(found.max()) for found in differences.values()),
+        "outputs": {
+            name: {
+                "share": float(equal[name].mean()),
+                "max_abs": float(found.max()),
+                "tolerance": tolerances[name],
+            }
+            for name, found in differences.items()
+        },
     }
 
 

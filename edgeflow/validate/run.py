@@ -14,14 +14,16 @@ from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.artifact.step import Files, content_digest
-from edgeflow.bundle.manifest import BundleManifest, read_bundle
+from edgeflow.bundle.manifest import BundleManifest, OutputTensor, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
 from edgeflow.dataset.task import task_of
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import Measured, measured
 from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.targets.host import REFERENCE, floats
 from edgeflow.validate import metrics
 from edgeflow.validate.kept import Kept
 from edgeflow.validate.outputs import HEADER_MAX_BYTES, read_outputs
@@ -35,6 +37,8 @@ BUNDLE_SIZES = ("model_bytes", "bundle_bytes", "model_packed_bytes", "bundle_pac
 """Facts of the bundle step."""
 
 OUTPUTS = "outputs.npy"
+STEM = "outputs"
+"""Start of the names of the files that the runner writes, one for each output."""
 ATTEMPTS = 3
 """Runs before a device that keeps throttling is given up."""
 
@@ -126,36 +130,53 @@ def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
         data = _test_data(dataset, indices, Path(scratch))
         record = _measure(device, manifest, sha256_file(bundle), data, slice_.measure)
         outputs = _fetch(device, manifest, len(indices), record.outputs_sha256)
-    stages = _stages(folders, manifest, indices, outputs)
-    judged = _judged(dataset, manifest, indices, stages)
+    io = manifest.io.model_dump()
+    reference = floats(_reference(folders, manifest, indices), io)
+    measured_outputs = floats(outputs, io)
+    stages = {
+        "baseline": _stored(folders.model / OUTPUTS)[indices],
+        "recipe": _stored(folders.recipe / OUTPUTS)[indices],
+        "compiled": reference.first,
+        "device": measured_outputs.first,
+    }
+    parity = _parity(manifest, measured_outputs, reference)
+    judged = _judged(dataset, indices, stages, parity)
     return _summary(slice_, folders, manifest, record, judged)
 
 
-def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> Path:
+def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> list[Path]:
+    """Return a file for each input, in their order."""
     import numpy as np
 
     whole = dataset.folder / "test_x.npy"
     if len(indices) == len(dataset.labels("test")):
-        return whole
+        return [whole]
     np.save(scratch / "test_x.npy", dataset.raw("test")[indices])
-    return scratch / "test_x.npy"
+    return [scratch / "test_x.npy"]
 
 
 def _measure(
-    device: OpenDevice, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
+    device: OpenDevice, manifest: BundleManifest, sha256: str, data: list[Path], measure: Measure
 ) -> Measured:
     """Run until the device does not throttle; return the runner's record."""
     device.verify(manifest.model, sha256)
-    remote = device.send_data(data)
+    remote = [device.send_data(path) for path in data]
+    arguments = ["measure", "--data", *remote, "--out", STEM]
     runs = measure.runs if manifest.clock == "device" else 0
-    arguments = ["measure", "--data", remote, "--out", OUTPUTS]
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
     name, timeout_s = device.endpoint.name, device.endpoint.run_timeout_s
     for _ in range(ATTEMPTS):
         start = time.monotonic()
         answer = device.run_release(manifest.model, sha256, arguments, timeout_s)
         elapsed_s = time.monotonic() - start
-        record = measured(answer, runs, elapsed_s, device=name, model=manifest.model)
+        record = measured(
+            answer,
+            runs,
+            elapsed_s,
+            outputs=[tensor.name for tensor in manifest.io.outputs],
+            device=name,
+            model=manifest.model,
+        )
         if not (runs and record.conditions.throttled):
             return record
     raise DeployError(
@@ -165,67 +186,81 @@ def _measure(
 
 
 def _fetch(
-    device: OpenDevice, manifest: BundleManifest, samples: int, sha256: str
+    device: OpenDevice, manifest: BundleManifest, samples: int, digests: Mapping[str, str]
+) -> Tensors:
+    """Return the raw outputs that the device computed, by name."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return Tensors(
+            {
+                tensor.name: _fetch_output(
+                    device, manifest, tensor, samples, digests[tensor.name], Path(scratch)
+                )
+                for tensor in manifest.io.outputs
+            }
+        )
+
+
+def _fetch_output(
+    device: OpenDevice,
+    manifest: BundleManifest,
+    tensor: OutputTensor,
+    samples: int,
+    sha256: str,
+    scratch: Path,
 ) -> "NDArray[Any]":
     import numpy as np
 
-    tensor, name = manifest.io["output"], device.endpoint.name
-    shape = (samples, *tensor["shape"][1:])
-    size = math.prod(shape) * np.dtype(tensor["dtype"]).itemsize
-    with tempfile.TemporaryDirectory() as scratch:
-        local = Path(scratch) / OUTPUTS
-        remote = posixpath.join(device.model_dir(manifest.model), OUTPUTS)
-        device.fetch(remote, local, size + HEADER_MAX_BYTES)
-        if sha256_file(local) != sha256:
-            raise IntegrityError(
-                f"the outputs from {name} changed on their way",
-                hint="run `snakemake` again; if it repeats, check the device's storage",
-            )
-        return read_outputs(local, shape, tensor["dtype"], device=name, model=manifest.model)
+    name = device.endpoint.name
+    shape = (samples, *tensor.shape[1:])
+    size = math.prod(shape) * np.dtype(tensor.dtype).itemsize
+    local = scratch / f"{STEM}.{tensor.name}.npy"
+    remote = posixpath.join(device.model_dir(manifest.model), local.name)
+    device.fetch(remote, local, size + HEADER_MAX_BYTES)
+    if sha256_file(local) != sha256:
+        raise IntegrityError(
+            f"the outputs from {name} changed on their way",
+            hint="run `snakemake` again; if it repeats, check the device's storage",
+        )
+    return read_outputs(local, shape, tensor.dtype, device=name, model=manifest.model)
 
 
-def _stages(
-    folders: Folders,
-    manifest: BundleManifest,
-    indices: "NDArray[np.int64]",
-    outputs: "NDArray[Any]",
-) -> dict[str, Any]:
-    """Return the outputs of each stage for the samples that ran on the device."""
+def _reference(folders: Folders, manifest: BundleManifest, indices: "NDArray[np.int64]") -> Tensors:
+    """Return the raw outputs of the engine on the host, for the samples that ran on the device."""
+    folder = folders.compiled / REFERENCE
+    arrays = {tensor.name: _stored(folder / f"{tensor.name}.npy") for tensor in manifest.io.outputs}
+    return Tensors(arrays)[indices]
+
+
+def _stored(path: Path) -> "NDArray[Any]":
     import numpy as np
 
-    tensor = manifest.io["output"]
-    reference = np.load(folders.compiled / "reference.npy", allow_pickle=False)
-    return {
-        "baseline": np.load(folders.model / "outputs.npy", allow_pickle=False)[indices],
-        "recipe": np.load(folders.recipe / "outputs.npy", allow_pickle=False)[indices],
-        "compiled": metrics.dequantize(reference[indices], tensor),
-        "device": metrics.dequantize(outputs, tensor),
-    }
+    array: NDArray[Any] = np.load(path, allow_pickle=False)
+    return array
+
+
+def _parity(manifest: BundleManifest, device: Tensors, reference: Tensors) -> dict[str, Any]:
+    tolerances = {tensor.name: tensor.tolerance for tensor in manifest.io.outputs}
+    found = metrics.parity(device.arrays, reference.arrays, tolerances)
+    return {**found, "bit_exact": manifest.bit_exact}
 
 
 def _judged(
     dataset: DatasetView,
-    manifest: BundleManifest,
     indices: "NDArray[np.int64]",
     stages: Mapping[str, Any],
+    parity: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what follows from each stage's outputs and the truth."""
     task, classes = task_of(dataset.facts), len(dataset.facts.labels)
     inputs, truth = dataset.inputs("test")[indices], dataset.labels("test")[indices]
     figures = {stage: task.figure(values, inputs, truth) for stage, values in stages.items()}
     decided = task.decisions(stages, inputs, truth)
-    equality = metrics.parity(
-        stages["device"],
-        stages["compiled"],
-        tolerance=manifest.tolerance,
-        bit_exact=manifest.bit_exact,
-    )
     agreement = metrics.agreement(decided["device"], decided["compiled"])
     return {
         "metric": task.metric,
         "samples": len(truth),
         "accuracy": figures,
-        "parity": {**equality, "agreement_argmax": agreement},
+        "parity": {**parity, "agreement_argmax": agreement},
         "first_divergence": metrics.first_divergence(decided),
         "confusion": {
             stage: metrics.confusion(decided[stage], truth, classes)

@@ -33,15 +33,26 @@ class Accuracy(Section):
     """The bundle on the device."""
 
 
+class OutputParity(Section):
+    """One output of the device against the target's engine on the host."""
+
+    share: Share
+    """Share of samples for which it is equal, within the tolerance."""
+    max_abs: Real
+    """Largest absolute difference, dequantized."""
+    tolerance: Real
+    """Difference that still counts as equal; 0 where the bytes must be the same."""
+
+
 class Parity(Section):
     """Device outputs against the target's engine on the host."""
 
     share: Share
-    """Share of samples whose output is equal, within the tolerance."""
+    """Share of samples that are equal in all outputs, each within its tolerance."""
     max_abs: Real
-    """Largest absolute difference of a dequantized output."""
-    tolerance: Real
-    """Difference that still counts as equal; 0 where the bytes must be the same."""
+    """Largest absolute difference of any dequantized output."""
+    outputs: dict[str, OutputParity]
+    """The same for each output."""
     bit_exact: bool
     """Whether this engine and recipe promise the same bytes."""
     agreement_argmax: Share

@@ -164,12 +164,12 @@ def engine(module: str, tools: tuple[str, ...]) -> type:
         def __init__(self, folder: str, engine_options: Mapping[str, Any]) -> None:
             model = Path(folder, engine_options["model"]).read_bytes()
             said = json.dumps(dict(engine_options), sort_keys=True)
-            modules = (module, "edgeflow.targets.build", "edgeflow.compress.evaluate")
+            modules = (module, "edgeflow.targets.build", "edgeflow.targets.host")
             self.seed = digest(stamp(modules, tools), model, said)
 
         def io(self) -> dict[str, Any]:
-            tensor = {"shape": [1], "dtype": "float32", "scale": 0.0, "zero_point": 0}
-            return {"input": tensor, "output": tensor}
+            tensor = {"name": "x", "shape": [1], "dtype": "float32", "scale": 0.0, "zero_point": 0}
+            return {"inputs": [tensor], "outputs": [tensor]}
 
         def infer(self, sample: Any) -> Any:
             data = digest(self.seed, sample.tobytes())

@@ -105,17 +105,18 @@ def test_outputs_of_any_shape_reach_the_device(
     compress_model("net", dataset, model, recipe, "0", tmp_path / "recipe")
     out = tmp_path / "compiled"
     facts = compile_model("net", dataset, tmp_path / "recipe", target, "0", out).facts
-    assert facts["io"]["output"]["shape"] == facts["io"]["input"]["shape"] == [1, 32, 1, 1]
+    assert facts["io"]["outputs"][0]["shape"] == facts["io"]["inputs"][0]["shape"] == [1, 32, 1, 1]
     assert facts["accuracy_test"] > 0.8
     names = {"model": "net", "recipe": quantize}
     pack_bundle("net", dataset, out, {**names, **target}, "0", out)
     release = unpack(out / "bundle.tar", tmp_path / "release")
     assert json.loads(run_python(str(release / "runner.py"), "golden"))["passed"]
-    measured = tmp_path / "outputs.npy"
+    measured = tmp_path / "outputs"
     run_python(
         str(release / "runner.py"), "measure", "--warmup", "1", "--runs", "1",
         "--data", str(dataset / "test_x.npy"), "--out", str(measured),
     )  # fmt: skip
-    reference = np.load(out / "reference.npy")
+    reference = np.load(out / "reference/output.npy")
     assert reference.shape == (88, 32, 1, 1)
-    np.testing.assert_allclose(np.load(measured), reference, atol=0 if kind == "litert" else 1e-4)
+    found = np.load(tmp_path / "outputs.output.npy")
+    np.testing.assert_allclose(found, reference, atol=0 if kind == "litert" else 1e-4)

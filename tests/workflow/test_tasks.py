@@ -107,7 +107,7 @@ def test_the_bundle_makes_the_same_features_of_the_recordings(
 
     recordings = (wavfile.read(path)[1] for path in project.folder.glob("tones/*/*.wav"))
     made = {shipped.features(sound, parameters).tobytes() for sound in recordings}
-    golden = np.load(io.BytesIO(read_member(bundle, "golden_x.npy")))
+    golden = np.load(io.BytesIO(read_member(bundle, "golden_x/input.npy")))
     assert golden.shape[1:] == (24, 8, 1)
     assert len(golden) > 5
     assert all(sample.tobytes() in made for sample in golden)

@@ -69,11 +69,11 @@ class OpenVINO:
 
         ready = _is_ready(job.recipe)
         source = job.model if ready else job.float_model
-        tolerance, facts = None, {}
+        tolerances, facts = None, {}
         try:
             model = openvino.Core().read_model(source)
             if ready:
-                tolerance = _write_quantization(job.model, out)
+                tolerances = _write_quantization(job.model, out)
                 facts = {"rescaled_channels": fix_overflow(model)} if options.overflow_fix else {}
             elif job.recipe.quantize == "ptq-int8":
                 model = _quantize(model, job, options.overflow_fix)
@@ -88,7 +88,7 @@ class OpenVINO:
             ) from error
         operators = sum(node.get_type_name() not in _NO_WORK for node in model.get_ops())
         return CompiledModel(
-            model="model.xml", operators={"cpu": operators}, tolerance=tolerance, facts=facts
+            model="model.xml", operators={"cpu": operators}, tolerances=tolerances, facts=facts
         )
 
     @staticmethod
@@ -98,12 +98,15 @@ class OpenVINO:
             engine_module="edgeflow.ondevice.engine_openvino",
             engine_options={"device": options.device, "threads": options.threads},
             host_engine_options={"device": "CPU", "threads": options.threads},
-            tolerance=2e-2,
+            tolerance=TOLERANCE,
             tools=("openvino", "nncf"),
         )
 
 
 _NO_WORK = frozenset({"Parameter", "Constant", "Result"})
+
+TOLERANCE = 2e-2
+"""Difference of a float output that two kinds of CPU may show."""
 
 STEPS = 3
 """Steps of an integer output by which two kinds of CPU may differ: OpenVINO adds in float what
@@ -116,22 +119,23 @@ def _is_ready(recipe: Recipe) -> bool:
     return recipe.quantize == "qat-int8" or recipe.keep_float is not None
 
 
-def _write_quantization(model: Path, out: Path) -> float:
-    """Write scale and zero point of input and output; return the tolerance that follows."""
+def _write_quantization(model: Path, out: Path) -> tuple[float, ...]:
+    """Write scale and zero point of each input and output; return the tolerances that follow."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(model))
     ends = {
-        "input": interpreter.get_input_details()[0],
-        "output": interpreter.get_output_details()[0],
+        "inputs": interpreter.get_input_details(),
+        "outputs": interpreter.get_output_details(),
     }
-    found = {side: end["quantization"] for side, end in ends.items()}
-    record = {
-        side: {"scale": float(scale), "zero_point": int(zero)}
-        for side, (scale, zero) in found.items()
-    }
+    record = {side: [_scale(*end["quantization"]) for end in found] for side, found in ends.items()}
     (out / QUANTIZATION).write_text(json.dumps(record, sort_keys=True))
-    return STEPS * record["output"]["scale"]
+    # An output that stayed in float has no steps.
+    return tuple(STEPS * end["scale"] or TOLERANCE for end in record["outputs"])
+
+
+def _scale(scale: float, zero_point: int) -> dict[str, Any]:
+    return {"scale": float(scale), "zero_point": int(zero_point)}
 
 
 def _quantize(model: Any, job: CompileInput, overflow_fix: bool) -> Any:

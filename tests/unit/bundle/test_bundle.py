@@ -45,7 +45,8 @@ def test_what_is_in_a_bundle(packed: Path) -> None:
     del found["manifest.json"]
     assert list(found) == list(manifest.files) == sorted(manifest.files)
     assert set(found) == {
-        *("runner.py", "facts.py", "engine.py", "golden_x.npy", "golden_y.npy"),
+        *("runner.py", "facts.py", "engine.py", "golden_x/input.npy"),
+        "golden_y/output.npy",
         "model/model.tflite",
     }
     for name, data in found.items():
@@ -59,10 +60,14 @@ def test_its_manifest_says_how_to_run_it(trained: Trained, packed: Path) -> None
     assert (manifest.model, manifest.recipe, manifest.quantize) == ("tiny", "ptq-int8", "ptq-int8")
     assert manifest.target == target_options("litert")
     assert manifest.engine_options == {"model": "model.tflite", "threads": 1, "xnnpack": True}
-    assert manifest.io == compiled.facts["io"]
+    io = manifest.io.model_dump(mode="json")
+    preprocess = trained.view().facts.preprocess.model_dump(mode="json")
+    sources = compiled.facts["io"]["inputs"]
+    assert io["inputs"] == [{**tensor, "preprocess": preprocess} for tensor in sources]
+    sinks = compiled.facts["io"]["outputs"]
+    assert io["outputs"] == [{**tensor, "tolerance": 0.0} for tensor in sinks]
     assert manifest.labels == trained.view().facts.labels
-    assert manifest.preprocess == trained.view().facts.preprocess
-    assert (manifest.bit_exact, manifest.tolerance) == (True, 0.0)
+    assert manifest.bit_exact
     assert "runner.py" in manifest.files
 
 
@@ -70,9 +75,11 @@ def test_golden_vectors_are_test_samples_with_the_engines_answers(
     trained: Trained, packed: Path
 ) -> None:
     found = members(packed / "bundle.tar")
-    x, y = (np.load(io.BytesIO(found[f"golden_{axis}.npy"])) for axis in "xy")
+    x, y = (np.load(io.BytesIO(found[f"golden_{name}.npy"])) for name in ("x/input", "y/output"))
     np.testing.assert_array_equal(x, trained.view().raw("test")[: pack.GOLDEN_VECTORS])
-    np.testing.assert_array_equal(y, np.load(packed / "reference.npy")[: pack.GOLDEN_VECTORS])
+    np.testing.assert_array_equal(
+        y, np.load(packed / "reference/output.npy")[: pack.GOLDEN_VECTORS]
+    )
 
 
 def test_a_target_without_bit_exactness_gets_a_tolerance(trained: Trained, tmp_path: Path) -> None:
@@ -80,7 +87,7 @@ def test_a_target_without_bit_exactness_gets_a_tolerance(trained: Trained, tmp_p
     pack_tiny(trained, "litert", "none", tmp_path)
     manifest = read_bundle(tmp_path / "bundle.tar")
     assert not manifest.bit_exact
-    assert manifest.tolerance > 0
+    assert manifest.io.outputs[0].tolerance > 0
 
 
 def test_equal_inputs_give_equal_bundles(trained: Trained, packed: Path, tmp_path: Path) -> None:

@@ -57,10 +57,12 @@ def test_a_recurrent_network_is_integer_on_the_device(
     assert float_tensors(flatbuffer) == []
     (tmp_path / "model.tflite").write_bytes(flatbuffer)
     engine = Engine(str(tmp_path), {"model": "model.tflite", "threads": 1, "xnnpack": True})
-    source_io, sink_io = (engine.io()[side] for side in ("input", "output"))
+    source_io, sink_io = (engine.io()[side][0] for side in ("inputs", "outputs"))
     x = view.inputs("calibration")[:50]
     given = np.rint(x / source_io["scale"]) + source_io["zero_point"]
-    found = np.concatenate([engine.infer(s[None].astype(np.int8)) for s in given.clip(-128, 127)])
+    found = np.concatenate(
+        [engine.infer(s[None].astype(np.int8))[0] for s in given.clip(-128, 127)]
+    )
     wanted = model(x, training=False).numpy()
     error = (found.astype(np.float32) - sink_io["zero_point"]) * sink_io["scale"] - wanted
     assert np.sqrt(np.mean(error**2)) < 0.02 * np.ptp(wanted)
@@ -105,7 +107,7 @@ def test_a_sample_does_not_depend_on_the_one_before(
     (tmp_path / "model.tflite").write_bytes(none.convert(FloatModel(model), Recipe(), None))
     engine = Engine(str(tmp_path), {"model": "model.tflite", "threads": 1, "xnnpack": True})
     one, other = trained.view().inputs("calibration")[:2, None]
-    first, _, again = engine.infer(one), engine.infer(other), engine.infer(one)
+    first, _, again = (engine.infer(x)[0] for x in (one, other, one))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_allclose(first, model(one, training=False), atol=1e-5)
 

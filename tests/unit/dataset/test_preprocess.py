@@ -70,12 +70,10 @@ def test_the_device_makes_the_very_input_of_the_host(
 ) -> None:
     x = np.abs(unlike(30, 5, 4)).astype(dtype)
     view = build(tmp_path, npz, x, preprocess=asked)
-    manifest = {
-        "preprocess": view.facts.preprocess.model_dump(mode="json"),
-        "io": {"input": {"dtype": "float32", "scale": 0, "zero_point": 0}},
-    }
+    preprocess = view.facts.preprocess.model_dump(mode="json")
+    tensor = {"dtype": "float32", "scale": 0, "zero_point": 0, "preprocess": preprocess}
     for sample, expected in zip(view.raw("test"), view.inputs("test"), strict=True):
-        np.testing.assert_array_equal(to_input(sample[None], manifest)[0], expected)
+        np.testing.assert_array_equal(to_input(sample[None], tensor)[0], expected)
 
 
 def test_a_constant_channel_becomes_zero(tmp_path: Path, npz: WriteNpz) -> None:

@@ -28,10 +28,14 @@ from edgeflow.remote.virtual.layout import Address, Behaviour, DeviceFolder, dev
 PASSES = (
     b"import sys, os\n"
     b"if sys.argv[1:] == ['golden']:\n"
-    b'    print(\'{"passed": true, "max_abs": 0.0}\'); sys.exit()\n'
+    b'    print(\'{"passed": true, "max_abs": {"output": 0.0}}\'); sys.exit()\n'
 )
 """Start of a runner whose golden vectors pass."""
 RUNNER = PASSES + b"print(os.path.basename(os.getcwd()), *sys.argv[1:])\n"
+OUTPUT = {
+    "name": "output", "shape": [1, 2], "dtype": "int8", "scale": 1.0, "zero_point": 0,
+    "tolerance": 0.0,
+}  # fmt: skip
 Slice = dict[str, Any]
 Answer = tuple[int, dict[str, Any]]
 Call = Callable[..., Answer]
@@ -206,9 +210,7 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             "quantize": "ptq-int8",
             "labels": ["a", "b"],
             "engine_options": {},
-            "io": {},
-            "preprocess": {"scale": 1.0},
-            "tolerance": 0.0,
+            "io": {"inputs": [], "outputs": [OUTPUT]},
             "bit_exact": True,
             "files": files,
             "signature": None,

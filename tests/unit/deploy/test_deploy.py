@@ -200,7 +200,12 @@ NO_GOLDEN = b"import sys\nsys.exit('golden vectors differ')\n"
 
 RUNNERS: dict[str, tuple[bytes, type[EdgeflowError], str]] = {
     "silent": (b"", DeployError, "malformed answer"),
-    "lying": (b'print(\'{"passed": true, "max_abs": 3.0}\')', DeployError, "differ on device"),
+    "lying": (
+        b'print(\'{"passed": true, "max_abs": {"output": 3.0}}\')',
+        DeployError,
+        "differ on device",
+    ),
+    "forgetful": (b'print(\'{"passed": true, "max_abs": {}}\')', DeployError, "they are output"),
     "without numpy": (
         b'print(\'{"missing": "No module named numpy"}\'); raise SystemExit(69)',
         MissingToolError,

@@ -24,6 +24,13 @@ def release(packed: Path, tmp_path: Path) -> Path:
     return unpack(packed / "bundle.tar", tmp_path / "release")
 
 
+EXPECTED = "golden_y/output.npy"
+
+
+def manifest_of(release: Path) -> Any:
+    return json.loads((release / "manifest.json").read_text())
+
+
 def run(release: Path, *arguments: str, cwd: Path | None = None) -> Any:
     command = [sys.executable, "-B", str(release / "runner.py"), *arguments]
     return subprocess.run(
@@ -35,7 +42,7 @@ def test_golden_vectors_pass_on_the_machine_that_made_them(release: Path) -> Non
     before = sorted(release.rglob("*"))
     done = run(release, "golden")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"passed": True, "max_abs": 0.0, "tolerance": 0.0}
+    assert json.loads(done.stdout) == {"passed": True, "max_abs": {"output": 0.0}}
     assert sorted(release.rglob("*")) == before
 
 
@@ -43,25 +50,25 @@ def test_golden_vectors_within_the_tolerance_pass(trained: Trained, tmp_path: Pa
     compile_tiny(trained, "openvino", "ptq-int8", tmp_path)
     pack_tiny(trained, "openvino", "ptq-int8", tmp_path)
     release = unpack(tmp_path / "bundle.tar", tmp_path / "release")
-    answer = json.loads(run(release, "golden").stdout)
-    assert answer["passed"]
-    expected = np.load(release / "golden_y.npy")
-    np.save(release / "golden_y.npy", expected + np.float32(2 * answer["tolerance"]))
+    assert json.loads(run(release, "golden").stdout)["passed"]
+    tolerance = manifest_of(release)["io"]["outputs"][0]["tolerance"]
+    assert tolerance > 0
+    np.save(release / EXPECTED, np.load(release / EXPECTED) + np.float32(2 * tolerance))
     done = run(release, "golden")
     assert done.returncode == 1
-    assert json.loads(done.stdout)["max_abs"] == pytest.approx(2 * answer["tolerance"], rel=0.1)
+    assert json.loads(done.stdout)["max_abs"]["output"] == pytest.approx(2 * tolerance, rel=0.1)
 
 
 def test_a_tampered_golden_vector_fails(release: Path) -> None:
-    expected = np.load(release / "golden_y.npy")
+    expected = np.load(release / EXPECTED)
     expected[3, 2] += 1 if expected[3, 2] < 127 else -1
-    np.save(release / "golden_y.npy", expected)
+    np.save(release / EXPECTED, expected)
     done = run(release, "golden")
     assert done.returncode == 1
     answer = json.loads(done.stdout)
-    step = json.loads((release / "manifest.json").read_text())["io"]["output"]["scale"]
+    step = manifest_of(release)["io"]["outputs"][0]["scale"]
     assert not answer["passed"]
-    assert answer["max_abs"] == pytest.approx(step)
+    assert answer["max_abs"]["output"] == pytest.approx(step)
 
 
 def test_a_tampered_model_fails(release: Path, trained: Trained) -> None:
@@ -81,11 +88,11 @@ def test_golden_vectors_in_this_process(release: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     try:
         answer = runner.golden(argparse.Namespace(unit={}))
-        np.save(release / "golden_y.npy", np.load(release / "golden_y.npy") // 2)
+        np.save(release / EXPECTED, np.load(release / EXPECTED) // 2)
         other = runner.golden(argparse.Namespace(unit={}))
     finally:
         sys.modules.pop("engine", None)
-    assert answer == {"passed": True, "max_abs": 0.0, "tolerance": 0.0}
+    assert answer == {"passed": True, "max_abs": {"output": 0.0}}
     assert not other["passed"]
 
 
@@ -94,7 +101,7 @@ def test_latencies_are_milliseconds_of_single_inferences(monkeypatch: pytest.Mon
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     asked: list[list[int]] = []
     engine = argparse.Namespace(infer=lambda sample: asked.append(sample.tolist()))
-    times = runner.latencies(engine, np.arange(3), warmup=4, runs=2)
+    times = runner.latencies(engine, [np.arange(3)], warmup=4, runs=2)
     assert times == pytest.approx([2.0, 4.0])
     assert asked == [[0], [1], [2], [0], [0], [1]]
 
@@ -104,13 +111,14 @@ def test_measure_runs_every_sample(
 ) -> None:
     data, work = trained.dataset / "test_x.npy", tmp_path / "work"
     work.mkdir()
-    arguments = ("--data", str(data), "--out", "outputs.npy", "--warmup", "3", "--runs", "25")
+    arguments = ("--data", str(data), "--out", "outputs", "--warmup", "3", "--runs", "25")
     done = run(release, "measure", *arguments, cwd=work)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    np.testing.assert_array_equal(np.load(work / "outputs.npy"), np.load(packed / "reference.npy"))
-    digest = hashlib.sha256((work / "outputs.npy").read_bytes()).hexdigest()
-    assert record["outputs_sha256"] == digest
+    made, wanted = work / "outputs.output.npy", packed / "reference/output.npy"
+    np.testing.assert_array_equal(np.load(made), np.load(wanted))
+    digest = hashlib.sha256(made.read_bytes()).hexdigest()
+    assert record["outputs_sha256"] == {"output": digest}
     assert len(record["latencies_ms"]) == 25
     assert min(record["latencies_ms"]) > 0
     assert record["load_time_ms"] > 0
@@ -150,7 +158,7 @@ def test_an_engine_without_a_clock_is_not_timed_and_counts_by_itself(
 ) -> None:
     with (release / "engine.py").open("a") as file:
         file.write(EMULATOR)
-    arguments = ("--data", str(trained.dataset / "test_x.npy"), "--out", str(tmp_path / "o.npy"))
+    arguments = ("--data", str(trained.dataset / "test_x.npy"), "--out", str(tmp_path / "o"))
     unit = ("--unit", json.dumps({"board": 7}))
     done = run(release, *unit, "measure", *arguments, "--warmup", "3", "--runs", "25")
     assert done.returncode == 0, done.stderr
@@ -170,13 +178,12 @@ def test_an_unknown_verb_is_a_usage_error(release: Path) -> None:
 
 
 def test_inputs_are_quantized_like_on_the_host(release: Path, trained: Trained) -> None:
-    manifest = json.loads((release / "manifest.json").read_text())
-    view, tensor = trained.view(), manifest["io"]["input"]
+    view, tensor = trained.view(), manifest_of(release)["io"]["inputs"][0]
     steps = np.rint(view.inputs("test") / np.float32(tensor["scale"])) + tensor["zero_point"]
     wanted = np.clip(steps, -128, 127).astype(np.int8)
-    np.testing.assert_array_equal(runner.to_input(view.raw("test"), manifest), wanted)
-    manifest["io"]["input"] = {"dtype": "float32", "scale": 0.0, "zero_point": 0}
-    np.testing.assert_array_equal(runner.to_input(view.raw("test"), manifest), view.inputs("test"))
+    np.testing.assert_array_equal(runner.to_input(view.raw("test"), tensor), wanted)
+    tensor.update({"dtype": "float32", "scale": 0.0, "zero_point": 0})
+    np.testing.assert_array_equal(runner.to_input(view.raw("test"), tensor), view.inputs("test"))
 
 
 class Doubler:
@@ -191,7 +198,7 @@ class Doubler:
 
 def test_warmup_runs_are_not_timed() -> None:
     engine = Doubler()
-    times = runner.latencies(engine, np.ones((3, 2), np.float32), warmup=4, runs=7)
+    times = runner.latencies(engine, [np.ones((3, 2), np.float32)], warmup=4, runs=7)
     assert len(times) == 7
     assert engine.calls == 11
 
@@ -206,7 +213,7 @@ def test_a_latency_is_in_ms_of_the_engine_alone(monkeypatch: pytest.MonkeyPatch)
             return super().infer(sample)
 
     monkeypatch.setattr("edgeflow.ondevice.runner.time.perf_counter", lambda: Clock.now_s)
-    assert runner.latencies(Slow(), np.ones((3, 2)), warmup=1, runs=2) == [250.0, 250.0]
+    assert runner.latencies(Slow(), [np.ones((3, 2))], warmup=1, runs=2) == [250.0, 250.0]
 
 
 @pytest.mark.parametrize("name", ["numpy", "ai_edge_litert"])
@@ -232,7 +239,7 @@ def test_an_engine_that_prints_does_not_spoil_the_answer(release: Path) -> None:
 def test_golden_vectors_of_another_shape_or_type_fail(release: Path, change: str) -> None:
     with (release / "engine.py").open("a") as file:
         file.write("\n_infer = Engine.infer\n")
-        file.write(f"Engine.infer = lambda self, x: _infer(self, x){change}\n")
+        file.write(f"Engine.infer = lambda self, x: _infer(self, x)[0]{change}\n")
     done = run(release, "golden")
     assert done.returncode == 1
     assert "here, the host's are" in done.stderr
@@ -265,7 +272,7 @@ BOARDS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 def test_what_a_board_says_of_itself(
     monkeypatch: pytest.MonkeyPatch, files: dict[str, str], wanted: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(runner, "read_text", files.get)
+    monkeypatch.setitem(sys.modules, "facts", facts)
     monkeypatch.setattr(facts, "read_text", files.get)
     assert {
         "cpu": facts.cpu_name(),
@@ -296,7 +303,7 @@ def test_only_throttling_during_the_run_counts(
     monkeypatch.setattr(runner, "throttle_flags", lambda: flags)
     monkeypatch.setitem(sys.modules, "facts", facts)
     verb = ["measure", "--data", str(trained.dataset / "test_x.npy"), "--warmup", "1"]
-    verb += ["--out", str(tmp_path / "o.npy"), "--runs", "2"]
+    verb += ["--out", str(tmp_path / "o"), "--runs", "2"]
     monkeypatch.setattr(sys, "argv", ["runner.py", *verb])
     out = io.StringIO()
     assert runner.main(out) == 0
@@ -307,6 +314,55 @@ def test_only_throttling_during_the_run_counts(
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "text").write_text(" ondemand\n")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
-    assert runner.read_text(str(tmp_path / "text")) == "ondemand"
-    assert runner.read_text(str(tmp_path / "bytes")) is None
-    assert runner.read_text(str(tmp_path / "none")) is None
+    assert facts.read_text(str(tmp_path / "text")) == "ondemand"
+    assert facts.read_text(str(tmp_path / "bytes")) is None
+    assert facts.read_text(str(tmp_path / "none")) is None
+
+
+class Sums:
+    """An engine with two inputs, whose outputs are their sum and their difference."""
+
+    def infer(self, one: Any, other: Any) -> Any:
+        return one + other, (one - other)[:, None]
+
+
+def tensor(name: str, **figures: Any) -> dict[str, Any]:
+    return {"name": name, "dtype": "float32", "scale": 0.0, "zero_point": 0, **figures}
+
+
+def test_several_inputs_and_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = [
+        tensor("left", preprocess={"scale": 0.5, "offset": 1.0}),
+        tensor("right", dtype="int8", scale=0.25, preprocess={"scale": 1.0, "offset": 0.0}),
+    ]
+    outputs = [tensor("sum", tolerance=0.5), tensor("difference", scale=2.0, tolerance=1.0)]
+    stored = {
+        "left": np.arange(6, dtype="uint8").reshape(3, 2),
+        "right": np.ones((3, 2), np.uint8),
+    }
+    expected = {"sum": np.arange(6.0).reshape(3, 2) / 2 + 5, "difference": np.zeros((3, 1, 2))}
+    expected["difference"][:, 0] = np.arange(6.0).reshape(3, 2) / 2 - 3
+    (tmp_path / "golden_x").mkdir()
+    (tmp_path / "golden_y").mkdir()
+    for name, samples in stored.items():
+        np.save(tmp_path / "golden_x" / f"{name}.npy", samples)
+    for name, array in expected.items():
+        np.save(tmp_path / "golden_y" / f"{name}.npy", array.astype(np.float32))
+    manifest = {"io": {"inputs": inputs, "outputs": outputs}}
+    monkeypatch.setattr(runner, "HERE", str(tmp_path))
+    monkeypatch.setattr(runner, "load_manifest", lambda: manifest)
+    monkeypatch.setattr(runner, "load_engine", lambda manifest, unit: Sums())
+    answer = runner.golden(argparse.Namespace(unit={}))
+    assert answer == {"passed": True, "max_abs": {"sum": 0.0, "difference": 0.0}}
+
+    off = (expected["difference"] + 1).astype(np.float32)
+    np.save(tmp_path / "golden_y/difference.npy", off)
+    answer = runner.golden(argparse.Namespace(unit={}))
+    assert answer == {"passed": False, "max_abs": {"sum": 0.0, "difference": 2.0}}
+
+    found = runner.run_all(Sums(), [stored["left"], stored["right"]], manifest)
+    digests = runner.save_outputs(found, manifest, str(tmp_path / "o"))
+    for name, array in expected.items():
+        path = tmp_path / f"o.{name}.npy"
+        np.testing.assert_array_equal(np.load(path), array)
+        assert digests[name] == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -37,7 +37,7 @@ MEASURED = {
     "load_time_ms": 10.0,
     "latencies_ms": [1.0, 2],
     "peak_rss_mb": None,
-    "outputs_sha256": SHA,
+    "outputs_sha256": {"output": SHA},
     "conditions": CONDITIONS,
 }
 READY = {"free_bytes": 9, "part": f"{SHA}.{SHA[:16]}.zst.part", "received_bytes": 0}
@@ -47,7 +47,7 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
     Receipt: {"have": 3, "sha256": SHA},
     Size: {"size": 9},
     Failed: {"failed": "ENOSPC", "detail": "No space left on device"},
-    Golden: {"passed": True, "max_abs": 0.0, "tolerance": 0.0},
+    Golden: {"passed": True, "max_abs": {"output": 0.0}},
     Missing: {"missing": "No module named 'numpy'"},
     Measured: MEASURED,
     Status: {
@@ -152,18 +152,28 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
         read(Measured, data)
 
 
-def test_golden_vectors_pass_within_the_bundles_own_tolerance() -> None:
-    def judge(**record: Any) -> Golden:
-        return golden(json.dumps(record), 0.5, device="pi", model="net")
+def test_golden_vectors_pass_within_the_bundles_own_tolerances() -> None:
+    def judge(scores: float, boxes: float, **record: Any) -> Golden:
+        text = json.dumps({"passed": True, "max_abs": {"s": scores, "b": boxes}, **record})
+        return golden(text, {"s": 0.5, "b": 2.0}, device="pi", model="net")
 
-    assert judge(passed=True, max_abs=0.5).passed
-    with pytest.raises(DeployError, match="differ on device pi by 0.6, allowed are 0.5"):
-        judge(passed=True, max_abs=0.6, tolerance=9.0)
+    assert judge(0.5, 2.0).passed
+    with pytest.raises(DeployError, match="differ on device pi: s by 0.6, allowed are 0.5\n"):
+        judge(0.6, 2.0, tolerance=9.0)
+    with pytest.raises(DeployError, match="s by 0.7, allowed are 0.5; b by 3, allowed are 2"):
+        judge(0.7, 3.0)
     with pytest.raises(DeployError, match="differ"):
-        judge(passed=False, max_abs=0.1)
-    for record in ({}, {"passed": "yes", "max_abs": 0.0}, {"passed": True, "max_abs": -1.0}):
+        judge(0.1, 0.1, passed=False)
+    for record in ({"passed": "yes"}, {"max_abs": {"s": 0.0, "b": -1.0}}, {"max_abs": 0.0}):
         with pytest.raises(MalformedError):
-            judge(**record)
+            judge(0.0, 0.0, **record)
+
+
+@pytest.mark.parametrize("found", [{}, {"s": 0.0}, {"s": 0.0, "b": 0.0, "c": 0.0}])
+def test_an_answer_is_of_all_outputs_and_no_others(found: dict[str, float]) -> None:
+    text = json.dumps({"passed": True, "max_abs": found})
+    with pytest.raises(MalformedError, match="they are s, b"):
+        golden(text, {"s": 1.0, "b": 1.0}, device="pi", model="net")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +209,7 @@ def test_a_host_without_sensors_has_conditions_too() -> None:
     assert answer.conditions.throttled is None
 
 
+NAMES: Any = {"outputs": ["output"], "device": "pi", "model": "net"}
 UNTIMED = {**MEASURED, "load_time_ms": None, "latencies_ms": []}
 
 
@@ -213,9 +224,9 @@ UNTIMED = {**MEASURED, "load_time_ms": None, "latencies_ms": []}
     ],
 )
 def test_an_engine_has_a_clock_or_not(runs: int, changes: dict[str, Any], said: str) -> None:
-    assert measured(json.dumps(UNTIMED), 0, 0.0, device="pi", model="net").latencies_ms == []
+    assert measured(json.dumps(UNTIMED), 0, 0.0, **NAMES).latencies_ms == []
     with pytest.raises(MalformedError, match=said):
-        measured(json.dumps({**UNTIMED, **changes}), runs, 9.0, device="pi", model="net")
+        measured(json.dumps({**UNTIMED, **changes}), runs, 9.0, **NAMES)
 
 
 @pytest.mark.parametrize("name", ["instruction_sets", "cores"])
@@ -230,9 +241,10 @@ def test_lists_of_conditions_are_bounded(name: str) -> None:
 
 def test_no_more_work_is_believed_than_the_run_had_time_for() -> None:
     def judge(elapsed_s: float) -> Measured:
-        return measured(json.dumps(MEASURED), 2, elapsed_s, device="pi", model="net")
+        text = json.dumps(MEASURED)
+        return measured(text, 2, elapsed_s, **NAMES)
 
     assert judge(0.013).latencies_ms == [1.0, 2.0]
     many = {**MEASURED, "latencies_ms": [500.0, 500.0]}
     with pytest.raises(MalformedError, match="1.01 s of work in a run of 0.8 s"):
-        measured(json.dumps(many), 2, 0.8, device="pi", model="net")
+        measured(json.dumps(many), 2, 0.8, **NAMES)

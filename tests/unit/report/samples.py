@@ -43,8 +43,8 @@ def validation(unit: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
         "labels": labels,
         "accuracy": {"baseline": 1.0, "recipe": 1.0, "compiled": 0.995, "device": 0.995},
         "parity": {
-            "share": 1.0, "max_abs": 0.0, "tolerance": 0.0,
-            "bit_exact": True, "agreement_argmax": 1.0,
+            "share": 1.0, "max_abs": 0.0, "bit_exact": True, "agreement_argmax": 1.0,
+            "outputs": {"output": {"share": 1.0, "max_abs": 0.0, "tolerance": 0.0}},
         },
         "first_divergence": "compiled",
         "latency_ms": {

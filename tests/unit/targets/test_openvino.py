@@ -39,22 +39,22 @@ def test_an_int8_model_answers_as_in_litert(trained: Trained, recipe: str, tmp_p
     subject = compiled(trained, recipe, tmp_path / "out", **job)
     engine = subject.engine()
     io = engine.io()
-    assert io["input"]["dtype"] == io["output"]["dtype"] == ("uint8" if job else "int8")
-    step = io["output"]["scale"]
+    assert io["inputs"][0]["dtype"] == io["outputs"][0]["dtype"] == ("uint8" if job else "int8")
+    step = io["outputs"][0]["scale"]
     assert step > 0
-    answers = (subject.outputs(engine) - np.float32(io["output"]["zero_point"])) * step
+    answers = (subject.outputs(engine).first - np.float32(io["outputs"][0]["zero_point"])) * step
     wanted = trained.logits(recipe)
     # Not to the step: weights that could overflow are rounded once more.
     assert np.abs(answers - wanted).mean() <= step
     assert (answers.argmax(axis=1) == wanted.argmax(axis=1)).mean() >= 0.97
-    assert subject.compiled.tolerance == STEPS * step
+    assert subject.compiled.tolerances == (STEPS * step,)
     assert subject.compiled.facts["rescaled_channels"]
 
 
 def test_what_nncf_can_make_it_makes_again(trained: Trained, tmp_path: Path) -> None:
     subject = compiled(trained, "ptq-int8", tmp_path / "out")
-    assert subject.engine().io()["output"]["dtype"] == "float32"
-    assert subject.compiled.tolerance is None
+    assert subject.engine().io()["outputs"][0]["dtype"] == "float32"
+    assert subject.compiled.tolerances is None
 
 
 def test_percentiles_reach_nncf(trained: Trained, tmp_path: Path) -> None:
@@ -63,26 +63,26 @@ def test_percentiles_reach_nncf(trained: Trained, tmp_path: Path) -> None:
     harsh = compiled(trained, "percentile", tmp_path / "harsh", recipe=recipe)
     plain = compiled(trained, "ptq-int8", tmp_path / "plain")
     reference = trained.logits("none")
-    worse, better = (np.abs(s.outputs(s.engine()) - reference).mean() for s in (harsh, plain))
+    worse, better = (np.abs(s.outputs(s.engine()).first - reference).mean() for s in (harsh, plain))
     assert worse > 2 * better
 
 
 def test_the_device_is_held_to_steps_of_the_output(trained: Trained, tmp_path: Path) -> None:
-    facts = compile_tiny(trained, "openvino", "qat-int8", tmp_path).facts
-    assert facts["tolerance"] == STEPS * facts["io"]["output"]["scale"]
+    (output,) = compile_tiny(trained, "openvino", "qat-int8", tmp_path).facts["io"]["outputs"]
+    assert output["tolerance"] == STEPS * output["scale"]
     pack_tiny(trained, "openvino", "qat-int8", tmp_path)
     packed = members(tmp_path / "bundle.tar")
-    assert json.loads(packed["manifest.json"])["tolerance"] == facts["tolerance"]
+    assert json.loads(packed["manifest.json"])["io"]["outputs"] == [output]
     assert "model/quantization.json" in packed
 
 
 def test_floats_have_the_tolerance_of_the_runtime(trained: Trained, tmp_path: Path) -> None:
-    facts = compile_tiny(trained, "openvino", "none", tmp_path).facts
-    assert facts["tolerance"] == OpenVINO.runtime(OPTIONS).tolerance
+    (output,) = compile_tiny(trained, "openvino", "none", tmp_path).facts["io"]["outputs"]
+    assert output["tolerance"] == OpenVINO.runtime(OPTIONS).tolerance
     flatbuffer = (trained.recipe("none") / "model.tflite").read_bytes()
     reference = host_outputs(flatbuffer, trained.view().inputs("test"))
-    outputs = np.load(tmp_path / "reference.npy")
-    assert np.abs(outputs - reference).max() <= facts["tolerance"]
+    outputs = np.load(tmp_path / "reference/output.npy")
+    assert np.abs(outputs - reference).max() <= output["tolerance"]
 
 
 def test_an_engine_without_scales_beside_its_model_is_float(
@@ -90,4 +90,4 @@ def test_an_engine_without_scales_beside_its_model_is_float(
 ) -> None:
     compiled(trained, "none", tmp_path / "out")
     engine = Engine(str(tmp_path / "out"), {"model": "model.xml", "device": "CPU", "threads": 1})
-    assert {engine.io()[side]["scale"] for side in ("input", "output")} == {0.0}
+    assert {engine.io()[side][0]["scale"] for side in ("inputs", "outputs")} == {0.0}

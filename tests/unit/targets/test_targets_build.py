@@ -20,7 +20,7 @@ from tests.unit.packed import compile_tiny, target_options
 def test_what_a_compilation_leaves(trained: Trained, tmp_path: Path) -> None:
     facts = compile_tiny(trained, "litert", "ptq-int8", tmp_path).facts
     manifest = verify_files(tmp_path / "compile.json")
-    assert set(manifest.files) == {"compiled/model.tflite", "reference.npy"}
+    assert set(manifest.files) == {"compiled/model.tflite", "reference/output.npy"}
     assert set(manifest.tools) == {"machine", "numpy", "ai-edge-litert"}
     model = trained.recipe("ptq-int8") / "model.tflite"
     assert (tmp_path / "compiled" / "model.tflite").read_bytes() == model.read_bytes()
@@ -31,7 +31,7 @@ def test_what_a_compilation_leaves(trained: Trained, tmp_path: Path) -> None:
 
 def test_the_reference_is_what_the_engine_answers(trained: Trained, tmp_path: Path) -> None:
     facts = compile_tiny(trained, "litert", "ptq-int8", tmp_path).facts
-    reference, sink = np.load(tmp_path / "reference.npy"), facts["io"]["output"]
+    reference, sink = np.load(tmp_path / "reference/output.npy"), facts["io"]["outputs"][0]
     assert reference.dtype == np.int8
     floats = (reference.astype(np.float32) - sink["zero_point"]) * np.float32(sink["scale"])
     np.testing.assert_array_equal(floats, trained.logits("ptq-int8"))

@@ -54,7 +54,7 @@ def test_a_small_feature_counts_once_it_has_a_scale_of_its_own(
 ) -> None:
     dataset = {"preprocess": {"standardize": True}} if standardize else {}
     accuracy, narrow, golden = through(tmp_path, **dataset)
-    assert golden == {"passed": True, "max_abs": 0.0, "tolerance": 0.0}
+    assert golden == {"passed": True, "max_abs": {"output": 0.0}}
     warned = "warning: 1 of 3 input channels get fewer than" in capsys.readouterr().err
     assert (narrow, warned) == (([], False) if standardize else ([2], True))
     assert accuracy > 0.95 if standardize else accuracy < 0.9

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,23 +37,29 @@ def test_confusion_agrees_with_scikit_learn(decided: np.ndarray, truth: np.ndarr
     assert metrics.confusion(decided, truth, 4) == wanted
 
 
+def parity(device: np.ndarray, reference: np.ndarray, tolerance: float) -> dict[str, Any]:
+    """Return the parity of one output."""
+    return metrics.parity({"output": device}, {"output": reference}, {"output": tolerance})
+
+
 def test_parity_is_the_same_seen_from_either_side() -> None:
     one = np.array([[1.0, 2.0]], np.float32)
-    found = [
-        metrics.parity(a, b, tolerance=0.5, bit_exact=False) for a, b in ((one, -one), (-one, one))
-    ]
-    assert found == [{"share": 0.0, "max_abs": 4.0, "tolerance": 0.5, "bit_exact": False}] * 2
-    assert metrics.parity(one, one, tolerance=0.0, bit_exact=True)["share"] == 1.0
+    found = [parity(a, b, 0.5) for a, b in ((one, -one), (-one, one))]
+    output = {"share": 0.0, "max_abs": 4.0, "tolerance": 0.5}
+    assert found == [{"share": 0.0, "max_abs": 4.0, "outputs": {"output": output}}] * 2
+    assert parity(one, one, 0.0)["share"] == 1.0
 
 
 def test_figures_are_plain_numbers_for_json() -> None:
     outputs, decided = np.zeros((3, 2), np.float32), np.arange(3)
+    found = parity(outputs, outputs, 0.0)
     figures = {
-        **metrics.parity(outputs, outputs, tolerance=0.0, bit_exact=True),
+        **found.pop("outputs")["output"],
+        **found,
         **metrics.latency_summary(np.arange(9).astype(np.float32), warmup=1),  # type: ignore[arg-type]
         "agreement": metrics.agreement(decided, decided),
     }
-    assert {type(value) for value in figures.values()} == {float, int, bool}
+    assert {type(value) for value in figures.values()} == {float, int}
 
 
 def test_the_stages_are_those_of_a_validation() -> None:
@@ -63,24 +71,37 @@ def test_parity_counts_samples_within_the_tolerance() -> None:
     reference = np.zeros((4, 3), np.float32)
     device = reference.copy()
     device[1, 2], device[2, 0], device[3, 1] = 0.5, -0.25, 1.0
-    exact = metrics.parity(device, reference, tolerance=0.0, bit_exact=True)
-    assert exact == {"share": 0.25, "max_abs": 1.0, "tolerance": 0.0, "bit_exact": True}
-    loose = metrics.parity(device, reference, tolerance=0.5, bit_exact=False)
-    assert (loose["share"], loose["bit_exact"]) == (0.75, False)
+    exact = parity(device, reference, 0.0)
+    assert (exact["share"], exact["max_abs"]) == (0.25, 1.0)
+    assert parity(device, reference, 0.5)["share"] == 0.75
+
+
+def test_parity_is_that_of_each_output_and_of_all() -> None:
+    reference = {"scores": np.zeros((4, 3), np.float32), "boxes": np.zeros((4, 2, 2), np.float32)}
+    device = {name: array.copy() for name, array in reference.items()}
+    device["scores"][1, 0], device["boxes"][1:3, 0, 0] = 0.5, 3.0
+    found = metrics.parity(device, reference, {"scores": 0.0, "boxes": 3.0})
+    assert found["outputs"] == {
+        "scores": {"share": 0.75, "max_abs": 0.5, "tolerance": 0.0},
+        "boxes": {"share": 1.0, "max_abs": 3.0, "tolerance": 3.0},
+    }
+    assert (found["share"], found["max_abs"]) == (0.75, 3.0)
+    strict = metrics.parity(device, reference, {"scores": 0.0, "boxes": 0.0})
+    assert strict["share"] == 0.5
 
 
 def test_outputs_may_have_any_shape() -> None:
     reference = np.zeros((4, 3, 2, 1), np.float32)
     device = reference.copy()
     device[2, 1, 1, 0] = -1.0
-    found = metrics.parity(device, reference, tolerance=0.5, bit_exact=False)
+    found = parity(device, reference, 0.5)
     assert (found["share"], found["max_abs"]) == (0.75, 1.0)
 
 
 def test_outputs_that_are_no_numbers_are_not_equal() -> None:
     reference = np.zeros((2, 3), np.float32)
     device = np.full((2, 3), np.nan, np.float32)
-    assert metrics.parity(device, reference, tolerance=1.0, bit_exact=False)["share"] == 0.0
+    assert parity(device, reference, 1.0)["share"] == 0.0
 
 
 @pytest.mark.parametrize("stage", ["none", *metrics.STAGES[1:]])
@@ -123,12 +144,3 @@ def test_a_sample_of_the_test_set_reaches_from_its_first_class_to_its_last() -> 
 def test_the_whole_test_set_is_the_default() -> None:
     truth = np.array([2, 0, 1, 1])
     assert metrics.stratified_indices(truth, None).tolist() == [0, 1, 2, 3]
-
-
-def test_dequantize() -> None:
-    assert metrics.dequantize(np.array([[2]], np.int8), {"scale": 0.5}).tolist() == [[1.0]]
-    tensor = {"scale": 0.5, "zero_point": -3}
-    values = metrics.dequantize(np.array([[-3, -1, 127]], np.int8), tensor)
-    assert values.tolist() == [[0.0, 1.0, 65.0]]
-    floats = np.array([[1.5, -2.0]], np.float32)
-    np.testing.assert_array_equal(metrics.dequantize(floats, {"scale": 0.0}), floats)

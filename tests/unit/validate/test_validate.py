@@ -138,7 +138,11 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a long name": (lambda r: r["conditions"].update(cpu="x" * 501), "conditions.cpu"),
     "a deep fact": (lambda r: r["conditions"].update(deep=[[[1]]]), "conditions.deep"),
     "many facts": (lambda r: r["conditions"].update({f"k{n}": n for n in range(99)}), "than 64"),
-    "no digest": (lambda r: r.update(outputs_sha256="../../etc/passwd"), "outputs_sha256"),
+    "no outputs": (lambda r: r.update(outputs_sha256={}), "they are output"),
+    "no digest": (
+        lambda r: r.update(outputs_sha256={"output": "../../etc/passwd"}),
+        "outputs_sha256",
+    ),
 }
 
 
@@ -199,7 +203,7 @@ def test_outputs_of_another_shape_or_type(
 ) -> None:
     with (device.release / "engine.py").open("a") as file:
         file.write("\n_infer = Engine.infer\n")
-        file.write(f"Engine.infer = lambda self, x: _infer(self, x){change}\n")
+        file.write(f"Engine.infer = lambda self, x: _infer(self, x)[0]{change}\n")
     with pytest.raises(DeployError, match=r"outputs of .* instead of \(5, 10\) of int8"):
         validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
 
@@ -210,7 +214,7 @@ def test_a_device_that_answers_otherwise_is_seen(
     with (device.release / "engine.py").open("a") as file:
         file.write(
             "\n_infer = Engine.infer\n"
-            "Engine.infer = lambda self, sample: _infer(self, sample)[:, ::-1].copy()\n"
+            "Engine.infer = lambda self, sample: _infer(self, sample)[0][:, ::-1].copy()\n"
         )
     result = validate(slice_of(), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.first_divergence in {"recipe", "device"}
