@@ -87,7 +87,10 @@ def _silent(node: ast.AST) -> bool:
             return True
         case ast.Expr(value=ast.Constant(value=str())):
             return True
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+        case (
+            ast.If(test=ast.Name(id="TYPE_CHECKING"))
+            | ast.Assign(targets=[ast.Name(id="TYPE_CHECKING")])
+        ):
             return True
         case ast.keyword(arg="hint" | "message" | "help" | "doc"):
             return True

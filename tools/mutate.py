@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,11 +146,19 @@ def report(verdicts: Sequence[Verdict], known: set[str]) -> int:
     return unexplained
 
 
+def tests_by_module(root: Path) -> dict[str, list[str]]:
+    """Return the tests of each module that `[tool.mutate]` names; `*` stands for any name."""
+    table = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["mutate"]
+    return {
+        str(path.relative_to(root)): tests
+        for pattern, tests in table.items()
+        for path in sorted(root.glob(pattern))
+    }
+
+
 def main() -> None:
     """Mutate what the command line names, or all of `[tool.mutate]`."""
-    modules: Mapping[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][
-        "mutate"
-    ]
+    modules = tests_by_module(ROOT)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="Modules to mutate, such as edgeflow/plan.py.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

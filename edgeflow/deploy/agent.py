@@ -3,20 +3,20 @@
 import posixpath
 import re
 import secrets
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
 from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.agent_answer import No
+from edgeflow.deploy.agent_program import agent_program
 from edgeflow.errors import DeployError
-from edgeflow.ondevice import agent as agent_module
 from edgeflow.remote.answer import A, parse
 from edgeflow.remote.diagnose import unwritable
 from edgeflow.remote.session import Session
 from edgeflow.text import tail
 
-AGENT = Path(agent_module.__file__)
 UPLOADER = Path(".edgeflow/uploader")
 QUICK_S = 60.0
 """Enough for anything that reads no large file, on a slow device too."""
@@ -42,9 +42,12 @@ class Agent:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._name = session.endpoint.name
-        self.sha256 = sha256_file(AGENT)
-        path = posixpath.join(session.endpoint.path, "bin", f"agent-{self.sha256}.py")
-        session.put(AGENT, path, f"{path}.{uploader()}.part")  # nothing, if it is there
+        with tempfile.TemporaryDirectory() as scratch:
+            program = Path(scratch) / "agent.pyz"
+            program.write_bytes(agent_program())
+            self.sha256 = sha256_file(program)
+            path = posixpath.join(session.endpoint.path, "bin", f"agent-{self.sha256}.pyz")
+            session.put(program, path, f"{path}.{uploader()}.part")  # nothing, if it is there
         self.home = session.home
         self._path = posixpath.join(self.home, path)
         # Programs may start elsewhere; a bare name is looked up in PATH from anywhere.

@@ -18,6 +18,7 @@ import pytest
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed, packed_path
 from edgeflow.bundle.archive import write_tar
+from edgeflow.deploy.agent_program import agent_program
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import connect
 from edgeflow.ondevice import agent
@@ -166,6 +167,14 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     yield lab
     lab.end()
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agent as a device has it, in one file."""
+    path = tmp_path_factory.mktemp("bin") / "agent.pyz"
+    path.write_bytes(agent_program())
+    return path
 
 
 @pytest.fixture

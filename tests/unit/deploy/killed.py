@@ -5,9 +5,11 @@ before the first call that writes, copy 1, killed before the second, and so on; 
 not killed. It prints the calls as one JSON list.
 """
 
+import importlib
 import io
 import json
 import os
+import pkgutil
 import shutil
 import signal
 import sys
@@ -37,7 +39,8 @@ class Killer:
         """Count the calls of this process from now on."""
         for name in WRITES:
             setattr(os, name, self._counted(name, getattr(os, name)))
-        vars(agent)["open"] = self._open
+        for module in pkgutil.iter_modules(agent.__path__, f"{agent.__name__}."):
+            vars(importlib.import_module(module.name))["open"] = self._open
 
     def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any, **options: Any) -> Any:

@@ -9,15 +9,19 @@ import os
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeflow.artifact.fingerprint import closure
+from edgeflow.deploy.agent_program import SOURCES, agent_program
 from edgeflow.ondevice import agent
+from edgeflow.ondevice.agent.answer import Refused
+from edgeflow.ondevice.agent.manifest import listed_files
 
-AGENT = Path(agent.__file__)
 Answer = tuple[int, dict[str, Any]]
 Call = Callable[..., Answer]
 
@@ -93,7 +97,6 @@ def test_status_describes_device_and_releases(call: Call, folder: Path) -> None:
     assert code == 0
     assert (answer["current"], answer["previous"]) == (new, old)
     assert sorted(answer["releases"]) == sorted([old, new])
-    assert answer["agent_sha256"] == hashlib.sha256(AGENT.read_bytes()).hexdigest()
     assert answer["free_bytes"] > 0
 
 
@@ -249,15 +252,15 @@ UNSAFE = (
     + [("a", {**FAIR, "size_bytes": size}) for size in (-1, 0.5, "0")],
 )
 def test_before_anything_is_written_no_entry_is_unsafe(name: str, entry: dict[str, Any]) -> None:
-    with pytest.raises(agent.Refused) as refused:
-        agent.listed_files(json.dumps({"files": {"b": FAIR, name: entry}}).encode())
+    with pytest.raises(Refused) as refused:
+        listed_files(json.dumps({"files": {"b": FAIR, name: entry}}).encode())
     assert refused.value.answer["error"] == "corrupt"
     assert refused.value.answer["detail"] == f"manifest.json lists an unsafe file: {name!r}"
 
 
 def test_names_with_dots_and_folders_are_safe() -> None:
     files = dict.fromkeys(("..a", "a..", ".a/...", "data/manifest.json", "x/y/x"), FAIR)
-    assert agent.listed_files(json.dumps({"files": files}).encode()) == files
+    assert listed_files(json.dumps({"files": files}).encode()) == files
 
 
 def test_bytes_that_are_no_tar_are_refused(call: Call, folder: Path) -> None:
@@ -312,10 +315,10 @@ def test_too_few_inodes_are_said(call: Call, folder: Path, monkeypatch: pytest.M
     assert "inodes, have 2" in call("install", sha)[1]["detail"]
 
 
-def test_a_write_that_fails_for_space_leaves_no_release(folder: Path) -> None:
+def test_a_write_that_fails_for_space_leaves_no_release(folder: Path, program: Path) -> None:
     sha = upload(folder, members({"a": b"a" * 1000, "b": b"b" * 300_000}))
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({200_000},) * 2)"
-    code = f"{limited}; import runpy; runpy.run_path({str(AGENT)!r}, run_name='__main__')"
+    code = f"{limited}; import runpy; runpy.run_path({str(program)!r}, run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", code, "install", str(folder), sha],
         capture_output=True,
@@ -353,12 +356,48 @@ def test_only_digests_name_a_release(folder: Path, sha: str) -> None:
         agent.main(["activate", str(folder), sha])
 
 
-def test_it_is_python_3_7_with_the_standard_library_only() -> None:
-    tree = ast.parse(AGENT.read_text(), feature_version=(3, 7))
+def test_its_file_depends_on_the_sources_alone(program: Path) -> None:
+    """Not on when they were written, nor on the order in which a folder lists them."""
+    for path in SOURCES.glob("*.py"):
+        os.utime(path)
+    assert agent_program() == program.read_bytes()
+    with zipfile.ZipFile(program) as archive:
+        entries = archive.infolist()
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+
+
+def test_every_module_of_it_counts_in_the_fingerprint() -> None:
+    modules = {f"{agent.__name__}.{path.stem}" for path in SOURCES.glob("*.py")}
+    assert modules - {f"{agent.__name__}.__init__"} <= set(closure(agent.__name__))
+
+
+def test_its_file_runs_by_itself(folder: Path, program: Path) -> None:
+    """Isolated as on a device: without edgeflow, and on a Python without zlib."""
+    blocked = f"import runpy, sys; sys.modules['zlib'] = None; sys.argv[0] = {str(program)!r}"
+    code = f"{blocked}; runpy.run_path(sys.argv[0], run_name='__main__')"
+    for start in ([str(program)], ["-c", code]):
+        done = subprocess.run(
+            [sys.executable, "-I", *start, "status", str(folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd="/",
+        )
+        answer = json.loads(done.stdout)
+        assert answer["agent_sha256"] == hashlib.sha256(program.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.glob("*.py")), ids=lambda path: path.stem)
+def test_it_is_python_3_7_with_the_standard_library_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 7))
     imported = {
         alias.name if isinstance(node, ast.Import) else str(node.module)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
         for alias in node.names
     }
     assert {name.split(".")[0] for name in imported} <= set(sys.stdlib_module_names)
+    levels = {node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert levels <= {0, 1}, "nothing of edgeflow"

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeflow.deploy.agent_answer import No, Status
-from edgeflow.ondevice import agent
+from edgeflow.ondevice.agent import files, manifest
+from edgeflow.ondevice.agent.folders import discard
 from edgeflow.remote.answer import parse
-from tests.unit.deploy.test_agent import AGENT, damage, in_use, install, members, names, upload
+from tests.unit.deploy.test_agent import damage, in_use, install, members, names, upload
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Call
@@ -143,14 +144,14 @@ def test_a_file_that_cannot_be_read_is_damage(
     call: "Call", folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
-    read = agent.sha256
+    read = files.sha256
 
     def bad_block(path: str) -> str:
         if new in path:
             raise OSError(errno.EIO, os.strerror(errno.EIO), path)
         return read(path)
 
-    monkeypatch.setattr(agent, "sha256", bad_block)
+    monkeypatch.setattr(manifest, "sha256", bad_block)
     code, answer = call("verify")
     assert (code, answer["error"]) == (65, "corrupt")
     assert "Input/output error" in answer["detail"]
@@ -174,9 +175,9 @@ def test_a_read_only_folder_is_removed_like_any_other(tmp_path: Path) -> None:
                 stat.S_IMODE(os.lstat(p).st_mode) for p in (path, f"{path}/data")
             ),
         )
-        agent.discard(str(release))
+        discard(str(release))
     assert modes == [0o700, 0o700]
-    agent.discard(str(release))
+    discard(str(release))
     assert tmp_path.is_dir()
     assert not release.exists()
 
@@ -206,7 +207,7 @@ def test_a_fault_of_the_agent_itself_is_an_answer_too(
     def fails(_: object) -> str:
         raise MemoryError("no more")
 
-    monkeypatch.setattr(agent, "sha256", fails)
+    monkeypatch.setattr("edgeflow.ondevice.agent.look.free", fails)
     assert call("status") == (70, {"error": "failed", "detail": "MemoryError: no more"})
 
 
@@ -410,12 +411,12 @@ def test_a_file_cannot_be_a_folder_too(call: "Call", folder: Path) -> None:
     assert (code, answer["detail"]) == (65, "manifest.json lists an unsafe file: 'a'")
 
 
-def test_under_a_lax_umask_nobody_else_may_write(folder: Path) -> None:
+def test_under_a_lax_umask_nobody_else_may_write(folder: Path, program: Path) -> None:
     sha = upload(folder, members({"runner.py": b"pass\n", "data/sub/model": b"weights"}))
     folder.chmod(0o777)
     (folder / "incoming").chmod(0o777)
     for verb in ("install", "activate", "verify"):
-        command = [sys.executable, str(AGENT), verb, str(folder), sha]
+        command = [sys.executable, str(program), verb, str(folder), sha]
         subprocess.run(command, check=True, umask=0, stdout=subprocess.DEVNULL)
     mode = {path: path.lstat().st_mode & 0o022 for path in [folder, *folder.rglob("*")]}
     del mode[folder / "current"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeflow.artifact.packed import packed
-from edgeflow.ondevice import agent
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Call
@@ -24,7 +23,7 @@ def unpacker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     if request.param == "zstd":
         if shutil.which("zstd") is None:
             pytest.skip("needs the program zstd: sudo apt-get install -y zstd")
-        monkeypatch.setattr(agent, "ZSTD_MODULES", ())
+        monkeypatch.setattr("edgeflow.ondevice.agent.packed.ZSTD_MODULES", ())
     return str(request.param)
 
 
@@ -77,7 +76,7 @@ def test_a_bomb_fills_no_disk(
             sizes.append(Path(path).stat().st_size)
             Path(path).unlink()
 
-    monkeypatch.setattr(agent, "remove", remove)
+    monkeypatch.setattr("edgeflow.ondevice.agent.folders.remove", remove)
     assert call("install", *upload(folder, tar, packed(bytes(64 << 20))))[0] == 65
     assert sizes
     assert max(sizes) <= len(tar)
@@ -121,7 +120,7 @@ def test_too_little_space_is_said_before_unpacking(
 def test_a_device_that_cannot_unpack_says_so(
     call: "Call", folder: Path, tar: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent, "ZSTD_MODULES", ())
+    monkeypatch.setattr("edgeflow.ondevice.agent.packed.ZSTD_MODULES", ())
     monkeypatch.setenv("PATH", "/nowhere")
     assert call("status")[1]["zstd"] is None
     code, answer = call("install", *upload(folder, tar))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeflow.ondevice import agent
+from edgeflow.ondevice.agent.uploads import STALE_S
 from tests.unit.deploy.test_agent import in_use, install, members, names, upload
 
 if TYPE_CHECKING:
@@ -54,14 +55,14 @@ def test_a_cut_upload_goes_when_its_host_sends_something_else(call: "Call", fold
 
 def test_uploads_of_others_go_only_once_they_stand_still(call: "Call", folder: Path) -> None:
     part = prepare(call, SHA, uploader=OTHER)
-    cut(folder, part, age_s=agent.STALE_S - 60)
+    cut(folder, part, age_s=STALE_S - 60)
     prepare(call, SHA)
     assert names(folder / "incoming") == [part]
-    for age_s in (agent.STALE_S + 60, -agent.STALE_S - 60):  # the clock may have been set back
+    for age_s in (STALE_S + 60, -STALE_S - 60):  # the clock may have been set back
         cut(folder, part, age_s)
         prepare(call, SHA)
         assert names(folder / "incoming") == []
-    cut(folder, f"{SHA}.part", age_s=agent.STALE_S + 60)  # as by hand
+    cut(folder, f"{SHA}.part", age_s=STALE_S + 60)  # as by hand
     assert call("prune", "3") == (0, {"removed": []})
     assert names(folder / "incoming") == []
 

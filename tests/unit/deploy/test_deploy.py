@@ -96,7 +96,7 @@ def test_only_three_releases_stay(lab: "Lab", make_bundle: MakeBundle) -> None:
 def test_a_damaged_agent_is_replaced(lab: "Lab") -> None:
     pi = lab.device()
     with connect(lab.endpoint(pi)) as device:
-        name = f"agent-{device.agent_sha256}.py"
+        name = f"agent-{device.agent_sha256}.pyz"
     agent = lab.root(pi) / "edgeflow" / "bin" / name
     agent.write_text("print('half of it')")
     with connect(lab.endpoint(pi)) as device:

@@ -1,0 +1,123 @@
+"""The command line of the agent."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import re
+
+from . import __doc__ as description
+from .answer import EXIT_CODES, Refused
+from .audit import audit
+from .clear import forget, prune
+from .data import find_data, store_data
+from .folders import OTHERS
+from .install import install, prepare
+from .judge import activate, rollback
+from .look import models, status, verify
+from .manifest import SHA
+from .space import free
+from .uploads import FORMS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .answer import Json
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+UPLOADER = re.compile(r"[0-9a-f]{16}")
+
+
+def sha(text: str) -> str:
+    """Return `text` if it is a hex SHA-256."""
+    if not SHA.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"not a SHA-256: {text!r}")
+    return text
+
+
+def file_name(text: str) -> str:
+    """Return `text` if it is a plain file name."""
+    if not FILE_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"not a file name: {text!r}")
+    return text
+
+
+def uploader(text: str) -> str:
+    """Return `text` if it names an uploader."""
+    if not UPLOADER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"not an uploader: {text!r}")
+    return text
+
+
+ARGUMENTS: dict[str, Json] = {
+    "model_dir": {},
+    "data_dir": {},
+    "root_dir": {},
+    "sha": {"type": sha},
+    "name": {"type": file_name},
+    "keep": {"type": int},
+    "--form": {"choices": sorted(FORMS), "default": "tar"},
+    "--need-bytes": {"type": int, "default": 0},
+    "--packed-from": {"type": int, "metavar": "BYTES"},
+    "--reason": {"default": ""},
+    "--uploader": {"type": uploader},
+}
+FOLDERS = ("model_dir", "data_dir", "root_dir")
+VERBS = {
+    status: ("model_dir",),
+    verify: ("model_dir", "sha"),
+    prepare: ("model_dir", "sha", "keep", "--form", "--need-bytes", "--uploader"),
+    install: ("model_dir", "sha", "--packed-from", "--uploader"),
+    activate: ("model_dir", "sha"),
+    rollback: ("model_dir", "sha", "--reason"),
+    prune: ("model_dir", "keep"),
+    models: ("root_dir",),
+    forget: ("model_dir",),
+    find_data: ("data_dir", "sha", "name", "--uploader"),
+    store_data: ("data_dir", "sha", "name", "--uploader"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    root = argparse.ArgumentParser(prog="agent", description=description)
+    verbs = root.add_subparsers(dest="verb")
+    verbs.required = True
+    for verb, arguments in VERBS.items():
+        command = verbs.add_parser(verb.__name__.replace("_", "-"), help=verb.__doc__)
+        command.set_defaults(run=verb)
+        for argument in arguments:
+            optional: Json = {"nargs": "?"} if (verb, argument) == (verify, "sha") else {}
+            command.add_argument(argument, **ARGUMENTS[argument], **optional)
+    return root
+
+
+def answer(options: argparse.Namespace) -> Json:
+    """Run a verb; a failure becomes an answer too."""
+    try:
+        result: Json = options.run(options)
+        return result
+    except Refused as refused:
+        return refused.answer
+    except OSError as error:
+        given = vars(options)
+        folder = os.path.abspath(next(given[key] for key in FOLDERS if key in given))
+        kind = "no space" if error.errno in FULL else "failed"
+        return dict(free(folder), error=kind, detail=str(error))
+    except Exception as error:
+        return {"error": "failed", "detail": f"{type(error).__name__}: {error}"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb and print its answer."""
+    options = parser().parse_args(arguments)
+    os.umask(os.umask(0) | OTHERS)
+    result = answer(options)
+    if "error" in result and options.verb in ("install", "activate", "rollback"):
+        audit(os.path.abspath(options.model_dir), options.verb, sha=options.sha, **result)
+    # A file's name need not be text: what is none would make the whole answer unreadable.
+    result = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))
+    print(json.dumps(result, sort_keys=True))
+    return EXIT_CODES.get(result["error"], 70) if "error" in result else 0

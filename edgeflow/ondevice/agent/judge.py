@@ -1,0 +1,59 @@
+"""Judgement of a release: in use once it has passed, out of use once it is rejected."""
+
+from __future__ import annotations
+
+from .audit import audit
+from .files import write_json
+from .journal import journal_of
+from .lock import locked
+from .model import Model
+from .release import fallback, verify_release
+from .repair import repair
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from .answer import Json
+
+
+def activate(options: argparse.Namespace) -> Json:
+    """Make a release current that has passed, and note what was current before."""
+    model, name = Model(options.model_dir), options.sha
+    with locked(model.folder, "activate"):
+        repair(model)
+        verify_release(model, name)
+        old, journal = model.current(), journal_of(model)
+        entry = journal["releases"][name]
+        wanted = dict(entry, state="passed", previous=entry["previous"] if old == name else old)
+        if wanted != entry:
+            journal["releases"][name] = wanted
+            write_json(model.journal_path, journal)
+        if old != name:
+            model.switch(name)
+            audit(model.folder, "activate", sha=name, previous=old)
+    return {
+        "changed": old != name,
+        "current": model.current(),
+        "previous": wanted["previous"],
+    }
+
+
+def rollback(options: argparse.Namespace) -> Json:
+    """Reject a release; if it is in use, go back to the one before it, or to none."""
+    model, name = Model(options.model_dir), options.sha
+    with locked(model.folder, "rollback"):
+        repair(model)
+        journal, rolled_back = journal_of(model), model.current() == name
+        entry = journal["releases"].get(name)
+        rejected = entry is not None and entry["state"] != "rejected"
+        if rejected:
+            entry["state"] = "rejected"
+            write_json(model.journal_path, journal)
+        to = fallback(model, name, journal) if rolled_back else model.current()
+        if rolled_back:
+            model.switch(to)
+        if rejected or rolled_back:
+            verb = "rollback" if rolled_back else "reject"
+            audit(model.folder, verb, sha=name, to=to, reason=options.reason)
+    return {"current": model.current(), "rolled_back": rolled_back}
