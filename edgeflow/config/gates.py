@@ -14,22 +14,32 @@ from edgeflow.figures.table import FIGURES
 def figures_of(kinds: Iterable[str]) -> dict[str, Figure]:
     """Return the table's figures and those that target kinds declare, by name.
 
-    What a target says of a figure of the table, such as another kind, counts for that target.
+    What a target declares by the name of a figure of the table counts in its stead.
     """
-    classes = target_classes()
-    own = [figure for kind in kinds for figure in getattr(classes.get(kind), "figures", ())]
-    return {figure.name: figure for figure in (*FIGURES, *own)}
+    return {figure.name: figure for figure in (*FIGURES, *_declared(kinds))}
 
 
 def all_figures() -> dict[str, Figure]:
-    """Return the figures of the table and of all targets that can be imported, by name."""
-    return figures_of(target_classes())
+    """Return the figures of the table and of all targets that can be imported, by name.
+
+    Where several have one name, it is the first: the table's, if it is there.
+    """
+    found: dict[str, Figure] = {}
+    for figure in (*FIGURES, *_declared(target_classes())):
+        found.setdefault(figure.name, figure)
+    return found
 
 
-def _gates() -> type[Section]:
+def _declared(kinds: Iterable[str]) -> list[Figure]:
+    classes = target_classes()
+    return [figure for kind in kinds for figure in getattr(classes.get(kind), "figures", ())]
+
+
+def gates_model(figures: Iterable[Figure]) -> type[Section]:
+    """Return the section of a configuration that has a key for each gate."""
     fields: dict[str, Any] = {
         figure.gate: (figure.limit | None, Field(default=None, description=figure.description))
-        for figure in all_figures().values()
+        for figure in figures
         if figure.gate
     }
     doc = "Limits on figures of the device; a gate that is absent is not checked."
@@ -39,4 +49,4 @@ def _gates() -> type[Section]:
 if TYPE_CHECKING:
     Gates = Section
 else:
-    Gates = _gates()
+    Gates = gates_model(all_figures().values())

@@ -11,6 +11,7 @@ from edgeflow.config.document import read_document
 from edgeflow.config.expansion import expand
 from edgeflow.config.explain import explain
 from edgeflow.config.finding import Finding, Keys, dotted
+from edgeflow.config.gatefit import unmeasurable
 from edgeflow.config.networkcheck import check_networks
 from edgeflow.config.root import Config
 from edgeflow.config.sourcecheck import check_sources
@@ -59,7 +60,7 @@ def _validate(raw: object, looks: Iterable[Look] = ()) -> tuple[Config | None, l
     expansion = expand(raw)
     findings = cross_check(expansion.raw, families=expansion.families)
     findings += [*check_networks(expansion.raw), *check_sources(expansion.raw)]
-    findings += check_tasks(expansion.raw)
+    findings += [*check_tasks(expansion.raw), *unmeasurable(expansion.raw)]
     config = None
     try:
         config = Config.model_validate(expansion.raw)

@@ -35,6 +35,8 @@ class Figure:
         limit: type of the gate's limit in the configuration.
         reader: returns the figure from validation.json, or None where it was not measured; by
             default it stands there by its name among `figures`.
+        needs_clock: whether it is of the process that runs the engine, so that an engine without
+            a clock has none.
         group: heading over the column in the report, by default the title.
         column: heading of the column, by default the unit.
         in_results: whether the report's table of results has a column for it.
@@ -49,6 +51,7 @@ class Figure:
     bound: Bound | None = None
     limit: Any = POSITIVE
     reader: Reader | None = None
+    needs_clock: bool = False
     group: str = ""
     column: str = ""
     in_results: bool = True

@@ -21,6 +21,7 @@ def _latency(percentile: str, meaning: str) -> Figure:
         unit="ms",
         bound="max",
         reader=lambda validation: (validation["latency_ms"] or {}).get(percentile),
+        needs_clock=True,
         group="Latency, ms",
         column=percentile,
     )
@@ -87,6 +88,7 @@ FIGURES = (
         meaning="time from the start of loading the engine to a model that can run",
         unit="ms",
         reader=lambda validation: validation["load_time_ms"],
+        needs_clock=True,
         group="Load",
     ),
     Figure(
@@ -96,6 +98,7 @@ FIGURES = (
         unit="MB",
         bound="max",
         reader=lambda validation: validation["peak_rss_mb"],
+        needs_clock=True,
         group="RSS",
         column="peak, MB",
     ),

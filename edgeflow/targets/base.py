@@ -9,6 +9,7 @@ from pydantic import BaseModel, JsonValue
 
 from edgeflow.config.base import Section
 from edgeflow.config.recipe import Recipe
+from edgeflow.figures.figure import Figure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,12 +86,14 @@ class CompiledModel:
         operators: where operators run, for example ``{"cpu": 12}`` or with ``"accelerator"``.
         tolerances: of each output by its position, instead of the runtime's, where they follow
             from the model, such as from the step of an integer output.
-        facts: other figures of the compiler, for compile.json.
+        figures: those of the target's `figures` that the compiler tells, by name.
+        facts: what else the compiler says, for compile.json.
     """
 
     model: str
     operators: Mapping[str, int]
     tolerances: tuple[float, ...] | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
@@ -120,7 +123,11 @@ class Runtime:
 
 
 class Target(Protocol):
-    """A class of hardware. Third parties register theirs as entry point `edgeflow.targets`."""
+    """A class of hardware. Third parties register theirs as entry point `edgeflow.targets`.
+
+    It may have a class attribute `figures`, a tuple of `Figure`: what its compiler and its engine
+    tell beside the figures that all targets have.
+    """
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
@@ -146,6 +153,12 @@ class Target(Protocol):
 
 class TargetOptions(Section):
     """Base of all targets' options; each adds `kind: Literal["its-name"]` and its own keys."""
+
+
+def own_figures(target: type[Target]) -> tuple[Figure, ...]:
+    """Return the figures that a target declares."""
+    figures: tuple[Figure, ...] = getattr(target, "figures", ())
+    return figures
 
 
 def parse_options(target: type[Target], raw: Mapping[str, Any]) -> BaseModel:

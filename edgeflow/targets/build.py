@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,16 @@ from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.tensors import INPUT, OUTPUT, Tensors
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
-from edgeflow.errors import MissingToolError
+from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompileInput, Runtime, Target, parse_options
+from edgeflow.targets.base import (
+    CompiledModel,
+    CompileInput,
+    Runtime,
+    Target,
+    own_figures,
+    parse_options,
+)
 from edgeflow.targets.host import REFERENCE, floats, run_engine
 
 COMPILED = "compiled"
@@ -114,6 +122,7 @@ def _compile(
     artifact = out / COMPILED
     artifact.mkdir()
     compiled = target.compile(job, options, artifact)
+    figures = _figures(name, target, compiled)
     runtime = target.runtime(options)
     tolerances = compiled.tolerances or itertools.repeat(runtime.tolerance)
     io, accuracy = _reference(name, job, runtime, compiled.model, dataset, out)
@@ -127,8 +136,26 @@ def _compile(
         "operators": dict(compiled.operators),
         "io": io,
         "accuracy_test": accuracy,
+        "figures": figures,
         **compiled.facts,
     }
+
+
+def _figures(name: str, target: type[Target], compiled: CompiledModel) -> dict[str, float]:
+    """Return what the compiler told of the figures that the target declares."""
+    declared = {figure.name for figure in own_figures(target)}
+    odd = [
+        key
+        for key, value in compiled.figures.items()
+        if key not in declared or not math.isfinite(value)
+    ]
+    if odd:
+        raise CompileError(
+            f"the compiler of {name} gave figures that are not declared or no finite numbers: "
+            f"{', '.join(sorted(odd))}",
+            hint=f"correct target kind {target.name!r}: its `figures` name what it may give",
+        )
+    return dict(compiled.figures)
 
 
 def _reference(

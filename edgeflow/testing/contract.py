@@ -8,6 +8,7 @@ Usage, in a test module beside a conftest.py that has `edgeflow.testing.trained.
 
 import ast
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
@@ -22,8 +23,9 @@ from edgeflow.artifact.manifest import describe_files
 from edgeflow.config.fit import clashes
 from edgeflow.config.recipe import INT8, Calibration, Recipe
 from edgeflow.errors import CompileError
+from edgeflow.figures.table import FIGURES
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompileInput, Target, parse_options
+from edgeflow.targets.base import CompileInput, Target, own_figures, parse_options
 from edgeflow.targets.host import floats, listed
 from edgeflow.testing.subject import Subject, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained
@@ -126,6 +128,19 @@ class TargetContract:
         with pytest.raises(FrozenInstanceError):
             capabilities.quantize = frozenset()  # type: ignore[misc]
 
+    def test_its_figures_have_names_and_gates_of_their_own(self, kind: str) -> None:
+        """Each is a column of metrics.csv, and its gate a key of the configuration."""
+        figures, table = own_figures(registry.get(kind)), {f.name: f for f in FIGURES}
+        names = [figure.name for figure in figures]
+        assert len(set(names)) == len(names)
+        for figure in figures:
+            assert re.fullmatch(r"[a-z][a-z0-9_]{0,63}", figure.name)
+            assert figure.title
+            assert figure.meaning
+            assert figure.reader is None, "it stands in validation.json by its name"
+            common = table.get(figure.name, figure)
+            assert (figure.unit, figure.gate) == (common.unit, common.gate)
+
     def test_its_module_imports_nothing_heavy(self, kind: str) -> None:
         """Every command imports all targets to read the configuration."""
         module = plugins.module_of(plugins.TARGETS, kind)
@@ -209,6 +224,8 @@ class TargetContract:
 
         first, second = subject.engine(), subject.engine()
         outputs = subject.outputs(first).arrays
+        told = {**subject.compiled.figures, **subject.figures(first)}
+        assert told.keys() <= subject.declared
         for again in (subject.outputs(first), subject.outputs(second)):
             for name, array in again.arrays.items():
                 np.testing.assert_array_equal(array, outputs[name])

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.dataset.tensors import INPUT, Tensors
-from edgeflow.targets.base import CompiledModel, Runtime
+from edgeflow.targets import registry
+from edgeflow.targets.base import CompiledModel, Runtime, own_figures
 from edgeflow.targets.host import run_engine
 from edgeflow.testing.trained import Trained
 
@@ -48,6 +49,15 @@ class Subject:
         fixed = {"model": self.compiled.model, "unit": {}}
         engine_options = {**fixed, **self.runtime.host_engine_options}
         return module.Engine(str(self.out), engine_options)
+
+    @property
+    def declared(self) -> set[str]:
+        """Names of the figures that the target declares."""
+        return {figure.name for figure in own_figures(registry.get(self.options["kind"]))}
+
+    def figures(self, engine: Any) -> dict[str, float]:
+        """Return what an engine counted itself."""
+        return dict(engine.figures()) if hasattr(engine, "figures") else {}
 
     def outputs(self, engine: Any) -> Tensors:
         """Return the engine's raw outputs for the test set."""

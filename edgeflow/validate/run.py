@@ -17,12 +17,14 @@ from edgeflow.artifact.step import Files, content_digest
 from edgeflow.bundle.manifest import BundleManifest, OutputTensor, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
+from edgeflow.config.gates import figures_of
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import Measured, measured
 from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.remote.answer import malformed
 from edgeflow.targets.host import REFERENCE, floats
 from edgeflow.validate import metrics
 from edgeflow.validate.kept import Kept
@@ -177,12 +179,21 @@ def _measure(
             device=name,
             model=manifest.model,
         )
+        _require_declared(record, manifest, name)
         if not (runs and record.conditions.throttled):
             return record
     raise DeployError(
         f"{name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
         hint="check its power supply and cooling, let it cool down, then run `snakemake` again",
     )
+
+
+def _require_declared(record: Measured, manifest: BundleManifest, device: str) -> None:
+    known = figures_of([str(manifest.target["kind"])]).values()
+    declared = {figure.name for figure in known if figure.reader is None}
+    if odd := sorted(record.figures.keys() - declared):
+        reason = f"figures that its target does not declare: {', '.join(odd)}"
+        raise malformed(device, f"the runner of {manifest.model}", reason)
 
 
 def _fetch(
@@ -288,7 +299,7 @@ def _summary(
             "latency_ms": _latency(record, slice_.measure),
             "load_time_ms": record.load_time_ms,
             "peak_rss_mb": record.peak_rss_mb,
-            "figures": record.figures,
+            "figures": {**_compiler_figures(folders), **record.figures},
             "sizes": _sizes(folders),
             "conditions": record.conditions,
         }
@@ -298,6 +309,11 @@ def _summary(
 def _latency(record: Measured, measure: Measure) -> dict[str, float] | None:
     times = record.latencies_ms
     return metrics.latency_summary(times, measure.warmup) if times else None
+
+
+def _compiler_figures(folders: Folders) -> dict[str, float]:
+    figures: dict[str, float] = read_manifest(folders.compiled / "compile.json").facts["figures"]
+    return figures
 
 
 def _sizes(folders: Folders) -> dict[str, int]:

@@ -114,7 +114,7 @@ class Validation(Section):
     load_time_ms: Real | None
     peak_rss_mb: Real | None
     figures: Figures = Field(default_factory=dict)
-    """What the engine counted itself, by name."""
+    """What the compiler, the engine or sensors of the device told, by the figure's name."""
     confusion: Confusion
     sizes: Sizes
     conditions: Conditions

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -10,8 +11,12 @@ import pytest
 from edgeflow.artifact.events import set_event_log
 from edgeflow.errors import IntegrityError
 from edgeflow.report.build import build_report
+from edgeflow.report.console import print_summary
 from edgeflow.report.page import confused, headline
+from edgeflow.report.rows import load_rows
 from edgeflow.report.text import NONE
+from edgeflow.targets.litert import LiteRT
+from tests.unit.config.test_gatefit import INSTRUCTIONS
 from tests.unit.report.samples import UNITS, make_row, validation, write_validation
 
 CODE = "0123" * 16
@@ -108,6 +113,25 @@ def test_no_two_fronts_of_the_page_have_one_name(results: Path) -> None:
 
 def test_page_says_where_each_row_was_measured(results: Path) -> None:
     assert "net · fp32 pi-1 · pi-cpu virtual · Cortex-A72 passed" in build(results).text
+
+
+def test_figures_of_a_target_are_shown_with_their_kind(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS,), raising=False)
+    path = results / "devices/pi-1/net/validation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"instructions": 1234}}))
+    unit = {**UNITS["units"][0], "gates": {"instructions_max": 1000.0}}
+    text = build(results, {"units": [unit, *UNITS["units"][1:]]}).text
+    assert "Instructions" in text
+    assert "1,234 emulated" in text
+    assert "fail instructions (emulated) 1,234 (≤ 1,000)" in text
+    with (results / "report/metrics.csv").open() as file:
+        cells = [(row["instructions"], row["kind_of_figures"]) for row in csv.DictReader(file)]
+    assert cells[:2] == [("1234", "measured; emulated: instructions"), ("", "measured")]
+    out = io.StringIO()
+    print_summary(load_rows(results, {"units": [unit]}), out)
+    assert "net/fp32 on pi-1: instructions 1,234 (emulated)" in out.getvalue()
 
 
 def test_page_refers_to_nothing_outside_itself(results: Path) -> None:

@@ -1,3 +1,4 @@
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,13 @@ import pytest
 from edgeflow import plugins
 from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.errors import CompileError, IntegrityError, MissingToolError
+from edgeflow.figures.figure import Figure
 from edgeflow.targets import registry
 from edgeflow.targets.base import CompiledModel, CompileInput, Missing, parse_options
 from edgeflow.targets.litert import LiteRT
 from edgeflow.targets.openvino import OpenVINO
 from edgeflow.testing.trained import Trained
+from tests.unit.config.test_gatefit import INSTRUCTIONS
 from tests.unit.packed import compile_tiny, target_options
 
 
@@ -111,6 +114,35 @@ def test_a_compiler_that_fails_leaves_nothing(
     with pytest.raises(CompileError):
         compile_tiny(trained, "openvino", "none", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "declared", "odd"),
+    [
+        ({"instructions": 5.0}, (INSTRUCTIONS,), None),
+        ({"instructions": 5.0}, (), "instructions"),
+        ({"instructions": math.nan}, (INSTRUCTIONS,), "instructions"),
+    ],
+)
+def test_a_compiler_tells_figures_that_its_target_declares(
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, float],
+    declared: tuple[Figure, ...],
+    odd: str | None,
+) -> None:
+    compiling = LiteRT.compile
+    monkeypatch.setattr(
+        LiteRT, "compile", staticmethod(lambda *args: replace(compiling(*args), figures=told))
+    )
+    monkeypatch.setattr(LiteRT, "figures", declared, raising=False)
+    if odd is None:
+        assert compile_tiny(trained, "litert", "none", tmp_path).facts["figures"] == told
+        return
+    with pytest.raises(CompileError, match=f"no finite numbers: {odd}") as caught:
+        compile_tiny(trained, "litert", "none", tmp_path)
+    assert "`figures`" in caught.value.hint
 
 
 def test_a_recipe_whose_bytes_changed(trained: Trained, tmp_path: Path) -> None:

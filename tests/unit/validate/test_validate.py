@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_size
 from edgeflow.bundle.manifest import read_bundle
 from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.targets.litert import LiteRT
 from edgeflow.testing.trained import Trained
 from edgeflow.validate import run
 from edgeflow.validate.run import ATTEMPTS, Folders, validate
 from edgeflow.validate.schema import Validation
+from tests.unit.config.test_gatefit import INSTRUCTIONS
 from tests.unit.validate.conftest import FakeDevice
 
 
@@ -170,12 +173,33 @@ def test_an_engine_without_a_clock_has_figures_of_its_own_and_no_latency(
         )
     clockless = read_bundle(folders.compiled / "bundle.tar").model_copy(update={"clock": "none"})
     monkeypatch.setattr(run, "read_bundle", lambda path: clockless)
+    monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS,), raising=False)
     device.throttled = [True]
     result = validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert (result.latency_ms, result.load_time_ms, result.peak_rss_mb) == (None, None, None)
     assert result.figures == {"instructions": 1234}
     assert result.parity.share == 1.0
     assert device.verbs().count("run_release") == 1, "throttling spoils no count"
+
+
+def test_a_figure_that_the_target_does_not_declare_is_refused(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    device.lie = lambda record: record["figures"].update(instructions=1)
+    with pytest.raises(DeployError, match="does not declare: instructions"):
+        validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+
+
+def test_what_the_compiler_told_stands_beside_what_the_device_measured(
+    device: FakeDevice, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flash = replace(INSTRUCTIONS, name="flash_bytes", kind="estimated")
+    monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS, flash), raising=False)
+    told = {"flash_bytes": 2048.0, "instructions": 7.0}
+    monkeypatch.setattr(run, "_compiler_figures", lambda folders: told)
+    device.lie = lambda record: record["figures"].update(instructions=9)
+    result = validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    assert result.figures == {"flash_bytes": 2048.0, "instructions": 9}
 
 
 def test_words_of_a_device_are_safe_to_print(

@@ -1,0 +1,88 @@
+"""Gates on figures that a device cannot give."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edgeflow.config.gates import all_figures, gates_model
+from edgeflow.figures.figure import Figure
+from edgeflow.figures.table import figure
+from edgeflow.targets.litert import LiteRT
+from edgeflow.targets.openvino import OpenVINO
+
+Check = Callable[[object], dict[str, str]]
+INSTRUCTIONS = Figure(
+    name="instructions",
+    title="instructions",
+    meaning="number of instructions of one inference",
+    kind="emulated",
+    bound="max",
+)
+
+
+@pytest.fixture
+def clockless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Litert, as if it drove an emulator."""
+    runtime = LiteRT.runtime
+    monkeypatch.setattr(
+        LiteRT, "runtime", staticmethod(lambda options: replace(runtime(options), clock="none"))
+    )
+
+
+def gated(good: dict[str, Any], *devices: str, **gates: float) -> dict[str, Any]:
+    good["deployments"] = [
+        {"model": "cnn", "recipe": "fp32", "devices": [*devices], "gates": gates}
+    ]
+    return good
+
+
+@pytest.mark.usefixtures("clockless")
+def test_an_engine_without_a_clock_gives_no_latency(good: dict[str, Any], problems: Check) -> None:
+    gates = {"latency_p90_ms_max": 5.0, "peak_rss_mb_max": 9.0, "model_bytes_max": 4096.0}
+    assert problems(gated(good, "bench-pi", "bench-intel", **gates)) == {
+        f"deployments.0.gates.{gate}": "the engine of target kind 'litert' has no clock, and so "
+        f"no {title} (leave the gate out)"
+        for gate, title in (("latency_p90_ms_max", "latency p90"), ("peak_rss_mb_max", "peak RSS"))
+    }
+    assert problems(gated(good, "bench-intel", **gates)) == {}
+
+
+@pytest.mark.usefixtures("clockless")
+def test_what_such_an_engine_counts_itself_is_named(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS,), raising=False)
+    (said,) = problems(gated(good, "bench-pi", latency_p50_ms_max=5.0)).values()
+    assert "(gates on what it counts itself: instructions_max)" in said
+
+
+@pytest.mark.usefixtures("clockless")
+def test_a_target_may_know_by_itself_what_its_engine_cannot_time(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimated = replace(figure("latency_p50_ms"), kind="estimated", reader=None, needs_clock=False)
+    monkeypatch.setattr(LiteRT, "figures", (estimated,), raising=False)
+    assert problems(gated(good, "bench-pi", latency_p50_ms_max=5.0)) == {}
+    assert all_figures()["latency_p50_ms"].kind == "measured", "elsewhere"
+
+
+def test_a_figure_of_another_target(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OpenVINO, "figures", (INSTRUCTIONS,), raising=False)
+    found = problems(gated(good, "bench-pi", "bench-intel", instructions_max=5.0))
+    assert found == {
+        "deployments.0.gates.instructions_max": "target kind 'litert' has no instructions "
+        "(leave the gate out, or set it for devices of kind openvino alone)"
+    }
+
+
+def test_what_a_target_declares_is_a_gate_of_the_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(OpenVINO, "figures", (INSTRUCTIONS,), raising=False)
+    schema = gates_model(all_figures().values()).model_json_schema()
+    said = schema["properties"]["instructions_max"]["description"]
+    assert said == "Largest number of instructions of one inference."
