@@ -203,14 +203,15 @@ class Plan:
 
     def compile(self, target: str) -> Job:
         """Return the job that compiles a recipe's model for a target."""
+        runtime = self._runtime(target)
         return Job(
             slice={"target": self.config.targets[target].model_dump(mode="json")},
             modules=(
                 "edgeflow.targets.build",
                 self._target_module(target),
-                self._engine_module(target),
+                runtime.reference_module,
             ),
-            tools=self._runtime(target).tools,
+            tools=runtime.reference_tools,
         )
 
     def reads_network(self, target: str) -> bool:

@@ -74,17 +74,27 @@ def rows(arrays: list[Any], start: int, stop: int) -> list[Any]:
     return [array[start:stop] for array in arrays]
 
 
-def infer(engine: Any, inputs: list[Any]) -> list[Any]:
-    """Return the outputs of one inference as a list; an engine may give one as the bare array."""
-    outputs = engine.infer(*inputs)
+def listed(outputs: Any) -> list[Any]:
+    """Return an engine's answer as a list; one with one output may give the bare array."""
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
+# What is handed to an engine at once must fit into a small device's memory.
+MANY_BYTES = 16 << 20
+
+
 def run_all(engine: Any, samples: list[Any], manifest: dict[str, Any]) -> list[Any]:
-    """Return the model's raw outputs for samples, one inference each, (n, *shape) of each."""
+    """Return the model's raw outputs for samples, (n, *shape) of each.
+
+    It is one inference each, or as many at once as fit where the engine has `infer_many`.
+    """
+    many = hasattr(engine, "infer_many")
+    run = engine.infer_many if many else engine.infer
+    floats_bytes = sum(4 * array[:1].size for array in samples)
+    step = max(1, MANY_BYTES // floats_bytes) if many else 1
     every = [
-        infer(engine, to_inputs(rows(samples, row, row + 1), manifest))
-        for row in range(len(samples[0]))
+        listed(run(*to_inputs(rows(samples, row, row + step), manifest)))
+        for row in range(0, len(samples[0]), step)
     ]
     return [np.concatenate([one[place] for one in every]) for place in range(len(every[0]))]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 Clock = Literal["device", "none"]
+_LITERT = "edgeflow.ondevice.engine_litert"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +112,9 @@ class Runtime:
         clock: ``device`` where time and memory of the process that runs the engine are the
             model's; ``none`` where they are not, as for an emulator: then no latency, load time
             or peak memory is measured. The same as the engine's attribute.
+        reference: what the device's outputs are compared with: those of the ``engine`` on the host,
+            or, where the host cannot run it, those of the ``recipe``'s model.tflite in LiteRT. The
+            engine then takes and gives the tensors of that model.
         tools: distributions whose versions shape the compiled model or its reference.
     """
 
@@ -120,6 +124,17 @@ class Runtime:
     tolerance: float
     tools: tuple[str, ...]
     clock: Clock = "device"
+    reference: Literal["engine", "recipe"] = "engine"
+
+    @property
+    def reference_module(self) -> str:
+        """Dotted module of the engine that makes the reference outputs."""
+        return self.engine_module if self.reference == "engine" else _LITERT
+
+    @property
+    def reference_tools(self) -> tuple[str, ...]:
+        """Distributions whose versions shape the compiled model or its reference."""
+        return self.tools if self.reference == "engine" else (*self.tools, "ai-edge-litert")
 
 
 class Target(Protocol):

@@ -71,7 +71,7 @@ def compile_model(
         },
         slice=dict(slice_),
         code=code,
-        tools=(*TOOLS, *target.runtime(parsed).tools),
+        tools=(*TOOLS, *target.runtime(parsed).reference_tools),
         manifest="compile.json",
         cpu="all",
     )
@@ -166,12 +166,10 @@ def _reference(
     dataset: DatasetView,
     out: Path,
 ) -> tuple[dict[str, Any], float]:
-    """Run the compiled model on the host over the test set; return its I/O and metric."""
+    """Make the reference outputs for the test set; return I/O and metric."""
     import numpy as np
 
-    engine_class = importlib.import_module(runtime.engine_module).Engine
-    engine_options = {"model": model, "unit": {}, **runtime.host_engine_options}
-    engine = engine_class(str(out / COMPILED), engine_options)
+    engine = _reference_engine(job, runtime, model, out / COMPILED)
     io = _named(engine.io())
     inputs = dataset.inputs("test")
     raw = run_engine(engine, io, Tensors({INPUT: inputs}))
@@ -183,6 +181,16 @@ def _reference(
     before = flatbuffer_form(job.model.read_bytes())
     require_close(name, "the compiler", before, Form(lambda x: judged[: len(x)]), inputs[:SAMPLES])
     return io, task_of(dataset.facts).figure(judged, inputs, dataset.labels("test"))
+
+
+def _reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:
+    """Return the compiled model in its engine, or the recipe's where the host lacks the engine."""
+    engine_class = importlib.import_module(runtime.reference_module).Engine
+    if runtime.reference == "recipe":
+        options = {"model": job.model.name, "threads": 1, "xnnpack": True}
+        return engine_class(str(job.model.parent), options)
+    fixed = {"model": model, "unit": {}}
+    return engine_class(str(folder), {**fixed, **runtime.host_engine_options})
 
 
 def _named(io: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:

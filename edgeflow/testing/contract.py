@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from edgeflow import plugins
 from edgeflow.artifact.fingerprint import normalized_source
 from edgeflow.artifact.manifest import describe_files
+from edgeflow.compress.evaluate import details, quantized
+from edgeflow.config.device import Unit
 from edgeflow.config.fit import clashes
 from edgeflow.config.recipe import INT8, Calibration, Recipe
+from edgeflow.deploy.runner import Figures
 from edgeflow.errors import CompileError
 from edgeflow.figures.table import FIGURES
 from edgeflow.targets import registry
@@ -119,6 +122,7 @@ class TargetContract:
         assert capabilities.bit_exact <= capabilities.quantize <= set(QUANTIZE)
         assert capabilities.io <= _values(Recipe, "io")
         assert capabilities.calibration <= _values(Calibration, "method")
+        TypeAdapter(Unit).validate_python(dict.fromkeys(capabilities.unit, 0))
         if not capabilities.quantize.isdisjoint(INT8):
             assert capabilities.io
         if "ptq-int8" in capabilities.quantize:
@@ -224,11 +228,35 @@ class TargetContract:
 
         first, second = subject.engine(), subject.engine()
         outputs = subject.outputs(first).arrays
-        told = {**subject.compiled.figures, **subject.figures(first)}
-        assert told.keys() <= subject.declared
         for again in (subject.outputs(first), subject.outputs(second)):
             for name, array in again.arrays.items():
                 np.testing.assert_array_equal(array, outputs[name])
+
+    def test_its_engine_takes_many_samples_as_it_takes_one(self, subject: Subject) -> None:
+        """Whole test sets are run by `infer_many`, where there is one."""
+        import numpy as np
+
+        engine = subject.engine()
+        if not hasattr(engine, "infer_many"):
+            pytest.skip("it has no `infer_many`")
+        tensors = [details(tensor) for tensor in engine.io()["inputs"]]
+        samples = [quantized(subject.trained.view().inputs("test")[:3], one) for one in tensors]
+        many = listed(engine.infer_many(*samples))
+        ones = [
+            listed(engine.infer(*[array[row : row + 1] for array in samples])) for row in range(3)
+        ]
+        for array, *rows in zip(many, *ones, strict=True):
+            np.testing.assert_array_equal(array, np.concatenate(rows))
+
+    def test_its_compiler_and_engine_count_what_it_declares(self, subject: Subject) -> None:
+        """Figures are finite plain numbers; the target and its engine agree on the clock."""
+        assert subject.compiled.figures.keys() <= subject.declared
+        engine = subject.engine()
+        subject.outputs(engine)
+        counted = subject.figures(engine)
+        assert counted.keys() <= subject.declared
+        assert TypeAdapter(Figures).validate_json(json.dumps(counted)) == counted
+        assert getattr(engine, "clock", "device") == subject.runtime.clock
 
     def test_it_answers_like_the_recipe(self, subject: Subject) -> None:
         """Compiling may round, never change what the network does."""

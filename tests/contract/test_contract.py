@@ -1,11 +1,13 @@
 """The contract itself: a target that breaks a rule must not pass."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from edgeflow.targets import registry
 from edgeflow.targets.base import (
@@ -16,6 +18,7 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
+from edgeflow.targets.litert import LiteRT, LiteRTOptions
 from edgeflow.testing.contract import TargetContract
 from edgeflow.testing.subject import Subject, foreign_imports
 from edgeflow.testing.trained import Trained
@@ -89,6 +92,66 @@ def test_a_path_in_the_output_is_caught(trained: Trained, tmp_path: Path) -> Non
     )
     with pytest.raises(AssertionError):
         TargetContract().test_what_it_writes_names_no_folder_of_this_machine(subject)
+
+
+class LyingEngine:
+    """Counts what nobody declared, and answers many samples otherwise than one."""
+
+    clock = "none"
+    counted: ClassVar[dict[str, float]] = {}
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.io = engine.io
+
+    def infer(self, sample: Any) -> Any:
+        return self._engine.infer(sample)
+
+    def infer_many(self, samples: Any) -> Any:
+        return np.concatenate([self.infer(sample[None])[0] for sample in samples[::-1]])
+
+    def figures(self) -> dict[str, float]:
+        return self.counted
+
+
+@pytest.fixture
+def lying(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Subject:
+    options = LiteRTOptions(kind="litert")
+    subject = Subject(
+        recipe="none",
+        trained=trained,
+        options={"kind": "litert"},
+        runtime=replace(LiteRT.runtime(options), clock="none"),
+        compiled=LiteRT.compile(trained.job("none"), options, tmp_path),
+        out=tmp_path,
+    )
+    engine = LyingEngine(subject.engine())
+    monkeypatch.setattr(Subject, "engine", lambda self: engine)
+    return subject
+
+
+def test_an_engine_that_takes_many_samples_otherwise_is_caught(lying: Subject) -> None:
+    with pytest.raises(AssertionError, match="not equal"):
+        TargetContract().test_its_engine_takes_many_samples_as_it_takes_one(lying)
+
+
+def test_figures_and_clocks_that_cannot_be_believed_are_caught(
+    lying: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = TargetContract().test_its_compiler_and_engine_count_what_it_declares
+    check(lying)
+    monkeypatch.setattr(LyingEngine, "counted", {"cycles": 1})
+    with pytest.raises(AssertionError):
+        check(lying)
+    monkeypatch.setattr(Subject, "declared", {"cycles"})
+    check(lying)
+    monkeypatch.setattr(LyingEngine, "counted", {"cycles": float("inf")})
+    with pytest.raises(ValidationError):
+        check(lying)
+    monkeypatch.setattr(LyingEngine, "counted", {})
+    monkeypatch.setattr(LyingEngine, "clock", "device")
+    with pytest.raises(AssertionError):
+        check(lying)
 
 
 def test_imports_of_an_engine() -> None:

@@ -196,6 +196,30 @@ class Doubler:
         return sample * 2
 
 
+class ManyDoubler:
+    """An engine for many samples at once, of two inputs and outputs."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def infer_many(self, one: Any, other: Any) -> Any:
+        self.lengths.append(len(one))
+        return one * 2, other * 3
+
+
+def test_many_samples_are_run_at_once_as_far_as_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = np.arange(14, dtype=np.uint8).reshape(7, 2), np.arange(7, dtype=np.uint8)
+    tensor = {"preprocess": {"scale": 1.0, "offset": 0.0}, "dtype": "float32", "scale": 0.0}
+    manifest = {"io": {"inputs": [tensor, tensor]}}
+    for limit_bytes, lengths in ((1, [1] * 7), (37, [3, 3, 1]), (1 << 20, [7])):
+        engine = ManyDoubler()
+        monkeypatch.setattr(runner, "MANY_BYTES", limit_bytes)
+        twice, thrice = runner.run_all(engine, [one, other], manifest)
+        np.testing.assert_array_equal(twice, one * 2.0)
+        np.testing.assert_array_equal(thrice, other * 3.0)
+        assert engine.lengths == lengths
+
+
 def test_warmup_runs_are_not_timed() -> None:
     engine = Doubler()
     times = runner.latencies(engine, [np.ones((3, 2), np.float32)], warmup=4, runs=7)

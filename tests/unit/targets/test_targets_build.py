@@ -1,3 +1,4 @@
+import io
 import math
 import shutil
 from dataclasses import replace
@@ -12,12 +13,12 @@ from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.errors import CompileError, IntegrityError, MissingToolError
 from edgeflow.figures.figure import Figure
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompiledModel, CompileInput, Missing, parse_options
+from edgeflow.targets.base import CompiledModel, CompileInput, Missing, Runtime, parse_options
 from edgeflow.targets.litert import LiteRT
 from edgeflow.targets.openvino import OpenVINO
 from edgeflow.testing.trained import Trained
 from tests.unit.config.test_gatefit import INSTRUCTIONS
-from tests.unit.packed import compile_tiny, target_options
+from tests.unit.packed import compile_tiny, members, pack_tiny, target_options
 
 
 def test_what_a_compilation_leaves(trained: Trained, tmp_path: Path) -> None:
@@ -87,6 +88,46 @@ def test_a_compiler_gets_the_network_itself_if_it_asks_for_it(
     (tmp_path / "tiny" / "dataset").symlink_to(trained.dataset)
     compile_tiny(Trained(folder=tmp_path / "tiny"), "litert", "none", tmp_path / "imported")
     assert seen[2] is None, "a .tflite is no form of the network beside the .tflite"
+
+
+BOARD = "raise RuntimeError('there is no board here')\n\n\nclass Engine: ...\n"
+
+
+def test_the_recipe_is_the_reference_where_the_host_lacks_the_engine(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "board_engine.py").write_text(BOARD)
+    monkeypatch.syspath_prepend(tmp_path)
+    runtime = Runtime(
+        engine_module="board_engine",
+        engine_options={},
+        host_engine_options={},
+        tolerance=0.25,
+        tools=(),
+        reference="recipe",
+    )
+    assert runtime.reference_module == "edgeflow.ondevice.engine_litert"
+    monkeypatch.setattr(LiteRT, "capabilities", replace(LiteRT.capabilities, bit_exact=frozenset()))
+    monkeypatch.setattr(LiteRT, "runtime", staticmethod(lambda options: runtime))
+    monkeypatch.setattr(LiteRT, "compile", staticmethod(_compiled_for_a_board))
+    out = tmp_path / "out"
+    manifest = compile_tiny(trained, "litert", "ptq-int8", out)
+    assert "ai-edge-litert" in manifest.tools
+    (sink,) = manifest.facts["io"]["outputs"]
+    assert (sink["dtype"], sink["tolerance"]) == ("int8", 0.25)
+    raw = np.load(out / "reference" / "output.npy")
+    floats = (raw.astype(np.float32) - sink["zero_point"]) * np.float32(sink["scale"])
+    np.testing.assert_array_equal(floats, trained.logits("ptq-int8"))
+    pack_tiny(trained, "litert", "ptq-int8", out)
+    packed = members(out / "bundle.tar")
+    assert "there is no board here" in packed["engine.py"].decode()
+    golden = np.load(io.BytesIO(packed["golden_y/output.npy"]))
+    np.testing.assert_array_equal(golden, raw[: len(golden)])
+
+
+def _compiled_for_a_board(job: CompileInput, options: Any, out: Path) -> CompiledModel:
+    (out / "firmware.bin").write_bytes(b"for a board")
+    return CompiledModel(model="firmware.bin", operators={"board": 1})
 
 
 def test_a_compiler_that_is_not_installed(
