@@ -170,10 +170,10 @@ class OpenDevice:
         sha = sha256_file(path)
         folder = posixpath.join(self.endpoint.path, "data")
         where = (posixpath.join(self._agent.home, folder), sha, path.name, "--uploader", uploader())
-        ready = self._call(ReadyForData, "find-data", *where)
+        need_bytes = int(path.stat().st_size * 1.1)
+        ready = self._call(ReadyForData, "find-data", *where, "--need-bytes", str(need_bytes))
         if not ready.stored:
-            need_bytes = int(path.stat().st_size * 1.1) - ready.received_bytes
-            self._require_space(path, need_bytes, ready.free_bytes)
+            self._require_space(path, need_bytes - ready.received_bytes, ready.free_bytes)
             self._expect("find-data", ready.part[: len(sha)], sha)
             part = posixpath.join(folder, ready.part)
             self._session.put(path, part, part)

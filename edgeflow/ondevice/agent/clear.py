@@ -8,7 +8,7 @@ from .answer import Refused
 from .files import fsync
 from .folders import discard, is_folder
 from .kept import prune_releases
-from .lock import locked
+from .lock import LOCK, locked, remove_locked
 from .model import Model
 from .repair import repair
 from .uploads import discard_uploads
@@ -43,10 +43,8 @@ def forget(options: argparse.Namespace) -> Json:
         model.switch(None)
         # If this is killed, the releases still show the model, and the next run goes on.
         for entry in sorted(os.listdir(model.folder), key="releases".__eq__):
-            if entry != "lock":
+            if entry != LOCK:
                 discard(os.path.join(model.folder, entry))
-    import shutil
-
-    shutil.rmtree(model.folder)
+        remove_locked(model.folder)
     fsync(os.path.dirname(model.folder))
     return {"removed": True}

@@ -75,7 +75,7 @@ VERBS = {
     prune: ("model_dir", "keep"),
     models: ("root_dir",),
     forget: ("model_dir",),
-    find_data: ("data_dir", "sha", "name", "--uploader"),
+    find_data: ("data_dir", "sha", "name", "--need-bytes", "--uploader"),
     store_data: ("data_dir", "sha", "name", "--uploader"),
 }
 
@@ -115,7 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     os.umask(os.umask(0) | OTHERS)
     result = answer(options)
-    if "error" in result and options.verb in ("install", "activate", "rollback"):
+    audited = options.verb in ("install", "activate", "rollback")
+    if audited and result.get("error", "locked") != "locked":  # who waits for a lock asks on
         audit(os.path.abspath(options.model_dir), options.verb, sha=options.sha, **result)
     # A file's name need not be text: what is none would make the whole answer unreadable.
     result = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))

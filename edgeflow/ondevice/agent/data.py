@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 
 from .answer import Refused
 from .files import fsync, remove, sha256
-from .folders import close_to, sync_folders
+from .folders import close_to, discard, discard_scratch, is_folder, scratch_path, sync_folders
 from .lock import locked
+from .manifest import SHA
 from .space import free
 from .uploads import discard_uploads, received_bytes, upload_name
 
@@ -19,20 +21,49 @@ if TYPE_CHECKING:
 
     from .answer import Json
 
+# Data that no measurement has used for so long go when others come,
+UNUSED_S = 30 * 86400.0
+# and where room is short, all that no measurement can be using now.
+IDLE_S = 86400.0
+
 
 def find_data(options: argparse.Namespace) -> Json:
     """Tell whether a data file is on the device, whole; if not, get ready for its upload."""
     folder = os.path.abspath(options.data_dir)
     path = os.path.join(folder, options.sha, options.name)
-    stored = os.path.isfile(path) and sha256(path) == options.sha
     part = upload_name(options.sha, options.uploader, "tar")
-    if not stored:
-        os.makedirs(folder, exist_ok=True)
-    with contextlib.suppress(OSError):
-        close_to(folder, stat.S_IWOTH)
-    discard_uploads(folder, options.uploader, None if stored else part)
-    have = received_bytes(os.path.join(folder, part))
+    with locked(folder, "find-data"):
+        with contextlib.suppress(OSError):
+            close_to(folder, stat.S_IWOTH)
+        stored = os.path.isfile(path) and sha256(path) == options.sha
+        if stored:
+            os.utime(os.path.dirname(path))
+        discard_uploads(folder, options.uploader, None if stored else part)
+        have = received_bytes(os.path.join(folder, part))
+        if not stored:
+            make_room(folder, options.sha, options.need_bytes - have)
     return dict(free(folder), path=path, stored=stored, part=part, received_bytes=have)
+
+
+def make_room(folder: str, wanted: str, need_bytes: int) -> None:
+    """Remove what no measurement has used for long; where room is short, for a shorter time."""
+    discard_scratch(folder)
+    discard_unused(folder, wanted, UNUSED_S)
+    if free(folder)["free_bytes"] < need_bytes:
+        discard_unused(folder, wanted, IDLE_S)
+
+
+def discard_unused(folder: str, wanted: str, age_s: float) -> None:
+    """Remove data that was last used longer ago, by the times of their folders."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if not SHA.fullmatch(name) or name == wanted or not is_folder(path):
+            continue
+        # The clock may have been set since; what goes for that is sent again.
+        if abs(time.time() - os.lstat(path).st_mtime) > age_s:
+            # In one step: what is in the folder counts as used when a part of it goes.
+            os.rename(path, scratch_path(folder, name))
+            discard(scratch_path(folder, name))
 
 
 def store_data(options: argparse.Namespace) -> Json:

@@ -9,6 +9,7 @@ import stat
 from .files import fsync, remove
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
+SCRATCH = ".tmp-"
 
 
 def is_folder(path: str) -> bool:
@@ -33,6 +34,18 @@ def discard(path: str) -> None:
         for name in folders:
             open_to_owner(os.path.join(root, name))
     shutil.rmtree(path)
+
+
+def scratch_path(folder: str, name: str) -> str:
+    """Return a path in a folder that the next verb clears if this one is killed."""
+    return os.path.join(folder, SCRATCH + name)
+
+
+def discard_scratch(folder: str) -> None:
+    """Remove what a killed verb left; the lock says that none is running."""
+    for entry in os.listdir(folder) if is_folder(folder) else ():
+        if entry.startswith(SCRATCH):
+            discard(os.path.join(folder, entry))
 
 
 def open_to_owner(path: str) -> None:

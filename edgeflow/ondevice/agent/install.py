@@ -8,7 +8,7 @@ import os
 from .answer import Refused
 from .audit import audit
 from .files import fsync, remove, sha256, write_json
-from .folders import is_folder, make_folder, sync_folders
+from .folders import is_folder, make_folder, scratch_path, sync_folders
 from .journal import journal_of
 from .kept import prune_releases
 from .lock import locked
@@ -76,7 +76,7 @@ def install_upload(model: Model, name: str, uploads: dict[str, str], size: int |
     if not os.path.isfile(uploads[form]):
         raise Refused("absent", f"{name} was not uploaded")
     if size is not None:
-        part = os.path.join(model.incoming, f".tmp-{name}.tar")
+        part = scratch_path(model.incoming, f"{name}.tar")
         unpack_upload(uploads[form], part, size)
     unpack_release(model, name, part)
 

@@ -6,7 +6,7 @@ import errno
 import os
 
 from .files import fsync, remove
-from .folders import is_folder, set_aside
+from .folders import is_folder, scratch_path, set_aside
 from .manifest import SHA
 
 # Of what a link points at, in an answer: the caller bounds what it reads.
@@ -36,7 +36,7 @@ class Model:
 
     def scratch(self, name: str) -> str:
         """Return a path beside the releases that the next verb clears if this one is killed."""
-        return os.path.join(self.releases, ".tmp-" + name)
+        return scratch_path(self.releases, name)
 
     def pointed(self) -> str | None:
         """Return the release that `current` names, be it there or not."""

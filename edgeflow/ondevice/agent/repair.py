@@ -6,9 +6,9 @@ import contextlib
 import os
 import stat
 
-from .audit import audit
+from .audit import audit, rotate
 from .files import write_json
-from .folders import close_to, discard, is_folder, make_folder, set_aside
+from .folders import close_to, discard, discard_scratch, is_folder, make_folder, set_aside
 from .journal import journal_of, sound, stored_journal
 from .release import fallback
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def repair(model: Model) -> None:
     """Bring what a kill, a fault or a hand left into a known state; the lock is held."""
     make_folder(model.releases)
+    rotate(model.folder)
     discard_leftovers(model)
     for folder in (model.folder, model.releases, model.incoming):
         with contextlib.suppress(OSError):  # it is somebody else's, or not there
@@ -42,7 +43,5 @@ def discard_leftovers(model: Model) -> None:
     """Remove what a killed verb left; the lock says that none is running."""
     discard(model.journal_path + ".tmp")
     discard(model.link_new)
-    for folder in (model.releases, model.incoming):
-        for entry in os.listdir(folder) if is_folder(folder) else ():
-            if entry.startswith(".tmp-"):
-                discard(os.path.join(folder, entry))
+    discard_scratch(model.releases)
+    discard_scratch(model.incoming)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from edgeflow.artifact.fingerprint import closure
 from edgeflow.deploy.agent_program import SOURCES, agent_program
 from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent.answer import Refused
+from edgeflow.ondevice.agent.data import IDLE_S, UNUSED_S
 from edgeflow.ondevice.agent.manifest import listed_files
 
 Answer = tuple[int, dict[str, Any]]
@@ -348,6 +350,37 @@ def test_data_is_stored_by_content(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run("find-data", sha)[1]["stored"] is True
     damage(Path(answer["path"]))
     assert run("find-data", sha)[1]["stored"] is False
+
+
+def test_data_go_that_no_measurement_uses_any_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("fresh", "idle", "unused", "future")
+    shas = {name: hashlib.sha256(name.encode()).hexdigest() for name in (*names, "new")}
+
+    def find(name: str, *options: str) -> set[str]:
+        """Look for one; return which of all are there then."""
+        assert agent.main(["find-data", str(tmp_path), shas[name], "x.npy", *options]) == 0
+        assert json.loads(capsys.readouterr().out)["stored"] is (name in names)
+        return {name for name in shas if (tmp_path / shas[name]).exists()}
+
+    ages = (IDLE_S - 60, IDLE_S + 60, UNUSED_S + 60, -UNUSED_S - 60)
+    for name, age_s in zip(names, ages, strict=True):
+        (tmp_path / shas[name]).mkdir()
+        (tmp_path / shas[name] / "x.npy").write_bytes(name.encode())
+        os.utime(tmp_path / shas[name], (time.time() - age_s,) * 2)
+    (tmp_path / "mine").mkdir()
+    os.utime(tmp_path / "mine", (0, 0))
+    assert find("future") == set(names), "what is used again is fresh, and removes nothing"
+    assert find("new") == {"fresh", "idle", "future"}
+    usage = list(os.statvfs(tmp_path))
+    usage[1], usage[4] = 1, 1000  # f_frsize, f_bavail
+    monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(usage))
+    assert find("new", "--need-bytes", "1000") == {"fresh", "idle", "future"}
+    (tmp_path / f"{shas['new']}.part").write_bytes(b"n")
+    assert find("new", "--need-bytes", "1001") == {"fresh", "idle", "future"}
+    assert find("new", "--need-bytes", "1002") == {"fresh", "future"}
+    assert (tmp_path / "mine").exists()
 
 
 @pytest.mark.parametrize("sha", ["../x", "A" * 64, "0" * 63, "0" * 64 + "\n"])

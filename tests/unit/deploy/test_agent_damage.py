@@ -1,6 +1,7 @@
 """What the agent makes of a folder that somebody or something has damaged."""
 
 import errno
+import fcntl
 import json
 import os
 import random
@@ -16,6 +17,7 @@ import pytest
 
 from edgeflow.deploy.agent_answer import No, Status
 from edgeflow.ondevice.agent import files, manifest
+from edgeflow.ondevice.agent.audit import LOG_MAX_BYTES
 from edgeflow.ondevice.agent.folders import discard
 from edgeflow.remote.answer import parse
 from tests.unit.deploy.test_agent import damage, in_use, install, members, names, upload
@@ -340,6 +342,38 @@ def test_a_log_that_takes_no_more_undoes_nothing(call: "Call", folder: Path) -> 
     (folder / "audit.log").mkdir()
     assert call("activate", sha)[0] == 0
     assert call("verify") == (0, {"verified": sha})
+
+
+def test_the_audit_log_is_bounded(call: "Call", folder: Path) -> None:
+    """One log before it stays, whatever lay there; a fact is cut that would fill it alone."""
+    log, older = folder / "audit.log", folder / "audit.log.1"
+    sha = in_use(call, folder, b"new")
+    lines = log.read_bytes()
+    older.mkdir()
+    for _ in range(2):
+        log.write_bytes(bytes(LOG_MAX_BYTES - len(lines)) + lines)
+        assert call("prune", "3")[0] == 0
+        assert log.stat().st_size == LOG_MAX_BYTES
+        log.write_bytes(b"\n" + log.read_bytes())
+        assert call("rollback", sha, "--reason", "slow" * 1000)[0] == 0
+        assert older.read_bytes().endswith(lines)
+        (line,) = log.read_text().splitlines()
+        assert json.loads(line)["reason"] == "slow" * 250
+        assert call("activate", sha)[0] == 0
+    assert sorted(path.name for path in folder.glob("audit*")) == [
+        "audit.log",
+        "audit.log.1",
+        "audit.log.1.found-1",
+    ]
+
+
+def test_who_waits_for_the_lock_fills_no_log(call: "Call", folder: Path) -> None:
+    sha = in_use(call, folder, b"new")
+    with (folder / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for verb in ("install", "activate", "rollback"):
+            assert call(verb, sha)[0] == 75
+    assert audit(folder) == ["install", "activate"]
 
 
 def link_folder(release: Path) -> None:

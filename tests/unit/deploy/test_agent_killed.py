@@ -4,6 +4,7 @@ Whatever the moment: `current` is the old release or the new one, and whole; the
 succeeds; a rollback goes to the release that was in use before, never to another one.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import pytest
 
 from edgeflow.artifact.packed import packed
 from edgeflow.ondevice import agent
+from edgeflow.ondevice.agent.audit import LOG_MAX_BYTES
 from tests.unit.deploy.test_agent import damage, in_use, install, members, upload
 
 if TYPE_CHECKING:
@@ -204,6 +206,34 @@ def test_a_repair_of_journal_and_link(call: "Call", folder: Path, ask: Ask, kill
         ask("prepare", copy, new, "3")
         assert ask("status", copy)["current"] == old
         assert ask("verify", copy) == {"verified": old}
+
+
+def test_a_log_that_is_full(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    in_use(call, folder, b"new")
+    old = b"{}\n" * LOG_MAX_BYTES
+    (folder / "audit.log").write_bytes(old)
+    seen = []
+    for copy in kill("prune", "3").folders:
+        seen.append((copy / "audit.log").exists())
+        assert (copy / ("audit.log" if seen[-1] else "audit.log.1")).read_bytes() == old
+        ask("prune", copy, "3")
+        assert (copy / "audit.log.1").read_bytes() == old
+    assert set(seen) == {True, False}
+
+
+def test_data_that_nothing_uses(folder: Path, ask: Ask, kill: Kill) -> None:
+    """Wherever the removal ends, what is there is whole, and the next one goes on."""
+    unused, wanted = (hashlib.sha256(name).hexdigest() for name in (b"unused", b"wanted"))
+    (folder / unused).mkdir()
+    (folder / unused / "x.npy").write_bytes(b"unused")
+    os.utime(folder / unused, (0, 0))
+    for copy in kill("find-data", wanted, "x.npy").folders:
+        (copy / f"{wanted}.part").write_bytes(b"wanted")
+        assert ask("find-data", copy, wanted, "x.npy")["received_bytes"] == 6
+        path = ask("store-data", copy, wanted, "x.npy")["path"]
+        assert Path(path).read_bytes() == b"wanted"
+        assert ask("find-data", copy, wanted, "x.npy")["stored"] is True
+        assert not (copy / unused).exists()
 
 
 def test_all_is_on_the_disk_before_the_switch(call: "Call", folder: Path, kill: Kill) -> None:

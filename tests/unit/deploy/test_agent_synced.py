@@ -27,7 +27,7 @@ class Disk:
         patch.setattr(os, "fsync", self.fsync)
         for owner, name in ((os, "rename"), (os, "replace")):
             patch.setattr(owner, name, self.moving(getattr(owner, name)))
-        for owner, name in ((os, "unlink"), (shutil, "rmtree")):
+        for owner, name in ((os, "unlink"), (os, "rmdir"), (shutil, "rmtree")):
             patch.setattr(owner, name, self.removing(getattr(owner, name)))
 
     def fsync(self, descriptor: int) -> None:

@@ -1,5 +1,6 @@
 """Models on a device: listed, and removed by name alone."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -109,4 +110,69 @@ def test_a_removal_takes_the_releases_last(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(shutil, "rmtree", seen)
     assert agent.main(["forget", str(model)]) == 0
-    assert found == [("releases", {"releases"}), (".", set())]
+    assert found == [("releases", {"releases"})]
+    assert not model.exists()
+
+
+def model_in(folder: Path) -> Path:
+    (folder / "net/releases/one").mkdir(parents=True)
+    return folder / "net"
+
+
+def test_a_verb_that_comes_while_a_model_is_removed_asks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has opened the lock of a folder that is gone: that lock keeps nobody out."""
+    model, flock = model_in(tmp_path), fcntl.flock
+
+    def late(file: Any, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        assert agent.main(["forget", str(model)]) == 0
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert agent.main(["prune", str(model), "3"]) == 75
+    assert "is being removed" in capsys.readouterr().out
+    assert not model.exists()
+    assert agent.main(["prune", str(model), "3"]) == 0
+
+
+def test_a_folder_that_goes_before_its_lock_is_opened_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, makedirs = model_in(tmp_path), os.makedirs
+
+    def late(path: str, *, exist_ok: bool) -> None:
+        makedirs(path, exist_ok=exist_ok)
+        monkeypatch.setattr(os, "makedirs", makedirs)
+        assert agent.main(["forget", str(model)]) == 0
+
+    monkeypatch.setattr(os, "makedirs", late)
+    assert agent.main(["prune", str(model), "3"]) == 75
+    assert not model.exists()
+
+
+def test_a_removal_holds_the_lock_to_its_end_and_spares_who_comes_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, rmdir, unlink = model_in(tmp_path), os.rmdir, os.unlink
+    codes: list[int] = []
+
+    def prune() -> None:
+        codes.append(agent.main(["prune", str(model), "3"]))
+
+    def before(path: Any, **options: Any) -> None:
+        if path == str(model / "lock"):
+            prune()
+        unlink(path, **options)
+
+    def between(path: Any, **options: Any) -> None:
+        if path == str(model):
+            prune()
+        rmdir(path, **options)
+
+    monkeypatch.setattr(os, "unlink", before)
+    monkeypatch.setattr(os, "rmdir", between)
+    assert agent.main(["forget", str(model)]) == 0
+    assert codes == [75, 0]
+    assert {entry.name for entry in model.iterdir()} == {"lock", "releases"}
