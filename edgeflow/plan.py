@@ -229,6 +229,7 @@ class Plan:
                 "edgeflow.bundle.pack",
                 "edgeflow.ondevice.runner",
                 "edgeflow.ondevice.facts",
+                "edgeflow.ondevice.energy",
                 *(("edgeflow.ondevice.front_end",) if sound else ()),
                 self._target_module(target),
                 self._engine_module(target),

@@ -26,6 +26,7 @@ GOLDEN_VECTORS = 16
 PARTS: tuple[Part, ...] = ("test",)
 RUNNER = "edgeflow.ondevice.runner"
 FACTS = "edgeflow.ondevice.facts"
+ENERGY = "edgeflow.ondevice.energy"
 FRONT_END = "edgeflow.ondevice.front_end"
 
 
@@ -93,6 +94,7 @@ def _write_bundle(
     members = {
         "runner.py": _source(RUNNER),
         "facts.py": _source(FACTS),
+        "energy.py": _source(ENERGY),
         "engine.py": _source(runtime.engine_module),
         **({"front_end.py": _source(FRONT_END)} if dataset.facts.front_end else {}),
         **_golden(dataset, compiled / REFERENCE, io),

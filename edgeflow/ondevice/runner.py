@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import platform
@@ -212,6 +213,20 @@ def figures(engine: Any) -> dict[str, float]:
     return dict(engine.figures()) if hasattr(engine, "figures") else {}
 
 
+def pick(record: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the parts of a record that are there."""
+    return {name: record[name] for name in names if name in record}
+
+
+def energy(engine: Any, inputs: list[Any]) -> dict[str, Any] | None:
+    """Return what the machine's sensors say of one inference, or None where it has none."""
+    samples = itertools.cycle([rows(inputs, row, row + 1) for row in range(len(inputs[0]))])
+    found: dict[str, Any] | None = importlib.import_module("energy").measure(
+        lambda: engine.infer(*next(samples))
+    )
+    return found
+
+
 # Firmware bits 0-3: under-voltage, frequency capped, throttled, soft temperature limit.
 THROTTLED_NOW = 0b1111
 TIMED_SAMPLES = 64
@@ -231,18 +246,20 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     samples = [np.load(path, mmap_mode="r", allow_pickle=False) for path in arguments.data]
     timed = to_inputs(rows(samples, 0, TIMED_SAMPLES), manifest)
     times = latencies(engine, timed, arguments.warmup, arguments.runs) if clock else []
+    spent = (energy(engine, timed) if clock else None) or {}
     flags = throttle_flags()
     digests = save_outputs(run_all(engine, samples, manifest), manifest, arguments.out)
     return {
         "load_time_ms": load_time_ms if clock else None,
         "latencies_ms": times,
         "peak_rss_mb": peak_rss_mb() if clock else None,
-        "figures": figures(engine),
+        "figures": {**pick(spent, "energy_mj"), **figures(engine)},
         "outputs_sha256": digests,
         "conditions": {
             **before,
             "throttled": bool(flags & THROTTLED_NOW) if flags is not None else None,
             "temperature_after_c": temperature_c(),
+            **pick(spent, "idle_power_w", "energy_sensors"),
         },
     }
 

@@ -50,6 +50,7 @@ _TITLES = {
     "accuracy_test": "Test accuracy",
     "cpu": "CPU",
     "temperature_c": "Temperature, °C",
+    "idle_power_w": "Idle power, W",
 }
 
 

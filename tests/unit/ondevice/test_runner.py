@@ -7,7 +7,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -306,17 +308,15 @@ def test_what_a_board_says_of_itself(
     } == wanted
 
 
-@pytest.mark.parametrize(
-    ("flags", "throttled"), [(None, None), (0, False), (0x50000, False), (0x4, True), (0x1, True)]
-)
-def test_only_throttling_during_the_run_counts(
-    release: Path,
-    trained: Trained,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    flags: int | None,
-    throttled: bool | None,
-) -> None:
+Answer = Callable[[], dict[str, Any]]
+
+
+@pytest.fixture
+def answer(
+    release: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Answer:
+    """Measure an engine that doubles, in this process; return what the runner answers."""
+
     class Engine(Doubler):
         @staticmethod
         def version() -> str:
@@ -324,15 +324,49 @@ def test_only_throttling_during_the_run_counts(
 
     monkeypatch.setattr(runner, "HERE", str(release))
     monkeypatch.setattr(runner, "load_engine", lambda manifest, unit: Engine())
-    monkeypatch.setattr(runner, "throttle_flags", lambda: flags)
     monkeypatch.setitem(sys.modules, "facts", facts)
+    monkeypatch.setitem(sys.modules, "energy", SimpleNamespace(measure=lambda infer: None))
     verb = ["measure", "--data", str(trained.dataset / "test_x.npy"), "--warmup", "1"]
     verb += ["--out", str(tmp_path / "o"), "--runs", "2"]
     monkeypatch.setattr(sys, "argv", ["runner.py", *verb])
-    out = io.StringIO()
-    assert runner.main(out) == 0
-    assert json.loads(out.getvalue())["conditions"]["throttled"] is throttled
-    assert json.loads(out.getvalue())["conditions"]["engine"] == "doubler 1"
+
+    def run() -> dict[str, Any]:
+        out = io.StringIO()
+        assert runner.main(out) == 0
+        said: dict[str, Any] = json.loads(out.getvalue())
+        return said
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("flags", "throttled"), [(None, None), (0, False), (0x50000, False), (0x4, True), (0x1, True)]
+)
+def test_only_throttling_during_the_run_counts(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch, flags: int | None, throttled: bool | None
+) -> None:
+    monkeypatch.setattr(runner, "throttle_flags", lambda: flags)
+    conditions = answer()["conditions"]
+    assert conditions["throttled"] is throttled
+    assert conditions["engine"] == "doubler 1"
+
+
+def test_energy_is_a_figure_and_idle_power_a_condition(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = answer()
+    assert without["figures"] == {}
+    assert not without["conditions"].keys() & {"idle_power_w", "energy_sensors"}
+
+    def sense(infer: Callable[[], Any]) -> dict[str, Any]:
+        assert infer().shape[0] == 1, "one sample"
+        return {"energy_mj": 2.5, "idle_power_w": 1.5, "energy_sensors": ["ina219 channel 1"]}
+
+    monkeypatch.setitem(sys.modules, "energy", SimpleNamespace(measure=sense))
+    said = answer()
+    assert said["figures"] == {"energy_mj": 2.5}
+    assert said["conditions"]["idle_power_w"] == 1.5
+    assert said["conditions"]["energy_sensors"] == ["ina219 channel 1"]
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

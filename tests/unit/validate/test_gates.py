@@ -11,6 +11,7 @@ VALIDATION: dict[str, Any] = {
     "parity": {"share": 0.97},
     "latency_ms": {"p50": 1.0, "p90": 2.0, "p99": 3.0},
     "peak_rss_mb": 64.0,
+    "figures": {"energy_mj": 2.5},
     "sizes": {
         "model_bytes": 1000,
         "bundle_bytes": 2000,
@@ -26,6 +27,7 @@ FIGURES = {
     "latency_p90_ms_max": 2.0,
     "latency_p99_ms_max": 3.0,
     "peak_rss_mb_max": 64.0,
+    "energy_mj_max": 2.5,
     "model_bytes_max": 1000.0,
     "bundle_bytes_max": 2000.0,
     "model_packed_bytes_max": 300.0,
