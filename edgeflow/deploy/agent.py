@@ -99,3 +99,8 @@ def uploader() -> str:
     if not re.fullmatch("[0-9a-f]{16}", known):
         write_text(UPLOADER, known := secrets.token_hex(8))
     return known
+
+
+def outputs_stem() -> str:
+    """Return how the files of this project's outputs on a device begin; others have their own."""
+    return f"outputs.{uploader()}"

@@ -21,6 +21,7 @@ from edgeflow.config.gates import figures_of
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
+from edgeflow.deploy.agent import outputs_stem
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import Measured, measured
 from edgeflow.errors import DeployError, IntegrityError
@@ -39,7 +40,6 @@ BUNDLE_SIZES = ("model_bytes", "bundle_bytes", "model_packed_bytes", "bundle_pac
 """Facts of the bundle step."""
 
 OUTPUTS = "outputs.npy"
-STEM = "outputs"
 """Start of the names of the files that the runner writes, one for each output."""
 ATTEMPTS = 3
 """Runs before a device that keeps throttling is given up."""
@@ -163,7 +163,7 @@ def _measure(
     """Run until the device does not throttle; return the runner's record."""
     device.verify(manifest.model, sha256)
     remote = [device.send_data(path) for path in data]
-    arguments = ["measure", "--data", *remote, "--out", STEM]
+    arguments = ["measure", "--data", *remote, "--out", outputs_stem()]
     runs = measure.runs if manifest.clock == "device" else 0
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
     name, timeout_s = device.endpoint.name, device.endpoint.run_timeout_s
@@ -224,7 +224,7 @@ def _fetch_output(
     name = device.endpoint.name
     shape = (samples, *tensor.shape[1:])
     size = math.prod(shape) * np.dtype(tensor.dtype).itemsize
-    local = scratch / f"{STEM}.{tensor.name}.npy"
+    local = scratch / f"{outputs_stem()}.{tensor.name}.npy"
     remote = posixpath.join(device.model_dir(manifest.model), local.name)
     device.fetch(remote, local, size + HEADER_MAX_BYTES)
     if sha256_file(local) != sha256:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import time
 
 from .answer import Refused
-from .files import fsync, remove, sha256
+from .files import fsync, idle_s, remove, sha256
 from .folders import close_to, discard, discard_scratch, is_folder, scratch_path, sync_folders
 from .lock import locked
 from .manifest import SHA
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 # Data that no measurement has used for so long go when others come,
 UNUSED_S = 30 * 86400.0
 # and where room is short, all that no measurement can be using now.
-IDLE_S = 86400.0
+UNTOUCHED_S = 86400.0
 
 
 def find_data(options: argparse.Namespace) -> Json:
@@ -50,7 +49,7 @@ def make_room(folder: str, wanted: str, need_bytes: int) -> None:
     discard_scratch(folder)
     discard_unused(folder, wanted, UNUSED_S)
     if free(folder)["free_bytes"] < need_bytes:
-        discard_unused(folder, wanted, IDLE_S)
+        discard_unused(folder, wanted, UNTOUCHED_S)
 
 
 def discard_unused(folder: str, wanted: str, age_s: float) -> None:
@@ -59,8 +58,7 @@ def discard_unused(folder: str, wanted: str, age_s: float) -> None:
         path = os.path.join(folder, name)
         if not SHA.fullmatch(name) or name == wanted or not is_folder(path):
             continue
-        # The clock may have been set since; what goes for that is sent again.
-        if abs(time.time() - os.lstat(path).st_mtime) > age_s:
+        if idle_s(path) > age_s:
             # In one step: what is in the folder counts as used when a part of it goes.
             os.rename(path, scratch_path(folder, name))
             discard(scratch_path(folder, name))

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def read_plain(path: str, max_bytes: int) -> bytes:
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > max_bytes:
             raise OSError(errno.EINVAL, f"no plain file of at most {max_bytes} bytes", path)
         return file.read(max_bytes)
+
+
+def idle_s(path: str) -> float:
+    """Return the seconds since something was written; the clock may have been set since."""
+    return abs(time.time() - os.lstat(path).st_mtime)
 
 
 def write_json(path: str, value: Json) -> None:

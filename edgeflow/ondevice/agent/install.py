@@ -10,7 +10,7 @@ from .audit import audit
 from .files import fsync, remove, sha256, write_json
 from .folders import is_folder, make_folder, scratch_path, sync_folders
 from .journal import journal_of
-from .kept import prune_releases
+from .kept import discard_outputs, prune_releases
 from .lock import locked
 from .manifest import listed_files, verify_files
 from .model import Model
@@ -33,6 +33,7 @@ def prepare(options: argparse.Namespace) -> Json:
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "prepare"):
         repair(model)
+        discard_outputs(model.folder)
         make_folder(model.incoming)
         part = upload_name(name, options.uploader, options.form)
         intact = whole(model, name)

@@ -1,11 +1,12 @@
-"""Which releases stay on the device, and the removal of the others."""
+"""Which releases and outputs stay on the device, and the removal of the others."""
 
 from __future__ import annotations
 
 import os
+import re
 
 from .audit import audit
-from .files import write_json
+from .files import idle_s, write_json
 from .folders import discard
 from .journal import installed, journal_of, state_of
 from .release import fallback
@@ -14,6 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .answer import Json
     from .model import Model
+
+# A file for each output of a model and each project that measures it.
+OUTPUTS = re.compile(r"outputs\.[0-9a-f]{16}\..+\.npy")
+FETCHED_S = 86400.0
 
 
 def prune_releases(model: Model, keep: int, wanted: str | None = None) -> list[str]:
@@ -33,6 +38,14 @@ def prune_releases(model: Model, keep: int, wanted: str | None = None) -> list[s
     for name in removed:
         discard(model.scratch("pruned-" + name))
     return removed
+
+
+def discard_outputs(folder: str) -> None:
+    """Remove outputs of measurements that every host must have fetched by now."""
+    for entry in os.listdir(folder):
+        path = os.path.join(folder, entry)
+        if OUTPUTS.fullmatch(entry) and idle_s(path) > FETCHED_S:
+            discard(path)
 
 
 def superfluous(model: Model, journal: Json, keep: int, wanted: str | None) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 
+from .files import idle_s
 from .folders import discard, is_folder
 
 FORMS = {"tar": "", "tar.zst": ".zst"}
@@ -25,8 +25,7 @@ def discard_uploads(folder: str, uploader: str | None, keep: str | None = None) 
         path = os.path.join(folder, entry)
         with contextlib.suppress(FileNotFoundError):
             own = uploader is not None and f".{uploader}." in entry
-            # The clock may have been set since: an upload from the future stands still too.
-            stale = abs(time.time() - os.lstat(path).st_mtime) > STALE_S
+            stale = idle_s(path) > STALE_S
             if entry.endswith(".part") and entry != keep and (own or stale):
                 discard(path)
 

@@ -21,7 +21,7 @@ from edgeflow.artifact.fingerprint import closure
 from edgeflow.deploy.agent_program import SOURCES, agent_program
 from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent.answer import Refused
-from edgeflow.ondevice.agent.data import IDLE_S, UNUSED_S
+from edgeflow.ondevice.agent.data import UNTOUCHED_S, UNUSED_S
 from edgeflow.ondevice.agent.manifest import listed_files
 
 Answer = tuple[int, dict[str, Any]]
@@ -364,7 +364,7 @@ def test_data_go_that_no_measurement_uses_any_more(
         assert json.loads(capsys.readouterr().out)["stored"] is (name in names)
         return {name for name in shas if (tmp_path / shas[name]).exists()}
 
-    ages = (IDLE_S - 60, IDLE_S + 60, UNUSED_S + 60, -UNUSED_S - 60)
+    ages = (UNTOUCHED_S - 60, UNTOUCHED_S + 60, UNUSED_S + 60, -UNUSED_S - 60)
     for name, age_s in zip(names, ages, strict=True):
         (tmp_path / shas[name]).mkdir()
         (tmp_path / shas[name] / "x.npy").write_bytes(name.encode())

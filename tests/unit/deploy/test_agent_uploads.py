@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgeflow.ondevice import agent
+from edgeflow.ondevice.agent.kept import FETCHED_S
 from edgeflow.ondevice.agent.uploads import STALE_S
 from tests.unit.deploy.test_agent import in_use, install, members, names, upload
 
@@ -90,6 +91,15 @@ def test_a_bad_upload_of_one_host_is_not_the_others(call: "Call", folder: Path) 
     cut(folder, prepare(call, SHA))
     assert call("install", SHA, "--uploader", MINE)[0] == 65
     assert names(folder / "incoming") == [part]
+
+
+def test_outputs_go_once_they_must_have_been_fetched(call: "Call", folder: Path) -> None:
+    old, new, mine = (f"outputs.{uploader}.y.npy" for uploader in (MINE, OTHER, "mine"))
+    for name, age_s in ((old, FETCHED_S + 60), (new, FETCHED_S - 60), (mine, 9e9)):
+        (folder / name).write_bytes(b"y")
+        os.utime(folder / name, (time.time() - age_s,) * 2)
+    prepare(call, SHA)
+    assert set(names(folder)) & {old, new, mine} == {new, mine}
 
 
 @pytest.mark.parametrize("uploader", ["", "../x", "A" * 16, "0" * 15])

@@ -12,6 +12,7 @@ from edgeflow.artifact import events
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed_size
 from edgeflow.bundle.manifest import read_bundle
+from edgeflow.deploy.agent import outputs_stem
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.targets.litert import LiteRT
 from edgeflow.testing.trained import Trained
@@ -124,6 +125,25 @@ def test_outputs_that_changed_on_their_way(
     with pytest.raises(IntegrityError, match="outputs from bench changed"):
         validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert not (tmp_path / "v.json").exists()
+
+
+def test_another_project_that_measures_the_same_model_changes_nothing(
+    device: FakeDevice, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outputs come between the end of our run and the fetch, into the same folder."""
+
+    def measures_too(record: dict[str, Any]) -> None:
+        with monkeypatch.context() as other:
+            (tmp_path / "other").mkdir()
+            other.chdir(tmp_path / "other")
+            stem = outputs_stem()
+        (name,) = record["outputs_sha256"]
+        assert (device.home / f"{outputs_stem()}.{name}.npy").exists()
+        (device.home / f"{stem}.{name}.npy").write_bytes(b"others")
+
+    device.lie = measures_too
+    result = validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    assert result.parity.share == 1.0
 
 
 LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
