@@ -17,7 +17,8 @@ from edgeflow.config.model import architecture_module
 from edgeflow.config.modelfile import kind_of
 from edgeflow.config.recipe import INTEGER
 from edgeflow.config.root import Config
-from edgeflow.config.target import target_class, target_kind
+from edgeflow.config.target import target_class, target_kind, target_slice, toolchain_of
+from edgeflow.toolchain.base import Host, Toolchain
 
 IMPORTERS = {
     "keras": ("edgeflow.imported.from_keras", "edgeflow.imported.keras3_worker"),
@@ -205,14 +206,31 @@ class Plan:
         """Return the job that compiles a recipe's model for a target."""
         runtime = self._runtime(target)
         return Job(
-            slice={"target": self.config.targets[target].model_dump(mode="json")},
+            slice={"target": target_slice(self.config.targets[target])},
             modules=(
                 "edgeflow.targets.build",
                 self._target_module(target),
                 runtime.reference_module,
+                *filter(None, [self.toolchain(target).worker]),
             ),
             tools=runtime.reference_tools,
         )
+
+    def toolchain(self, target: str) -> Toolchain:
+        """Return what a target compiles with."""
+        section = self.config.targets[target]
+        return toolchain_of(target_class(target_kind(section)), section)
+
+    def compiles_long(self, target: str) -> bool:
+        """Return whether compiling for a target is a job for a cluster, as a training is."""
+        return self.toolchain(target).runtime_min is not None and self.compile_host(target) is None
+
+    def compile_host(self, target: str) -> Host:
+        """Return where a target's toolchain is: no part of any slice."""
+        name = getattr(self.config.targets[target], "compile_host", None)
+        if name is None:
+            return None
+        return {"name": name, **self.config.compile_hosts[name].model_dump(mode="json")}
 
     def reads_network(self, target: str) -> bool:
         """Return whether a target's compiler reads the network itself, not the .tflite alone."""
@@ -224,7 +242,7 @@ class Plan:
         dataset = self.config.datasets[self.config.models[model].dataset]
         sound = isinstance(dataset, WavFolderDataset)
         return Job(
-            slice={"model": model, "recipe": recipe, "target": section.model_dump(mode="json")},
+            slice={"model": model, "recipe": recipe, "target": target_slice(section)},
             modules=(
                 "edgeflow.bundle.pack",
                 "edgeflow.ondevice.runner",

@@ -23,6 +23,7 @@ from edgeflow.config.load import parse as parse_config
 from edgeflow.config.modelfile import imported_name
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan
+from edgeflow.targets.identity import planned as identity_of
 
 
 def load_config():

@@ -1,7 +1,7 @@
 """How every building step runs: key, scratch folder, outputs, manifest, event."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class StepSpec:
         slice: the resolved slice of the configuration.
         code: fingerprint of the step's code.
         tools: distributions whose version shapes the output.
+        toolchain: by name, version or digest of other tools that shape the output.
         manifest: file name of the manifest in the output folder.
         cpu: what of the CPU the output depends on.
     """
@@ -57,6 +58,7 @@ class StepSpec:
     slice: Mapping[str, JsonValue]
     code: str
     tools: tuple[str, ...] = ()
+    toolchain: Mapping[str, str] = field(default_factory=dict)
     manifest: str = "manifest.json"
     cpu: Extent = "held"
 
@@ -134,7 +136,11 @@ def identify(spec: StepSpec) -> dict[str, Any]:
         "slice": dict(spec.slice),
         "code": spec.code,
         # Kernels compute other bits on another kind of CPU, and a store may be shared.
-        "tools": {"machine": kind(spec.cpu), **tool_versions(spec.tools)},
+        "tools": {
+            "machine": kind(spec.cpu),
+            **tool_versions(spec.tools),
+            **spec.toolchain,
+        },
     }
 
 

@@ -18,7 +18,7 @@ def trust(
     timeout_s: Annotated[float, typer.Option(help="Longest wait for an answer.")] = 10.0,
 ) -> None:
     """Show a device's host key, to compare with the device and paste into config.yaml."""
-    from edgeflow.deploy.trust import scan_host_key
+    from edgeflow.remote.trust import scan_host_key
 
     key, fingerprint = scan_host_key(host, port, timeout_s)
     print(f"fingerprint: {fingerprint}")

@@ -1,9 +1,16 @@
 """The slice of the configuration that each step is given: what its `--slice` must hold."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from edgeflow.plugins import import_path
 
@@ -13,6 +20,8 @@ _STEPS: Mapping[str, str] = {
     "import": "edgeflow.imported.build:ImportSlice",
     "compress": "edgeflow.compress.slice:CompressSlice",
     "compile": f"{__name__}:Compile",
+    "toolchain": "edgeflow.toolchain.base:Identity",
+    "host": f"{__name__}:Host",
     "bundle": f"{__name__}:Bundle",
     "deploy": f"{__name__}:Deploy",
     "validate": f"{__name__}:Validate",
@@ -64,6 +73,20 @@ class Compile(BaseModel):
     """What `edgeflow compile` takes."""
 
     target: _Target
+
+
+class Host(BaseModel):
+    """What `edgeflow compile` takes as the place of its toolchain."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+    @model_validator(mode="after")
+    def _is_a_host(self) -> Self:
+        TypeAdapter[Any](import_path("edgeflow.config.device:CompileHost")).validate_python(
+            self.model_extra
+        )
+        return self
 
 
 class Bundle(Compile):

@@ -1,6 +1,7 @@
 """One command for each step of the DAG; the rules call these, and so can you."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,12 +22,21 @@ def _json(text: str) -> dict[str, Any]:
 
 def _fitting(context: typer.Context, slice_: dict[str, Any]) -> dict[str, Any]:
     """Return the slice of a step if it is what the step takes."""
+    return _checked(str(context.info_name), slice_)
+
+
+def _fits(what: str) -> Callable[[dict[str, Any] | None], dict[str, Any] | None]:
+    """Return a function that returns a JSON object if it is what it must be; nothing for none."""
+    return lambda value: _checked(what, value) if value else None
+
+
+def _checked(what: str, value: dict[str, Any]) -> dict[str, Any]:
     from edgeflow.cli.slices import slice_problems
 
-    problems = slice_problems(str(context.info_name), slice_)
+    problems = slice_problems(what, value)
     if problems:
         raise typer.BadParameter("; ".join(problems))
-    return slice_
+    return value
 
 
 Slice = Annotated[
@@ -36,6 +46,23 @@ Slice = Annotated[
         parser=_json,
         callback=_fitting,
         help="Resolved slice of the configuration, JSON.",
+    ),
+]
+Toolchain = Annotated[
+    dict[str, Any] | None,
+    typer.Option(
+        parser=_json,
+        callback=_fits("toolchain"),
+        help="Versions that Snakemake planned with, JSON; stop if the toolchain has others.",
+    ),
+]
+CompileHost = Annotated[
+    dict[str, Any] | None,
+    typer.Option(
+        "--host",
+        parser=_json,
+        callback=_fits("host"),
+        help="Compile host with the toolchain: its name and section of the configuration.",
     ),
 ]
 Code = Annotated[str, typer.Option(help="Fingerprint of the step's code.")]
@@ -135,13 +162,15 @@ def compile(
     slice_: Slice,
     code: Code,
     out: Out,
+    toolchain: Toolchain = None,
+    host: CompileHost = None,
     log: Log = None,
 ) -> None:
     """Compile a recipe's model for a target."""
     send_to(log)
     from edgeflow.targets.build import compile_model
 
-    compile_model(name, dataset, recipe, slice_, code, out)
+    compile_model(name, dataset, recipe, slice_, code, out, toolchain, host)
 
 
 def bundle(

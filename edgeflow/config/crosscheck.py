@@ -46,6 +46,10 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
 def _references(raw: Entry, families: Iterable[str]) -> Iterator[Finding]:
     for name, entry in entries(raw, "models").items():
         yield from missing(raw, "datasets", entry.get("dataset"), ("models", name, "dataset"))
+    hosts = {"compile_hosts": {}, **raw}  # a section that may be left out
+    for name, entry in entries(raw, "targets").items():
+        host = entry.get("compile_host")
+        yield from missing(hosts, "compile_hosts", host, ("targets", name, "compile_host"))
     for name, entry in entries(raw, "devices").items():
         yield from missing(raw, "targets", entry.get("target"), ("devices", name, "target"))
     for keys, deployment, devices in deployments(raw):

@@ -1,4 +1,4 @@
-"""Devices: one physical or virtual unit each."""
+"""Devices, one physical or virtual unit each; and compile hosts, which are reached like them."""
 
 from typing import Annotated, Literal
 
@@ -43,6 +43,25 @@ UnitValue = Annotated[str, Field(max_length=200, pattern=r"^[ -~]*$")] | int | f
 Unit = Annotated[dict[UnitName, UnitValue], Field(max_length=16)]
 
 
+class _Host(Section):
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Longest wait for a connection, and for any sign of life during a transfer."""
+    run_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    """Longest time one program may run there; then it is ended."""
+
+
+class _SshHost(_Account, _Host):
+    transport: Literal["ssh"]
+    proxy_jump: JumpHost | None = None
+    """Host to go through, where it cannot be reached from here; with its own host key."""
+    path: RemotePath = "edgeflow"
+    """Folder there that edgeflow owns; relative paths start at the account's home."""
+
+
+class _VirtualHost(_Host):
+    transport: Literal["virtual"]
+
+
 class _Device(Section):
     target: Reference
     """Name of a target of this configuration."""
@@ -50,31 +69,43 @@ class _Device(Section):
     """Which of the boards or sticks at the host is meant, such as `serial: "066BFF"` of a debug
     probe: passed to the engine at run time. Each target says which names it takes. A board of its
     own needs a device of its own, with a `path` of its own."""
-    timeout_s: Annotated[float, Field(gt=0)] = 10.0
-    """Longest wait for a connection, and for any sign of life during a transfer."""
-    run_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
-    """Longest time one program may run on the device, which ends it then."""
 
 
-class SshDevice(_Account, _Device):
+class SshDevice(_SshHost, _Device):
     """A real unit, reached over SSH with its host key pinned."""
 
-    transport: Literal["ssh"]
-    proxy_jump: JumpHost | None = None
-    """Host to go through, where the device cannot be reached from here; with its own host key."""
-    path: RemotePath = "edgeflow"
-    """Folder on the device that edgeflow owns; relative paths start at the account's home."""
     python: RemotePath = "python3"
     """Interpreter on the device (3.7 or newer) that has numpy and the target's engine."""
 
 
-class VirtualDevice(_Device):
+class VirtualDevice(_VirtualHost, _Device):
     """A folder behind a real SSH server on this machine, started on demand."""
 
-    transport: Literal["virtual"]
     environment: LocalPath | None = None
     """Lock file of the device's Python packages, such as `envs/litert-device.txt`; it is built
     once and cached. By default the device runs edgeflow's own environment."""
 
 
 Device = Annotated[SshDevice | VirtualDevice, Field(discriminator="transport")]
+
+
+class _CompileHost(Section):
+    jobs: Annotated[int, Field(ge=1, le=64)] = 1
+    """Compilations that may run there at once."""
+
+
+class SshCompileHost(_SshHost, _CompileHost):
+    """A machine that has a compiler, reached over SSH with its host key pinned."""
+
+    python: RemotePath = "python3"
+    """Interpreter there (3.7 or newer) that runs the target's worker."""
+
+
+class VirtualCompileHost(_VirtualHost, _CompileHost):
+    """A folder behind a real SSH server on this machine, to try out how a target compiles."""
+
+    environment: LocalPath | None = None
+    """Lock file of the Python packages there; by default it runs edgeflow's own environment."""
+
+
+CompileHost = Annotated[SshCompileHost | VirtualCompileHost, Field(discriminator="transport")]

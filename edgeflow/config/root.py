@@ -7,7 +7,7 @@ from pydantic import Field
 from edgeflow.config.base import Name, Section
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.deployment import Deployment
-from edgeflow.config.device import Device
+from edgeflow.config.device import CompileHost, Device
 from edgeflow.config.model import Model
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.store import Store
@@ -29,5 +29,7 @@ class Config(Section):
     """Physical or virtual units of the targets."""
     deployments: Annotated[list[Deployment], Field(min_length=1)]
     """Which model goes to which devices after which recipe, and what it must reach there."""
+    compile_hosts: dict[Name, CompileHost] = Field(default_factory=dict)
+    """Machines with compilers that this one does not have, for targets with `compile_host`."""
     store: Store = Store()
     """The cache outside the project."""

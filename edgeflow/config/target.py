@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field
 
 from edgeflow import plugins
+from edgeflow.toolchain.base import Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,17 @@ if TYPE_CHECKING:
     Target = BaseModel
 else:
     Target = _any_target()
+
+
+def toolchain_of(target: "type[TargetClass]", options: BaseModel) -> Toolchain:
+    """Return what a target compiles with; edgeflow's own environment if it names nothing else."""
+    declared = getattr(target, "toolchain", None)
+    return Toolchain() if declared is None else declared(options)
+
+
+def target_slice(target: BaseModel) -> dict[str, Any]:
+    """Return the options of a target that its output may depend on: not where it compiles."""
+    return target.model_dump(mode="json", exclude={"compile_host"})
 
 
 def target_kind(target: BaseModel) -> str:

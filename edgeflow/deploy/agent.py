@@ -73,10 +73,10 @@ class Agent:
                 f"{done.exit_code}): {tail(done.stderr)}",
                 hint="run the same command again: it reads the device's state first",
             )
-        no = parse(No, line, device=self._name, program="the agent")
+        no = parse(No, line, device=f"device {self._name}", program="the agent")
         if no.error is not None:
             self._refuse(verb, no.error, no.detail)
-        return parse(kind, line, device=self._name, program="the agent")
+        return parse(kind, line, device=f"device {self._name}", program="the agent")
 
     def _refuse(self, verb: str, kind: str, detail: str) -> NoReturn:
         endpoint = self._session.endpoint

@@ -44,4 +44,4 @@ def of_device(endpoint: Endpoint) -> Facts:
             f"{endpoint.python} does not run on device {endpoint.name}: {tail(done.stderr)}",
             hint="install Python 3.7 or newer there, or set `python` of the device",
         )
-    return parse(Facts, done.stdout, device=endpoint.name, program="Python")
+    return parse(Facts, done.stdout, device=endpoint.title, program="Python")

@@ -195,7 +195,9 @@ class OpenDevice:
         program = [self._agent.python, "-B", runner, *self._unit(), *argv_tail]
         done = self._session.run(program, timeout_s, folder)
         if done.exit_code == EXIT_MISSING:
-            raise self._lacks(parse(Missing, done.stdout, device=self.endpoint.name, program=model))
+            raise self._lacks(
+                parse(Missing, done.stdout, device=self.endpoint.title, program=model)
+            )
         if done.exit_code != 0:
             how = f"exit code {done.exit_code}"
             if done.exit_code < 0:
@@ -241,7 +243,7 @@ class OpenDevice:
         """Refuse an answer about something else than was asked."""
         if found != wanted:
             reason = f"`{verb}` is about {excerpt(found)} instead of {wanted}"
-            raise malformed(self.endpoint.name, "the agent", reason)
+            raise malformed(self.endpoint.title, "the agent", reason)
 
     def _of_release(self, kind: type[A], verb: str, model: str, sha: str) -> A:
         try:

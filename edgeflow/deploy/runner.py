@@ -92,9 +92,9 @@ def golden(text: str, tolerances: Mapping[str, float], *, device: str, model: st
         MalformedError: it is no such answer.
         DeployError: the outputs are others than on the host.
     """
-    program = f"the runner of {model}"
-    answer = parse(Golden, text, device=device, program=program)
-    _require_outputs(answer.max_abs, tolerances, device, program)
+    where, program = f"device {device}", f"the runner of {model}"
+    answer = parse(Golden, text, device=where, program=program)
+    _require_outputs(answer.max_abs, tolerances, where, program)
     failed = [name for name, most in tolerances.items() if answer.max_abs[name] > most]
     if failed or not answer.passed:
         differences = (
@@ -110,12 +110,12 @@ def golden(text: str, tolerances: Mapping[str, float], *, device: str, model: st
 
 
 def _require_outputs(
-    found: Mapping[str, object], wanted: Collection[str], device: str, program: str
+    found: Mapping[str, object], wanted: Collection[str], where: str, program: str
 ) -> None:
     """Refuse an answer that leaves an output out, or has others."""
     if set(found) != set(wanted):
         reason = f"it answers for the outputs {', '.join(found) or 'none'}"
-        raise malformed(device, program, f"{reason}; they are {', '.join(wanted)}")
+        raise malformed(where, program, f"{reason}; they are {', '.join(wanted)}")
 
 
 def measured(
@@ -134,11 +134,11 @@ def measured(
     Raises:
         MalformedError: it is no such answer, or one that cannot be true.
     """
-    program = f"the runner of {model}"
-    answer = parse(Measured, text, device=device, program=program)
-    _require_outputs(answer.outputs_sha256, outputs, device, program)
+    where, program = f"device {device}", f"the runner of {model}"
+    answer = parse(Measured, text, device=where, program=program)
+    _require_outputs(answer.outputs_sha256, outputs, where, program)
     if reason := _implausible(answer, runs, elapsed_s * 1e3):
-        raise malformed(device, program, reason)
+        raise malformed(where, program, reason)
     return answer
 
 

@@ -42,7 +42,7 @@ def parse(kind: type[A], text: str | bytes, *, device: str, program: str) -> A:
     Args:
         kind: the model that it must fit, strictly.
         text: JSON from the device; whoever read it has bounded its length.
-        device: its name, for the message.
+        device: what messages call it, as in ``device kitchen``.
         program: what answered, for the message.
 
     Raises:
@@ -58,9 +58,9 @@ def parse(kind: type[A], text: str | bytes, *, device: str, program: str) -> A:
 def malformed(device: str, program: str, reason: str) -> MalformedError:
     """Return the failure for an answer that cannot be believed."""
     return MalformedError(
-        f"{program} on device {device} gave a malformed answer: {reason}",
+        f"{program} on {device} gave a malformed answer: {reason}",
         hint="run the same command again; if it stays, another program answers in its place, or "
-        "the device's memory or storage is damaged",
+        "memory or storage there is damaged",
     )
 
 

@@ -81,7 +81,7 @@ class Program:
 
     Args:
         channel: an open SSH channel, on which nothing runs yet.
-        device: the device's name, for messages.
+        device: what messages call it, as in ``device kitchen``.
         python: the interpreter on the device.
         arguments: the verb and what belongs to it.
     """

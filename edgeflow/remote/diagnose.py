@@ -104,7 +104,7 @@ def not_started(
     if _echoes(open_channel()):
         return MissingToolError(
             f"{endpoint.title} cannot run {endpoint.python} (exit code {code}): {said}",
-            hint="install Python 3.7 or newer there, or set `python` of the device",
+            hint=f"install Python 3.7 or newer there, or set `python` of {endpoint.title}",
         )
     return DeployError(
         f"{endpoint.title} lets {endpoint.user} log in, but ends before any program starts (exit "
@@ -128,7 +128,7 @@ def too_old(endpoint: Endpoint, version: str) -> MissingToolError:
     """Return the failure of a Python that is too old."""
     return MissingToolError(
         f"{endpoint.python} on {endpoint.title} is Python {version}; 3.7 is the oldest that works",
-        hint="install a newer one there and set `python` of the device to it",
+        hint=f"install a newer one there and set `python` of {endpoint.title} to it",
     )
 
 
@@ -156,8 +156,9 @@ def unwritable(endpoint: Endpoint, reason: str) -> str | None:
     if os.strerror(errno.EROFS) in reason:
         return (
             "the disk is mounted read-only, or became so after an error; mount it again, or set "
-            "`path` of the device to a folder on another one: " + endpoint.shell_command("mount")
+            f"`path` of {endpoint.title} to a folder on another one: "
+            + endpoint.shell_command("mount")
         )
     if any(os.strerror(code) in reason for code in (errno.EACCES, errno.EPERM)):
-        return f"set `path` of the device to a folder that {endpoint.user} may write to"
+        return f"set `path` of {endpoint.title} to a folder that {endpoint.user} may write to"
     return None

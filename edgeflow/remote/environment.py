@@ -6,7 +6,7 @@ from pathlib import Path
 from edgeflow.toolchain.environment import build, folder
 
 
-def device_python(lock: str | None) -> Path:
+def device_python(lock: str | None, title: str = "the device") -> Path:
     """Return the interpreter of a virtual device: of its lock file, or edgeflow's own.
 
     Raises:
@@ -17,6 +17,6 @@ def device_python(lock: str | None) -> Path:
     return build(
         Path(lock),
         folder(),
-        title="the device",
-        hint="fix `environment` of the device in config.yaml",
+        title=title,
+        hint=f"fix `environment` of {title} in config.yaml",
     )

@@ -2,13 +2,21 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from edgeflow.config.device import Device, JumpHost, SshDevice, VirtualDevice
+from edgeflow.config.device import (
+    CompileHost,
+    Device,
+    JumpHost,
+    SshCompileHost,
+    SshDevice,
+    VirtualCompileHost,
+    VirtualDevice,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,12 +56,12 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint(Account):
-    """An account on a device.
+    """An account on a device or compile host.
 
     Attributes:
-        name: the device's name in the configuration.
-        path: folder on the device that edgeflow owns; relative to the account's home.
-        python: interpreter on the device.
+        name: its name in the configuration.
+        path: folder there that edgeflow owns; relative to the account's home.
+        python: interpreter there.
         run_timeout_s: longest time one program may run.
         unit: tells engines which of the host's boards or sticks is meant.
     """
@@ -84,37 +92,67 @@ def endpoint(name: str, device: SshDevice | VirtualDevice) -> Endpoint:
         MissingToolError: a virtual device's environment cannot be built.
         UnreachableError: a virtual device does not start.
     """
-    if isinstance(device, VirtualDevice):
-        return _virtual_endpoint(name, device)
+    return _endpoint(name, device, title=f"device {name}", folder=name, unit=device.unit)
+
+
+def compile_endpoint(host: Mapping[str, Any]) -> Endpoint:
+    """Return where a compile host is, as `endpoint` does.
+
+    Args:
+        host: its section in the configuration, and its ``name``.
+    """
+    name = str(host["name"])
+    section: SshCompileHost | VirtualCompileHost = TypeAdapter(CompileHost).validate_python(
+        {key: value for key, value in host.items() if key != "name"}
+    )
+    # With a dot, which no device has in its name.
+    folder = f"compile_host.{name}"
+    return _endpoint(name, section, title=f"compile host {name}", folder=folder, unit={})
+
+
+def _endpoint(
+    name: str,
+    host: SshDevice | VirtualDevice | SshCompileHost | VirtualCompileHost,
+    *,
+    title: str,
+    folder: str,
+    unit: Mapping[str, Any],
+) -> Endpoint:
+    if isinstance(host, VirtualDevice | VirtualCompileHost):
+        return replace(_virtual_endpoint(name, host, title, folder), unit=unit)
+    elsewhere = {"target", "unit", "jobs", "transport", "identity", "proxy_jump"}
     return Endpoint(
         name=name,
-        title=f"device {name}",
-        identity=Path(device.identity).expanduser(),
-        proxy_jump=_jump(name, device.proxy_jump, device.timeout_s),
-        **device.model_dump(exclude={"target", "transport", "identity", "proxy_jump"}),
+        title=title,
+        identity=Path(host.identity).expanduser(),
+        proxy_jump=_jump(title, host.proxy_jump, host.timeout_s),
+        unit=unit,
+        **host.model_dump(exclude=elsewhere),
     )
 
 
-def _jump(name: str, host: JumpHost | None, timeout_s: float) -> Account | None:
+def _jump(title: str, host: JumpHost | None, timeout_s: float) -> Account | None:
     if host is None:
         return None
     return Account(
-        title=f"the jump host of device {name}",
+        title=f"the jump host of {title}",
         identity=Path(host.identity).expanduser(),
         timeout_s=timeout_s,
         **host.model_dump(exclude={"identity"}),
     )
 
 
-def _virtual_endpoint(name: str, device: VirtualDevice) -> Endpoint:
+def _virtual_endpoint(
+    name: str, host: VirtualDevice | VirtualCompileHost, title: str, folder: str
+) -> Endpoint:
     from edgeflow.remote import environment
     from edgeflow.remote.virtual import start
 
-    python = environment.device_python(device.environment)
-    address = start.ensure(name, python)
+    python = environment.device_python(host.environment, title)
+    address = start.ensure(folder, python)
     return Endpoint(
         name=name,
-        title=f"device {name}",
+        title=title,
         host=address.host,
         port=address.port,
         user=address.user,
@@ -122,7 +160,6 @@ def _virtual_endpoint(name: str, device: VirtualDevice) -> Endpoint:
         identity=address.identity,
         path="edgeflow",
         python="python3",
-        timeout_s=device.timeout_s,
-        run_timeout_s=device.run_timeout_s,
-        unit=device.unit,
+        timeout_s=host.timeout_s,
+        run_timeout_s=host.run_timeout_s,
     )

@@ -100,7 +100,7 @@ class Session:
             raise DeployError(
                 f"`{argv[0]}` on {self.endpoint.title} did not end within {timeout_s:g} s; the "
                 "device ended it, with all that it had started",
-                hint="raise run_timeout_s of the device in config.yaml, or look at its load",
+                hint=f"raise `run_timeout_s` of {self.endpoint.title}, or look at its load",
             )
         text = printed.decode("utf-8", "replace")
         return Completed(stdout=text, stderr=errors, exit_code=end.code)
@@ -157,7 +157,7 @@ class Session:
                 except RefusedError as error:
                     raise refused(self.endpoint, doing, error) from error
                 if size > max_bytes:
-                    raise malformed(self.endpoint.name, "the session's program", "a larger file")
+                    raise malformed(self.endpoint.title, "the session's program", "a larger file")
                 with part.open("wb") as file:
                     while (left := size - file.tell()) > 0:
                         file.write(program.read(min(left, _BLOCK_BYTES)))
@@ -182,7 +182,7 @@ class Session:
         dog = Watchdog(START_S + self.endpoint.timeout_s, self._connection.transport.close)
         try:
             with dog:
-                program = Program(self._open(), self.endpoint.name, self.endpoint.python, verb)
+                program = Program(self._open(), self.endpoint.title, self.endpoint.python, verb)
                 self._welcome(program, dog)
             dog = Watchdog(limit_s, self._connection.transport.close)
             with dog:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, JsonValue
 
-from edgeflow.config.base import Section
+from edgeflow.config.base import Reference, Section
 from edgeflow.config.recipe import Recipe
 from edgeflow.figures.figure import Figure
+from edgeflow.targets.worker import Worker
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +70,7 @@ class CompileInput:
         recipe: what was applied.
         calibration: float32 (n, *input_shape), preprocessed as in training; None for a
             `quantize` that does not read it.
+        worker: runs the worker of the target's toolchain, wherever that is.
     """
 
     model: Path
@@ -76,6 +78,7 @@ class CompileInput:
     network: Path | None
     recipe: Recipe
     calibration: "NDArray[np.float32] | None"
+    worker: Worker = field(default_factory=Worker)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +145,9 @@ class Target(Protocol):
 
     It may have a class attribute `figures`, a tuple of `Figure`: what its compiler and its engine
     tell beside the figures that all targets have.
+
+    A target may also have a static method `toolchain(options)`, which returns a
+    `edgeflow.toolchain.base.Toolchain`; one without it compiles in edgeflow's own environment.
     """
 
     name: ClassVar[str]
@@ -150,7 +156,7 @@ class Target(Protocol):
 
     @staticmethod
     def check(options: Any) -> list[Missing]:
-        """Return what is missing on this machine to compile with `options`."""
+        """Return what is missing here to compile with `options`, beside the toolchain."""
 
     @staticmethod
     def compile(job: CompileInput, options: Any, out: Path) -> CompiledModel:
@@ -168,6 +174,13 @@ class Target(Protocol):
 
 class TargetOptions(Section):
     """Base of all targets' options; each adds `kind: Literal["its-name"]` and its own keys."""
+
+
+class HostedOptions(TargetOptions):
+    """Base of the options of targets whose worker may run on a compile host."""
+
+    compile_host: Reference | None = None
+    """Name of the compile host that has the compiler; by default it is on this machine."""
 
 
 def own_figures(target: type[Target]) -> tuple[Figure, ...]:

@@ -12,6 +12,7 @@ from edgeflow.artifact.step import Files, StepSpec, run_step
 from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
+from edgeflow.config.target import toolchain_of
 from edgeflow.dataset.task import task_of
 from edgeflow.dataset.tensors import INPUT, OUTPUT, Tensors
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
@@ -26,13 +27,23 @@ from edgeflow.targets.base import (
     parse_options,
 )
 from edgeflow.targets.host import REFERENCE, floats, run_engine
+from edgeflow.targets.identity import identify
+from edgeflow.targets.worker import Worker
+from edgeflow.toolchain.base import Host, Identity
 
 COMPILED = "compiled"
 TOOLS = ("numpy",)
 
 
 def compile_model(
-    name: str, dataset: Path, recipe: Path, slice_: Mapping[str, Any], code: str, out: Path
+    name: str,
+    dataset: Path,
+    recipe: Path,
+    slice_: Mapping[str, Any],
+    code: str,
+    out: Path,
+    toolchain: Identity | None = None,
+    host: Host = None,
 ) -> Manifest:
     """Compile one model for one target.
 
@@ -44,10 +55,15 @@ def compile_model(
         code: fingerprint of the step.
         out: folder for compiled/, reference/ (what the target's engine gives on the host for the
             test set, an .npy file for each output, in its own dtype) and compile.json.
+        toolchain: what the target's toolchain was when the step was planned; it is asked if that is
+            not known. Under this the output is stored.
+        host: compile host that has the toolchain.
 
     Raises:
         MissingToolError: a tool that the target needs is not installed.
         CompileError: the compiler rejects the model.
+        IntegrityError: the toolchain is another than the one planned with.
+        UnreachableError: the compile host does not answer.
     """
     target = registry.get(slice_["target"]["kind"])
     parsed = parse_options(target, slice_["target"])
@@ -57,6 +73,8 @@ def compile_model(
             f"{name} needs {', '.join(item.what for item in missing)}",
             hint="; ".join(item.install for item in missing),
         )
+    tools = toolchain_of(target, parsed)
+    identity = toolchain or identify(tools, host)
     applied = Recipe.model_validate(read_manifest(recipe / "manifest.json").facts["recipe"])
     spec = StepSpec(
         step="compile",
@@ -72,11 +90,15 @@ def compile_model(
         slice=dict(slice_),
         code=code,
         tools=(*TOOLS, *target.runtime(parsed).reference_tools),
+        toolchain=identity,
         manifest="compile.json",
         cpu="all",
     )
+    worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
     return run_step(
-        spec, out, lambda folder: _compile(name, target, parsed, applied, dataset, recipe, folder)
+        spec,
+        out,
+        lambda folder: _compile(worker, target, parsed, applied, dataset, recipe, folder),
     )
 
 
@@ -101,7 +123,7 @@ def _parts(recipe: Recipe) -> tuple[Part, ...]:
 
 
 def _compile(
-    name: str,
+    worker: Worker,
     target: type[Target],
     options: Any,
     applied: Recipe,
@@ -118,14 +140,15 @@ def _compile(
         network=_network(target, recipe),
         recipe=applied,
         calibration=dataset.inputs("calibration") if "calibration" in parts else None,
+        worker=worker,
     )
     artifact = out / COMPILED
     artifact.mkdir()
     compiled = target.compile(job, options, artifact)
-    figures = _figures(name, target, compiled)
+    figures = _figures(worker.title, target, compiled)
     runtime = target.runtime(options)
     tolerances = compiled.tolerances or itertools.repeat(runtime.tolerance)
-    io, accuracy = _reference(name, job, runtime, compiled.model, dataset, out)
+    io, accuracy = _reference(worker.title, job, runtime, compiled.model, dataset, out)
     for tensor, tolerance in zip(io["outputs"], tolerances, strict=False):
         tensor["tolerance"] = tolerance
     return {

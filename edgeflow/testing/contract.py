@@ -24,14 +24,18 @@ from edgeflow.compress.evaluate import details, quantized
 from edgeflow.config.device import Unit
 from edgeflow.config.fit import clashes
 from edgeflow.config.recipe import INT8, Calibration, Recipe
+from edgeflow.config.target import toolchain_of
 from edgeflow.deploy.runner import Figures
-from edgeflow.errors import CompileError
+from edgeflow.errors import CompileError, MissingToolError, UnreachableError
 from edgeflow.figures.table import FIGURES
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompileInput, Target, own_figures, parse_options
+from edgeflow.targets.base import HostedOptions, Target, own_figures, parse_options
 from edgeflow.targets.host import floats, listed
-from edgeflow.testing.subject import Subject, foreign_imports, run_python
+from edgeflow.targets.identity import identify
+from edgeflow.testing.subject import Subject, compile_input, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained
+from edgeflow.toolchain.base import Host
+from edgeflow.worker import source_of
 
 AGREEMENT_MIN = 0.9
 """Share of test samples whose class a compiled model must share with the recipe's reference."""
@@ -55,10 +59,6 @@ def _values(section: type[BaseModel], key: str) -> set[str]:
     return set(get_args(section.model_fields[key].annotation))
 
 
-def _job(target: type[Target], trained: Trained, recipe: str) -> CompileInput:
-    return trained.job(recipe, network=target.capabilities.network)
-
-
 class TargetContract:
     """Tests of each of `kinds` with each of the recipes that it accepts."""
 
@@ -67,6 +67,13 @@ class TargetContract:
     def options(self, kind: str) -> dict[str, Any]:
         """Return the options to test a kind with; override where some are required."""
         return {"kind": kind}
+
+    def compile_host(self, kind: str) -> Host:  # noqa: ARG002  # for those who override it
+        """Return section and ``name`` of the compile host of a kind; None for this machine.
+
+        It must not depend on the working directory, as a virtual one does.
+        """
+        return None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give tests of a compiled model all pairs of kind and recipe, others all kinds."""
@@ -80,9 +87,14 @@ class TargetContract:
     def target(self, kind: str) -> type[Target]:
         """The target's class; skips where this machine cannot compile for it."""
         target = registry.get(kind)
-        missing = target.check(parse_options(target, self.options(kind)))
+        options = parse_options(target, self.options(kind))
+        missing = target.check(options)
         if missing:
             pytest.skip("; ".join(f"needs {item.what}: {item.install}" for item in missing))
+        try:
+            identify(toolchain_of(target, options), self.compile_host(kind))
+        except (MissingToolError, UnreachableError) as error:
+            pytest.skip(str(error))
         return target
 
     @pytest.fixture
@@ -92,14 +104,16 @@ class TargetContract:
         """The tiny network, compiled."""
         raw = self.options(target.name)
         options, out = parse_options(target, raw), tmp_path / "out"
+        host = self.compile_host(target.name)
         out.mkdir()
         return Subject(
             recipe=recipe,
             trained=trained,
             options=raw,
             runtime=target.runtime(options),
-            compiled=target.compile(_job(target, trained, recipe), options, out),
+            compiled=target.compile(compile_input(trained, recipe, raw, host), options, out),
             out=out,
+            host=host,
         )
 
     def test_its_name_is_that_of_its_entry_point(self, kind: str) -> None:
@@ -159,6 +173,19 @@ class TargetContract:
         assert isinstance(missing, list)
         assert all(item.what and item.install for item in missing)
 
+    def test_its_toolchain_is_a_value_whose_worker_may_go_elsewhere(self, kind: str) -> None:
+        """Equal options name equal tools, and edgeflow is not installed where the worker runs."""
+        target = registry.get(kind)
+        options = parse_options(target, self.options(kind))
+        toolchain = toolchain_of(target, options)
+        assert hash(toolchain) == hash(toolchain_of(target, options))
+        assert all(program.name and program.install for program in toolchain.programs)
+        if toolchain.environment or issubclass(target.Options, HostedOptions):
+            assert toolchain.worker
+            source = source_of(toolchain.worker)
+            for file in source.rglob("*.py") if source.is_dir() else [source]:
+                assert "edgeflow" not in foreign_imports(ast.parse(file.read_bytes()))
+
     def test_its_engine_is_one_file_for_old_pythons(self, kind: str) -> None:
         """A device has the standard library from 3.7 on, numpy and one engine."""
         target = registry.get(kind)
@@ -199,13 +226,15 @@ class TargetContract:
         """Garbage raises CompileError with a hint."""
         garbage = tmp_path / "garbage.tflite"
         garbage.write_bytes(b"this is not a flatbuffer" * 64)
-        job = replace(_job(target, trained, recipe), model=garbage, float_model=garbage)
+        raw = self.options(target.name)
+        job = compile_input(trained, recipe, raw, self.compile_host(target.name))
+        job = replace(job, model=garbage, float_model=garbage)
         if job.network:
             job = replace(job, network=garbage)
         out = tmp_path / "out"
         out.mkdir()
         with pytest.raises(CompileError) as caught:
-            target.compile(job, parse_options(target, self.options(target.name)), out)
+            target.compile(job, parse_options(target, raw), out)
         assert caught.value.hint
 
     def test_its_engine_describes_and_keeps_shapes(self, subject: Subject) -> None:

@@ -6,17 +6,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeflow.config.target import toolchain_of
 from edgeflow.dataset.tensors import INPUT, Tensors
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompiledModel, Runtime, own_figures
+from edgeflow.targets.base import CompiledModel, CompileInput, Runtime, own_figures, parse_options
 from edgeflow.targets.host import run_engine
+from edgeflow.targets.worker import Worker
 from edgeflow.testing.trained import Trained
+from edgeflow.toolchain.base import Host
 
 _COMPILE = """\
 import json, sys
@@ -24,11 +27,12 @@ from dataclasses import asdict
 from pathlib import Path
 from edgeflow.targets import registry
 from edgeflow.targets.base import parse_options
+from edgeflow.testing.subject import compile_input
 from edgeflow.testing.trained import Trained
-folder, recipe, options, out = sys.argv[1:]
+folder, recipe, options, host, out = sys.argv[1:]
 options = json.loads(options)
 target = registry.get(options["kind"])
-job = Trained(folder=Path(folder)).job(recipe, network=target.capabilities.network)
+job = compile_input(Trained(folder=Path(folder)), recipe, options, json.loads(host))
 compiled = target.compile(job, parse_options(target, options), Path(out))
 print(json.dumps(asdict(compiled)))
 """
@@ -44,6 +48,7 @@ class Subject:
     runtime: Runtime
     compiled: CompiledModel
     out: Path
+    host: Host = None
 
     def engine(self) -> Any:
         """Return a new engine with the model loaded, as the compile step runs it.
@@ -73,13 +78,24 @@ class Subject:
 
     def compile_elsewhere(self, out: Path) -> Any:
         """Compile again in a new process, in the folder above `out`; return what it says."""
-        folder, options = str(self.trained.folder), json.dumps(dict(self.options))
-        text = run_python("-c", _COMPILE, folder, self.recipe, options, str(out), cwd=out.parent)
+        given = [json.dumps(value) for value in (dict(self.options), self.host)]
+        arguments = (str(self.trained.folder), self.recipe, *given, str(out))
+        text = run_python("-c", _COMPILE, *arguments, cwd=out.parent)
         return json.loads(text.splitlines()[-1])
 
     def facts(self) -> Any:
         """Return the compiler's answer in the form that `compile_elsewhere` gives it."""
         return json.loads(json.dumps(asdict(self.compiled)))
+
+
+def compile_input(
+    trained: Trained, recipe: str, options: Mapping[str, Any], host: Host
+) -> CompileInput:
+    """Return what a target's compiler gets for a recipe, with the worker of its toolchain."""
+    target = registry.get(options["kind"])
+    toolchain = toolchain_of(target, parse_options(target, options))
+    job = trained.job(recipe, network=target.capabilities.network)
+    return replace(job, worker=Worker(title=recipe, toolchain=toolchain, host=host))
 
 
 def run_python(*arguments: str, cwd: Path | None = None) -> str:

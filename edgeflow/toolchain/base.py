@@ -1,7 +1,14 @@
 """A target's toolchain, as data: what it is, not where."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+Identity = dict[str, str]
+"""By name of a program or lock, its version or digest; empty for edgeflow's own environment."""
+Host = Mapping[str, Any] | None
+"""A compile host's section of the configuration and its ``name``; None for this machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +52,7 @@ class Toolchain:
             runs with that host's `python`.
         programs: what the worker calls.
         threads: cores that a compilation takes.
-        mem_mb: memory that it takes, in MB; None for the scheduler's default.
+        mem_mb: memory that it takes, in MB.
         runtime_min: longest time it may take, in minutes. Where it is given, and no compile host
             does the work, the compilation is a job for the cluster, as a training is.
         locks: what one compilation at a time may hold, such as a licence.
@@ -55,6 +62,6 @@ class Toolchain:
     environment: Environment | None = None
     programs: tuple[Program, ...] = ()
     threads: int = 1
-    mem_mb: int | None = None
+    mem_mb: int = 4000
     runtime_min: int | None = None
     locks: tuple[str, ...] = ()

@@ -33,14 +33,14 @@ def read_outputs(
     """
     import numpy as np
 
-    program = f"the runner of {model}"
+    where, program = f"device {device}", f"the runner of {model}"
     try:
         found = _header(path)
     except Exception as error:  # numpy's parser: ValueError, SyntaxError, EOFError and more
-        raise malformed(device, program, f"its outputs are no .npy file: {error}") from error
+        raise malformed(where, program, f"its outputs are no .npy file: {error}") from error
     wanted = f"{shape} of {np.dtype(dtype)}"
     if found != wanted:
-        raise malformed(device, program, f"outputs of shape {found} instead of {wanted}")
+        raise malformed(where, program, f"outputs of shape {found} instead of {wanted}")
     outputs: NDArray[Any] = np.load(path, allow_pickle=False)
     if not np.isfinite(outputs).all():
         raise DeployError(

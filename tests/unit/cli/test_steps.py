@@ -28,6 +28,7 @@ SLICES: dict[str, dict[str, Any]] = {
     "report": PLAN.report().slice,
 }
 COMMON = ["--code", "c0de", "--out", "o"]
+BUILDER = {"name": "builder", "transport": "virtual"}
 D, M, R, C = (Path(name) for name in "dmrc")
 CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     "dataset": (
@@ -57,8 +58,11 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     ),
     "compile": (
         "edgeflow.targets.build.compile_model",
-        ["--name", "n", "--dataset", "d", "--recipe", "r"],
-        ("n", D, R, SLICES["compile"], "c0de", Path("o")),
+        [
+            *("--name", "n", "--dataset", "d", "--recipe", "r"),
+            *("--toolchain", '{"tinyc": "1.0"}', "--host", json.dumps(BUILDER)),
+        ],
+        ("n", D, R, SLICES["compile"], "c0de", Path("o"), {"tinyc": "1.0"}, BUILDER),
     ),
     "bundle": (
         "edgeflow.bundle.pack.pack_bundle",
@@ -149,9 +153,29 @@ def test_trust_prints_what_to_compare_and_what_to_write(monkeypatch: pytest.Monk
         asked.append(arguments)
         return "ssh-ed25519 AAAA", "SHA256:xyz"
 
-    monkeypatch.setattr("edgeflow.deploy.trust.scan_host_key", scan)
+    monkeypatch.setattr("edgeflow.remote.trust.scan_host_key", scan)
     done = CliRunner().invoke(app, ["device", "trust", "pi.local", "--port", "2222"])
     assert done.exit_code == 0
     assert asked == [("pi.local", 2222, 10.0)]
     assert "fingerprint: SHA256:xyz" in done.output
     assert "host_key: ssh-ed25519 AAAA" in done.output
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--toolchain", '{"tinyc": 1}'],
+        ["--host", '{"transport": "virtual"}'],
+        ["--host", '{"name": "builder", "transport": "ssh", "host": "h"}'],
+        ["--host", "[]"],
+    ],
+)
+def test_a_toolchain_of_another_shape_is_a_wrong_command_line(
+    monkeypatch: pytest.MonkeyPatch, given: list[str]
+) -> None:
+    function, arguments, _ = CALLS["compile"]
+    monkeypatch.setattr(function, lambda *given: None)
+    line = ["compile", *arguments, *COMMON, *slice_of("compile"), *given]
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 2
+    assert given[0] in done.output

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edgeflow import plugins
+from edgeflow.config.crosscheck import cross_check
 from edgeflow.targets.litert import LiteRT
 from tests.unit.config.test_sections import SSH
 
@@ -219,3 +220,13 @@ def test_a_recipe_that_judges_needs_anomalies_in_the_validation_set(
     if key:
         assert f"recipe 'int8' has `{key}`" in found["deployments.0.recipe"]
         assert "that of 'digits' has no anomalies" in found["deployments.0.recipe"]
+
+
+def test_a_compile_host_that_is_not_there() -> None:
+    hosts = {"builder": {"transport": "virtual"}}
+    raw: dict[str, Any] = {"targets": {"x": {"kind": "any", "compile_host": "buildr"}}}
+    for given, hint in ((hosts, "did you mean 'builder'?"), ({}, "")):
+        (found,) = cross_check({**raw, **({"compile_hosts": given} if given else {})})
+        assert found.path == "targets.x.compile_host"
+        assert found.message == "no compile_host 'buildr'"
+        assert hint in found.hint

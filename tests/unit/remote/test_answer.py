@@ -69,7 +69,7 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
 
 
 def read(kind: type[BaseModel], text: str | bytes) -> BaseModel:
-    return parse(kind, text, device="pi", program="the runner")
+    return parse(kind, text, device="device pi", program="the runner")
 
 
 @pytest.mark.parametrize("kind", GOOD)

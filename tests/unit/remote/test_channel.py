@@ -53,7 +53,7 @@ def message(**values: Any) -> bytes:
 
 def program(*said: bytes) -> Program:
     wire: Any = Wire(*said)
-    return Program(wire, "pi", "python3", ["run"])
+    return Program(wire, "device pi", "python3", ["run"])
 
 
 def test_what_is_printed_is_told_from_what_came_before_and_after() -> None:
@@ -77,7 +77,7 @@ def test_the_nonce_is_another_one_each_time() -> None:
 
 def test_output_is_read_to_its_end_message_only() -> None:
     wire: Any = Wire(message(**READY), b"out", message(end="exit", code=0), b"of a daemon")
-    it = Program(wire, "pi", "python3", ["run"])
+    it = Program(wire, "device pi", "python3", ["run"])
     it.start()
     assert it.output(100)[0] == b"out"
     assert wire.recv_ready()
@@ -135,7 +135,7 @@ def test_what_ended_early_is_still_heard() -> None:
             raise OSError("Socket is closed")
 
     wire: Any = Deaf(b"This account is not available.\n")
-    it = Program(wire, "pi", "python3", ["run"])
+    it = Program(wire, "device pi", "python3", ["run"])
     with pytest.raises(EndedError):
         it.start()
     assert "not available" in it.noise

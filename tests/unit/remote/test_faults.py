@@ -19,10 +19,10 @@ import pytest
 from edgeflow.deploy import release
 from edgeflow.deploy.deploy import deploy
 from edgeflow.deploy.release import OpenDevice, connect
-from edgeflow.deploy.trust import scan_host_key
 from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.remote.answer import MalformedError
 from edgeflow.remote.session import Session
+from edgeflow.remote.trust import scan_host_key
 from edgeflow.remote.virtual import start
 from edgeflow.testing.fault_proxy import Fault, FaultProxy
 
@@ -75,7 +75,7 @@ def test_a_failure_is_said_once_without_tracebacks(lab: "Lab") -> None:
     with FaultProxy(lab.device().port, "silent") as proxy:
         call = f"scan_host_key('127.0.0.1', {proxy.port}, 0.3)"
         code = (
-            "from edgeflow.deploy.trust import *\n"
+            "from edgeflow.remote.trust import *\n"
             f"try: {call}\nexcept UnreachableError as error: print(error)"
         )
         done = subprocess.run(
@@ -330,7 +330,7 @@ def test_a_home_that_is_read_only_is_said(own_lab: "Lab", monkeypatch: pytest.Mo
         connect(endpoint),
     ):
         pass
-    assert "`path` of the device" in caught.value.hint
+    assert "`path` of device " in caught.value.hint
 
 
 def test_a_full_disk_is_said_and_left_clean(
