@@ -72,6 +72,7 @@ def _twice(raw: Entry) -> Iterator[Finding]:
                 same = "" if other == device else f", which is {other!r} by its host and path,"
                 message = f"model {model!r} goes to device {device!r}{same} twice"
                 hint = "a folder on a device holds one recipe of a model at a time"
+                hint += "" if other == device else f"; give {device!r} a `path` of its own"
                 yield Finding(keys=here, message=message, hint=hint, see=before)
 
 

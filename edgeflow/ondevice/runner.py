@@ -187,8 +187,17 @@ def temperature_c() -> float | None:
     return int(text) / 1000 if text and text.lstrip("-").isdigit() else None
 
 
+def load_1min() -> float | None:
+    """Return the mean length of the run queue over a minute, if the system tells it."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
 def conditions(engine: Any) -> dict[str, Any]:
-    """Return what the figures were measured under."""
+    """Return what the figures were measured under: the host's, and above them the engine's own."""
+    own = dict(engine.conditions()) if hasattr(engine, "conditions") else {}
     return {
         "cpu": machine().cpu_name(),
         "instruction_sets": machine().instruction_sets(),
@@ -199,7 +208,8 @@ def conditions(engine: Any) -> dict[str, Any]:
         "engine": engine.version(),
         "governor": machine().read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "temperature_c": temperature_c(),
-        "load_1min": os.getloadavg()[0],
+        "load_1min": load_1min(),
+        **own,
     }
 
 

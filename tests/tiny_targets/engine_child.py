@@ -51,6 +51,11 @@ class Engine:
         """Return what the program counted, and how often it was started."""
         return {"tensor_bytes": self._about["tensor_bytes"], "program_starts": self._starts}
 
+    @staticmethod
+    def conditions() -> dict[str, str]:
+        """Return what the program runs on, which is not the host's CPU."""
+        return {"cpu": "a program"}
+
     def operators(self) -> int:
         """Return how many operators the model has."""
         return int(self._about["operators"])

@@ -76,7 +76,8 @@ def draw_scatter(rows: Sequence[Row], cost: Cost, path: Path) -> None:
     height = math.ceil(len(panels) / 2) * 3.5 + 0.7
     with figure(path, 9.2, height if shown else 1.2) as drawing:
         if not shown:
-            note(drawing, "nothing was measured on a device")
+            what = f"no {cost.figure.title}" if any(row.measured for row in rows) else "nothing"
+            note(drawing, f"{what} was measured on a device")
             return
         colours, markers = _keys(rows)
         grid = drawing.subplots(math.ceil(len(panels) / 2), columns, squeeze=False)

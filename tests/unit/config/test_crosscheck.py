@@ -99,8 +99,8 @@ def test_two_devices_in_one_folder_of_one_host(good: dict[str, Any], problems: C
     good["deployments"].append({"model": "cnn", "recipe": "dyn", "devices": ["three"]})
     assert problems(good) == {
         "deployments.1.devices.0": "model 'cnn' goes to device 'three', which is 'one' by its "
-        "host and path, twice (a folder on a device holds one recipe of a model at a time; "
-        "see deployments.0.devices.0)"
+        "host and path, twice (a folder on a device holds one recipe of a model at a time; give "
+        "'three' a `path` of its own; see deployments.0.devices.0)"
     }
 
 

@@ -369,6 +369,14 @@ def test_energy_is_a_figure_and_idle_power_a_condition(
     assert said["conditions"]["energy_sensors"] == ["ina219 channel 1"]
 
 
+def test_a_system_that_does_not_tell_its_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError
+
+    monkeypatch.setattr("os.getloadavg", fail)
+    assert runner.load_1min() is None
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "text").write_text(" ondemand\n")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")

@@ -43,6 +43,12 @@ def test_overviews_say_when_nothing_was_measured(draw: Draw, tmp_path: Path) -> 
     assert texts(tmp_path / "plot.svg") == ["nothing was measured on a device"]
 
 
+def test_engines_without_a_clock_have_no_latency_to_draw(tmp_path: Path) -> None:
+    row = make_row(latency_p50_ms=None, latency_p90_ms=None)
+    accuracy_latency.draw([row], tmp_path / "plot.svg")
+    assert texts(tmp_path / "plot.svg") == ["no latency p50 was measured on a device"]
+
+
 @pytest.mark.parametrize("draw", OVERVIEWS)
 def test_equal_rows_give_equal_bytes(draw: Draw, tmp_path: Path) -> None:
     rows = [make_row(number) for number in range(5)]
