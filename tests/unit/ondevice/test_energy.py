@@ -19,6 +19,7 @@ class World:
     def __init__(self, sys: Path) -> None:
         self.sys = sys
         self.now_s = 100.0
+        self.idle_uj = 3_000
         self.inferences = 0
         self.zones: list[Path] = []
 
@@ -39,7 +40,7 @@ class World:
         self._pass(INFERENCE_S, 5_000)
 
     def sleep(self, seconds: float) -> None:
-        self._pass(seconds, 3_000)
+        self._pass(seconds, self.idle_uj)
 
     def _pass(self, seconds: float, spent_uj: int) -> None:
         self.now_s += seconds
@@ -53,6 +54,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path / "sys")
     monkeypatch.setattr(energy, "SYS", str(made.sys))
     monkeypatch.setattr(energy, "now", lambda: made.now_s)
+    monkeypatch.setattr(energy, "IDLE_S", 0.5)
     monkeypatch.setattr(energy, "INTERVAL_S", 1e6)  # only the first and the last reading
     monkeypatch.setattr("edgeflow.ondevice.energy.time.sleep", made.sleep)
     return made
@@ -66,7 +68,7 @@ def test_rapl_packages_and_memory_count_over_the_end_of_their_range(world: World
     world.zone("intel-rapl-mmio:0", "package-0")
     assert energy.measure(world.infer) == {
         "energy_mj": pytest.approx(2 * 5.0),
-        "idle_power_w": pytest.approx(2 * 0.003),
+        "idle_power_w": pytest.approx(2 * 0.003 / 0.5),
         "energy_sensors": ["intel-rapl:0 package-0", "intel-rapl:0:1 dram"],
     }
     assert world.inferences == energy.BUSY_S / INFERENCE_S
@@ -114,6 +116,8 @@ def test_power_that_changes_is_read_all_the_while(
     def watts() -> float:
         world.now_s += 1.0
         readings.append(readings[-1] + 2.0)
+        if len(readings) == 4:
+            raise OSError("the bus is busy")
         if len(readings) > 5:
             often.set()
         return readings[-1]
@@ -122,8 +126,7 @@ def test_power_that_changes_is_read_all_the_while(
     monitor.start()
     assert often.wait(60)
     joules = monitor.stop()
-    seen = readings[2:]
-    assert joules == pytest.approx((seen[0] + seen[-1]) / 2 * (len(seen) - 1))
+    assert joules == pytest.approx((readings[2] + readings[-1]) / 2 * (len(readings) - 3))
 
 
 def test_a_machine_without_a_sensor_is_not_kept_busy(world: World) -> None:
@@ -133,6 +136,20 @@ def test_a_machine_without_a_sensor_is_not_kept_busy(world: World) -> None:
     world.folder("class/hwmon/hwmon0", "ina3221", in1_enable=0)
     assert energy.measure(world.infer) is None
     assert world.inferences == 0
+
+
+def test_what_cannot_be_read_hides_nothing_else(world: World) -> None:
+    world.zone("intel-rapl:0", "package-0")
+    (world.zones.pop() / "energy_uj").unlink()
+    world.zone("intel-rapl:1", "package-1")
+    world.idle_uj = 0
+    found = energy.measure(world.infer)
+    assert found is not None
+    assert (found["energy_sensors"], found["idle_power_w"]) == (["intel-rapl:1 package-1"], 0.0)
+    world.folder("class/hwmon/hwmon0", "nameless")
+    (world.sys / "class/hwmon/hwmon0/name").unlink()
+    world.folder("class/hwmon/hwmon1", "ina3221", in3_input=5_000, curr3_input=100)
+    assert [sensor.name for sensor in energy.sensors()] == ["ina3221 channel 3"]
 
 
 @pytest.mark.parametrize("kind", ["zone", "monitor"])
