@@ -12,6 +12,7 @@ from edgeflow.errors import EdgeflowError
 
 if TYPE_CHECKING:
     from edgeflow.plan import Plan
+    from edgeflow.targets.base import Target
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration to read.")]
 Results = Annotated[Path, typer.Option(help="Folder that holds models/ and devices/.")]
@@ -106,8 +107,9 @@ def summary(config: ConfigFile = Path("config.yaml"), results: Results = Path("r
 
 
 def targets() -> None:
-    """List the kinds of targets, what they take, and what is missing here to use them."""
+    """List the kinds of targets, what they take and tell, and what is missing here to use them."""
     from edgeflow.targets import registry
+    from edgeflow.targets.base import own_figures
 
     for name in registry.names():
         try:
@@ -115,9 +117,23 @@ def targets() -> None:
         except EdgeflowError as error:
             print(f"{name}: {error}")
             continue
-        problems = target.check(target.Options.model_validate({"kind": name}))
-        state = "; ".join(f"needs {item.what}: {item.install}" for item in problems) or "ready"
-        print(f"{name}: {', '.join(sorted(target.capabilities.quantize))}: {state}")
+        print(f"{name}: {', '.join(sorted(target.capabilities.quantize))}: {_state(target)}")
+        for figure in own_figures(target):
+            gate = f"; gate {figure.gate}" if figure.gate else ""
+            print(f"  {figure.name}: {figure.meaning} ({figure.kind}{gate})")
+
+
+def _state(target: "type[Target]") -> str:
+    """Return what is missing here to use a target with its default options."""
+    from pydantic import ValidationError
+
+    try:
+        options = target.Options.model_validate({"kind": target.name})
+    except ValidationError as error:
+        keys = sorted(".".join(map(str, entry["loc"])) for entry in error.errors())
+        return f"needs options: {', '.join(keys)}"
+    missing = target.check(options)
+    return "; ".join(f"needs {item.what}: {item.install}" for item in missing) or "ready"
 
 
 def run(

@@ -131,6 +131,16 @@ def test_units_are_the_rows_of_the_report() -> None:
         plan.unit("pc-1", "a")
 
 
+def test_a_new_figure_is_measured_and_rebuilds_no_model() -> None:
+    plan = Plan(parse(RAW))
+    building = [plan.dataset("digits"), plan.train("a"), plan.compress("a", "int8"), plan.debug()]
+    building += [plan.compile("pi"), plan.compile("intel"), plan.bundle("pi", "a", "int8")]
+    building += [plan.deploy("pi-1")]
+    assert not any("edgeflow.figures.table" in closure(*job.modules) for job in building)
+    using = [plan.validate("pi-1", "a"), plan.gate("pi-1", "a"), plan.report()]
+    assert all("edgeflow.figures.table" in closure(*job.modules) for job in using)
+
+
 def test_code_of_a_step_is_that_of_its_own_variant() -> None:
     plan = Plan(parse(RAW))
     litert = closure(*plan.compile("pi").modules)

@@ -1,6 +1,7 @@
 import os
 import platform
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from typer.testing import CliRunner
 from edgeflow import plugins
 from edgeflow.cli.app import app
 from edgeflow.ondevice.facts import instruction_sets
-from edgeflow.targets.base import Missing
+from edgeflow.targets.base import Missing, TargetOptions
 from edgeflow.targets.openvino import OpenVINO
 from tests.unit.cli.conftest import Cli
+from tests.unit.config.test_gatefit import INSTRUCTIONS
 from tests.unit.report.samples import unit, write_training, write_validation
 
 
@@ -75,6 +77,26 @@ def test_check_says_which_tool_is_missing(project: Path, monkeypatch: pytest.Mon
     assert f"{takes}: needs frobc: apt install frobc" in listed.output
     takes = "litert: dynamic, fp16, none, ptq-int16x8, ptq-int8, qat-int8"
     assert f"{takes}: ready" in listed.output
+
+
+def test_targets_lists_figures_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpenVINO, "figures", (INSTRUCTIONS,), raising=False)
+    lines = CliRunner().invoke(app, ["targets"]).output.splitlines()
+    (place,) = [number for number, line in enumerate(lines) if line.startswith("openvino: ")]
+    assert lines[place + 1] == (
+        "  instructions: number of instructions of one inference (emulated; gate instructions_max)"
+    )
+
+
+def test_targets_shows_one_that_needs_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Options(TargetOptions):
+        kind: Literal["openvino"]
+        chip: str
+
+    monkeypatch.setattr(OpenVINO, "Options", Options)
+    listed = CliRunner().invoke(app, ["targets"])
+    assert listed.exit_code == 0
+    assert "qat-int8: needs options: chip\n" in listed.output
 
 
 def test_targets_shows_a_broken_one_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
