@@ -14,7 +14,8 @@ from edgeflow.figures.table import FIGURES
 def figures_of(kinds: Iterable[str]) -> dict[str, Figure]:
     """Return the table's figures and those that target kinds declare, by name.
 
-    What a target declares by the name of a figure of the table counts in its stead.
+    What a target declares by the name of a figure of the table counts in its stead: it measures
+    that by itself, for example energy by a probe.
     """
     return {figure.name: figure for figure in (*FIGURES, *_declared(kinds))}
 

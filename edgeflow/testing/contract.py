@@ -157,7 +157,8 @@ class TargetContract:
             assert figure.meaning
             assert figure.reader is None, "it stands in validation.json by its name"
             common = table.get(figure.name, figure)
-            assert (figure.unit, figure.gate) == (common.unit, common.gate)
+            same = (common.unit, common.gate, common.kind)
+            assert (figure.unit, figure.gate, figure.kind) == same, "one name is one figure"
 
     def test_its_module_imports_nothing_heavy(self, kind: str) -> None:
         """Every command imports all targets to read the configuration."""

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from edgeflow.figures.figure import Figure
+from edgeflow.figures.table import figure
 from edgeflow.targets import registry
 from edgeflow.targets.base import (
     Capabilities,
@@ -29,11 +31,12 @@ class BadOptions(BaseModel):
 
 
 class Careless:
-    """Another name, options that ignore what they do not know, no recipe, any input is fine."""
+    """Another name, loose options, no recipe, a figure of other meaning, any input is fine."""
 
     name: ClassVar[str] = "careful"
     capabilities: ClassVar[Capabilities] = Capabilities(quantize=frozenset())
     Options: ClassVar[type[Any]] = BadOptions
+    figures: ClassVar[tuple[Figure, ...]] = (replace(figure("energy_mj"), kind="estimated"),)
 
     @staticmethod
     def check(options: Any) -> list[Missing]:
@@ -60,6 +63,7 @@ CHECKS = [
     "test_its_options_are_strict_and_survive_json",
     "test_its_capabilities_are_a_value",
     "test_it_says_what_is_missing_and_how_to_install_it",
+    "test_its_figures_have_names_and_gates_of_their_own",
 ]
 
 

@@ -59,13 +59,14 @@ def test_what_such_an_engine_counts_itself_is_named(
 
 
 @pytest.mark.usefixtures("clockless")
-def test_a_target_may_know_by_itself_what_its_engine_cannot_time(
+def test_a_target_may_measure_by_itself_what_its_engine_cannot_time(
     good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    estimated = replace(figure("latency_p50_ms"), kind="estimated", reader=None, needs_clock=False)
-    monkeypatch.setattr(LiteRT, "figures", (estimated,), raising=False)
-    assert problems(gated(good, "bench-pi", latency_p50_ms_max=5.0)) == {}
-    assert all_figures()["latency_p50_ms"].kind == "measured", "elsewhere"
+    assert list(problems(gated(good, "bench-pi", energy_mj_max=5.0)))
+    probe = replace(figure("energy_mj"), needs_clock=False)
+    monkeypatch.setattr(LiteRT, "figures", (probe,), raising=False)
+    assert problems(gated(good, "bench-pi", energy_mj_max=5.0)) == {}
+    assert all_figures()["energy_mj"].needs_clock, "elsewhere"
 
 
 def test_a_figure_of_another_target(
