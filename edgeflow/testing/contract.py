@@ -105,13 +105,14 @@ class TargetContract:
         raw = self.options(target.name)
         options, out = parse_options(target, raw), tmp_path / "out"
         host = self.compile_host(target.name)
+        job = compile_input(target, trained, recipe, raw, host)
         out.mkdir()
         return Subject(
             recipe=recipe,
             trained=trained,
             options=raw,
             runtime=target.runtime(options),
-            compiled=target.compile(compile_input(trained, recipe, raw, host), options, out),
+            compiled=target.compile(job, options, out),
             out=out,
             host=host,
         )
@@ -228,7 +229,7 @@ class TargetContract:
         garbage = tmp_path / "garbage.tflite"
         garbage.write_bytes(b"this is not a flatbuffer" * 64)
         raw = self.options(target.name)
-        job = compile_input(trained, recipe, raw, self.compile_host(target.name))
+        job = compile_input(target, trained, recipe, raw, self.compile_host(target.name))
         job = replace(job, model=garbage, float_model=garbage)
         if job.network:
             job = replace(job, network=garbage)

@@ -15,7 +15,14 @@ import pytest
 from edgeflow.config.target import toolchain_of
 from edgeflow.dataset.tensors import INPUT, Tensors
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompiledModel, CompileInput, Runtime, own_figures, parse_options
+from edgeflow.targets.base import (
+    CompiledModel,
+    CompileInput,
+    Runtime,
+    Target,
+    own_figures,
+    parse_options,
+)
 from edgeflow.targets.host import run_engine
 from edgeflow.targets.worker import Worker
 from edgeflow.testing.trained import Trained
@@ -32,7 +39,7 @@ from edgeflow.testing.trained import Trained
 folder, recipe, options, host, out = sys.argv[1:]
 options = json.loads(options)
 target = registry.get(options["kind"])
-job = compile_input(Trained(folder=Path(folder)), recipe, options, json.loads(host))
+job = compile_input(target, Trained(folder=Path(folder)), recipe, options, json.loads(host))
 compiled = target.compile(job, parse_options(target, options), Path(out))
 print(json.dumps(asdict(compiled)))
 """
@@ -89,10 +96,9 @@ class Subject:
 
 
 def compile_input(
-    trained: Trained, recipe: str, options: Mapping[str, Any], host: Host
+    target: type[Target], trained: Trained, recipe: str, options: Mapping[str, Any], host: Host
 ) -> CompileInput:
     """Return what a target's compiler gets for a recipe, with the worker of its toolchain."""
-    target = registry.get(options["kind"])
     toolchain = toolchain_of(target, parse_options(target, options))
     job = trained.job(recipe, network=target.capabilities.network)
     return replace(job, worker=Worker(title=recipe, toolchain=toolchain, host=host))

@@ -6,7 +6,7 @@ from edgeflow import plugins, targets
 from edgeflow.targets import registry
 from edgeflow.testing.contract import TargetContract
 
-NO_TARGETS = {"base", "build", "host", "registry"}
+NO_TARGETS = {"base", "build", "host", "identity", "registry", "worker"}
 
 
 class TestRegistered(TargetContract):
