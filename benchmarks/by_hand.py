@@ -24,6 +24,7 @@ from edgeflow.deploy.deploy import deploy
 from edgeflow.plan import Plan, Unit
 from edgeflow.report.build import build_report
 from edgeflow.targets.build import compile_model
+from edgeflow.tasks.classification import Classification
 from edgeflow.train.loop import write_history
 from edgeflow.validate.confirm import confirm
 from edgeflow.validate.run import Folders, validate
@@ -66,7 +67,7 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
     height, width, channels = dataset.facts.input_shape
     shape = (height, width, channels)
     network = ds_cnn.build(keras, shape, classes, **settings.architecture.options)
-    x, y = dataset.inputs("train"), dataset.labels("train")
+    x, y = dataset.inputs("train"), dataset.truth("train")
     steps = -(-len(y) // train.batch_size) * train.epochs
     rate = keras.optimizers.schedules.CosineDecay(train.learning_rate, steps)
     network.compile(
@@ -79,7 +80,7 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
         y,
         batch_size=train.batch_size,
         epochs=train.epochs,
-        validation_data=(dataset.inputs("validation"), dataset.labels("validation")),
+        validation_data=(dataset.inputs("validation"), dataset.truth("validation")),
         callbacks=[
             keras.callbacks.EarlyStopping(patience=train.patience, restore_best_weights=True)
         ],
@@ -99,10 +100,11 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
             for epoch, row in enumerate(zip(*(history[name] for name in columns), strict=True))
         ],
         out / "history.csv",
+        Classification.metric,
     )
     logits = network.predict(dataset.inputs("test"), verbose=0)
     np.save(out / "outputs.npy", logits)
-    _describe(out, "train", accuracy_test=_accuracy(logits, dataset))
+    _describe(out, "train", metric_test=_accuracy(logits, dataset))
     return network
 
 
@@ -138,7 +140,7 @@ def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out
         logits = host_outputs(flatbuffer, dataset.inputs("test"))
         np.save(folder / "outputs.npy", logits)
         applied = Recipe.model_validate({"quantize": quantize}).model_dump(mode="json")
-        _describe(folder, "compress", accuracy_test=_accuracy(logits, dataset), recipe=applied)
+        _describe(folder, "compress", metric_test=_accuracy(logits, dataset), recipe=applied)
 
 
 def build_bundle(plan: Plan, target: str, model: str, recipe: str, dataset: Path) -> None:
@@ -168,7 +170,7 @@ def bring(plan: Plan, unit: Unit, dataset: Path) -> None:
 
 
 def _accuracy(logits: Any, dataset: DatasetView) -> float:
-    return float((logits.argmax(axis=1) == dataset.labels("test")).mean())
+    return float((logits.argmax(axis=1) == dataset.truth("test")).mean())
 
 
 def _describe(folder: Path, step: str, **facts: object) -> None:

@@ -61,11 +61,11 @@ class Measured:
 
     def accuracy(self, recipe: str, model: str = MODEL) -> float:
         """Return the accuracy on the device in percent."""
-        return 100 * float(self.row(recipe, model)["accuracy_device"])
+        return 100 * float(self.row(recipe, model)["metric_device"])
 
     def drop(self, recipe: str, model: str = MODEL) -> float:
         """Return the points of accuracy lost from the float model."""
-        return 100 * float(self.row(recipe, model)["accuracy_baseline"]) - self.accuracy(
+        return 100 * float(self.row(recipe, model)["metric_baseline"]) - self.accuracy(
             recipe, model
         )
 
@@ -137,8 +137,8 @@ def _line(row: Row) -> str:
         row["model"],
         f"`{row['recipe']}`",
         row["target"],
-        f"{100 * float(row['accuracy_baseline']):.2f}",
-        f"{100 * float(row['accuracy_device']):.2f}",
+        f"{100 * float(row['metric_baseline']):.2f}",
+        f"{100 * float(row['metric_device']):.2f}",
         f"{float(row['latency_p50_ms']):.4f}",
         f"{int(row['model_bytes']):,}",
         f"{int(row['model_packed_bytes']):,}",

@@ -33,6 +33,15 @@ def write_signals(path: Path, normal: int = 240, anomalous: int = 40, length: in
     np.savez(path, x=x, y=np.repeat([0, 1], [normal, anomalous]))
 
 
+def write_phases(path: Path, count: int = 240, length: int = 16) -> None:
+    """Write waves of one cycle with noise, and cosine and sine of the phase of each."""
+    rng = np.random.default_rng(5)
+    phases = rng.uniform(0, 2 * np.pi, count)
+    x = np.sin(2 * np.pi * np.arange(length) / length + phases[:, None])
+    x += rng.normal(0, 0.1, x.shape)
+    np.savez(path, x=x.astype(np.float32), y=np.stack([np.cos(phases), np.sin(phases)], axis=1))
+
+
 def write_tones(folder: Path, each: int = 12, rate: int = RATE) -> None:
     """Write half-second clips of three tones, int16 and mono, into a folder for each tone."""
     rng = np.random.default_rng(4)

@@ -61,7 +61,7 @@ def known_facts(section: Dataset | None) -> DatasetFacts | None:
     if section is None or seen is None:
         return None
     return DatasetFacts(
-        labels=section.labels or [str(number) for number in range(seen.classes)],
+        labels=section.labels or [str(number) for number in range(seen.labels)],
         input_shape=list(seen.input_shape),
         preprocess=Affine(scale=1.0),
         task=section.task,

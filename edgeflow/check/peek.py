@@ -1,4 +1,4 @@
-"""The shape of a dataset's samples and the number of its classes, as far as that is cheap."""
+"""The shape of a dataset's samples and the number of its labels, as far as that is cheap."""
 
 import zipfile
 from collections.abc import Iterable
@@ -17,6 +17,8 @@ from edgeflow.config.dataset import (
 )
 from edgeflow.dataset.shape import network_shape
 from edgeflow.errors import DataError
+from edgeflow.tasks.base import Task
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,11 +38,11 @@ class Peek:
 
     Attributes:
         input_shape: shape of a sample, without the batch.
-        classes: number of classes.
+        labels: number of classes or targets.
     """
 
     input_shape: tuple[int, ...]
-    classes: int
+    labels: int
 
 
 def peek(section: Dataset) -> Peek | None:
@@ -55,7 +57,7 @@ def peek(section: Dataset) -> Peek | None:
         raise
     except Exception:  # on corrupt bytes decoders raise many kinds; the dataset step says why
         return None
-    if seen is None or not seen.classes or not all(seen.input_shape):
+    if seen is None or not seen.labels or not all(seen.input_shape):
         return None
     return replace(seen, input_shape=network_shape(seen.input_shape, section.input_shape))
 
@@ -63,27 +65,27 @@ def peek(section: Dataset) -> Peek | None:
 def _of_files(section: Dataset) -> Peek | None:
     if section.source in _KNOWN and getattr(section, "path", None) is None:
         shape, classes = _KNOWN[section.source]
-        return Peek(input_shape=shape, classes=classes)
+        return Peek(input_shape=shape, labels=classes)
     match section:
         case ImageFolderDataset():
             shape = (*section.size, section.channels)
-            return Peek(input_shape=shape, classes=_folders(section.path))
+            return Peek(input_shape=shape, labels=_folders(section.path))
         case WavFolderDataset():
             import numpy as np
 
             from edgeflow.ondevice.front_end import features
 
             shape = features(np.zeros(1), section.front_end()).shape
-            return Peek(input_shape=shape, classes=_folders(section.path))
+            return Peek(input_shape=shape, labels=_folders(section.path))
         case MnistDataset() | FashionMnistDataset():
             from edgeflow.dataset.idx import image_shape
 
-            return Peek(input_shape=image_shape(Path(section.path or "").expanduser()), classes=10)
+            return Peek(input_shape=image_shape(Path(section.path or "").expanduser()), labels=10)
         case NpzDataset() | SignalDataset():
             return _of_arrays(section)
         case _:
             shape, classes = _KNOWN[section.source]
-            return Peek(input_shape=shape, classes=classes)
+            return Peek(input_shape=shape, labels=classes)
 
 
 def _folders(path: str) -> int:
@@ -101,9 +103,9 @@ def _of_arrays(section: NpzDataset | SignalDataset) -> Peek | None:
         names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])
         with archive.open(f"{names['train']}.npy") as file:
             shape, _, _ = npy_header(file)
-        classes = len(section.labels) if section.labels else _classes(archive, names.values())
+        labels = len(section.labels or ()) or _labels(archive, names.values(), task_of(section))
     stored = arranged(section, np.broadcast_to(np.uint8(0), (1, *shape[1:])))
-    return None if stored is None else Peek(input_shape=stored.shape[1:], classes=classes)
+    return None if stored is None else Peek(input_shape=stored.shape[1:], labels=labels)
 
 
 def arranged(
@@ -120,11 +122,11 @@ def arranged(
     return arrange(x, section.data_format)
 
 
-def _classes(archive: zipfile.ZipFile, samples: Iterable[str]) -> int:
+def _labels(archive: zipfile.ZipFile, samples: Iterable[str], task: Task) -> int:
     import numpy as np
 
-    numbers: list[Any] = []
+    truths: list[Any] = []
     for name in samples:
         with archive.open(f"y{name.removeprefix('x')}.npy") as file:
-            numbers.append(np.lib.format.read_array(file, allow_pickle=False))
-    return int(max(values.max() for values in numbers)) + 1
+            truths.append(task.truth(np.lib.format.read_array(file, allow_pickle=False)))
+    return task.label_count(truths)

@@ -11,8 +11,8 @@ from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.conversion import running
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.slice import CompressSlice, parts_of
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
+from edgeflow.tasks.registry import task_of
 
 TOOLS = ("tensorflow", "tf-keras", "numpy", "ai-edge-litert")
 
@@ -81,5 +81,5 @@ def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
         outputs = host_outputs(flatbuffer, dataset.inputs("test"))
     np.save(out / "outputs.npy", outputs)
     task = task_of(dataset.facts)
-    accuracy = task.figure(outputs, dataset.inputs("test"), dataset.labels("test"))
-    return {"accuracy_test": accuracy, "size_bytes": len(flatbuffer)}
+    figure = task.figure(outputs, dataset.inputs("test"), dataset.truth("test"))
+    return {"metric": task.metric.name, "metric_test": figure, "size_bytes": len(flatbuffer)}

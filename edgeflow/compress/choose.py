@@ -1,4 +1,4 @@
-"""The recipe `auto`: tries recipes from the cheapest on, and takes the first that is accurate."""
+"""The recipe `auto`: tries recipes, the cheapest first, and takes the first that is good enough."""
 
 import json
 import shutil
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.manifest import read_manifest
-from edgeflow.compress.evaluate import accuracy
+from edgeflow.compress.evaluate import metric
 from edgeflow.compress.form import NETWORK
 from edgeflow.compress.slice import Candidate, CompressSlice
-from edgeflow.config.recipe import Auto
 from edgeflow.console import say
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError, TrainingError
+from edgeflow.tasks.registry import task_of
 from edgeflow.text import excerpt, tail
 
 FILES = ("model.tflite", "float.tflite")
@@ -50,7 +50,9 @@ def run(
     auto = slice_.recipe.auto
     if auto is None:
         raise ValueError("a choice needs the key `auto`")
-    reference = float(read_manifest(folder / "manifest.json").facts["accuracy_validation"])
+    judge = task_of(dataset.facts).metric
+    most = auto.limit(judge)
+    reference = float(read_manifest(folder / "manifest.json").facts["metric_validation"])
     tried: list[dict[str, object]] = []
     for recipe in auto.recipes:  # not the mapping: canonical JSON sorts its keys
         candidate = slice_.candidates[recipe]
@@ -59,27 +61,19 @@ def run(
             failure = _compress(f"{name}:{recipe}", dataset, folder, teachers, candidate, result)
             if failure:
                 say(f"{name}: {recipe} cannot be made: {failure}")
-                tried.append(
-                    {
-                        "recipe": recipe,
-                        "accuracy_drop": None,
-                        "accuracy_drop_max": auto.accuracy_drop_max,
-                        "taken": False,
-                        "failure": failure,
-                    }
-                )
+                tried.append({**_reason(recipe, None, most), "failure": failure})
                 continue
             model = (result / "model.tflite").read_bytes()
-            drop = round(reference - accuracy(model, dataset, "validation"), 9)
-            tried.append(_reason(recipe, drop, auto))
-            say(f"{name}: {recipe} loses {drop:.4f} of accuracy on the validation set")
-            if drop <= auto.accuracy_drop_max:
+            worse = judge.worse_by(reference, metric(model, dataset, "validation"))
+            tried.append(_reason(recipe, worse, most))
+            say(f"{name}: {recipe} costs {worse:.4f} of {judge.title} on the validation set")
+            if worse <= most:
                 return {**_take(result, out), "chosen": recipe, "tried": tried}
     raise CompileError(
-        f"{name}: no recipe keeps the accuracy within {auto.accuracy_drop_max:g}: "
+        f"{name}: no recipe keeps the {judge.title} within {most:g}: "
         + ", ".join(map(_told, tried)),
-        hint="add a recipe that loses less, such as `quantize: qat-int8`, or raise "
-        "auto.accuracy_drop_max",
+        hint="add a recipe that costs less, such as `quantize: qat-int8`, or raise "
+        f"auto.{judge.change.gate}",
     )
 
 
@@ -124,19 +118,15 @@ def _compress(
     return ""
 
 
-def _reason(recipe: str, drop: float, auto: Auto) -> dict[str, object]:
-    return {
-        "recipe": recipe,
-        "accuracy_drop": drop,
-        "accuracy_drop_max": auto.accuracy_drop_max,
-        "taken": drop <= auto.accuracy_drop_max,
-    }
+def _reason(recipe: str, worse: float | None, most: float) -> dict[str, object]:
+    taken = worse is not None and worse <= most
+    return {"recipe": recipe, "worse_by": worse, "worse_by_max": most, "taken": taken}
 
 
 def _told(entry: Mapping[str, object]) -> str:
     if "failure" in entry:
         return f"{entry['recipe']} cannot be made ({entry['failure']})"
-    return f"{entry['recipe']} loses {entry['accuracy_drop']:g}"
+    return f"{entry['recipe']} costs {entry['worse_by']:g}"
 
 
 def _take(result: Path, out: Path) -> dict[str, object]:

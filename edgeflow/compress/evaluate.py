@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from edgeflow.tasks.registry import task_of
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -10,10 +12,11 @@ if TYPE_CHECKING:
     from edgeflow.dataset.view import DatasetView, Part
 
 
-def accuracy(flatbuffer: bytes, dataset: "DatasetView", part: "Part") -> float:
-    """Return the share of a part's samples whose class a .tflite finds."""
-    logits = host_outputs(flatbuffer, dataset.inputs(part))
-    return float((logits.argmax(axis=1) == dataset.labels(part)).mean())
+def metric(flatbuffer: bytes, dataset: "DatasetView", part: "Part") -> float:
+    """Return the metric of the dataset's task that a .tflite reaches on a part."""
+    inputs = dataset.inputs(part)
+    outputs = host_outputs(flatbuffer, inputs)
+    return task_of(dataset.facts).figure(outputs, inputs, dataset.truth(part))
 
 
 def host_outputs(flatbuffer: bytes, inputs: "NDArray[np.float32]") -> "NDArray[np.float32]":

@@ -17,7 +17,7 @@ class Network:
 
     Attributes:
         keras: the Keras module.
-        model: gives logits, or for `task: anomaly` a reconstruction.
+        model: gives logits, values or a reconstruction, as the task has it.
         train: batch size, seed and augmentation of the model's own training; None where the
             recipe has no stage that trains.
         teacher: the model that `distill` names, if the recipe does; it is not trained.

@@ -8,8 +8,9 @@ from edgeflow.compress.network import Network
 from edgeflow.config.model import Train
 from edgeflow.config.recipe import Distill, Tuning
 from edgeflow.console import progress
-from edgeflow.dataset.task import Task, task_of
 from edgeflow.errors import TrainingError
+from edgeflow.tasks.base import Task
+from edgeflow.tasks.registry import task_of
 from edgeflow.train.batches import Batches
 
 
@@ -53,7 +54,7 @@ def fine_tune(
 
 def steps(network: Network, stage: Tuning) -> int:
     """Return the number of training steps of a stage."""
-    samples, size = len(network.dataset.labels("train")), _settings(network).batch_size
+    samples, size = len(network.dataset.truth("train")), _settings(network).batch_size
     return math.ceil(samples / size) * stage.epochs
 
 

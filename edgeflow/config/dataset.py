@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, Strict, model_validator
 
 from edgeflow.config.base import LocalPath, Section, Text
-from edgeflow.config.samples import Preprocess, TaskName
+from edgeflow.config.samples import Preprocess
+from edgeflow.tasks.registry import DEFAULT, TaskName
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
@@ -26,9 +27,9 @@ Labels = Annotated[list[Text], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class _Dataset(Section):
-    task: TaskName = "classification"
-    """What networks learn: the class of a sample, or to tell anomalies (class 1) from what is
-    normal (class 0) by how badly they reconstruct them."""
+    task: TaskName = DEFAULT
+    """What networks learn: the class of a sample; to tell anomalies (class 1) from what is normal
+    (class 0) by how badly they reconstruct them; or by regression the values of its target."""
     calibration: Annotated[int, Field(ge=1)] = 200
     """Samples in the calibration set (the representative dataset of PTQ), drawn from train."""
     validation: Fraction = 0.1
@@ -37,7 +38,7 @@ class _Dataset(Section):
     test: Fraction = 0.2
     """Share of all samples kept for the test set, where the source has no test set of its own."""
     seed: Annotated[int, Field(ge=0)] = 7
-    """Seed of the stratified splits."""
+    """Seed of the splits; they are stratified by class."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Use at most this many samples of each original part, stratified; for quick trials."""
     preprocess: Preprocess | None = None
@@ -47,7 +48,8 @@ class _Dataset(Section):
     frames of 128 bands. By default as each source says."""
     labels: Labels | None = None
     """Names of the classes in the order of their numbers: all names that the source has, in any
-    order, or names for the numbers of `npz` and `signal`."""
+    order, or names for the numbers of `npz` and `signal`. With `task: regression` names of the
+    targets."""
 
 
 class DigitsDataset(_Dataset):

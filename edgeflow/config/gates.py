@@ -1,4 +1,4 @@
-"""Gates: limits on the figures of the table and on those that targets declare."""
+"""Gates: limits on the metrics of tasks, the figures of the table, and those of targets."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -9,24 +9,28 @@ from edgeflow.config.base import Section
 from edgeflow.config.target import target_classes
 from edgeflow.figures.figure import Figure
 from edgeflow.figures.table import FIGURES
+from edgeflow.tasks.registry import METRIC_FIGURES
+
+_USUAL = (*METRIC_FIGURES, *FIGURES)
+"""What every target has, as far as its devices can tell it."""
 
 
 def figures_of(kinds: Iterable[str]) -> dict[str, Figure]:
-    """Return the table's figures and those that target kinds declare, by name.
+    """Return the tasks' metrics, the table's figures and those that target kinds declare, by name.
 
     What a target declares by the name of a figure of the table counts in its stead: it measures
     that by itself, for example energy by a probe.
     """
-    return {figure.name: figure for figure in (*FIGURES, *_declared(kinds))}
+    return {figure.name: figure for figure in (*_USUAL, *_declared(kinds))}
 
 
 def all_figures() -> dict[str, Figure]:
-    """Return the figures of the table and of all targets that can be imported, by name.
+    """Return the figures of tasks, of the table and of all targets that can be imported, by name.
 
     Where several have one name, it is the first: the table's, if it is there.
     """
     found: dict[str, Figure] = {}
-    for figure in (*FIGURES, *_declared(target_classes())):
+    for figure in (*_USUAL, *_declared(target_classes())):
         found.setdefault(figure.name, figure)
     return found
 

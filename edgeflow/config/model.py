@@ -3,13 +3,12 @@
 import importlib
 import pkgutil
 from functools import cache
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
 from edgeflow import plugins
 from edgeflow.config.base import LocalPath, Reference, Section, Seed, Text
-from edgeflow.config.samples import TaskName
 
 ARCHITECTURES = "edgeflow.train.architectures"
 _WORD = "[A-Za-z_][A-Za-z0-9_]*"
@@ -31,10 +30,10 @@ def architectures() -> list[str]:
 
 
 @cache
-def architecture_task(name: str) -> TaskName:
-    """Return what one of edgeflow's own architectures can learn."""
+def architecture_outputs(name: str) -> str:
+    """Return what one of edgeflow's own architectures gives outputs for, see `tasks.base.Task`."""
     module = importlib.import_module(architecture_module(name))
-    return cast("TaskName", getattr(module, "TASK", "classification"))
+    return str(getattr(module, "OUTPUTS", "labels"))
 
 
 class Architecture(Section):

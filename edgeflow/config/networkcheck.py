@@ -15,11 +15,14 @@ from edgeflow.config.finding import Finding, Keys, did_you_mean
 from edgeflow.config.model import (
     ARCHITECTURE_PATTERN,
     architecture_module,
-    architecture_task,
+    architecture_outputs,
     architectures,
 )
 from edgeflow.config.ownmodule import check_module
 from edgeflow.config.raw import Entry, entries
+from edgeflow.tasks.registry import DEFAULT, TASKS
+
+_EACH = {"labels": "label", "input": "value of their input"}
 
 
 def check_networks(raw: Mapping[str, Any]) -> list[Finding]:
@@ -63,8 +66,14 @@ def _task(raw: Entry, name: str, dataset: object, keys: Keys) -> Iterator[Findin
     section = entries(raw, "datasets").get(dataset) if isinstance(dataset, str) else None
     if section is None:
         return
-    task, learns = section.get("task", "classification"), architecture_task(name)
-    if task in ("classification", "anomaly") and task != learns:
-        message = f"{name} learns `task: {learns}`, and dataset {dataset!r} is of `task: {task}`"
-        others = [other for other in architectures() if architecture_task(other) == task]
-        yield Finding(keys=keys, message=message, hint=f"for it there are: {', '.join(others)}")
+    named = section.get("task", DEFAULT)
+    task = TASKS.get(named) if isinstance(named, str) else None
+    if task is None or task.outputs == architecture_outputs(name):
+        return
+    suited = [other for other in architectures() if architecture_outputs(other) == task.outputs]
+    yield Finding(
+        keys=keys,
+        message=f"dataset {dataset!r} is of `task: {task.name}`, whose networks have an output for "
+        f"each {_EACH[task.outputs]}; {name} has not",
+        hint=f"for it there are: {', '.join(suited)}",
+    )

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from edgeflow.config.base import Reference, Section
+from edgeflow.config.limits import change_limit, limiting_change
+from edgeflow.tasks.metric import Metric
 
 Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"]
 
@@ -85,24 +87,31 @@ class Calibration(Section):
     """Share of the values inside the range, in percent; read by `method: percentile`."""
 
 
+@limiting_change(default=0.0)
 class KeepFloat(Section):
     """Selective quantization: layers that stay in float32."""
 
     layers: list[str] = Field(default=[])
     """Layers by name; `*` and `?` stand for any characters."""
     worst: Annotated[int, Field(ge=0)] = 0
-    """How many more may stay in float, those with the largest quantization error first."""
-    accuracy_drop_max: Share = 0.0
-    """No more layers stay in float once the validation set loses no more accuracy than this."""
+    """How many more may stay in float, those with the largest quantization error first, until the
+    metric is within its limit, which stands beside this."""
+
+    def limit(self, metric: Metric) -> float:
+        """Return how much worse the metric may get."""
+        return change_limit(self, metric)
 
 
+@limiting_change()
 class Auto(Section):
-    """A choice among recipes: the first that keeps the accuracy."""
+    """A choice among recipes: the first that keeps the metric within its limit."""
 
     recipes: list[Reference] = Field(default=[])
     """Recipes to try, in this order; by default all others, the cheapest on the device first."""
-    accuracy_drop_max: Share = 0.01
-    """Largest loss of accuracy on the validation set, from the trained model, 0..1."""
+
+    def limit(self, metric: Metric) -> float:
+        """Return how much worse the metric may get."""
+        return change_limit(self, metric)
 
 
 class Recipe(Section):
@@ -132,7 +141,7 @@ class Recipe(Section):
     io: Literal["int8", "uint8"] = "int8"
     """Type of input and output of an int8 model."""
     auto: Auto | None = None
-    """Instead of all other keys: tries recipes and takes the first that keeps the accuracy."""
+    """Instead of all other keys: tries recipes and takes the first that is good enough."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":

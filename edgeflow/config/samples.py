@@ -1,12 +1,10 @@
 """What the configuration says of samples that steps after the dataset know of, too."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
 from edgeflow.config.base import Section
-
-TaskName = Literal["classification", "anomaly"]
 
 
 def _positive(values: float | list[float]) -> float | list[float]:

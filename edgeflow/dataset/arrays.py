@@ -10,6 +10,7 @@ from edgeflow.config.dataset import NpzDataset, SignalDataset
 from edgeflow.dataset.axes import Arrange
 from edgeflow.dataset.base import UINT8_SCALE, GivenPart, RawDataset, Samples
 from edgeflow.errors import DataError
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +23,7 @@ NAMES: dict[GivenPart, tuple[str, ...]] = {
     "validation": ("x_val", "x_valid", "x_validation"),
     "test": ("x_test",),
 }
-"""Names of the arrays with a part's samples; those of the class numbers begin with y."""
+"""Names of the arrays with a part's samples; those of their truth begin with y."""
 
 
 def array_file(section: NpzDataset | SignalDataset) -> dict[str, Path]:
@@ -58,7 +59,7 @@ def load_arrays(
         train=parts["train"],
         validation=parts.get("validation"),
         test=parts.get("test"),
-        labels=tuple(section.labels) if section.labels else _numbers(parts),
+        labels=tuple(section.labels or reader.task.default_labels([s.y for s in parts.values()])),
         scale=UINT8_SCALE if parts["train"].x.dtype == "uint8" else 1.0,
         notes=(f"arrays not read: {', '.join(unread)}",) if unread else (),
     )
@@ -76,9 +77,10 @@ class _Reader:
         self, path: Path, axes: str, arrange: Arrange, section: NpzDataset | SignalDataset
     ) -> None:
         self.path, self.arrange, self.section = path, arrange, section
+        self.task = task_of(section)
         self.hint = (
             "write the file with np.savez(path, x=x, y=y), or x_train, y_train and x_test, y_test, "
-            f"x_val, y_val: samples uint8 or float {axes}, class numbers integer (n,)"
+            f"x_val, y_val: samples uint8 or float {axes}, y {self.task.truth_form}"
         )
 
     def parts(self, *, values: bool) -> tuple[dict[GivenPart, Samples], list[str]]:
@@ -90,10 +92,10 @@ class _Reader:
                 names = self._names(archive.files)
                 read = archive.__getitem__ if values else partial(_zeros, archive)
                 parts = {
-                    part: self._samples(x, read(x), archive[_classes_of(x)])
+                    part: self._samples(x, read(x), archive[_truth_of(x)])
                     for part, x in names.items()
                 }
-                used = {name for x in names.values() for name in (x, _classes_of(x))}
+                used = {name for x in names.values() for name in (x, _truth_of(x))}
                 return parts, sorted(set(archive.files) - used)
         except (
             AttributeError,  # a member that is no array comes as bytes
@@ -116,7 +118,7 @@ class _Reader:
         names = part_arrays(found)
         listed = ", ".join(sorted(found)) or "nothing"
         twice = [[name for name in group if name in found] for group in NAMES.values()]
-        alone = [x for x in names.values() if _classes_of(x) not in found]
+        alone = [x for x in names.values() if _truth_of(x) not in found]
         if "train" not in names or alone == [names["train"]]:
             message = f"{self.path} holds {listed}, and no x, y or x_train, y_train"
             raise DataError(message, hint=self.hint)
@@ -125,26 +127,26 @@ class _Reader:
                 message = f"{self.path} holds {' and '.join(group)}, which mean the same part"
                 raise DataError(message, hint=self.hint)
         if alone:
-            message = f"{self.path} holds {alone[0]} and no {_classes_of(alone[0])}"
+            message = f"{self.path} holds {alone[0]} and no {_truth_of(alone[0])}"
             raise DataError(message, hint=self.hint)
         return names
 
     def _samples(self, x_name: str, x: "NDArray[np.generic]", y: "NDArray[np.generic]") -> Samples:
         import numpy as np
 
-        y_name = _classes_of(x_name)
+        y_name = _truth_of(x_name)
         if x.dtype != "uint8" and x.dtype.kind != "f":
             raise self._unusable(x_name, x)
         samples = self.arrange(x, self.section.data_format)
         if samples is None:
             raise self._unusable(x_name, x)
-        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-        if y.ndim != 1 or y.dtype.kind not in "iu":
+        truth = self.task.truth(y)
+        if truth is None:
             raise self._unusable(y_name, y)
         if x.dtype != "uint8":
             with np.errstate(over="ignore"):  # what float32 cannot hold is inf: the check says so
                 samples = samples.astype(np.float32, copy=False)
-        return Samples(x=samples, y=y.astype("int64"))
+        return Samples(x=samples, y=truth)
 
     def _unusable(self, name: str, array: "NDArray[np.generic]") -> DataError:
         return DataError(f"{self.path}: {name} is {array.dtype} {array.shape}", hint=self.hint)
@@ -174,14 +176,6 @@ def npy_header(file: IO[bytes]) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]"
     return header
 
 
-def _classes_of(x: str) -> str:
-    """Return the name of the array with the class numbers of samples."""
+def _truth_of(x: str) -> str:
+    """Return the name of the array with the truth of samples."""
     return "y" + x.removeprefix("x")
-
-
-def _numbers(parts: dict[GivenPart, Samples]) -> tuple[str, ...]:
-    """Return as many labels as there are classes; the check finds numbers with a gap."""
-    import numpy as np
-
-    classes = np.unique(np.concatenate([samples.y for samples in parts.values()]))
-    return tuple(str(number) for number in range(len(classes)))

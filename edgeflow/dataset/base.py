@@ -1,4 +1,4 @@
-"""What every source gives: samples with class numbers, and how they become network input."""
+"""What every source gives: samples with their truth, and how they become network input."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from edgeflow.tasks.base import Truth
 
 UINT8_SCALE = 1 / 255
 """Brings uint8 pixels, 0..255, to the network's range, 0..1."""
@@ -22,12 +24,12 @@ class Samples:
 
     Attributes:
         x: uint8 or float32, (n, *shape of a sample): height, width, channels, or another.
-        y: class numbers, int64, (n,), 0 to the number of classes - 1.
+        y: class numbers, int64, (n,), 0 to the number of classes - 1; or targets, float32 (n, k).
         names: of the files that they come from, where each has one of its own.
     """
 
     x: "NDArray[np.generic]"
-    y: "NDArray[np.int64]"
+    y: "Truth"
     names: tuple[str, ...] | None = None
 
 
@@ -49,8 +51,8 @@ class Selection:
         return self.samples.x[self.index]
 
     @property
-    def y(self) -> "NDArray[np.int64]":
-        """The class numbers, (n,)."""
+    def y(self) -> "Truth":
+        """The class numbers, (n,), or targets, (n, k)."""
         return self.samples.y[self.index]
 
     def at(self, index: "NDArray[np.int64]") -> "Selection":
@@ -78,7 +80,7 @@ class RawDataset:
     file are taken as they are.
 
     Attributes:
-        labels: class names, in the order of the class numbers.
+        labels: names of the classes or of the targets, in their order.
         validation: the source's own validation set, if it has one.
         test: the source's own test set, if it has one.
         front_end: parameters of `edgeflow.ondevice.front_end`, where it made the samples.
@@ -102,6 +104,10 @@ class RawDataset:
             "test": self.test,
         }
         return {part: samples for part, samples in given.items() if samples is not None}
+
+    def truths(self) -> "dict[str, Truth]":
+        """Return the truth of each of these parts."""
+        return {str(part): samples.y for part, samples in self.parts().items()}
 
 
 class Source(Protocol):

@@ -16,7 +16,7 @@ from edgeflow.console import say
 from edgeflow.dataset import channels
 from edgeflow.dataset.base import RawDataset, Selection, Source
 from edgeflow.dataset.card import dataset_card
-from edgeflow.dataset.check import check, check_anomaly
+from edgeflow.dataset.check import check
 from edgeflow.dataset.leaks import leaks
 from edgeflow.dataset.preprocess import require_float32, resolved
 from edgeflow.dataset.rename import renamed
@@ -25,6 +25,7 @@ from edgeflow.dataset.shape import shaped
 from edgeflow.dataset.split import split_dataset
 from edgeflow.dataset.view import DatasetFacts, Part
 from edgeflow.errors import DataError
+from edgeflow.tasks.registry import task_of
 
 TOOLS = ("numpy",)
 
@@ -93,20 +94,25 @@ def rehearse(section: Dataset) -> None:
         DataError: the step would fail, by names, counts, shapes, dtypes, classes or sizes of parts.
     """
     raw = cast("Any", _source(section)).load(section, values=False)
-    check(raw, values=False)
+    split_dataset(_checked(raw, section, values=False), section)
+
+
+def _checked(raw: RawDataset, section: Dataset, *, values: bool = True) -> RawDataset:
+    """Return a dataset in the order and shape that the user asks for.
+
+    Raises:
+        DataError: no network could be trained on it.
+    """
+    task = task_of(section)
+    check(raw, task, values=values)
     raw = shaped(renamed(raw, section.labels), section.input_shape)
-    if section.task == "anomaly":
-        check_anomaly(raw)
-    split_dataset(raw, section)
+    task.check_parts(raw.labels, raw.truths())
+    return raw
 
 
 def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, object]:
     _require_fetched(source.files(section))
-    raw = source.load(section)
-    check(raw)
-    raw = shaped(renamed(raw, section.labels), section.input_shape)
-    if section.task == "anomaly":
-        check_anomaly(raw)
+    raw = _checked(source.load(section), section)
     parts = split_dataset(raw, section)
     saved = {part: save_part(folder, part, selection) for part, selection in parts.items()}
     facts = _facts(section, raw, parts)
@@ -115,7 +121,8 @@ def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, objec
     notes = [*raw.notes, *leaks(parts, saved), *_unlike(facts, saved["train"])]
     for note in notes:
         say(f"note: {note}")
-    card = dataset_card(section, facts, saved, notes, folder)
+    truths = {str(part): selection.y for part, selection in parts.items()}
+    card = dataset_card(section, facts, truths, saved, notes, folder)
     (folder / "card.md").write_text(card, encoding="utf-8")
     return facts.model_dump(mode="json")
 
@@ -134,6 +141,8 @@ def _require_fetched(files: Mapping[str, Path]) -> None:
 def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -> DatasetFacts:
     import numpy as np
 
+    task = task_of(section)
+    strata = len(task.strata_names(raw.labels))
     return DatasetFacts(
         labels=list(raw.labels),
         input_shape=list(raw.train.x.shape[1:]),
@@ -141,7 +150,7 @@ def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -
         task=section.task,
         front_end=dict(raw.front_end) if raw.front_end else None,
         counts={
-            part: np.bincount(selection.y, minlength=len(raw.labels)).tolist()
+            part: np.bincount(task.strata(selection.y), minlength=strata).tolist()
             for part, selection in parts.items()
         },
     )

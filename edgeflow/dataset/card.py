@@ -6,43 +6,45 @@ from typing import TYPE_CHECKING
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.config.dataset import Dataset
-from edgeflow.config.samples import Affine, TaskName
+from edgeflow.config.samples import Affine
 from edgeflow.dataset.save import SavedPart
 from edgeflow.dataset.view import DatasetFacts, Part
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_TASKS: Mapping[TaskName, str] = {
-    "classification": "classification",
-    "anomaly": "anomaly; class 0 is normal, class 1 anomalous and in the test set alone",
-}
+    from edgeflow.tasks.base import Truth
 
 
 def dataset_card(
     section: Dataset,
     facts: DatasetFacts,
+    truths: "Mapping[str, Truth]",
     parts: Mapping[Part, SavedPart],
     notes: Sequence[str],
     folder: Path,
 ) -> str:
     """Return the card of a dataset whose arrays stand in `folder`."""
+    task = task_of(section)
+    heading, table = task.table(facts.labels, truths)
+    stratified = "stratified, but" if len(task.strata_names(facts.labels)) > 1 else "random, but"
     return "\n".join(
         [
             f"# Dataset from {section.source}",
             "",
-            f"- Task: {_TASKS[section.task]}",
+            f"- Task: {task.title}",
             f"- Seed of the splits: {section.seed}",
             *_sample_lines(facts, parts),
             "",
-            "Splits are stratified, but for parts that the source gives. Calibration samples are",
+            f"Splits are {stratified} for parts that the source gives. Calibration samples are",
             "drawn from train; apart from that, no sample is in two parts.",
             "",
             *(["## Notes", "", *(f"- {note}" for note in notes), ""] if notes else []),
-            "## Samples of each class",
+            f"## {heading}",
             "",
-            *_counts_table(facts),
+            *_table(table),
             "",
             "## Files",
             "",
@@ -92,30 +94,22 @@ def _channels_table(
     rows: list[list[object]] = [
         [number, *(f"{value:g}" for value in row)] for number, row in enumerate(columns)
     ]
-    return _table(["channel", "stored from", "to", "scale", "offset", "input from", "to"], rows)
+    head: list[object] = ["channel", "stored from", "to", "scale", "offset", "input from", "to"]
+    return _table([head, *rows])
 
 
 def _listed(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _counts_table(facts: DatasetFacts) -> list[str]:
-    parts = list(facts.counts)
-    totals = [sum(counts) for counts in facts.counts.values()]
-    rows: list[list[object]] = [
-        [number, label.replace("|", "\\|"), *(facts.counts[part][number] for part in parts)]
-        for number, label in enumerate(facts.labels)
-    ]
-    return _table(["number", "label", *parts], [*rows, ["", "all", *totals]])
-
-
 def _files_table(folder: Path) -> list[str]:
     rows: list[list[object]] = [
         [path.name, f"`{sha256_file(path)}`"] for path in sorted(folder.glob("*.npy"))
     ]
-    return _table(["file", "SHA-256"], rows)
+    return _table([["file", "SHA-256"], *rows])
 
 
-def _table(head: list[str], rows: list[list[object]]) -> list[str]:
-    lines: list[Sequence[object]] = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
+def _table(rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return the lines of a table whose head is the first row."""
+    head, *others = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *others)]

@@ -1,4 +1,4 @@
-"""Deterministic stratified splits: the same seed and samples give the same parts."""
+"""Deterministic splits: the same seed and samples give the same parts."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,8 @@ from edgeflow.dataset.base import RawDataset, Samples, Selection, every
 from edgeflow.dataset.quota import quotas
 from edgeflow.dataset.view import Part
 from edgeflow.errors import DataError
+from edgeflow.tasks.base import Task
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,23 +20,24 @@ if TYPE_CHECKING:
 def split_dataset(raw: RawDataset, section: Dataset) -> dict[Part, Selection]:
     """Split a dataset into train, validation, test and calibration.
 
-    Every part holds at least one sample of each class, in random order, except the sets that the
-    source brings, which keep theirs. The calibration samples are train samples too, so they are
-    in neither the test nor the validation set. For `task: anomaly` the test set alone has
-    anomalies: all that there are.
+    Draws are stratified as the task says, by class or not at all. Every part holds at least one
+    sample of each stratum, in random order, except the sets that the source brings, which keep
+    theirs. The calibration samples are train samples too, so they are in neither the test nor the
+    validation set. What the task does not learn from, anomalies, is all in the test set.
 
     Raises:
-        DataError: a class, or the whole, is too small for that.
+        DataError: a stratum, or the whole, is too small for that.
     """
     import numpy as np
 
     rng = np.random.default_rng(section.seed)
-    everything = _Cutter(raw.labels, rng)
-    cutter = _Cutter(raw.labels[:1], rng) if section.task == "anomaly" else everything
-    validated = int(raw.validation is None)  # samples of each class that the others must leave
+    task = task_of(section)
+    everything = _Cutter(task, task.strata_names(raw.labels), rng)
+    cutter = _Cutter(task, everything.names[: task.learned(raw.labels)], rng)
+    validated = int(raw.validation is None)  # samples of each stratum that the others must leave
     if raw.test is None:
         pool = everything.limited(raw.train, section.limit, 2 + validated, "the source")
-        pool, anomalies = _apart(pool, len(cutter.labels))
+        pool, anomalies = cutter.apart(pool)
         test, pool = cutter.cut(pool, round(len(pool.index) * section.test), leave=1 + validated)
         test = _mixed(test, anomalies, rng)
     else:
@@ -47,14 +50,6 @@ def split_dataset(raw: RawDataset, section: Dataset) -> dict[Part, Selection]:
         train = pool
     calibration = cutter.calibration(train, section.calibration)
     return {"train": train, "validation": validation, "test": test, "calibration": calibration}
-
-
-def _apart(samples: Selection, learned: int) -> tuple[Selection, Selection]:
-    """Return the samples of the first `learned` classes, and those of the others."""
-    import numpy as np
-
-    known = samples.y < learned
-    return samples.at(np.flatnonzero(known)), samples.at(np.flatnonzero(~known))
 
 
 def _mixed(one: Selection, other: Selection, rng: "np.random.Generator") -> Selection:
@@ -70,31 +65,36 @@ def _mixed(one: Selection, other: Selection, rng: "np.random.Generator") -> Sele
 class _Cutter:
     """Takes stratified samples, all from one stream of random numbers."""
 
-    def __init__(self, labels: tuple[str, ...], rng: "np.random.Generator") -> None:
-        self.labels = labels
-        self.rng = rng
+    def __init__(self, task: Task, names: tuple[str, ...], rng: "np.random.Generator") -> None:
+        self.task, self.names, self.rng = task, names, rng
+
+    def apart(self, samples: Selection) -> tuple[Selection, Selection]:
+        """Return the samples of the strata that it cuts, and all others."""
+        import numpy as np
+
+        known = self.task.strata(samples.y) < len(self.names)
+        return samples.at(np.flatnonzero(known)), samples.at(np.flatnonzero(~known))
 
     def limited(self, given: Samples, limit: int | None, least: int, where: str) -> Selection:
-        """Return at most `limit` samples, with at least `least` of each class."""
+        """Return at most `limit` samples, with at least `least` of each stratum."""
         samples = every(given)
         self._require(samples, least, where)
         if limit is None or limit >= len(samples.index):
             return samples
-        if limit < least * len(self.labels):
+        if limit < least * len(self.names):
             raise DataError(
-                f"a limit of {limit} cannot hold {least} sample(s) of each of "
-                f"{len(self.labels)} classes",
-                hint=f"set `limit:` to {least * len(self.labels)} or more",
+                f"a limit of {limit} cannot hold {least} sample(s){self._of_each()}",
+                hint=f"set `limit:` to {least * len(self.names)} or more",
             )
         return samples.at(self._draw(samples, limit, least=least, leave=0)[0])
 
     def cut(self, samples: Selection, count: int, leave: int) -> tuple[Selection, Selection]:
-        """Return about `count` samples and the rest, which keeps `leave` of each class.
+        """Return about `count` samples and the rest, which keeps `leave` of each stratum.
 
-        `count` gives way where it is too small, or leaves too little, for all classes.
+        `count` gives way where it is too small, or leaves too little, for all of them.
         """
-        classes = len(self.labels)
-        count = min(max(count, classes), len(samples.index) - leave * classes)
+        strata = len(self.names)
+        count = min(max(count, strata), len(samples.index) - leave * strata)
         taken, rest = self._draw(samples, count, least=1, leave=leave)
         return samples.at(taken), samples.at(rest)
 
@@ -105,24 +105,33 @@ class _Cutter:
                 f"calibration asks for {count} samples, the train part has {len(train.index)}",
                 hint=f"set `calibration:` to {len(train.index)} or less",
             )
-        if count < len(self.labels):
+        if count < len(self.names):
             raise DataError(
-                f"{count} calibration samples cannot show each of {len(self.labels)} classes",
-                hint=f"set `calibration:` to {len(self.labels)} or more",
+                f"{count} calibration samples cannot show each of {len(self.names)} classes",
+                hint=f"set `calibration:` to {len(self.names)} or more",
             )
         return train.at(self._draw(train, count, least=1, leave=0)[0])
 
     def _require(self, samples: Selection, least: int, where: str) -> None:
         import numpy as np
 
-        counts = np.bincount(samples.y, minlength=len(self.labels)).tolist()
-        for label, count in zip(self.labels, counts, strict=True):
+        counts = np.bincount(self.task.strata(samples.y), minlength=len(self.names)).tolist()
+        for name, count in zip(self.names, counts, strict=True):
+            if count < least and not self._of_each():
+                raise DataError(
+                    f"{where} is too small: it has {count} sample(s), and the split needs {least}",
+                    hint="add samples",
+                )
             if count < least:
                 raise DataError(
-                    f"class {label!r} is too small: it has {count} sample(s) in {where}, and the "
+                    f"class {name!r} is too small: it has {count} sample(s) in {where}, and the "
                     f"split needs {least}",
-                    hint=f"add samples of {label!r}, or remove the class",
+                    hint=f"add samples of {name!r}, or remove the class",
                 )
+
+    def _of_each(self) -> str:
+        """Return which samples a share is of, in words; empty where there are no classes."""
+        return f" of each of {len(self.names)} classes" if len(self.names) > 1 else ""
 
     def _draw(
         self, samples: Selection, count: int, *, least: int, leave: int
@@ -130,11 +139,11 @@ class _Cutter:
         """Return the positions of `count` stratified samples and of all others, both shuffled."""
         import numpy as np
 
-        y = samples.y
-        available = np.bincount(y, minlength=len(self.labels)).tolist()
+        strata = self.task.strata(samples.y)
+        available = np.bincount(strata, minlength=len(self.names)).tolist()
         taken, rest = [], []
         for number, quota in enumerate(quotas(available, count, least=least, leave=leave)):
-            members = self.rng.permutation(np.flatnonzero(y == number))
+            members = self.rng.permutation(np.flatnonzero(strata == number))
             taken.append(members[:quota])
             rest.append(members[quota:])
         return (

@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.artifact.step import Files
-from edgeflow.config.samples import Affine, TaskName
+from edgeflow.config.samples import Affine
+from edgeflow.tasks.registry import DEFAULT, TaskName
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from edgeflow.tasks.base import Truth
 
 Part = Literal["train", "validation", "test", "calibration"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test", "calibration")
@@ -22,19 +25,19 @@ class DatasetFacts(BaseModel):
     """What the dataset's manifest says beside the hashes.
 
     Attributes:
-        labels: class names, in the order of the class numbers.
+        labels: names of the classes or of the targets, in their order.
         input_shape: shape of one sample, without the batch: height, width, channels, or another.
         preprocess: how stored samples become the network's input.
-        task: what networks learn; it says which figure is the metric, see `task.py`.
+        task: what networks learn, see `edgeflow.tasks`.
         front_end: parameters of `edgeflow.ondevice.front_end`, where it made the samples.
-        counts: samples of each class, by part.
+        counts: samples of each class, by part; where there are no classes, of all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     labels: list[str]
     input_shape: list[int]
     preprocess: Affine
-    task: TaskName = "classification"
+    task: TaskName = DEFAULT
     front_end: dict[str, JsonValue] | None = None
     counts: dict[str, list[int]]
 
@@ -43,7 +46,8 @@ class DatasetFacts(BaseModel):
 class DatasetView:
     """A dataset's folder, with its facts.
 
-    Files: ``{part}_x.npy`` (uint8 or float32, n x input_shape) and ``{part}_y.npy`` (int64, n).
+    Files: ``{part}_x.npy`` (uint8 or float32, n x input_shape) and ``{part}_y.npy``
+    (class numbers, int64, n; or targets, float32, n x labels).
     """
 
     folder: Path
@@ -66,12 +70,12 @@ class DatasetView:
         inputs += np.asarray(self.facts.preprocess.offset, np.float32)
         return inputs
 
-    def labels(self, part: Part) -> "NDArray[np.int64]":
-        """Return a part's class numbers, int64 (n,)."""
+    def truth(self, part: Part) -> "Truth":
+        """Return a part's class numbers, int64 (n,), or targets, float32 (n, labels)."""
         import numpy as np
 
-        numbers: NDArray[np.int64] = np.load(self.folder / f"{part}_y.npy", allow_pickle=False)
-        return numbers
+        truth: Truth = np.load(self.folder / f"{part}_y.npy", allow_pickle=False)
+        return truth
 
 
 def part_files(folder: Path, parts: tuple[Part, ...]) -> Files:

@@ -1,16 +1,9 @@
-"""The figures of every target. Config, gates, report and docs are made of this table."""
+"""The figures of every target, but for the metrics of tasks, which those declare.
 
-from collections.abc import Mapping
-from typing import Any
+Config, gates, report and docs are made of this table.
+"""
 
 from edgeflow.figures.figure import SHARE, Bound, Figure
-
-
-def _accuracy_drop(validation: Mapping[str, Any]) -> float:
-    accuracy = validation["accuracy"]
-    # Shares of a finite test set: without rounding 0.99 - 0.98 would miss a gate of 0.01.
-    drop: float = round(accuracy["baseline"] - accuracy["device"], 9)
-    return drop
 
 
 def _latency(percentile: str, meaning: str) -> Figure:
@@ -45,28 +38,6 @@ def _size(
 
 
 FIGURES = (
-    Figure(
-        name="accuracy",
-        title="accuracy",
-        meaning="accuracy on the device, 0..1",
-        unit="%",
-        scale=100,
-        bound="min",
-        limit=SHARE,
-        reader=lambda validation: validation["accuracy"]["device"],
-        in_results=False,  # it stands there for each stage
-    ),
-    Figure(
-        name="accuracy_drop",
-        title="accuracy drop",
-        meaning="loss of accuracy from the model before any recipe to the device, 0..1",
-        unit="pt",
-        scale=100,
-        bound="max",
-        limit=SHARE,
-        reader=_accuracy_drop,
-        in_results=False,
-    ),
     Figure(
         name="parity",
         title="parity",

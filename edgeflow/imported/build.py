@@ -12,10 +12,11 @@ from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.modelbytes import flaw
 from edgeflow.config.modelfile import Kind, files_of
-from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
+from edgeflow.dataset.view import Part, open_dataset, part_files
 from edgeflow.errors import CompileError
 from edgeflow.imported.model import Imported, Request
-from edgeflow.train.build import test_metrics
+from edgeflow.tasks.registry import task_of
+from edgeflow.train.build import judged
 from edgeflow.train.loop import write_history
 
 TOOLS = ("tensorflow", "tf-keras", "keras", "numpy", "ai-edge-litert")
@@ -100,20 +101,11 @@ def _import(
         model: Imported = _importer(slice_.kind).load(request, out)
     except CompileError as error:
         raise CompileError(f"{name}: {error.message}", hint=error.hint) from error
-    logits = model.predict(dataset.inputs("test"))
-    np.save(out / "outputs.npy", logits)
-    write_history([], out / "history.csv")
+    outputs = model.predict(dataset.inputs("test"))
+    np.save(out / "outputs.npy", outputs)
+    write_history([], out / "history.csv", task_of(dataset.facts).metric)
     return {
-        **test_metrics(dataset, logits),
-        "accuracy_validation": _validation(dataset, model),
+        **judged(dataset, outputs, model.predict),
         "parameters": model.parameters,
         "quantized": dict(model.quantized),
     }
-
-
-def _validation(dataset: DatasetView, model: "Imported") -> float | None:
-    """Return the accuracy on the validation set, which holds no anomalies to tell apart."""
-    if dataset.facts.task != "classification":
-        return None
-    guess = model.predict(dataset.inputs("validation")).argmax(axis=1)
-    return float((guess == dataset.labels("validation")).mean())

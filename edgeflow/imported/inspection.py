@@ -11,6 +11,7 @@ from edgeflow.errors import CompileError
 from edgeflow.imported import onnx_graph, onnx_worker, tflite_worker
 from edgeflow.imported.model import fit_input, fit_output
 from edgeflow.imported.shapes import Sizes
+from edgeflow.tasks.registry import task_of
 
 
 def refusal(
@@ -46,7 +47,7 @@ def _look_at_onnx(
         return
     onnx_worker.layouts(onnx_graph.sizes(model.graph.input[0]), tuple(facts.input_shape))
     outputs = onnx_graph.sizes(model.graph.output[0])
-    if facts.task == "classification":  # a reconstruction may have its channels first
+    if task_of(facts).outputs != "input":  # a reconstruction may have its channels first
         _require_outputs(outputs, facts)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetFacts, DatasetView
 from edgeflow.errors import CompileError
 from edgeflow.imported.shapes import Sizes, bound, first, told
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,19 +116,14 @@ def fit_output(given: Sizes, facts: DatasetFacts) -> tuple[int, ...]:
     Raises:
         CompileError: the model gives others, beyond sizes of 1.
     """
-    wanted = task_of(facts).output_shape(facts)
+    task = task_of(facts)
+    wanted = task.output_shape(facts)
     if bound(given, wanted) is not None:
         return wanted
-    message = f"it gives outputs of shape {told(given)}, its dataset has "
-    if facts.task == "anomaly":
-        raise CompileError(
-            f"{message}inputs of shape {told(wanted)}, and `task: anomaly`",
-            hint="bring an autoencoder, whose outputs have the shape of its inputs",
-        )
     raise CompileError(
-        f"{message}{len(facts.labels)} classes",
-        hint="its output must have one value for each class, in the order of the labels; another "
-        "output is chosen with the model's key `output`",
+        f"it gives outputs of shape {told(given)}, its dataset has {task.wanted(facts)}",
+        hint=f"its output must have {task.outputs_form}; another output is chosen with the model's "
+        "key `output`",
     )
 
 
@@ -148,7 +143,7 @@ def require_same(wanted: Any, given: Any) -> None:
         raise CompileError(
             f"its outputs have shape {told(wanted.shape[1:])}, and {told(given.shape[1:])} after "
             "conversion",
-            hint="choose another `output`, or export the model with one value for each class",
+            hint="choose another `output`, or export the model with one value for each label",
         )
     difference = float(np.abs(given - wanted.reshape(given.shape)).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):

@@ -6,11 +6,17 @@ from itertools import groupby
 from edgeflow.config.gates import figures_of
 from edgeflow.figures.figure import Figure
 from edgeflow.report.rows import Row
+from edgeflow.tasks.registry import METRIC_FIGURES
 
 
 def known_figures(rows: Sequence[Row]) -> list[Figure]:
-    """Return the figures of the table and of the rows' targets, in their order."""
-    return list(figures_of(dict.fromkeys(row.kind for row in rows if row.kind)).values())
+    """Return the figures of the table and of the rows' targets, in their order.
+
+    The metric is none of them: it stands for each stage.
+    """
+    known = figures_of(dict.fromkeys(row.kind for row in rows if row.kind))
+    metrics = {figure.name for figure in METRIC_FIGURES}
+    return [figure for name, figure in known.items() if name not in metrics]
 
 
 def results_columns(rows: Sequence[Row]) -> list[tuple[str, list[Figure]]]:

@@ -6,9 +6,9 @@ from typing import Literal, TextIO
 from edgeflow.figures.figure import Figure
 from edgeflow.report.columns import own_figures
 from edgeflow.report.rows import Row
-from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, shown
+from edgeflow.report.text import NONE, adaptive, gate_text, kib, metric, metric_title, shown
 
-HEADER = ("deployment", "device", "accuracy %", "p50/p90 ms", "KiB", "measured on", "gates")
+HEADER = ("deployment", "device", "metric", "p50/p90 ms", "KiB", "measured on", "gates")
 _FIGURES = HEADER[2:5]
 _STYLES = {"passed": "green", "failed": "bold red", "no gates": "dim", "not measured": "yellow"}
 
@@ -30,8 +30,9 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _change(row: Row) -> str:
-    change = f"{percent(row.accuracy_baseline, 1)} → {percent(row.accuracy_device, 1)}"
-    return f"AUC {change}" if row.metric == "auc" else change
+    stages = (row.metric_baseline, row.metric_device)
+    change = " → ".join(metric(row.metric, stage) for stage in stages)
+    return f"{metric_title(row.metric)} {change}"
 
 
 def _latency(row: Row) -> str:

@@ -10,14 +10,14 @@ from edgeflow.text import clean
 
 _FIRST = (
     *("model", "recipe", "target", "device"),
-    *("accuracy_baseline", "accuracy_recipe", "accuracy_device", "parity"),
+    *("metric", "metric_baseline", "metric_recipe", "metric_compiled", "metric_device", "parity"),
     *("latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "peak_rss_mb"),
     *("model_bytes", "bundle_bytes", "gates_passed"),
 )
 """What most readers look for; all other figures follow."""
 
 _LAST = (
-    *("samples", "first_divergence", "engine", "bundle_sha256", "metric"),
+    *("samples", "first_divergence", "engine", "bundle_sha256"),
     *("transport", "cpu", "kind_of_figures"),
 )
 

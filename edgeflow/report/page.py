@@ -11,7 +11,7 @@ from markupsafe import Markup
 from edgeflow.figures.figure import Figure
 from edgeflow.report import text
 from edgeflow.report.columns import results_columns
-from edgeflow.report.pareto import ACCURACY_LATENCY_SIZE, efficient
+from edgeflow.report.pareto import METRIC_LATENCY_SIZE, efficient
 from edgeflow.report.plots.build import Plot, confusion_name
 from edgeflow.report.plots.size_by_recipe import sizes
 from edgeflow.report.quantization import Quantization
@@ -19,6 +19,8 @@ from edgeflow.report.rows import Row
 from edgeflow.report.svg import inline_svg
 from edgeflow.report.theme import TONES, series_index
 from edgeflow.report.training import Training
+from edgeflow.tasks.metric import Metric
+from edgeflow.tasks.registry import METRICS
 from edgeflow.validate.metrics import AGREEMENT_MIN
 
 _MOST_CONFUSED = 40
@@ -43,6 +45,7 @@ def write_page(
         # Our own SVG: its texts were escaped when it was written as XML.
         return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))
 
+    metrics = _metrics(rows)
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -55,17 +58,37 @@ def write_page(
             sizes=sizes(rows),
             columns=results_columns(rows),
             efficient=efficient(rows),
-            front=ACCURACY_LATENCY_SIZE,
+            front=METRIC_LATENCY_SIZE,
             counts=Counter(row.status for row in rows),
             headline=headline(rows),
             series=series_index(row.target for row in rows),
             tones=TONES,
             agreement_min=AGREEMENT_MIN,
+            metrics=metrics,
+            direction=_direction(metrics),
             code=code,
             version=version("edgeflow"),
         )
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _metrics(rows: Sequence[Row]) -> list[Metric]:
+    """Return the metrics of the rows, each once; of none, those of all tasks."""
+    names = dict.fromkeys(row.metric for row in rows if row.metric)
+    return [METRICS[name] for name in names or METRICS]
+
+
+def _direction(metrics: Sequence[Metric]) -> str:
+    """Return in words where in a plot the better metrics are."""
+    ways = {"higher": "up", "lower": "down"}
+    found = {better: [m.title for m in metrics if m.better == better] for better in ways}
+    titles = {better: " and ".join(names) for better, names in found.items() if names}
+    if len(titles) == 1:
+        return f"{ways[next(iter(titles))]} is better."
+    return (
+        ", ".join(f"{ways[better]} is better for {names}" for better, names in titles.items()) + "."
+    )
 
 
 def headline(rows: Sequence[Row]) -> str:
@@ -110,10 +133,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"metric": text.metric, "metric_change": text.metric_change}
     environment.filters |= {
         "adaptive": text.adaptive,
         "percent": text.percent,
         "points": text.points,
+        "metric_title": text.metric_title,
+        "metrics_title": text.metrics_title,
         "decibels": text.decibels,
         "kib": text.kib,
         "shown": text.shown,

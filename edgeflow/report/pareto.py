@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeflow.report.rows import Row
+from edgeflow.tasks.registry import METRICS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Front:
-    """A Pareto front of the accuracy on the device and of figures of which less is better.
+    """A Pareto front of the metric on the device and of figures of which less is better.
 
     Attributes:
         name: says of what it is the front.
@@ -31,22 +32,24 @@ class Front:
         }
 
 
-ACCURACY_LATENCY = Front(name="accuracy-latency front", costs=("latency_p50_ms",), per_target=False)
-ACCURACY_SIZE = Front(name="accuracy-size front", costs=("model_packed_bytes",), per_target=True)
-ACCURACY_LATENCY_SIZE = Front(
-    name="accuracy-latency-size front",
+METRIC_LATENCY = Front(name="metric-latency front", costs=("latency_p50_ms",), per_target=False)
+METRIC_SIZE = Front(name="metric-size front", costs=("model_packed_bytes",), per_target=True)
+METRIC_LATENCY_SIZE = Front(
+    name="metric-latency-size front",
     costs=("latency_p50_ms", "model_packed_bytes"),
     per_target=True,
 )
 
 
-def accuracy(row: Row) -> float | None:
-    """Return the accuracy on the device, 0..1."""
-    return row.accuracy_device
+def metric_loss(row: Row) -> float | None:
+    """Return the metric on the device, negative where more is better: less is better then."""
+    if row.metric is None or row.metric_device is None:
+        return None
+    return row.metric_device if METRICS[row.metric].better == "lower" else -row.metric_device
 
 
 def pareto(rows: Sequence[Row], *costs: str) -> list[Row]:
-    """Return the rows that no other beats in accuracy and costs, the cheapest first.
+    """Return the rows that no other beats in its metric and costs, the cheapest first.
 
     One row beats another if it is as good in all of them and better in one. Rows that lack one
     of the figures do not count.
@@ -59,25 +62,22 @@ def pareto(rows: Sequence[Row], *costs: str) -> list[Row]:
 
 
 def efficient(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows on the front of accuracy, latency and packed size, model by model.
+    """Return the rows on the front of metric, latency and packed size, model by model.
 
-    Accuracies of other data and latencies of other hardware say nothing about a row.
+    Metrics of other data and latencies of other hardware say nothing about a row.
     """
     models: dict[str, list[Row]] = {}
     for row in rows:
         models.setdefault(row.model, []).append(row)
-    fronts = (ACCURACY_LATENCY_SIZE.of(group).values() for group in models.values())
+    fronts = (METRIC_LATENCY_SIZE.of(group).values() for group in models.values())
     return [row for fronts_of_model in fronts for front in fronts_of_model for row in front]
 
 
 def _point(row: Row, costs: Sequence[str]) -> tuple[float, ...] | None:
-    """Return the costs and the negative accuracy: less is better in each."""
-    figures = [row.figure(name) for name in costs]
-    share = accuracy(row)
-    if share is None:
-        return None
+    """Return the costs and the loss by the metric: less is better in each."""
+    figures = [*(row.figure(name) for name in costs), metric_loss(row)]
     known = [figure for figure in figures if figure is not None]
-    return (*known, -share) if len(known) == len(figures) else None
+    return tuple(known) if len(known) == len(figures) else None
 
 
 def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -9,6 +9,7 @@ from edgeflow.config.gates import figures_of
 from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
 from edgeflow.validate.gates import GateResult, check_gates
+from edgeflow.validate.metrics import STAGES
 from edgeflow.validate.schema import OutputParity, Validation
 
 Matrix = Sequence[Sequence[int]]
@@ -23,10 +24,10 @@ class Row:
         figures: each figure that is known, by name; one that was not measured is not there.
         kinds: where each of the figures comes from.
         kind: of the target.
-        metric: what the accuracies are: ``accuracy``, or ``auc`` for anomalies.
-        accuracy_baseline: of the trained model; the others follow it through the stages.
         parity_max_abs: largest difference of any output.
         parity_outputs: share, difference and tolerance of each output, by name.
+        metric: name of what the model is judged by, such as ``accuracy``.
+        metric_baseline: that of the trained model; the others follow it through the stages.
         checks: each gate of the deployment against its figure; empty if not measured.
         limits: the gates asked for, by name.
         labels: class names, in the order of the confusion matrices.
@@ -41,10 +42,10 @@ class Row:
     limits: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[GateResult, ...] = ()
     metric: str | None = None
-    accuracy_baseline: float | None = None
-    accuracy_recipe: float | None = None
-    accuracy_compiled: float | None = None
-    accuracy_device: float | None = None
+    metric_baseline: float | None = None
+    metric_recipe: float | None = None
+    metric_compiled: float | None = None
+    metric_device: float | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     parity_max_abs: float | None = None
@@ -86,11 +87,11 @@ class Row:
         return self.figure("parity") == 1.0 and self.parity_max_abs == 0.0
 
     @property
-    def accuracy_change(self) -> float | None:
-        """Accuracy on the device minus that of the trained model."""
-        if self.accuracy_baseline is None or self.accuracy_device is None:
+    def metric_change(self) -> float | None:
+        """The metric on the device minus that of the trained model."""
+        if self.metric_baseline is None or self.metric_device is None:
             return None
-        return self.accuracy_device - self.accuracy_baseline
+        return self.metric_device - self.metric_baseline
 
     @property
     def status(self) -> str:
@@ -107,8 +108,8 @@ def _measured(validation: Validation) -> dict[str, Any]:
     figures = {name: value for name, value in values.items() if value is not None}
     return {
         "kind": validation.kind,
-        "metric": validation.metric,
-        **{f"accuracy_{stage}": share for stage, share in validation.accuracy},
+        "metric": validation.metric.name,
+        **{f"metric_{stage}": getattr(validation.metric, stage) for stage in STAGES},
         "figures": figures,
         "kinds": {name: known[name].kind for name in figures},
         "parity_max_abs": parity.max_abs,
@@ -121,8 +122,8 @@ def _measured(validation: Validation) -> dict[str, Any]:
         "bundle_sha256": validation.bundle_sha256,
         "transport": validation.transport,
         "labels": tuple(validation.labels),
-        "confusion_baseline": validation.confusion.baseline,
-        "confusion_device": validation.confusion.device,
+        "confusion_baseline": validation.confusion.baseline if validation.confusion else (),
+        "confusion_device": validation.confusion.device if validation.confusion else (),
         "conditions": validation.conditions.model_dump(),
     }
 

@@ -1,8 +1,10 @@
 """Figures as people read them; the unit stands in the column's header or beside the figure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgeflow.figures.figure import Figure
+from edgeflow.tasks.registry import METRICS
 from edgeflow.validate.gates import GateResult
 
 NONE = "\N{EN DASH}"
@@ -41,13 +43,9 @@ def kib(size_bytes: float | None) -> str:
     return NONE if size_bytes is None else f"{size_bytes / 1024:,.1f}"
 
 
-def metric_title(metric: str | None) -> str:
-    """Return the name of a metric, as it stands before or after a figure."""
-    return "AUC" if metric == "auc" else "accuracy"
-
-
 _TITLES = {
-    "accuracy_test": "Test accuracy",
+    "metric_test": "Metric on the test set",
+    "metric_validation": "Metric on the validation set",
     "cpu": "CPU",
     "temperature_c": "Temperature, °C",
     "idle_power_w": "Idle power, W",
@@ -65,7 +63,35 @@ def shown(figure: Figure, value: float | None) -> str:
         return NONE
     scaled = value * figure.scale
     text = f"{scaled:.2f}" if figure.unit in {"%", "pt"} else adaptive(scaled)
-    return text.replace("-", MINUS)
+    return text.replace("-", MINUS) if text.strip("-0.") else text.lstrip("-")
+
+
+def metric(name: str | None, value: float | None) -> str:
+    """Format a metric, without its unit."""
+    return shown(METRICS[name].level, value) if name else NONE
+
+
+def metric_change(name: str | None, change: float | None) -> str:
+    """Format a difference of a metric with its sign, without its unit."""
+    if not name or change is None:
+        return NONE
+    text = shown(METRICS[name].change, change)
+    return f"+{text}" if change > 0 and text.strip("0.,") else text
+
+
+def metric_title(name: str | None, *, unit: bool = True) -> str:
+    """Return the name of a metric, with the unit of its figures or not."""
+    if not name:
+        return "metric"
+    figure = METRICS[name].level
+    return f"{figure.title}, {figure.unit}" if unit and figure.unit else figure.title
+
+
+def metrics_title(names: Iterable[str | None]) -> str:
+    """Return a title for the metrics of several rows; it begins with a capital letter."""
+    titles = {metric_title(name) for name in names if name}
+    title = titles.pop() if len(titles) == 1 else "metric"
+    return title[0].upper() + title[1:]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

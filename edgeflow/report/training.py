@@ -9,14 +9,12 @@ from typing import Any
 from edgeflow.artifact.manifest import Manifest, read_manifest
 from edgeflow.errors import IntegrityError
 
-CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Training:
     """A trained model: figure per epoch by name, and its manifest.
 
-    A task without accuracy has no such curves.
+    Beside the losses there are curves of the metric, where its task keeps any.
 
     Attributes:
         epochs: number of each epoch; every curve has one figure for each.
@@ -31,6 +29,11 @@ class Training:
     def facts(self) -> Mapping[str, Any]:
         """Figures that training left in its manifest."""
         return self.manifest.facts
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric, and of its curve, if there is one."""
+        return str(self.facts["metric"])
 
 
 def load_training(results: Path, models: Iterable[str]) -> list[Training]:
@@ -52,9 +55,11 @@ def _training(model: str, folder: Path) -> Training:
     path = folder / "history.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            records = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            records = list(reader)
         epochs = tuple(int(record["epoch"]) for record in records)
-        cells = {name: [record[name] for record in records] for name in CURVES}
+        names = [name for name in reader.fieldnames or () if name != "epoch"]
+        cells = {name: [record[name] for record in records] for name in names}
         given = {name: values for name, values in cells.items() if any(values) or not values}
         curves = {name: tuple(map(float, values)) for name, values in given.items()}
     except (KeyError, TypeError, ValueError) as error:

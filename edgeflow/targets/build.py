@@ -13,7 +13,6 @@ from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.config.target import toolchain_of
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.tensors import INPUT, OUTPUT, Tensors
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import CompileError, MissingToolError
@@ -29,6 +28,7 @@ from edgeflow.targets.base import (
 from edgeflow.targets.host import REFERENCE, floats, run_engine
 from edgeflow.targets.identity import identify
 from edgeflow.targets.worker import Worker
+from edgeflow.tasks.registry import task_of
 from edgeflow.toolchain.base import Host, Identity
 
 COMPILED = "compiled"
@@ -148,7 +148,7 @@ def _compile(
     figures = _figures(worker.title, target, compiled)
     runtime = target.runtime(options)
     tolerances = compiled.tolerances or itertools.repeat(runtime.tolerance)
-    io, accuracy = _reference(worker.title, job, runtime, compiled.model, dataset, out)
+    io, figure = _reference(worker.title, job, runtime, compiled.model, dataset, out)
     for tensor, tolerance in zip(io["outputs"], tolerances, strict=False):
         tensor["tolerance"] = tolerance
     return {
@@ -158,7 +158,8 @@ def _compile(
         "size_bytes": sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()),
         "operators": dict(compiled.operators),
         "io": io,
-        "accuracy_test": accuracy,
+        "metric": task_of(dataset.facts).metric.name,
+        "metric_test": figure,
         "figures": figures,
         **compiled.facts,
     }
@@ -203,7 +204,7 @@ def _reference(
     judged = outputs.first
     before = flatbuffer_form(job.model.read_bytes())
     require_close(name, "the compiler", before, Form(lambda x: judged[: len(x)]), inputs[:SAMPLES])
-    return io, task_of(dataset.facts).figure(judged, inputs, dataset.labels("test"))
+    return io, task_of(dataset.facts).figure(judged, inputs, dataset.truth("test"))
 
 
 def _reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:

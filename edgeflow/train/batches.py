@@ -6,9 +6,9 @@ All that is random in an epoch follows from the seed and the epoch's number alon
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Augment, Train
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,8 @@ class Batches:
         self._keras, self._train, self._task = keras, train, task_of(dataset.facts)
         with tf.device("cpu:0"):  # an accelerator gets them batch by batch
             self._x = tf.constant(dataset.inputs("train"))
-            self._y = tf.constant(dataset.labels("train"))
-            validation = self._pair(dataset.inputs("validation"), dataset.labels("validation"))
+            self._y = tf.constant(dataset.truth("train"))
+            validation = self._pair(dataset.inputs("validation"), dataset.truth("validation"))
             self.validation = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """The train step: dataset to float model, curves, metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +9,18 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, identify, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.model import Architecture, Train
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import TrainingError
+from edgeflow.tasks.base import Task
+from edgeflow.tasks.registry import task_of
 from edgeflow.train.checkpoint import Checkpoint
 from edgeflow.train.network import build_network
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from edgeflow.tasks.base import Floats
 
+Predict = Callable[["Floats"], "Floats"]
+"""From float32 (n, *input_shape) to float32 (n, *output_shape)."""
 MODEL_FILE = "model.h5"
 TOOLS = ("tensorflow", "tf-keras", "numpy")
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -83,32 +85,37 @@ def _train(
     model = build_network(keras, dataset.facts, slice_.architecture)
     rows = fit(keras, model, dataset, slice_.train, checkpoint, f"train {name}")
     save_model(model, out / MODEL_FILE)
-    write_history(rows, out / "history.csv")
-    logits = predict(model, dataset.inputs("test"))
-    np.save(out / "outputs.npy", logits)
+    write_history(rows, out / "history.csv", task_of(dataset.facts).metric)
+    outputs = predict(model, dataset.inputs("test"))
+    np.save(out / "outputs.npy", outputs)
     return {
-        **test_metrics(dataset, logits),
-        "accuracy_validation": rows[best_epoch(rows) - 1].get("val_accuracy"),
+        **judged(dataset, outputs, lambda inputs: predict(model, inputs)),
         "parameters": int(model.count_params()),
         "epochs": len(rows),
         "best_epoch": best_epoch(rows),
     }
 
 
-def test_metrics(dataset: DatasetView, outputs: "NDArray[np.float32]") -> dict[str, object]:
-    """Return the task's figure and the confusion matrix (true x decided) on the test set.
+def judged(dataset: DatasetView, outputs: "Floats", predict: Predict) -> dict[str, object]:
+    """Return the task's metric on test and validation set, and the confusion matrix on the former.
+
+    What the task cannot tell is None.
 
     Args:
-        outputs: float32 (n, *output_shape).
+        dataset: with its parts test and validation.
+        outputs: of the test set, float32 (n, *output_shape).
+        predict: returns the outputs of further inputs.
     """
-    import numpy as np
-
-    task, inputs, truth = task_of(dataset.facts), dataset.inputs("test"), dataset.labels("test")
+    task, inputs, truth = task_of(dataset.facts), dataset.inputs("test"), dataset.truth("test")
     decided = task.decisions({"baseline": outputs}, inputs, truth)["baseline"]
-    classes = len(dataset.facts.labels)
-    counts = np.bincount(truth * classes + decided, minlength=classes**2)
     return {
-        "metric": task.metric,
-        "accuracy_test": task.figure(outputs, inputs, truth),
-        "confusion_test": counts.reshape(classes, classes).tolist(),
+        "metric": task.metric.name,
+        "metric_test": task.figure(outputs, inputs, truth),
+        "metric_validation": _validation(task, dataset, predict) if task.validates else None,
+        "confusion_test": task.confusion(decided, truth, dataset.facts.labels),
     }
+
+
+def _validation(task: Task, dataset: DatasetView, predict: Predict) -> float:
+    inputs = dataset.inputs("validation")
+    return task.figure(predict(inputs), inputs, dataset.truth("validation"))

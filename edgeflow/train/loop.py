@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Train
 from edgeflow.console import progress, say
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
+from edgeflow.tasks.metric import Metric
+from edgeflow.tasks.registry import task_of
 from edgeflow.train.batches import Batches
 from edgeflow.train.checkpoint import Checkpoint, Progress, Row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+
+def columns(metric: Metric) -> tuple[str, ...]:
+    """Return the names of what is known of each epoch."""
+    return ("epoch", "loss", metric.name, "val_loss", f"val_{metric.name}", "learning_rate")
 
 
 def fit(
@@ -30,7 +34,7 @@ def fit(
     """Train `model` in place; its weights end as those of the lowest validation loss.
 
     Returns:
-        One row per epoch with the keys of `COLUMNS`; no accuracies where the task has none.
+        One row per epoch with the keys of `columns`; no metric where the task keeps none.
 
     Raises:
         TrainingError: the loss, also that on the validation set, became NaN or infinite.
@@ -45,7 +49,7 @@ def fit(
             now = epochs.run(now)
             checkpoint.save(now)
             row = now.rows[-1]
-            judged = "val_accuracy" if "val_accuracy" in row else "val_loss"
+            judged = epochs.judged if epochs.judged in row else "val_loss"
             advance(f"loss {row['loss']:.4f}, {judged} {row[judged]:.4f}")
     model.set_weights(now.best)
     return now.rows
@@ -67,10 +71,13 @@ class _Epochs:
         self._keras, self._model, self._train = keras, model, train
         self._batches = Batches(keras, dataset, train)
         task = task_of(dataset.facts)
+        curve = task.curve(keras)
+        self._columns = columns(task.metric)
+        self.judged = self._columns[4]
         model.compile(
             optimizer=keras.optimizers.Adam(_learning_rate(keras, train, len(self._batches))),
             loss=task.loss(keras),
-            metrics=["accuracy"] if task.metric == "accuracy" else [],
+            metrics=[] if curve is None else [curve],
         )
         model.optimizer.build(model.trainable_variables)
 
@@ -90,7 +97,7 @@ class _Epochs:
             validation_data=self._batches.validation,
             verbose=0,
         ).history
-        row: Row = {name: float(history[name][0]) for name in COLUMNS[1:5] if name in history}
+        row: Row = {name: float(history[name][0]) for name in self._columns[1:5] if name in history}
         _require_finite(row, done + 1, self._train)
         optimizer = self._model.optimizer
         rate = float(self._keras.backend.get_value(optimizer.learning_rate))
@@ -121,15 +128,15 @@ def _learning_rate(keras: Any, train: Train, steps: int) -> Any:
     return keras.optimizers.schedules.CosineDecay(train.learning_rate, steps * train.epochs)
 
 
-def write_history(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+def write_history(rows: Sequence[Mapping[str, float]], path: Path, metric: Metric) -> None:
     """Write the training curves as CSV; the cells of a figure that does not exist are empty."""
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns(metric), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
 def predict(model: Any, x: "NDArray[Any]") -> "NDArray[Any]":
     """Return the float model's outputs, float32 (n, *output_shape)."""
-    logits: NDArray[Any] = model.predict(x, batch_size=256, verbose=0)
-    return logits
+    outputs: NDArray[Any] = model.predict(x, batch_size=256, verbose=0)
+    return outputs

@@ -1,4 +1,4 @@
-"""A network built from its architecture, for the shape and the classes of a dataset."""
+"""A network built from its architecture, for the shape and the labels of a dataset."""
 
 import sysconfig
 import traceback
@@ -7,13 +7,13 @@ from typing import Any
 
 from edgeflow import plugins
 from edgeflow.config.model import Architecture, architecture_module
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import TrainingError
+from edgeflow.tasks.registry import task_of
 
 
 def build_network(keras: Any, facts: DatasetFacts, architecture: Architecture) -> Any:
-    """Call the architecture's build function, with the shape and classes of the dataset.
+    """Call the architecture's build function, with shape and number of labels of the dataset.
 
     Args:
         keras: the Keras module to build with.
@@ -79,15 +79,11 @@ def _is_own(file: str) -> bool:
 
 def _require_shape(architecture: Architecture, shape: Any, facts: DatasetFacts) -> None:
     """Refuse a network whose outputs are none of the dataset's task."""
-    if isinstance(shape, tuple) and shape == (None, *task_of(facts).output_shape(facts)):
+    task = task_of(facts)
+    if isinstance(shape, tuple) and shape == (None, *task.output_shape(facts)):
         return
-    message = f"architecture {architecture.name!r} gives outputs of shape {shape}, the dataset has "
-    if facts.task == "anomaly":
-        raise TrainingError(
-            f"{message}inputs of shape {tuple(facts.input_shape)}, and `task: anomaly`",
-            hint="use an architecture that gives an output of its input's shape, an autoencoder",
-        )
     raise TrainingError(
-        f"{message}{len(facts.labels)} classes",
-        hint="its last layer must have one unit for each class",
+        f"architecture {architecture.name!r} gives outputs of shape {shape}, the dataset has "
+        f"{task.wanted(facts)}",
+        hint=f"its output must have {task.outputs_form}",
     )

@@ -1,6 +1,6 @@
-"""Figures from raw outputs: parity, percentiles, confusion, first stage that diverges."""
+"""Figures from raw outputs: parity, percentiles, first stage that diverges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Outputs = NDArray[np.float32]
-    Decisions = NDArray[np.int64]
 
 AGREEMENT_MIN = 0.99
 """A stage diverges where it decides otherwise than the stage before for more than 1 %."""
@@ -54,19 +53,14 @@ def parity(
     }
 
 
-def agreement(one: "Decisions", other: "Decisions") -> float:
-    """Return the share of samples for which both decide for the same class."""
-    return float((one == other).mean())
-
-
-def first_divergence(decided: Mapping[str, "Decisions"]) -> str:
+def first_divergence(agreement: Callable[[str, str], float]) -> str:
     """Return the first stage that disagrees with the one before it, or ``none``.
 
     Args:
-        decided: class numbers, one entry for each of `STAGES`.
+        agreement: returns the share of samples for which two stages decide alike.
     """
     for before, stage in pairwise(STAGES):
-        if agreement(decided[before], decided[stage]) < AGREEMENT_MIN:
+        if agreement(before, stage) < AGREEMENT_MIN:
             return stage
     return "none"
 
@@ -88,24 +82,14 @@ def latency_summary(times_ms: Sequence[float], warmup: int) -> dict[str, float]:
     }
 
 
-def confusion(decided: "Decisions", truth: "NDArray[np.int64]", classes: int) -> list[list[int]]:
-    """Return the confusion matrix: rows are true classes, columns decisions."""
+def stratified_indices(strata: "NDArray[np.int64]", samples: int | None) -> "NDArray[np.int64]":
+    """Return the positions of `samples` test samples, each stratum with its share, in order."""
     import numpy as np
 
-    pairs = truth * classes + decided
-    counts = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-    matrix: list[list[int]] = counts.tolist()
-    return matrix
-
-
-def stratified_indices(truth: "NDArray[np.int64]", samples: int | None) -> "NDArray[np.int64]":
-    """Return the positions of `samples` test samples, each class with its share, in order."""
-    import numpy as np
-
-    total = len(truth)
+    total = len(strata)
     if samples is None or samples >= total:
         return np.arange(total)
-    by_class = np.argsort(truth, kind="stable")
+    grouped = np.argsort(strata, kind="stable")
     picks = np.linspace(0, total - 1, samples).round().astype(np.int64)
-    result: NDArray[np.int64] = np.sort(by_class[picks])
+    result: NDArray[np.int64] = np.sort(grouped[picks])
     return result

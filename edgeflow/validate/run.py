@@ -18,7 +18,6 @@ from edgeflow.bundle.manifest import BundleManifest, OutputTensor, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
 from edgeflow.config.gates import figures_of
-from edgeflow.dataset.task import task_of
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.agent import outputs_stem
@@ -27,6 +26,7 @@ from edgeflow.deploy.runner import Measured, measured
 from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.remote.answer import malformed
 from edgeflow.targets.host import REFERENCE, floats
+from edgeflow.tasks.registry import task_of
 from edgeflow.validate import metrics
 from edgeflow.validate.kept import Kept
 from edgeflow.validate.outputs import HEADER_MAX_BYTES, read_outputs
@@ -127,7 +127,8 @@ def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
     bundle = folders.compiled / "bundle.tar"
     manifest = read_bundle(bundle)
     dataset = open_dataset(folders.dataset, ("test",))
-    indices = metrics.stratified_indices(dataset.labels("test"), slice_.measure.samples)
+    strata = task_of(dataset.facts).strata(dataset.truth("test"))
+    indices = metrics.stratified_indices(strata, slice_.measure.samples)
     with open_device(slice_.device) as device, tempfile.TemporaryDirectory() as scratch:
         data = _test_data(dataset, indices, Path(scratch))
         record = _measure(device, manifest, sha256_file(bundle), data, slice_.measure)
@@ -151,7 +152,7 @@ def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path
     import numpy as np
 
     whole = dataset.folder / "test_x.npy"
-    if len(indices) == len(dataset.labels("test")):
+    if len(indices) == len(dataset.truth("test")):
         return [whole]
     np.save(scratch / "test_x.npy", dataset.raw("test")[indices])
     return [scratch / "test_x.npy"]
@@ -262,21 +263,21 @@ def _judged(
     parity: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what follows from each stage's outputs and the truth."""
-    task, classes = task_of(dataset.facts), len(dataset.facts.labels)
-    inputs, truth = dataset.inputs("test")[indices], dataset.labels("test")[indices]
+    task, labels = task_of(dataset.facts), dataset.facts.labels
+    inputs, truth = dataset.inputs("test")[indices], dataset.truth("test")[indices]
     figures = {stage: task.figure(values, inputs, truth) for stage, values in stages.items()}
     decided = task.decisions(stages, inputs, truth)
-    agreement = metrics.agreement(decided["device"], decided["compiled"])
+    before, after = (task.confusion(decided[s], truth, labels) for s in ("baseline", "device"))
+
+    def agreement(one: str, other: str) -> float:
+        return float(task.agree(decided[one], decided[other], truth).mean())
+
     return {
-        "metric": task.metric,
+        "metric": {"name": task.metric.name, **figures},
         "samples": len(truth),
-        "accuracy": figures,
-        "parity": {**parity, "agreement_argmax": agreement},
-        "first_divergence": metrics.first_divergence(decided),
-        "confusion": {
-            stage: metrics.confusion(decided[stage], truth, classes)
-            for stage in ("baseline", "device")
-        },
+        "parity": {**parity, "agreement": agreement("device", "compiled")},
+        "first_divergence": metrics.first_divergence(agreement),
+        "confusion": before and {"baseline": before, "device": after},
     }
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgeflow.config.base import Section
-from edgeflow.dataset.task import Metric
 from edgeflow.deploy.runner import Conditions, Figures
 
 SCHEMA_FILE = Path(__file__).parent / "validation.schema.json"
@@ -20,16 +19,18 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class Accuracy(Section):
-    """The metric on the test samples, 0..1, at each stage."""
+class Metric(Section):
+    """The metric of the task on the test samples, at each stage."""
 
-    baseline: Share
+    name: str
+    """Which one it is: `accuracy`, `auc`, `rmse` or that of another task."""
+    baseline: float
     """The trained or imported model."""
-    recipe: Share
+    recipe: float
     """The recipe's model.tflite on the host."""
-    compiled: Share
+    compiled: float
     """The target's artifact in the target's engine on the host."""
-    device: Share
+    device: float
     """The bundle on the device."""
 
 
@@ -55,8 +56,8 @@ class Parity(Section):
     """The same for each output."""
     bit_exact: bool
     """Whether this engine and recipe promise the same bytes."""
-    agreement_argmax: Share
-    """Share of samples with the same decision."""
+    agreement: Share
+    """Share of samples with the same decision; what that is depends on the task."""
 
 
 class Latency(Section):
@@ -104,9 +105,8 @@ class Validation(Section):
     bundle_sha256: str
     samples: Count
     labels: list[str]
-    metric: Metric = "accuracy"
-    """What `accuracy` holds: the share classified right, or the area under the ROC curve."""
-    accuracy: Accuracy
+    """Names of classes or of targets."""
+    metric: Metric
     parity: Parity
     first_divergence: Literal["none", "recipe", "compiled", "device"]
     latency_ms: Latency | None
@@ -115,7 +115,8 @@ class Validation(Section):
     peak_rss_mb: Real | None
     figures: Figures = Field(default_factory=dict)
     """What the compiler, the engine or sensors of the device told, by the figure's name."""
-    confusion: Confusion
+    confusion: Confusion | None
+    """None where the task decides for no classes."""
     sizes: Sizes
     conditions: Conditions
 

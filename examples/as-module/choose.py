@@ -9,9 +9,7 @@ from pathlib import Path
 def choose(metrics: Path, accuracy_min: float) -> dict[str, str]:
     """Return the row of metrics.csv to ship."""
     with metrics.open(newline="") as file:
-        good = [
-            row for row in csv.DictReader(file) if float(row["accuracy_device"]) >= accuracy_min
-        ]
+        good = [row for row in csv.DictReader(file) if float(row["metric_device"]) >= accuracy_min]
     if not good:
         sys.exit(f"no model reaches an accuracy of {accuracy_min} on its device")
     return min(good, key=lambda row: int(row["model_bytes"]))

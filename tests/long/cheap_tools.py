@@ -86,7 +86,7 @@ def train(name: str, folder: Path, slice_: Any, checkpoint: object, out: Path) -
     """Make weights of everything but `patience`, as for a training that it does not stop."""
     dataset = open_dataset(folder, TRAIN_PARTS)
     arrays = [
-        get(part).tobytes() for part in TRAIN_PARTS for get in (dataset.inputs, dataset.labels)
+        get(part).tobytes() for part in TRAIN_PARTS for get in (dataset.inputs, dataset.truth)
     ]
     by = stamp(
         (
@@ -102,7 +102,7 @@ def train(name: str, folder: Path, slice_: Any, checkpoint: object, out: Path) -
     (out / "model.h5").write_bytes(weights)
     (out / "history.csv").write_text(weights.hex())
     np.save(out / "outputs.npy", _random(weights).random((4, CLASSES), dtype=np.float32))
-    return {"accuracy_test": weights[0] / 256, "epochs": slice_.train.epochs}
+    return {"metric_test": weights[0] / 256, "epochs": slice_.train.epochs}
 
 
 class Model:

@@ -177,7 +177,7 @@ def test_a_bundle_holds_the_front_end_where_samples_are_sounds() -> None:
 
 def test_another_source_of_data_retrains_nothing() -> None:
     modules = closure(*Plan(parse(RAW)).train("a").modules)
-    assert "edgeflow.dataset.task" in modules
+    assert "edgeflow.tasks.regression" in modules
     assert "edgeflow.config.dataset" not in modules
 
 

@@ -27,7 +27,7 @@ x = keras.layers.Flatten()(keras.layers.Conv2D(8, 3, activation="relu")(inputs))
 model = keras.Model(inputs, keras.layers.Dense(10)(x))
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
-model.fit(data.inputs("train"), data.labels("train"), epochs=3, verbose=0)
+model.fit(data.inputs("train"), data.truth("train"), epochs=3, verbose=0)
 with warnings.catch_warnings(action="ignore"):
     model.save(folder + "/mine.h5")
 converter = tf.lite.TFLiteConverter.from_keras_model(model)

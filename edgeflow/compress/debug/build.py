@@ -1,4 +1,4 @@
-"""The debug step: a quantized model to figures of where it loses accuracy."""
+"""The debug step: a quantized model to figures of where it loses precision."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,6 +17,7 @@ from edgeflow.config.recipe import CALIBRATED, INTEGER, Recipe
 from edgeflow.console import say
 from edgeflow.dataset import channels
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,12 +75,11 @@ def _figures(folder: Path, facts: Mapping[str, Any], dataset: DatasetView) -> di
     if applied.quantize not in INTEGER:  # what `auto` took
         return {"quantize": applied.quantize}
     before, after = ((folder / name).read_bytes() for name in ("float.tflite", "model.tflite"))
-    logits = np.load(folder / "outputs.npy", allow_pickle=False)
-    classify = getattr(dataset.facts, "task", "classification") == "classification"
+    outputs = np.load(folder / "outputs.npy", allow_pickle=False)
     sizes: list[dict[str, object]] = []
     if applied.quantize in CALIBRATED:
         kept = [entry["layer"] for entry in facts.get("kept_float", ())]
-        sizes = by_calibration_size(before, applied, kept, dataset, classify)
+        sizes = by_calibration_size(before, applied, kept, dataset)
     inputs = dataset.inputs("calibration")
     narrow = narrow_channels(after, inputs)
     if narrow:
@@ -89,7 +89,7 @@ def _figures(folder: Path, facts: Mapping[str, Any], dataset: DatasetView) -> di
         "calibration_method": applied.calibration.method,
         "narrow_channels": [asdict(channel) for channel in narrow],
         **_layers(compare(before, after, inputs)),
-        "classes": _classes(before, logits, dataset) if classify else None,
+        "classes": _classes(before, outputs, dataset),
         "calibration_sizes": sizes,
     }
 
@@ -121,10 +121,14 @@ def _layers(comparison: Comparison) -> dict[str, object]:
 
 
 def _classes(
-    float_model: bytes, logits: "NDArray[np.float32]", dataset: DatasetView
-) -> dict[str, object]:
-    outputs = host_outputs(float_model, dataset.inputs("test"))
-    return {
-        "labels": dataset.facts.labels,
-        **compare_classes(outputs, logits, dataset.labels("test")),
-    }
+    float_model: bytes, quantized: "NDArray[np.float32]", dataset: DatasetView
+) -> dict[str, object] | None:
+    """Return what changed for each class; None where the task decides for no classes."""
+    task, labels = task_of(dataset.facts), dataset.facts.labels
+    inputs, truth = dataset.inputs("test"), dataset.truth("test")
+    outputs = {"baseline": host_outputs(float_model, inputs), "recipe": quantized}
+    decided = task.decisions(outputs, inputs, truth)
+    if task.confusion(decided["baseline"], truth, labels) is None:
+        return None
+    compared = compare_classes(decided["baseline"], decided["recipe"], truth, len(labels))
+    return {"labels": labels, **compared}

@@ -9,10 +9,13 @@ from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.ptq.flatbuffer import calibrate, to_int8, to_int16x8
 from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.view import DatasetView
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from edgeflow.tasks.base import Truth
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 
@@ -21,18 +24,17 @@ TEST_SAMPLES = 2000
 
 
 def by_calibration_size(
-    float_model: bytes, recipe: Recipe, kept: Sequence[str], dataset: DatasetView, classify: bool
+    float_model: bytes, recipe: Recipe, kept: Sequence[str], dataset: DatasetView
 ) -> list[dict[str, object]]:
-    """Return SQNR of the outputs and accuracy by the number of calibration samples.
+    """Return SQNR of the outputs and the metric by the number of calibration samples.
 
     Args:
         float_model: float32 .tflite.
         recipe: one that calibrates.
         kept: names of the layers that stay in float.
         dataset: with its parts test and calibration.
-        classify: whether an output is a score of each class, so that accuracy has a meaning.
     """
-    inputs, truth = _test(dataset)
+    task, (inputs, truth) = task_of(dataset.facts), _test(dataset)
     reference = host_outputs(float_model, inputs)
     calibration = dataset.inputs("calibration")
     sizes = sorted({max(1, round(len(calibration) * share)) for share in SHARES})
@@ -40,8 +42,8 @@ def by_calibration_size(
     for size in sizes:
         model = _quantize(float_model, recipe, kept, calibration[:size])
         outputs = host_outputs(model, inputs)
-        accuracy = float((outputs.argmax(axis=1) == truth).mean()) if classify else None
-        rows.append({"samples": size, "sqnr_db": sqnr_db(reference, outputs), "accuracy": accuracy})
+        figure = task.figure(outputs, inputs, truth)
+        rows.append({"samples": size, "sqnr_db": sqnr_db(reference, outputs), "metric": figure})
     return rows
 
 
@@ -63,10 +65,10 @@ def _quantize(
     return to_int8(calibrate(float_model, samples, recipe.calibration), recipe.io, tensors)
 
 
-def _test(dataset: DatasetView) -> tuple["NDArray[np.float32]", "NDArray[np.int64]"]:
+def _test(dataset: DatasetView) -> tuple["NDArray[np.float32]", "Truth"]:
     import numpy as np
 
-    inputs, truth = dataset.inputs("test"), dataset.labels("test")
+    inputs, truth = dataset.inputs("test"), dataset.truth("test")
     count = min(len(truth), TEST_SAMPLES)
     chosen = np.linspace(0, len(truth) - 1, count).round().astype(np.int64)
     return inputs[chosen], truth[chosen]

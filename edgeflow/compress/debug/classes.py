@@ -8,25 +8,29 @@ if TYPE_CHECKING:
 
 
 def compare_classes(
-    before: "NDArray[np.float32]", after: "NDArray[np.float32]", truth: "NDArray[np.int64]"
+    before: "NDArray[np.int64]",
+    after: "NDArray[np.int64]",
+    truth: "NDArray[np.int64]",
+    classes: int,
 ) -> dict[str, object]:
-    """Return accuracy of both networks by class and over all, and how often they agree.
+    """Return the share decided right by both networks, by class and over all; how often they agree.
 
     Args:
-        before: outputs of the float network, (n, classes).
-        after: outputs of the quantized one.
+        before: class numbers that the float network decides for, (n,).
+        after: those of the quantized one.
         truth: class numbers, (n,).
+        classes: how many there are.
     """
-    guesses = {"float": before.argmax(axis=1), "quantized": after.argmax(axis=1)}
+    guesses = {"float": before, "quantized": after}
     return {
         "agreement": float((guesses["float"] == guesses["quantized"]).mean()),
-        "accuracy": {name: float((guess == truth).mean()) for name, guess in guesses.items()},
+        "right": {name: float((guess == truth).mean()) for name, guess in guesses.items()},
         "by_class": [
             {
                 "samples": int((truth == number).sum()),
                 **{name: _share(guess, truth, number) for name, guess in guesses.items()},
             }
-            for number in range(before.shape[1])
+            for number in range(classes)
         ],
     }
 

@@ -5,12 +5,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from edgeflow.compress.debug.errors import Comparison, LayerError, compare
-from edgeflow.compress.evaluate import accuracy
+from edgeflow.compress.evaluate import metric
 from edgeflow.compress.ptq.flatbuffer import to_int8
 from edgeflow.config.finding import did_you_mean
 from edgeflow.config.recipe import KeepFloat
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ class Selection:
     Attributes:
         model: the .tflite as it is now.
         kept: what stays in float, with the SQNR that the layer had in int8; for those that were
-            chosen by their error also the loss of accuracy on the validation set after it.
+            chosen by their error also how much worse the validation set's metric is after it.
     """
 
     def __init__(
@@ -61,18 +62,20 @@ class Selection:
 
         Those that add the most error come first.
         """
-        reference = accuracy(self._float_model, dataset, "validation")
+        judge = task_of(dataset.facts).metric
+        most = limits.limit(judge)
+        reference = metric(self._float_model, dataset, "validation")
         candidates = [e for e in self._comparison.worst() if e.tensor not in self._tensors]
 
-        def drop() -> float:
-            return round(reference - accuracy(self.model, dataset, "validation"), 9)
+        def worse() -> float:
+            return judge.worse_by(reference, metric(self.model, dataset, "validation"))
 
-        lost = drop()
+        lost = worse()
         for error in candidates[: limits.worst]:
-            if lost <= limits.accuracy_drop_max:
+            if lost <= most:
                 return
             self._keep([error], reason="worst")
-            self.kept[-1]["accuracy_drop"] = lost = drop()
+            self.kept[-1]["worse_by"] = lost = worse()
 
     def _keep(self, layers: Sequence[LayerError], reason: str) -> None:
         self._tensors += [layer.tensor for layer in layers]

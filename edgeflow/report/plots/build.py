@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeflow.report.plots import (
-    accuracy_latency,
-    accuracy_size,
     confusion,
+    metric_latency,
+    metric_size,
     size_by_recipe,
     training,
 )
 from edgeflow.report.rows import Row
-from edgeflow.report.text import metric_title, percent
+from edgeflow.report.text import metric, metric_title
 from edgeflow.report.training import Training
 
 
@@ -26,10 +26,10 @@ class Plot:
 
 def draw_plots(rows: Sequence[Row], trainings: Sequence[Training], folder: Path) -> dict[str, Plot]:
     """Draw every plot into `folder`; return them by name."""
-    accuracy_latency.draw(rows, folder / "accuracy_latency.svg")
-    accuracy_size.draw(rows, folder / "accuracy_size.svg")
+    metric_latency.draw(rows, folder / "metric_latency.svg")
+    metric_size.draw(rows, folder / "metric_size.svg")
     size_by_recipe.draw(rows, folder / "size_by_recipe.svg")
-    plots = [_accuracy_latency(rows), _accuracy_size(rows), _sizes(rows)]
+    plots = [_metric_latency(rows), _metric_size(rows), _sizes(rows)]
     plots += [_training(item, folder) for item in trainings]
     plots += [_confusion(row, folder) for row in rows if row.confusion_baseline]
     return {plot.name: plot for plot in plots}
@@ -40,22 +40,22 @@ def confusion_name(row: Row) -> str:
     return f"confusion_{row.model}_{row.recipe}_{row.device}"
 
 
-def _accuracy_latency(rows: Sequence[Row]) -> Plot:
+def _metric_latency(rows: Sequence[Row]) -> Plot:
     count = sum(row.figure("latency_p50_ms") is not None for row in rows)
     return Plot(
-        name="accuracy_latency",
-        alt=f"Scatter plot of accuracy on the device against latency for {count} deployments, "
-        "coloured by target, with gate lines and the accuracy-latency front. "
+        name="metric_latency",
+        alt=f"Scatter plot of the metric on the device against latency for {count} deployments, "
+        "coloured by target, with gate lines and the metric-latency front. "
         "Figures in the table of results.",
     )
 
 
-def _accuracy_size(rows: Sequence[Row]) -> Plot:
+def _metric_size(rows: Sequence[Row]) -> Plot:
     count = sum(row.figure("model_packed_bytes") is not None for row in rows)
     return Plot(
-        name="accuracy_size",
-        alt=f"Scatter plot of accuracy on the device against packed model size for {count} "
-        "deployments, coloured by target, with gate lines and each target's accuracy-size front. "
+        name="metric_size",
+        alt=f"Scatter plot of the metric on the device against packed model size for {count} "
+        "deployments, coloured by target, with gate lines and each target's metric-size front. "
         "Figures in the table of results.",
     )
 
@@ -80,7 +80,8 @@ def _training(item: Training, folder: Path) -> Plot:
 
 
 def _drawn(item: Training) -> str:
-    return "Loss and accuracy" if "accuracy" in item.curves else "Loss"
+    keeps = item.metric in item.curves
+    return f"Loss and {metric_title(item.metric, unit=False)}" if keeps else "Loss"
 
 
 def _confusion(row: Row, folder: Path) -> Plot:
@@ -89,6 +90,6 @@ def _confusion(row: Row, folder: Path) -> Plot:
     return Plot(
         name=name,
         alt=f"Confusion matrices of {row.model} after {row.recipe}: float model "
-        f"({metric_title(row.metric)} {percent(row.accuracy_baseline)} %), on {row.device} "
-        f"({percent(row.accuracy_device)} %), and their difference.",
+        f"({metric_title(row.metric)}: {metric(row.metric, row.metric_baseline)}), on {row.device} "
+        f"({metric(row.metric, row.metric_device)}), and their difference.",
     )

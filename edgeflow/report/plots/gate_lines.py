@@ -1,12 +1,13 @@
-"""Gates as lines in the plots of accuracy against a cost."""
+"""Gates as lines in the plots of a metric against a cost."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgeflow.figures.figure import Figure
 from edgeflow.report.rows import Row
-from edgeflow.report.text import adaptive
+from edgeflow.report.text import adaptive, shown
 from edgeflow.report.theme import INK
+from edgeflow.tasks.registry import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,31 +19,40 @@ _FAR = 10
 _SIZE = 7.5
 
 
-def accuracy_floor(row: Row) -> float | None:
-    """Return the least accuracy that the row's gates allow, in percent."""
-    floors = []
-    if "accuracy_min" in row.limits:
-        floors.append(row.limits["accuracy_min"])
-    if "accuracy_drop_max" in row.limits and row.accuracy_baseline is not None:
-        floors.append(row.accuracy_baseline - row.limits["accuracy_drop_max"])
-    return 100 * max(floors) if floors else None
+def metric_limit(row: Row) -> float | None:
+    """Return the worst metric that the row's gates allow, in the unit that it is shown in."""
+    if row.metric is None:
+        return None
+    metric, limits = METRICS[row.metric], []
+    level, change = (row.limits.get(str(f.gate)) for f in (metric.level, metric.change))
+    higher = metric.better == "higher"
+    if level is not None:
+        limits.append(level)
+    if change is not None and row.metric_baseline is not None:
+        limits.append(row.metric_baseline + (-change if higher else change))
+    strictest = max if higher else min
+    return metric.level.scale * strictest(limits) if limits else None
 
 
 def draw_gates(
     axis: "Axes", rows: Sequence[Row], figures: Sequence[Figure], farthest: float
 ) -> list[float]:
-    """Draw the distinct limits on accuracy and on the axis; return the accuracies drawn.
+    """Draw the distinct limits on the metric and on the axis; return those on the metric.
 
     Args:
+        rows: with one metric, all of them.
         figures: those that the horizontal axis shows.
         farthest: largest figure of the rows on the horizontal axis.
     """
-    found = {round(floor, 6) for floor in map(accuracy_floor, rows) if floor is not None}
-    floors = sorted(found, reverse=True)
-    drawn = floors if len(floors) <= _MOST else floors[:1]
-    for floor in drawn:
-        axis.axhline(floor, color=INK.light, linewidth=0.8, linestyle="--")
-        _write_below(axis, f"accuracy ≥ {floor:.2f} %{_strictest(floors)}", floor)
+    level = METRICS[str(rows[0].metric)].level
+    found = {round(limit, 6) for limit in map(metric_limit, rows) if limit is not None}
+    limits = sorted(found, reverse=level.bound == "min")
+    drawn = limits if len(limits) <= _MOST else limits[:1]
+    sign = "≥" if level.bound == "min" else "≤"
+    for limit in drawn:
+        axis.axhline(limit, color=INK.light, linewidth=0.8, linestyle="--")
+        value = f"{shown(level, limit / level.scale)} {level.unit}".rstrip()
+        _write_below(axis, f"{level.title} {sign} {value}{_strictest(limits)}", limit)
     far = [text for some in figures for text in _draw_limit(axis, rows, some, farthest)]
     _write_at_edge(axis, "\n".join(far))
     return drawn

@@ -1,4 +1,4 @@
-"""Accuracy on the device against what it costs, a panel per model."""
+"""The metric on the device against what it costs, a panel per model."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.figures.figure import Figure
-from edgeflow.report.pareto import Front, accuracy
+from edgeflow.report.pareto import Front
 from edgeflow.report.plots.gate_lines import draw_gates
 from edgeflow.report.plots.labels import place_labels
 from edgeflow.report.plots.style import figure, note, plain_log
 from edgeflow.report.rows import Row
 from edgeflow.report.text import metric_title
 from edgeflow.report.theme import INK, MUTED, SERIES, SURFACE, series_index
+from edgeflow.tasks.registry import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,13 +25,15 @@ _MARKERS = "osD^vPX*<>ph"
 _MOST_PANELS = 12
 _LOG_FROM = 8
 """Ratio of the largest to the smallest cost from which the axis is logarithmic."""
-_LEAST_ROOM = 0.25
+_LEAST_POINTS = 0.25
 """Percentage points above and below the points: equal accuracies are not spread out."""
+_LEAST_SHARE = 0.05
+"""The same for metrics in other units, as a share of the largest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """What accuracy is paid for with: the horizontal axis.
+    """What a good metric is paid for with: the horizontal axis.
 
     Attributes:
         label: of the axis, with its unit.
@@ -65,7 +68,7 @@ def _scaled(value: float | None, scale: float) -> float:
 
 
 def _y(row: Row) -> float:
-    return _scaled(accuracy(row), 100)
+    return _scaled(row.metric_device, METRICS[row.metric].level.scale) if row.metric else math.nan
 
 
 def draw_scatter(rows: Sequence[Row], cost: Cost, path: Path) -> None:
@@ -94,11 +97,13 @@ def draw_scatter(rows: Sequence[Row], cost: Cost, path: Path) -> None:
 
 
 def _panels(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Group by model: accuracies of different data are not to be compared."""
-    groups: dict[str, list[Row]] = {}
+    """Group by model: metrics of different data are not to be compared; of many, by metric."""
+    models, metrics = dict[str, list[Row]](), dict[str, list[Row]]()
     for row in rows:
-        groups.setdefault(row.model, []).append(row)
-    return groups if len(groups) <= _MOST_PANELS else {"all models": list(rows)}
+        models.setdefault(row.model, []).append(row)
+        title = f"all models with {metric_title(row.metric, unit=False)}"
+        metrics.setdefault(title, []).append(row)
+    return models if len(models) <= _MOST_PANELS else metrics
 
 
 def _keys(rows: Sequence[Row]) -> tuple[dict[str, str], dict[str, str]]:
@@ -118,8 +123,8 @@ def _panel(
 ) -> None:
     axis.set_title(title)
     axis.set_xlabel(cost.label)
-    names = sorted({metric_title(row.metric) for row in rows}, reverse=True)
-    axis.set_ylabel(f"{' or '.join(names)} on the device, %")
+    level = METRICS[str(rows[0].metric)].level
+    axis.set_ylabel(f"{level.title} on the device" + (f", {level.unit}" if level.unit else ""))
     axis.grid(visible=True)
     for target, front in cost.front.of(rows).items():
         _front(axis, front, cost, colours[target] if target else MUTED.light)
@@ -129,11 +134,15 @@ def _panel(
     axis.ticklabel_format(useOffset=False)
     farthest = max(x for row in rows for x in (cost.x(row), cost.end(row)) if not math.isnan(x))
     heights = [*map(_y, rows), *draw_gates(axis, rows, cost.figures, farthest)]
-    room = max(0.18 * (max(heights) - min(heights)), _LEAST_ROOM)
+    room = max(0.18 * (max(heights) - min(heights)), _least_room(level, heights))
     axis.set_ylim(min(heights) - room, max(heights) + room)
     low, high = axis.dataLim.x0, axis.dataLim.x1
     if low > 0 and high / low > _LOG_FROM:
         plain_log(axis)
+
+
+def _least_room(metric: Figure, heights: Sequence[float]) -> float:
+    return _LEAST_POINTS if metric.unit == "%" else _LEAST_SHARE * max(map(abs, heights)) or 1.0
 
 
 def _front(axis: "Axes", front: Sequence[Row], cost: Cost, colour: str) -> None:

@@ -1,28 +1,32 @@
-"""Loss and accuracy over the epochs of one training."""
+"""Loss and metric over the epochs of one training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeflow.report.plots.style import figure
+from edgeflow.report.text import metric_title
 from edgeflow.report.theme import INK, LINE, MUTED
 from edgeflow.report.training import Training
+from edgeflow.tasks.registry import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def draw(training: Training, path: Path) -> None:
-    """Draw loss and accuracy on training and validation data, and the epoch that was kept.
+    """Draw loss and metric on training and validation data, and the epoch that was kept.
 
-    A task without accuracy gets the loss alone.
+    A task that keeps none gets the loss alone.
     """
     with figure(path, 9.2, 3.0) as drawing:
         left, right = drawing.subplots(1, 2)
         _curves(left, training, "loss", 1.0)
         left.set_ylabel("loss")
-        if "accuracy" in training.curves:
-            _curves(right, training, "accuracy", 100.0)
-            right.set_ylabel("accuracy, %")
+        metric = METRICS[training.metric].level
+        if metric.name in training.curves:
+            _curves(right, training, metric.name, metric.scale)
+            right.set_ylabel(metric_title(metric.name))
+            right.set_title(metric.title)
         else:
             right.set_visible(False)
         handles, names = left.get_legend_handles_labels()

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from edgeflow.train.blocks import normalized
 
-TASK = "anomaly"
+OUTPUTS = "input"
 
 
 def build(

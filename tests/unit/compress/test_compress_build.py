@@ -70,13 +70,14 @@ def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str)
     view, logits = trained.view(), trained.logits(quantize)
     flatbuffer = (folder / "model.tflite").read_bytes()
     np.testing.assert_array_equal(host_outputs(flatbuffer, view.inputs("test")[:5]), logits[:5])
-    hits = logits.argmax(axis=1) == view.labels("test")
+    hits = logits.argmax(axis=1) == view.truth("test")
     facts = dict(manifest.facts)
     assert Recipe.model_validate(facts.pop("recipe")) == Recipe.model_validate(
         {"quantize": quantize}
     )
     assert facts == {
-        "accuracy_test": pytest.approx(hits.mean()),
+        "metric": "accuracy",
+        "metric_test": pytest.approx(hits.mean()),
         "size_bytes": len(flatbuffer),
         "parameters": verify_files(trained.model / "manifest.json").facts["parameters"],
     }
@@ -94,7 +95,7 @@ def test_the_float_network_is_the_trained_one(trained: Trained) -> None:
 
 
 def test_quantization_keeps_most_of_the_accuracy(trained: Trained) -> None:
-    truth = trained.view().labels("test")
+    truth = trained.view().truth("test")
     hits = {q: (trained.logits(q).argmax(axis=1) == truth).mean() for q in QUANTIZE}
     assert hits["none"] > 0.7
     assert all(hits["none"] - share <= 0.05 for share in hits.values())

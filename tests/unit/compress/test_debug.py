@@ -105,11 +105,10 @@ def test_weights_spread_over_channels(trained: Trained) -> None:
 
 def test_classes_are_told_apart() -> None:
     truth = np.array([0, 0, 1, 1])
-    before = np.eye(3, dtype=np.float32)[[0, 0, 1, 0]]
-    after = np.eye(3, dtype=np.float32)[[0, 2, 1, 1]]
-    assert compare_classes(before, after, truth) == {
+    before, after = np.array([0, 0, 1, 0]), np.array([0, 2, 1, 1])
+    assert compare_classes(before, after, truth, 3) == {
         "agreement": 0.5,
-        "accuracy": {"float": 0.75, "quantized": 0.75},
+        "right": {"float": 0.75, "quantized": 0.75},
         "by_class": [
             {"samples": 2, "float": 1.0, "quantized": 0.5},
             {"samples": 2, "float": 0.5, "quantized": 1.0},
@@ -132,7 +131,7 @@ def test_the_step_tells_of_layers_classes_and_calibration(
     assert found["samples"] == 100
     assert [size["samples"] for size in found["calibration_sizes"]] == [12, 25, 50, 100]
     # With all of the set it is the recipe's own model.
-    assert found["calibration_sizes"][-1]["accuracy"] == found["classes"]["accuracy"]["quantized"]
+    assert found["calibration_sizes"][-1]["metric"] == found["classes"]["right"]["quantized"]
     assert found["calibration_sizes"][-1]["sqnr_db"] > found["calibration_sizes"][0]["sqnr_db"]
     debug(trained, recipe, tmp_path / "b")
     for name in ("quantization.json", "manifest.json"):

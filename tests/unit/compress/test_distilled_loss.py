@@ -9,7 +9,8 @@ from scipy.special import log_softmax, rel_entr, softmax
 
 from edgeflow.compress.tuner import _loss, _taught
 from edgeflow.config.recipe import Distill
-from edgeflow.dataset.task import Anomaly, Classification
+from edgeflow.tasks.anomaly import Anomaly
+from edgeflow.tasks.classification import Classification
 
 DISTILL = Distill(teacher="large", temperature=3.0, alpha=0.7)
 RNG = np.random.default_rng(1)

@@ -85,7 +85,7 @@ def test_the_least_error_is_less_than_that_of_minimum_and_maximum() -> None:
 def test_other_ranges_make_another_integer_model(trained: Trained, recipe: str) -> None:
     assert set(dtypes(model(trained, recipe)).values()) == {"int8"}
     assert model(trained, recipe) != model(trained, "ptq-int8")
-    truth = trained.view().labels("test")
+    truth = trained.view().truth("test")
     hits, plain = (
         (trained.logits(name).argmax(axis=1) == truth).mean() for name in (recipe, "ptq-int8")
     )
@@ -127,7 +127,7 @@ def test_the_worst_layers_stay_in_float_until_the_accuracy_is_kept(
     limits = {"worst": 5, "accuracy_drop_max": 0.05}
     facts = compress(trained, {"calibration": harsh, "keep_float": limits}, tmp_path).facts
     kept = facts["kept_float"]
-    drops = [entry["accuracy_drop"] for entry in kept]
+    drops = [entry["worse_by"] for entry in kept]
     assert 1 <= len(kept) <= 5
     assert all(drop > 0.05 for drop in drops[:-1])
     assert drops[-1] <= 0.05 or len(kept) == 5

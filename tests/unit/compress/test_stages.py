@@ -79,7 +79,7 @@ def test_rounding_in_training_keeps_zeros_and_clusters(trained: Trained, tmp_pat
     pointwise = [kernel for kernel in kernels(tmp_path / "model.tflite") if kernel.shape[1] == 1]
     assert max(map(distinct, pointwise)) <= CLUSTER["clusters"]
     assert min(float((kernel == 0).mean()) for kernel in pointwise) > 0.7
-    assert facts["accuracy_test"] > 0.5
+    assert facts["metric_test"] > 0.5
 
 
 def test_quantization_aware_training_begins_where_training_ended(
@@ -143,11 +143,11 @@ def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path
     assert flatbuffer == (trained.recipe("ptq-int8") / "model.tflite").read_bytes()
     assert (tmp_path / "network/model.h5").read_bytes() == (trained.model / "model.h5").read_bytes()
     view = trained.view("validation")
-    truth = view.labels("validation")
+    truth = view.truth("validation")
     guess = host_outputs(flatbuffer, view.inputs("validation")).argmax(axis=1)
     manifest = json.loads((trained.model / "manifest.json").read_text())
-    drop = manifest["facts"]["accuracy_validation"] - (guess == truth).mean()
-    assert [entry["accuracy_drop"] for entry in facts["tried"]] == pytest.approx([drop], abs=1e-6)
+    drop = manifest["facts"]["metric_validation"] - (guess == truth).mean()
+    assert [entry["worse_by"] for entry in facts["tried"]] == pytest.approx([drop], abs=1e-6)
 
 
 def test_auto_goes_on_after_a_recipe_that_the_network_cannot_take(

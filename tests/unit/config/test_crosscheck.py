@@ -219,7 +219,42 @@ def test_a_recipe_that_judges_needs_anomalies_in_the_validation_set(
     assert list(found) == (["deployments.0.recipe"] if key else [])
     if key:
         assert f"recipe 'int8' has `{key}`" in found["deployments.0.recipe"]
-        assert "that of 'digits' has no anomalies" in found["deployments.0.recipe"]
+        assert "`task: anomaly` that cannot tell the AUC" in found["deployments.0.recipe"]
+
+
+REGRESSION = {"source": "npz", "path": "arrays.npz", "task": "regression"}
+
+
+def test_gates_are_those_of_the_task(good: dict[str, Any], problems: Check) -> None:
+    good["deployments"][0]["gates"] = {"rmse_max": 1, "accuracy_min": 0.9, "auc_drop_max": 0.1}
+    found = problems(good)
+    assert set(found) == {"deployments.0.gates.rmse_max", "deployments.0.gates.auc_drop_max"}
+    assert "use `accuracy_min`: accuracy is the share" in found["deployments.0.gates.rmse_max"]
+    assert "use `accuracy_drop_max`" in found["deployments.0.gates.auc_drop_max"]
+    good["datasets"]["digits"] = REGRESSION
+    good["deployments"][0]["gates"] = {"rmse_max": 1e3, "rmse_rise_max": 2}
+    assert problems(good) == {}
+
+
+def test_targets_come_as_arrays(good: dict[str, Any], problems: Check) -> None:
+    good["datasets"]["digits"]["task"] = "regression"
+    found = problems(good)
+    assert list(found) == ["datasets.digits.task"]
+    assert "`source: npz or signal`" in found["datasets.digits.task"]
+
+
+def test_a_choice_needs_a_limit_for_the_metric_of_the_task(
+    good: dict[str, Any], problems: Check
+) -> None:
+    good["datasets"]["digits"] = REGRESSION
+    good["recipes"]["int8"] = {"auto": {"recipes": ["fp32"], "accuracy_drop_max": 0.1}}
+    found = problems(good)
+    assert list(found) == ["deployments.0.recipe"]
+    assert "set `rmse_rise_max` in its `auto`" in found["deployments.0.recipe"]
+    good["recipes"]["int8"]["auto"]["rmse_rise_max"] = 0.5
+    assert problems(good) == {}
+    good["recipes"]["int8"] = {"quantize": "ptq-int8", "keep_float": {"worst": 2}}
+    assert problems(good) == {}
 
 
 def test_a_compile_host_that_is_not_there() -> None:

@@ -8,9 +8,9 @@ from pydantic import TypeAdapter
 
 from edgeflow.config.dataset import Dataset
 from edgeflow.dataset.base import RawDataset, Samples
-from edgeflow.dataset.check import check_anomaly
 from edgeflow.dataset.split import split_dataset
 from edgeflow.errors import DataError
+from edgeflow.tasks.anomaly import Anomaly
 
 
 def section(**more: Any) -> Any:
@@ -60,8 +60,8 @@ def test_a_limit_keeps_both_classes() -> None:
 def test_what_is_no_dataset_of_anomalies() -> None:
     three = RawDataset(train=samples(3, 3), labels=("a", "b", "c"), scale=1.0)
     with pytest.raises(DataError, match="needs two classes, normal and anomalous; there are 3"):
-        check_anomaly(three)
+        Anomaly().check_parts(three.labels, three.truths())
     with pytest.raises(DataError, match=r"train set has 2 sample\(s\) of 'bad'") as caught:
-        check_anomaly(raw(samples(9, 2), samples(3, 3)))
+        Anomaly().check_parts(("good", "bad"), raw(samples(9, 2), samples(3, 3)).truths())
     assert "x_test" in caught.value.hint
-    check_anomaly(raw(samples(9, 2)))
+    Anomaly().check_parts(("good", "bad"), raw(samples(9, 2)).truths())

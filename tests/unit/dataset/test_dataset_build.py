@@ -39,12 +39,12 @@ def test_digits_give_verified_parts(tmp_path: Path) -> None:
 
     assert view.facts.labels == list("0123456789")
     assert (view.facts.input_shape, view.facts.preprocess.scale) == ([8, 8, 1], 1 / 16)
-    assert sum(len(view.labels(part)) for part in ("train", "validation", "test")) == 1797
+    assert sum(len(view.truth(part)) for part in ("train", "validation", "test")) == 1797
     for part in PARTS:
         assert view.raw(part).dtype == np.uint8
         assert 0.0 <= view.inputs(part).min() <= view.inputs(part).max() == 1.0
-        assert np.bincount(view.labels(part)).tolist() == view.facts.counts[part]
-    assert len(view.labels("calibration")) == 50
+        assert np.bincount(view.truth(part)).tolist() == view.facts.counts[part]
+    assert len(view.truth("calibration")) == 50
     assert set(manifest.tools) == {"machine", "numpy", "scikit-learn"}
 
 
@@ -189,7 +189,7 @@ def test_the_user_may_order_the_classes_of_a_source_with_names(
         view = open_dataset(tmp_path / name, PARTS)
         assert view.facts.labels[bright] == "light"
         light = view.raw("train").mean(axis=(1, 2, 3)) > 100
-        np.testing.assert_array_equal(view.labels("train") == bright, light)
+        np.testing.assert_array_equal(view.truth("train") == bright, light)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_given_parts_are_kept(tmp_path: Path, train: str, validation: str, test:
     for part, values in zip(THREE, given.values(), strict=True):
         stored = view.raw(part)[:, 0, 0, 0]
         assert sorted(stored.tolist()) == list(values)
-        np.testing.assert_array_equal(stored.astype(int) % 2, view.labels(part))
+        np.testing.assert_array_equal(stored.astype(int) % 2, view.truth(part))
 
 
 @pytest.mark.parametrize("missing", ["val", "test"])
@@ -84,7 +84,7 @@ def test_a_part_that_is_not_given_is_drawn_from_train(tmp_path: Path, missing: s
     build_dataset("a", section(tmp_path / "data", calibration=4), "code", tmp_path / "out")
 
     view = open_dataset(tmp_path / "out", THREE)
-    sizes = {part: len(view.labels(part)) for part in THREE}
+    sizes = {part: len(view.truth(part)) for part in THREE}
     drawn = {"val": {"train": 18, "validation": 2, "test": 20},
              "test": {"train": 16, "validation": 20, "test": 4}}  # fmt: skip
     assert sizes == drawn[missing]

@@ -45,8 +45,8 @@ def test_a_file_of_keras_2(
     assert (tmp_path / "baseline/history.csv").read_text().count("\n") == 1
     logits = np.load(tmp_path / "baseline/outputs.npy")
     np.testing.assert_allclose(network(view.inputs("test")), logits, atol=1e-5)
-    hits = logits.argmax(axis=1) == view.labels("test")
-    assert manifest.facts["accuracy_test"] == pytest.approx(hits.mean())
+    hits = logits.argmax(axis=1) == view.truth("test")
+    assert manifest.facts["metric_test"] == pytest.approx(hits.mean())
     assert np.trace(manifest.facts["confusion_test"]) == hits.sum()
     assert manifest.facts["parameters"] == network.count_params()
     assert bring(source, "keras", tmp_path / "again") == manifest

@@ -41,9 +41,11 @@ def validation(unit: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
         "bundle_sha256": "ab" * 32,
         "samples": 20,
         "labels": labels,
-        "accuracy": {"baseline": 1.0, "recipe": 1.0, "compiled": 0.995, "device": 0.995},
+        "metric": {
+            "name": "accuracy", "baseline": 1.0, "recipe": 1.0, "compiled": 0.995, "device": 0.995,
+        },
         "parity": {
-            "share": 1.0, "max_abs": 0.0, "bit_exact": True, "agreement_argmax": 1.0,
+            "share": 1.0, "max_abs": 0.0, "bit_exact": True, "agreement": 1.0,
             "outputs": {"output": {"share": 1.0, "max_abs": 0.0, "tolerance": 0.0}},
         },
         "first_divergence": "compiled",
@@ -83,7 +85,8 @@ def write_training(results: Path, model: str) -> Path:
     )
     Manifest(
         step="train", inputs={"dataset": "cd" * 32}, slice={}, code="ef" * 32,
-        tools={"tensorflow": "2.21.0"}, files={}, facts={"best_epoch": 2, "parameters": 8810},
+        tools={"tensorflow": "2.21.0"}, files={},
+        facts={"best_epoch": 2, "parameters": 8810, "metric": "accuracy"},
     ).write(folder / "manifest.json")  # fmt: skip
     return folder
 
@@ -100,8 +103,9 @@ def make_row(number: int = 0, **changes: Any) -> Row:
         "cpu": "Cortex-A72",
         "limits": {"accuracy_drop_max": 0.01, "latency_p90_ms_max": 5.0},
         "checks": (GateResult(figure=figure("latency_p90_ms"), limit=5.0, value=1.0),),
-        "accuracy_baseline": 0.99,
-        "accuracy_device": 0.99 - number % 7 / 500,
+        "metric": "accuracy",
+        "metric_baseline": 0.99,
+        "metric_device": 0.99 - number % 7 / 500,
         "latency_p50_ms": 0.1 + number % 11 / 10,
         "latency_p90_ms": 0.2 + number % 11 / 10,
         "float_bytes": 40960,

@@ -61,8 +61,8 @@ def test_report_holds_page_metrics_and_every_plot(results: Path) -> None:
         "index.html",
         "manifest.json",
         "metrics.csv",
-        "plots/accuracy_latency.svg",
-        "plots/accuracy_size.svg",
+        "plots/metric_latency.svg",
+        "plots/metric_size.svg",
         "plots/size_by_recipe.svg",
         "plots/training_net.svg",
         "plots/confusion_net_fp32_pi-1.svg",
@@ -99,16 +99,16 @@ def test_page_marks_what_is_efficient_and_shows_packed_sizes(results: Path) -> N
     path.write_text(json.dumps(slow))
     text = build(results).text
     assert "14.0 10.0 30.0 12.5" in text
-    assert text.count("passed accuracy-latency-size front") == 1  # pi-1
-    assert "failed accuracy-latency-size front" not in text  # pi-2 is slower and nothing else
-    assert "no gates accuracy-latency-size front" in text  # alone on its target
+    assert text.count("passed metric-latency-size front") == 1  # pi-1
+    assert "failed metric-latency-size front" not in text  # pi-2 is slower and nothing else
+    assert "no gates metric-latency-size front" in text  # alone on its target
 
 
 def test_no_two_fronts_of_the_page_have_one_name(results: Path) -> None:
     text = build(results).text
     assert "front of its target" in text, "the plots are in the page"
     names = set(re.findall(r"[\w-]+ front", text)) - {"Pareto front"}
-    assert names == {"accuracy-latency front", "accuracy-size front", "accuracy-latency-size front"}
+    assert names == {"metric-latency front", "metric-size front", "metric-latency-size front"}
 
 
 def test_page_says_where_each_row_was_measured(results: Path) -> None:
@@ -215,17 +215,23 @@ def test_confused_lists_mistakes_most_frequent_first() -> None:
     assert confused(row) == [("b", "a", 0, 3), ("a", "b", 1, 1)]
 
 
-def test_auc_is_named_wherever_it_stands(results: Path) -> None:
-    path = results / "devices/pi-1/net/validation.json"
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps(record | {"metric": "auc"}))
+def test_each_metric_is_named_and_shown_in_its_unit(results: Path) -> None:
+    stages = {"recipe": 0.5, "compiled": 0.5, "baseline": 0.25, "device": 0.75}
+    for device, metric in (("pi-1", "auc"), ("pc-2", "rmse")):
+        path = results / f"devices/{device}/net/validation.json"
+        record = json.loads(path.read_text())
+        record |= {"metric": {"name": metric, **stages}, "confusion": None}
+        path.write_text(json.dumps(record))
     folder = results / "models/net/baseline"
     (folder / "history.csv").write_text(
         "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate\n1,0.9,,1.0,,0.001\n"
     )
     page = build(results)
-    assert page.words.count("AUC") >= 2 + 4
-    assert "Validation accuracy" not in page.text
+    assert "25.00 50.00 75.00 AUC, % +50.00" in page.text
+    assert "0.250 0.500 0.750 RMSE +0.500" in page.text
+    assert "100.00 100.00 99.50 accuracy, % \N{MINUS SIGN}0.50" in page.text
+    assert "up is better for AUC and accuracy, down is better for RMSE." in page.text
+    assert "validation accuracy" not in page.text
     with (results / "report/metrics.csv").open() as file:
         metrics = {row["device"]: row["metric"] for row in csv.DictReader(file)}
-    assert metrics == {"pi-1": "auc", "pi-2": "accuracy", "pc-1": "", "pc-2": "accuracy"}
+    assert metrics == {"pi-1": "auc", "pi-2": "accuracy", "pc-1": "", "pc-2": "rmse"}

@@ -7,6 +7,7 @@ from edgeflow.figures.table import figure
 from edgeflow.report.console import print_summary
 from edgeflow.report.rows import load_rows
 from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, points
+from edgeflow.tasks.registry import METRICS
 from edgeflow.validate.gates import GateResult
 from tests.unit.report.samples import UNITS, make_row
 
@@ -32,7 +33,9 @@ def test_plain_lines_have_fixed_columns(results: Path) -> None:
     starts = [line.index(name) for line, name in zip(lines, devices, strict=False)]
     assert starts == [header.index("device")] * 4
     figures = " ".join(lines[0].split())
-    assert figures == "net/fp32 pi-1 100.0 → 99.5 0.0500/0.0600 14.0 virtual: Cortex-A72 passed 2/2"
+    assert figures == (
+        "net/fp32 pi-1 accuracy, % 100.00 → 99.50 0.0500/0.0600 14.0 virtual: Cortex-A72 passed 2/2"
+    )
     assert lines[2].endswith("not measured")
     assert lines[4:] == ["net/int8 on pi-2: latency p90 0.0600 ms, must be ≤ 0.0100 ms"]
     assert "\x1b" not in file.getvalue()
@@ -86,13 +89,14 @@ def test_a_gate_without_a_figure_says_so() -> None:
 
 
 def test_a_gain_is_a_drop_below_zero() -> None:
-    gate = gate_text(GateResult(figure=figure("accuracy_drop"), limit=0.01, value=-0.0028))
+    gate = gate_text(GateResult(figure=METRICS["accuracy"].change, limit=0.01, value=-0.0028))
     assert gate.value == "\N{MINUS SIGN}0.28 pt"
 
 
-def test_auc_is_named() -> None:
+def test_metrics_are_named() -> None:
     file = io.StringIO()
-    print_summary([make_row(metric="auc"), make_row(1, metric="accuracy")], file)
-    auc, accuracy = file.getvalue().splitlines()[1:]
-    assert "AUC 99.0 → 99.0" in auc
-    assert "AUC" not in accuracy
+    print_summary([make_row(metric="auc"), make_row(1), make_row(metric="rmse")], file)
+    auc, accuracy, rmse = file.getvalue().splitlines()[1:]
+    assert "AUC, % 99.00 → 99.00" in auc
+    assert "accuracy, % 99.00 → 98.80" in accuracy
+    assert "RMSE 0.990 → 0.990  " in rmse

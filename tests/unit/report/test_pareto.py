@@ -10,7 +10,7 @@ def rows(*figures: tuple[float, float, int], **names: str) -> list[Row]:
             number,
             **{"model": "net", "target": "pi", **names},
             latency_p50_ms=latency_ms,
-            accuracy_device=share,
+            metric_device=share,
             model_packed_bytes=size,
         )
         for number, (latency_ms, share, size) in enumerate(figures)
@@ -40,8 +40,15 @@ def test_equal_rows_do_not_beat_each_other() -> None:
 
 def test_a_row_without_a_figure_is_on_no_front_and_beats_none() -> None:
     [whole] = rows((1.0, 0.9, 100))
-    lacking = make_row(1, model_packed_bytes=None), make_row(2, accuracy_device=None)
+    lacking = make_row(1, model_packed_bytes=None), make_row(2, metric_device=None)
     assert pareto([whole, *lacking], "latency_p50_ms", "model_packed_bytes") == [whole]
+
+
+def test_a_metric_may_be_better_lower() -> None:
+    low, high = (make_row(metric="rmse", metric_device=value) for value in (0.5, 0.75))
+    assert pareto([low, high], "latency_p50_ms") == [low]
+    best = make_row()
+    assert pareto([make_row(metric_device=0.5), best], "latency_p50_ms") == [best]
 
 
 def test_only_rows_of_one_model_and_target_are_compared() -> None:

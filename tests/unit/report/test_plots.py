@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from edgeflow.report.plots import (
-    accuracy_latency,
-    accuracy_size,
     confusion,
+    metric_latency,
+    metric_size,
     size_by_recipe,
     training,
 )
-from edgeflow.report.plots.gate_lines import accuracy_floor
+from edgeflow.report.plots.gate_lines import metric_limit
 from edgeflow.report.rows import Row
 from edgeflow.report.training import load_training
 from tests.unit.report.samples import make_row, write_training
 
 Draw = Callable[[Sequence[Row], Path], None]
-OVERVIEWS = [accuracy_latency.draw, accuracy_size.draw, size_by_recipe.draw]
+OVERVIEWS = [metric_latency.draw, metric_size.draw, size_by_recipe.draw]
 
 
 def texts(path: Path) -> list[str]:
@@ -45,7 +45,7 @@ def test_overviews_say_when_nothing_was_measured(draw: Draw, tmp_path: Path) -> 
 
 def test_engines_without_a_clock_have_no_latency_to_draw(tmp_path: Path) -> None:
     row = make_row(latency_p50_ms=None, latency_p90_ms=None)
-    accuracy_latency.draw([row], tmp_path / "plot.svg")
+    metric_latency.draw([row], tmp_path / "plot.svg")
     assert texts(tmp_path / "plot.svg") == ["no latency p50 was measured on a device"]
 
 
@@ -59,20 +59,20 @@ def test_equal_rows_give_equal_bytes(draw: Draw, tmp_path: Path) -> None:
 
 def test_each_target_has_a_front_of_its_own_where_sizes_are_compared() -> None:
     rows = [
-        make_row(0, target="a", model_packed_bytes=2048, accuracy_device=0.9),
-        make_row(1, target="b", model_packed_bytes=4096, accuracy_device=0.9),
-        make_row(2, target="b", model_packed_bytes=5120, accuracy_device=0.9),
+        make_row(0, target="a", model_packed_bytes=2048, metric_device=0.9),
+        make_row(1, target="b", model_packed_bytes=4096, metric_device=0.9),
+        make_row(2, target="b", model_packed_bytes=5120, metric_device=0.9),
     ]
-    assert accuracy_size.PACKED_SIZE.front.of(rows) == {"a": [rows[0]], "b": [rows[1]]}
-    assert accuracy_size.PACKED_SIZE.x(rows[0]) == 2.0
-    assert list(accuracy_latency.LATENCY.front.of(rows)) == [None]
+    assert metric_size.PACKED_SIZE.front.of(rows) == {"a": [rows[0]], "b": [rows[1]]}
+    assert metric_size.PACKED_SIZE.x(rows[0]) == 2.0
+    assert list(metric_latency.LATENCY.front.of(rows)) == [None]
 
 
 def test_a_gate_on_the_packed_size_is_drawn(tmp_path: Path) -> None:
-    accuracy_size.draw([make_row(0, limits={"model_packed_bytes_max": 8192})], tmp_path / "p.svg")
+    metric_size.draw([make_row(0, limits={"model_packed_bytes_max": 8192})], tmp_path / "p.svg")
     written = texts(tmp_path / "p.svg")
     assert "packed ≤ 8.00 KiB" in written
-    assert "accuracy-size front of its target" in written
+    assert "metric-size front of its target" in written
 
 
 def test_sizes_are_written_raw_and_packed(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_sizes_are_written_raw_and_packed(tmp_path: Path) -> None:
 
 
 def test_gates_are_drawn_with_their_limits(tmp_path: Path) -> None:
-    accuracy_latency.draw([make_row(10)], tmp_path / "plot.svg")
+    metric_latency.draw([make_row(10)], tmp_path / "plot.svg")
     written = texts(tmp_path / "plot.svg")
     assert "p90 ≤ 5.00 ms" in written
     assert "accuracy ≥ 98.00 %" in written
@@ -89,7 +89,7 @@ def test_gates_are_drawn_with_their_limits(tmp_path: Path) -> None:
 
 def test_a_gate_far_off_is_named_at_the_edge(tmp_path: Path) -> None:
     row = make_row(limits={"latency_p50_ms_max": 500.0})
-    accuracy_latency.draw([row], tmp_path / "plot.svg")
+    metric_latency.draw([row], tmp_path / "plot.svg")
     assert "p50 ≤ 500 ms →" in texts(tmp_path / "plot.svg")
 
 
@@ -98,31 +98,40 @@ def test_only_the_strictest_of_many_gates_is_drawn(tmp_path: Path) -> None:
         make_row(number, model="net", limits={"latency_p50_ms_max": 1.0 + number})
         for number in range(5)
     ]
-    accuracy_latency.draw(rows, tmp_path / "plot.svg")
+    metric_latency.draw(rows, tmp_path / "plot.svg")
     gates = [text for text in texts(tmp_path / "plot.svg") if text.startswith("p50 ≤")]
     assert gates == ["p50 ≤ 1.00 ms (strictest of 5)"]
 
 
 def test_the_stricter_accuracy_gate_is_the_floor() -> None:
     limits = {"accuracy_min": 0.5, "accuracy_drop_max": 0.01}
-    assert accuracy_floor(make_row(limits=limits)) == pytest.approx(98.0)
-    assert accuracy_floor(make_row(limits={"accuracy_min": 0.5})) == 50.0
-    assert accuracy_floor(make_row(limits={})) is None
+    assert metric_limit(make_row(limits=limits)) == pytest.approx(98.0)
+    assert metric_limit(make_row(limits={"accuracy_min": 0.5})) == 50.0
+    assert metric_limit(make_row(limits={})) is None
+
+
+def test_the_stricter_gate_on_an_error_is_the_ceiling(tmp_path: Path) -> None:
+    limits = {"rmse_max": 2.0, "rmse_rise_max": 0.5}
+    row = make_row(metric="rmse", metric_baseline=1.0, metric_device=1.25, limits=limits)
+    assert metric_limit(row) == 1.5
+    assert metric_limit(make_row(metric="rmse", limits={"rmse_max": 2.0})) == 2.0
+    metric_latency.draw([row], tmp_path / "plot.svg")
+    assert {"RMSE on the device", "RMSE ≤ 1.50"} <= set(texts(tmp_path / "plot.svg"))
 
 
 def test_names_of_crowded_points_are_left_out(tmp_path: Path) -> None:
-    rows = [make_row(n, model="net", latency_p50_ms=1.0, accuracy_device=0.9) for n in range(30)]
-    accuracy_latency.draw(rows, tmp_path / "plot.svg")
+    rows = [make_row(n, model="net", latency_p50_ms=1.0, metric_device=0.9) for n in range(30)]
+    metric_latency.draw(rows, tmp_path / "plot.svg")
     named = [text for text in texts(tmp_path / "plot.svg") if text.startswith("device-")]
     assert 1 <= len(named) <= 6
 
 
 def test_a_front_does_not_keep_names_away(tmp_path: Path) -> None:
     rows = [
-        make_row(n, model="net", latency_p50_ms=1.0 + n, accuracy_device=0.9 + n / 100, limits={})
+        make_row(n, model="net", latency_p50_ms=1.0 + n, metric_device=0.9 + n / 100, limits={})
         for n in range(5)
     ]
-    for draw in (accuracy_latency.draw, accuracy_size.draw):
+    for draw in (metric_latency.draw, metric_size.draw):
         draw(rows, tmp_path / "plot.svg")
         assert {f"device-{n}" for n in range(5)} <= set(texts(tmp_path / "plot.svg"))
 

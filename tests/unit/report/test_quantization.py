@@ -18,13 +18,13 @@ from tests.unit.report.test_plots import texts
 TRIED = [
     {
         "recipe": "mixed",
-        "accuracy_drop": None,
-        "accuracy_drop_max": 0.01,
+        "worse_by": None,
+        "worse_by_max": 0.01,
         "taken": False,
         "failure": "no layer 'x'",
     },
-    {"recipe": "q8", "accuracy_drop": 0.03, "accuracy_drop_max": 0.01, "taken": False},
-    {"recipe": "q16", "accuracy_drop": 0.0, "accuracy_drop_max": 0.01, "taken": True},
+    {"recipe": "q8", "worse_by": 0.03, "worse_by_max": 0.01, "taken": False},
+    {"recipe": "q16", "worse_by": 0.0, "worse_by_max": 0.01, "taken": True},
 ]
 
 
@@ -49,15 +49,15 @@ FIGURES: dict[str, Any] = {
     "classes": {
         "labels": ["cat", "dog"],
         "agreement": 0.985,
-        "accuracy": {"float": 0.99, "quantized": 0.975},
+        "right": {"float": 0.99, "quantized": 0.975},
         "by_class": [
             {"samples": 10, "float": 1.0, "quantized": 0.9},
             {"samples": 0, "float": None, "quantized": None},
         ],
     },
     "calibration_sizes": [
-        {"samples": 25, "sqnr_db": 21.5, "accuracy": 0.91},
-        {"samples": 50, "sqnr_db": None, "accuracy": None},
+        {"samples": 25, "sqnr_db": 21.5, "metric": 0.91},
+        {"samples": 50, "sqnr_db": None, "metric": None},
     ],
 }
 
@@ -75,7 +75,12 @@ def write(results: Path, figures: dict[str, Any] | None, **facts: Any) -> Path:
 
 
 def test_the_page_tells_of_layers_classes_and_calibration(results: Path) -> None:
-    write(results, FIGURES, kept_float=[{"layer": "third", "sqnr_db": 9.0, "reason": "worst"}])
+    write(
+        results,
+        FIGURES,
+        metric="accuracy",
+        kept_float=[{"layer": "third", "sqnr_db": 9.0, "reason": "worst"}],
+    )
     page = build(results)
     assert "Layers compared 3 of 4" in page.text
     assert "Layers that hurt <odd>" in page.text
@@ -90,7 +95,7 @@ def test_the_page_tells_of_layers_classes_and_calibration(results: Path) -> None
 
 
 def test_a_choice_shows_what_was_tried_even_without_integers(results: Path) -> None:
-    write(results, {"quantize": "fp16"}, chosen="half", tried=TRIED)
+    write(results, {"quantize": "fp16"}, chosen="half", tried=TRIED, metric="accuracy")
     text = build(results).text
     assert "Chosen recipe half" in text
     assert f"mixed {NONE} +1.00 cannot be made: no layer 'x'" in text
@@ -106,14 +111,14 @@ def test_there_is_no_section_without_quantization(results: Path) -> None:
 
 
 def test_figures_that_cannot_be_read(results: Path) -> None:
-    path = write(results, FIGURES)
+    path = write(results, FIGURES, metric="accuracy")
     path.write_text("{")
     with pytest.raises(IntegrityError, match=r"quantization\.json cannot be read"):
         load_quantizations(results, UNITS)
 
 
 def test_a_changed_figure_makes_another_report(results: Path) -> None:
-    path = write(results, FIGURES)
+    path = write(results, FIGURES, metric="accuracy")
     build(results)
     before = json.loads((results / "report/manifest.json").read_text())["inputs"]
     path.write_text(json.dumps(FIGURES | {"samples": 51}))

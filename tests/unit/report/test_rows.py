@@ -12,9 +12,9 @@ from edgeflow.report.rows import Row, load_rows
 from tests.unit.report.samples import UNITS, make_row, write_validation
 
 PROMISED = [
-    "model", "recipe", "target", "device", "accuracy_baseline", "accuracy_recipe",
-    "accuracy_device", "parity", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms",
-    "peak_rss_mb", "model_bytes",
+    "model", "recipe", "target", "device", "metric", "metric_baseline", "metric_recipe",
+    "metric_compiled", "metric_device", "parity", "latency_p50_ms", "latency_p90_ms",
+    "latency_p99_ms", "peak_rss_mb", "model_bytes",
     "bundle_bytes", "gates_passed",
 ]  # fmt: skip
 
@@ -33,7 +33,7 @@ def test_a_validation_of_another_recipe_is_left_over_and_does_not_count(results:
     unit = UNITS["units"][0] | {"recipe": "int8"}
     [row] = load_rows(results, {"units": [unit]})
     assert not row.measured
-    assert row.accuracy_device is None
+    assert row.metric_device is None
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"format": 2}'])
@@ -55,7 +55,7 @@ def test_a_model_without_a_clock_has_empty_cells(results: Path, tmp_path: Path) 
     with (tmp_path / "metrics.csv").open(newline="") as file:
         [cells] = csv.DictReader(file)
     assert {cells[f"latency_{name}_ms"] for name in ("p50", "p90", "p99")} == {""}
-    assert cells["accuracy_device"] == "0.995"
+    assert cells["metric_device"] == "0.995"
 
 
 def test_same_bytes_needs_every_sample_and_every_bit() -> None:
@@ -76,12 +76,12 @@ def test_metrics_begin_with_the_promised_columns(results: Path, tmp_path: Path) 
 def test_no_text_is_a_formula_to_a_spreadsheet(start: str, tmp_path: Path) -> None:
     kinds = (str, str | None)
     texts = {f.name: f"{start}1+1" for f in dataclasses.fields(Row) if f.type in kinds}
-    changes: dict[str, Any] = {**texts, "accuracy_baseline": -0.5}
+    changes: dict[str, Any] = {**texts, "metric_baseline": -0.5}
     row = dataclasses.replace(make_row(), **changes)
     write_metrics([row], tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open(newline="") as file:
         [cells] = csv.DictReader(file)
-    assert cells["accuracy_baseline"] == "-0.5"
+    assert cells["metric_baseline"] == "-0.5"
     written = [value for name, value in cells.items() if name in texts]
     assert len(written) > 5
     assert all(value.startswith("'") and value.endswith("1+1") for value in written)
@@ -91,7 +91,7 @@ def test_metrics_hold_figures_as_measured_and_empty_cells(results: Path, tmp_pat
     write_metrics(load_rows(results, UNITS), tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open(newline="") as file:
         passed, failed, missing, ungated = csv.DictReader(file)
-    assert passed["accuracy_device"] == "0.995"
+    assert passed["metric_device"] == "0.995"
     assert passed["load_time_ms"] == "3.125"
     assert passed["peak_rss_mb"] == ""
     assert [line["gates_passed"] for line in (passed, failed, ungated)] == ["true", "false", ""]

@@ -39,8 +39,8 @@ def test_the_reference_is_what_the_engine_answers(trained: Trained, tmp_path: Pa
     assert reference.dtype == np.int8
     floats = (reference.astype(np.float32) - sink["zero_point"]) * np.float32(sink["scale"])
     np.testing.assert_array_equal(floats, trained.logits("ptq-int8"))
-    hits = reference.argmax(axis=1) == trained.view().labels("test")
-    assert facts["accuracy_test"] == pytest.approx(hits.mean())
+    hits = reference.argmax(axis=1) == trained.view().truth("test")
+    assert facts["metric_test"] == pytest.approx(hits.mean())
 
 
 def test_openvino_stores_what_the_recipe_asks_for(trained: Trained, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_hardware_of_the_device_is_not_needed_here(trained: Trained, tmp_path: P
     npu = compile_tiny(trained, "openvino", "none", tmp_path / "npu", device="NPU")
     cpu = compile_tiny(trained, "openvino", "none", tmp_path / "cpu", device="CPU")
     assert npu.files == cpu.files
-    assert npu.facts["accuracy_test"] > 0.7
+    assert npu.facts["metric_test"] > 0.7
 
 
 def test_a_compiler_gets_the_network_itself_if_it_asks_for_it(

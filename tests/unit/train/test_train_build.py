@@ -9,8 +9,9 @@ import pytest
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.dataset.view import open_dataset
 from edgeflow.errors import TrainingError
+from edgeflow.tasks.classification import Classification
 from edgeflow.train.build import train_model
-from edgeflow.train.loop import COLUMNS
+from edgeflow.train.loop import columns
 
 TINY = {"name": "ds_cnn", "width": 4, "blocks": 1}
 
@@ -38,7 +39,7 @@ def test_what_a_training_leaves(once: Path, digits: Path, keras: Any) -> None:
     facts = manifest.facts
     assert set(manifest.files) == {"model.h5", "history.csv", "outputs.npy"}
     rows = history(once)
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == columns(Classification.metric)
     assert [row["epoch"] for row in rows] == [1.0, 2.0]
     assert facts["epochs"] == 2
 
@@ -46,8 +47,8 @@ def test_what_a_training_leaves(once: Path, digits: Path, keras: Any) -> None:
     logits = np.load(once / "outputs.npy")
     model = keras.models.load_model(once / "model.h5", compile=False)
     np.testing.assert_allclose(model(dataset.inputs("test")), logits, atol=1e-5)
-    hits = logits.argmax(axis=1) == dataset.labels("test")
-    assert facts["accuracy_test"] == pytest.approx(hits.mean())
+    hits = logits.argmax(axis=1) == dataset.truth("test")
+    assert facts["metric_test"] == pytest.approx(hits.mean())
     assert facts["parameters"] == model.count_params()
     confusion = np.array(facts["confusion_test"])
     assert confusion.sum() == len(hits)
@@ -77,7 +78,7 @@ def test_the_weights_of_the_best_epoch_are_kept(digits: Path, keras: Any, tmp_pa
     dataset = open_dataset(digits, ("validation",))
     model = keras.models.load_model(tmp_path / "model.h5", compile=False)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    measured = float(loss(dataset.labels("validation"), model(dataset.inputs("validation"))))
+    measured = float(loss(dataset.truth("validation"), model(dataset.inputs("validation"))))
     assert measured == pytest.approx(best["val_loss"], rel=1e-4)
 
 

@@ -45,7 +45,7 @@ def through(tmp_path: Path, **dataset: Any) -> tuple[float, list[int], dict[str,
     figures = json.loads((recipe / "debug" / "quantization.json").read_text())
     narrow = [channel["number"] for channel in figures["narrow_channels"]]
     said = run_python("-B", str(release / "runner.py"), "golden").splitlines()[-1]
-    return float(manifest.facts["accuracy_test"]), narrow, json.loads(said)
+    return float(manifest.facts["metric_test"]), narrow, json.loads(said)
 
 
 @pytest.mark.parametrize("standardize", [False, True])

@@ -7,7 +7,7 @@ from edgeflow.validate.gates import check_gates
 
 VALIDATION: dict[str, Any] = {
     "kind": "litert",
-    "accuracy": {"baseline": 0.99, "device": 0.98},
+    "metric": {"name": "accuracy", "baseline": 0.99, "device": 0.98},
     "parity": {"share": 0.97},
     "latency_ms": {"p50": 1.0, "p90": 2.0, "p99": 3.0},
     "peak_rss_mb": 64.0,
@@ -33,11 +33,12 @@ FIGURES = {
     "model_packed_bytes_max": 300.0,
     "bundle_packed_bytes_max": 400.0,
 }
+OF_OTHER_TASKS = {"auc_min", "auc_drop_max", "rmse_max", "rmse_rise_max"}
 
 
 def test_every_figure_with_a_bound_is_a_gate_of_the_configuration() -> None:
     assert list(Gates.model_fields) == [f.gate for f in all_figures().values() if f.bound]
-    assert set(Gates.model_fields) == set(FIGURES)
+    assert set(Gates.model_fields) == set(FIGURES) | OF_OTHER_TASKS
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -52,10 +53,23 @@ def test_a_gate_holds_up_to_its_limit(name: str) -> None:
 
 
 def test_a_gain_of_accuracy_is_no_drop() -> None:
-    better = {**VALIDATION, "accuracy": {"baseline": 0.9, "device": 0.95}}
+    better = {**VALIDATION, "metric": {"name": "accuracy", "baseline": 0.9, "device": 0.95}}
     [result] = check_gates(better, {"accuracy_drop_max": 0.0})
     assert result.passed
     assert result.value == -0.05
+
+
+def test_gates_of_a_metric_that_is_better_lower() -> None:
+    worse = {**VALIDATION, "metric": {"name": "rmse", "baseline": 1.5, "device": 1.75}}
+    level, rise = check_gates(worse, {"rmse_max": 1.7, "rmse_rise_max": 0.25})
+    assert (level.value, level.passed, rise.value, rise.passed) == (1.75, False, 0.25, True)
+    assert str(level) == "rmse_max: 1.75 (must be <= 1.7)"
+
+
+@pytest.mark.parametrize("name", sorted(OF_OTHER_TASKS))
+def test_a_gate_of_another_task_has_no_figure(name: str) -> None:
+    [result] = check_gates(VALIDATION, {name: 0.5})
+    assert (result.value, result.passed) == (None, False)
 
 
 def test_what_is_not_measured_is_not_met() -> None:

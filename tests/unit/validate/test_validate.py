@@ -62,15 +62,16 @@ def test_a_measurement(
     result = validate(slice_of(), "0", folders, deployed(tmp_path), out)
     assert Validation.model_validate(json.loads(out.read_text())) == result
 
-    truth = trained.view().labels("test")
+    truth = trained.view().truth("test")
     accuracy = {
         name: (np.load(folder / "outputs.npy").argmax(axis=1) == truth).mean()
         for name, folder in (("baseline", folders.model), ("recipe", folders.recipe))
     }
-    assert result.accuracy.baseline == pytest.approx(accuracy["baseline"])
-    assert result.accuracy.recipe == pytest.approx(accuracy["recipe"])
-    assert result.accuracy.device == result.accuracy.compiled == result.accuracy.recipe
+    assert result.metric.baseline == pytest.approx(accuracy["baseline"])
+    assert result.metric.recipe == pytest.approx(accuracy["recipe"])
+    assert result.metric.device == result.metric.compiled == result.metric.recipe
     assert (result.parity.share, result.parity.max_abs, result.parity.bit_exact) == (1.0, 0.0, True)
+    assert result.confusion is not None
     assert result.samples == len(truth) == np.sum(result.confusion.device)
     assert np.trace(result.confusion.baseline) / len(truth) == pytest.approx(accuracy["baseline"])
     assert (result.kind, result.quantize, result.recipe) == ("litert", "ptq-int8", "int8")
@@ -90,6 +91,7 @@ def test_a_measurement(
 
 def test_a_part_of_the_test_set(device: FakeDevice, folders: Folders, tmp_path: Path) -> None:
     result = validate(slice_of(samples=40), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    assert result.confusion is not None
     assert result.samples == np.sum(result.confusion.baseline) == 40
     assert result.parity.share == 1.0
     assert len(np.load(tmp_path / "data.npy")) == 40
@@ -262,7 +264,7 @@ def test_a_device_that_answers_otherwise_is_seen(
         )
     result = validate(slice_of(), "0", folders, deployed(tmp_path), tmp_path / "v.json")
     assert result.first_divergence in {"recipe", "device"}
-    assert result.accuracy.device < 0.5 < result.accuracy.compiled
+    assert result.metric.device < 0.5 < result.metric.compiled
     assert result.parity.share < 0.1
 
 

@@ -1,17 +1,17 @@
-"""Accuracy on the device against the size of the packed model."""
+"""The metric on the device against the size of the packed model."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgeflow.figures.table import figure
-from edgeflow.report.pareto import ACCURACY_SIZE
+from edgeflow.report.pareto import METRIC_SIZE
 from edgeflow.report.plots.scatter import Cost, draw_scatter
 from edgeflow.report.rows import Row
 
 PACKED_SIZE = Cost(
     label="compiled model after entropy coding, KiB",
     figure=figure("model_packed_bytes"),
-    front=ACCURACY_SIZE,
+    front=METRIC_SIZE,
 )
 
 

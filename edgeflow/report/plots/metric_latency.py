@@ -1,10 +1,10 @@
-"""Accuracy on the device against its median latency."""
+"""The metric on the device against its median latency."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgeflow.figures.table import figure
-from edgeflow.report.pareto import ACCURACY_LATENCY
+from edgeflow.report.pareto import METRIC_LATENCY
 from edgeflow.report.plots.scatter import Cost, draw_scatter
 from edgeflow.report.rows import Row
 
@@ -12,7 +12,7 @@ LATENCY = Cost(
     label="latency on the device, ms (marker p50, whisker to p90)",
     figure=figure("latency_p50_ms"),
     whisker=figure("latency_p90_ms"),
-    front=ACCURACY_LATENCY,
+    front=METRIC_LATENCY,
 )
 
 
