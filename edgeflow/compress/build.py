@@ -1,6 +1,7 @@
 """The compress step: float model and recipe to model.tflite."""
 
 import importlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from edgeflow.compress.conversion import running
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.slice import CompressSlice, parts_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
+from edgeflow.errors import CompileError
 from edgeflow.tasks.registry import task_of
 
 TOOLS = ("tensorflow", "tf-keras", "numpy", "ai-edge-litert")
@@ -41,7 +43,8 @@ def compress_model(
             from.
 
     Raises:
-        CompileError: the converter rejects the network, or a stage cannot take it.
+        CompileError: the converter rejects the network, a stage cannot take it, or what comes out
+            overflows.
         TrainingError: a stage diverged.
         IntegrityError: an input is not what its manifest says.
     """
@@ -82,4 +85,9 @@ def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
     np.save(out / "outputs.npy", outputs)
     task = task_of(dataset.facts)
     figure = task.figure(outputs, dataset.inputs("test"), dataset.truth("test"))
+    if not math.isfinite(figure):
+        raise CompileError(
+            f"{name}: the model's outputs are no finite numbers",
+            hint="the number format may be too narrow: use another recipe",
+        )
     return {"metric": task.metric.name, "metric_test": figure, "size_bytes": len(flatbuffer)}

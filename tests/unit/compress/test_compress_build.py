@@ -12,6 +12,7 @@ from edgeflow.compress.build import compress_model
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.quantize import fp16, ptq_int8
 from edgeflow.config.recipe import Recipe
+from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError, IntegrityError
 from edgeflow.testing.trained import QUANTIZE, TRAIN, Trained
 
@@ -81,6 +82,19 @@ def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str)
         "size_bytes": len(flatbuffer),
         "parameters": verify_files(trained.model / "manifest.json").facts["parameters"],
     }
+
+
+def test_values_beyond_all_numbers_are_refused(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "test_x.npy", np.zeros((3, 8), np.float32))
+    np.save(tmp_path / "test_y.npy", np.zeros((3, 1), np.float32))
+    (tmp_path / "model.tflite").touch()
+    facts = trained.view().facts.model_copy(update={"task": "regression"})
+    overflow = np.full((3, 1), np.inf, np.float32)
+    monkeypatch.setattr(build, "host_outputs", lambda *_: overflow)
+    with pytest.raises(CompileError, match="net: the model's outputs are no finite numbers"):
+        build._judge("net", DatasetView(folder=tmp_path, facts=facts), tmp_path)
 
 
 def test_the_float_network_is_the_trained_one(trained: Trained) -> None:

@@ -12,7 +12,9 @@ from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.ptq import ranges
 from edgeflow.compress.ptq.flatbuffer import calibrate, to_int8, to_int16x8
 from edgeflow.compress.ptq.ranges import least_error, percentile
-from edgeflow.config.recipe import Calibration
+from edgeflow.compress.ptq.selective import Selection
+from edgeflow.config.recipe import Calibration, KeepFloat
+from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
 from edgeflow.testing.trained import Trained
 
@@ -136,6 +138,29 @@ def test_the_worst_layers_stay_in_float_until_the_accuracy_is_kept(
     assert {name for name, dtype in types.items() if dtype == "float32"} == {
         entry["layer"] for entry in kept
     }
+
+
+def test_the_worst_layers_stay_in_float_until_an_error_is_low_enough(
+    trained: Trained, tmp_path: Path
+) -> None:
+    source, view = model(trained, "none"), trained.view()
+    # The float network's own outputs as targets: its error is 0, that of all integers is not.
+    inputs, truth = view.inputs("validation"), host_outputs(source, view.inputs("validation"))
+    np.save(tmp_path / "validation_x.npy", view.raw("validation"))
+    np.save(tmp_path / "validation_y.npy", truth)
+    values = DatasetView(
+        folder=tmp_path, facts=view.facts.model_copy(update={"task": "regression"})
+    )
+    samples = view.inputs("calibration")
+    found = Selection(source, calibrate(source, samples, Calibration()), samples)
+    whole = np.sqrt(np.square(host_outputs(found.model, inputs) - truth).mean())
+    found.keep_worst(KeepFloat.model_validate({"worst": 2, "rmse_rise_max": 0.0}), values)
+    rises = [entry["worse_by"] for entry in found.kept]
+    assert len(rises) == 2
+    assert 0 < rises[-1] < whole  # type: ignore[operator]
+    enough = Selection(source, calibrate(source, samples, Calibration()), samples)
+    enough.keep_worst(KeepFloat.model_validate({"worst": 2, "rmse_rise_max": 2 * whole}), values)
+    assert enough.kept == []
 
 
 def test_no_layer_stays_in_float_where_int8_is_good_enough(

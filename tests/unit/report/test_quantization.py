@@ -99,7 +99,7 @@ def test_a_choice_shows_what_was_tried_even_without_integers(results: Path) -> N
     text = build(results).text
     assert "Chosen recipe half" in text
     assert f"mixed {NONE} +1.00 cannot be made: no layer 'x'" in text
-    assert "q8 +3.00 +1.00 loses too much" in text
+    assert "q8 +3.00 +1.00 worse than the limit" in text
     assert "q16 0.00 +1.00 taken: the first within the limit" in text
 
 
