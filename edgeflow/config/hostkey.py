@@ -5,9 +5,9 @@ import binascii
 import struct
 from collections.abc import Iterator
 
-_FIELDS = {"ssh-ed25519": 2, "ssh-rsa": 3, "ecdsa-": 3, "sk-ssh-": 3, "sk-ecdsa-": 4}
-"""How many fields a key has by the start of its type: RFC 4253 section 6.6, RFC 5656 section 3.1,
-RFC 8709 section 4, and OpenSSH's PROTOCOL.u2f."""
+_FIELDS = {"ssh-ed25519": 2, "ssh-rsa": 3} | {f"ecdsa-sha2-nistp{n}": 3 for n in (256, 384, 521)}
+"""How many fields a key has, by the types that edgeflow's SSH client accepts of a server: RFC 4253
+section 6.6, RFC 5656 section 3.1, RFC 8709 section 4."""
 _ED25519_BYTES = 32
 
 
@@ -18,18 +18,22 @@ def whole_host_key(line: str) -> str:
         line: type and base64, as in ``ssh-ed25519 AAAA...``.
 
     Raises:
-        ValueError: it is no whole key.
+        ValueError: it is no whole key, or of a type that no connection accepts.
     """
     kind, _, text = line.partition(" ")
+    if kind not in _FIELDS:
+        raise ValueError(
+            f"{kind} is no type of host key that is accepted, which are {', '.join(_FIELDS)}: take "
+            "the one that `edgeflow device trust HOST` shows"
+        )
     try:
         fields = list(_fields(base64.b64decode(text, validate=True)))
     except (binascii.Error, ValueError, struct.error) as error:
         raise ValueError("the key is cut off or damaged: copy the whole line again") from error
     if not fields or fields[0] != kind.encode():
         raise ValueError(f"the key is no {kind}: its base64 says another type")
-    wanted = next((n for start, n in _FIELDS.items() if kind.startswith(start)), len(fields))
-    short = "ssh-ed25519" in kind and len(fields) > 1 and len(fields[1]) != _ED25519_BYTES
-    if len(fields) != wanted or short:
+    short = kind == "ssh-ed25519" and len(fields) > 1 and len(fields[1]) != _ED25519_BYTES
+    if len(fields) != _FIELDS[kind] or short:
         raise ValueError("the key is cut off or damaged: copy the whole line again")
     return line
 

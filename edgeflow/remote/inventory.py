@@ -120,22 +120,24 @@ def _endpoint(
 ) -> Endpoint:
     if isinstance(host, VirtualDevice | VirtualCompileHost):
         return replace(_virtual_endpoint(name, host, title, folder), unit=unit)
+    jump = host.proxy_jump
     elsewhere = {"target", "unit", "jobs", "transport", "identity", "proxy_jump"}
     return Endpoint(
         name=name,
         title=title,
         identity=Path(host.identity).expanduser(),
-        proxy_jump=_jump(title, host.proxy_jump, host.timeout_s),
+        proxy_jump=jump_account(f"the jump host of {title}", jump, host.timeout_s)
+        if jump
+        else None,
         unit=unit,
         **host.model_dump(exclude=elsewhere),
     )
 
 
-def _jump(title: str, host: JumpHost | None, timeout_s: float) -> Account | None:
-    if host is None:
-        return None
+def jump_account(title: str, host: JumpHost, timeout_s: float) -> Account:
+    """Return the account on a jump host; `title` is what messages call the host."""
     return Account(
-        title=f"the jump host of {title}",
+        title=title,
         identity=Path(host.identity).expanduser(),
         timeout_s=timeout_s,
         **host.model_dump(exclude={"identity"}),

@@ -156,7 +156,7 @@ def test_trust_prints_what_to_compare_and_what_to_write(monkeypatch: pytest.Monk
     monkeypatch.setattr("edgeflow.remote.trust.scan_host_key", scan)
     done = CliRunner().invoke(app, ["device", "trust", "pi.local", "--port", "2222"])
     assert done.exit_code == 0
-    assert asked == [("pi.local", 2222, 10.0)]
+    assert asked == [("pi.local", 2222, 10.0, None)]
     assert "fingerprint: SHA256:xyz" in done.output
     assert "host_key: ssh-ed25519 AAAA" in done.output
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
+from edgeflow.cli.app import app
 from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.remote import login
 from edgeflow.remote.inventory import endpoint, parse_device
@@ -180,6 +182,36 @@ def test_a_device_behind_a_jump_host(lab: "Lab") -> None:
     with Session(lab.endpoint(pi, proxy_jump=jump(gateway))) as session:
         assert session.run(["pwd"], 10).stdout.strip() == str(lab.root(pi))
     assert lab.logins() == logins + 2
+
+
+def test_the_key_of_a_device_behind_a_jump_host_can_be_shown(lab: "Lab") -> None:
+    pi, gateway = lab.device(), lab.device()
+
+    def trust(**changes: Any) -> Any:
+        given = {"jump_host_key": gateway.host_key, "jump_identity": gateway.identity}
+        given["proxy_jump"] = f"{gateway.user}@{gateway.host}:{gateway.port}"
+        options = [f"--{name.replace('_', '-')}={v}" for name, v in {**given, **changes}.items()]
+        return CliRunner().invoke(app, ["device", "trust", pi.host, f"--port={pi.port}", *options])
+
+    logins = lab.logins()
+    done = trust()
+    assert (done.exit_code, f"host_key: {pi.host_key}" in done.output) == (0, True)
+    assert lab.logins() == logins + 1  # at the jump host alone
+    refused = trust(jump_host_key=pi.host_key).exception
+    assert "the jump host 127.0.0.1" in refused.message
+    assert "another host key" in refused.message
+    unreached = trust(port=1).exception
+    assert "no SSH server answers at 127.0.0.1:1" in unreached.message
+    assert f"127.0.0.1 ssh-keyscan -p 1 {pi.host}" in unreached.hint
+    for option, value in (
+        ("proxy_jump", "gateway"),
+        ("proxy_jump", "me@gateway:http"),
+        ("jump_host_key", "ssh-dss AAAA"),
+        ("jump_identity", ""),
+    ):
+        wrong = trust(**{option: value})
+        assert wrong.exit_code == 2
+        assert f"--{option.replace('_', '-')}" in wrong.output
 
 
 def test_both_host_keys_are_pinned(lab: "Lab") -> None:
