@@ -137,7 +137,7 @@ def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out
         flatbuffer = plain if quantize == "none" else converter.convert()
         (folder / "float.tflite").write_bytes(plain)
         (folder / "model.tflite").write_bytes(flatbuffer)
-        logits = host_outputs(flatbuffer, dataset.inputs("test"))
+        logits = host_outputs(flatbuffer, dataset.tensors("test"))
         np.save(folder / "outputs.npy", logits)
         applied = Recipe.model_validate({"quantize": quantize}).model_dump(mode="json")
         _describe(folder, "compress", metric_test=_accuracy(logits, dataset), recipe=applied)

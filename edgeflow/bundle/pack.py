@@ -13,6 +13,7 @@ from edgeflow.artifact.packed import TOOLS, packed, packed_path, packed_size
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.bundle.archive import write_tar
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest, InputTensor, Io, OutputTensor
+from edgeflow.dataset.tensors import stored
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.targets import registry
 from edgeflow.targets.base import Runtime, parse_options
@@ -132,9 +133,12 @@ def _model_files(folder: Path, files: Iterable[str]) -> dict[str, bytes]:
 
 
 def _io(found: Mapping[str, Any], dataset: DatasetView, *, bit_exact: bool) -> Io:
-    preprocess = dataset.facts.preprocess
+    sources = dataset.facts.inputs
     return Io(
-        inputs=[InputTensor(**tensor, preprocess=preprocess) for tensor in found["inputs"]],
+        inputs=[
+            InputTensor(**tensor, preprocess=sources[tensor["name"]].preprocess)
+            for tensor in found["inputs"]
+        ],
         outputs=[
             OutputTensor(**{**tensor, "tolerance": 0.0 if bit_exact else tensor["tolerance"]})
             for tensor in found["outputs"]
@@ -146,7 +150,7 @@ def _golden(dataset: DatasetView, reference: Path, io: Io) -> dict[str, bytes]:
     """Return samples, and what the target's engine made of them on the host."""
     import numpy as np
 
-    samples = {tensor.name: dataset.raw("test") for tensor in io.inputs}
+    samples = stored(dataset.raw("test")).arrays
     outputs = {
         tensor.name: np.load(reference / f"{tensor.name}.npy", allow_pickle=False)
         for tensor in io.outputs

@@ -30,27 +30,28 @@ def unlike_channels(plan: Plan) -> Iterator[str]:
     for name in sorted(used):
         section = plan.config.datasets[name]
         try:
-            found = _warning(section)
+            first = _first(section) if isinstance(section, NpzDataset | SignalDataset) else {}
+            found = {field: _warning(section, x) for field, x in first.items()}
         except (DataError, OSError, ValueError, KeyError, zipfile.BadZipFile):
             continue  # what is wrong with a file is no matter of its channels
-        if found:
-            yield f"dataset {name}, by its first {FIRST:,} samples: {found}"
+        for field, text in found.items():
+            which = f", input {field}" if len(found) > 1 else ""
+            if text:
+                yield f"dataset {name}{which}, by its first {FIRST:,} samples: {text}"
 
 
-def _warning(section: Dataset) -> str | None:
+def _warning(section: Dataset, x: "NDArray[np.generic]") -> str | None:
+    """Return what to tell of one input's first samples."""
     import numpy as np
 
     from edgeflow.dataset import channels
-    from edgeflow.dataset.base import UINT8_SCALE, RawDataset, Samples, every
+    from edgeflow.dataset.base import RawDataset, Samples, default_scale, every
     from edgeflow.dataset.preprocess import resolved
     from edgeflow.dataset.shape import shaped
 
-    x = _first(section) if isinstance(section, NpzDataset | SignalDataset) else None
-    if x is None:
-        return None
     samples = Samples(x=x, y=np.zeros(len(x), np.int64))
-    scale = UINT8_SCALE if x.dtype == "uint8" else 1.0
-    raw = shaped(RawDataset(train=samples, labels=(), scale=scale), section.input_shape)
+    raw = RawDataset(train=samples, labels=(), scale=default_scale(x.dtype))
+    raw = shaped(raw, section.input_shape)
     preprocess = resolved(section.preprocess, raw, every(raw.train))
     values = raw.train.x.reshape(-1, raw.train.x.shape[-1]).astype(np.float64)
     low, high = channels.ends(values.min(axis=0), values.max(axis=0), preprocess)
@@ -58,18 +59,26 @@ def _warning(section: Dataset) -> str | None:
     return channels.warning(found, len(low)) if found else None
 
 
-def _first(section: NpzDataset | SignalDataset) -> "NDArray[np.generic] | None":
-    """Return the first samples, with channels last, or None if they lie strewn in the file."""
-    import numpy as np
-
-    from edgeflow.dataset.arrays import npy_header, part_arrays
+def _first(section: NpzDataset | SignalDataset) -> "dict[str, NDArray[np.generic]]":
+    """Return the first samples of each input, with channels last, if they lie in one piece."""
+    from edgeflow.dataset.arrays import part_arrays
 
     with zipfile.ZipFile(Path(section.path).expanduser()) as archive:
-        names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])
-        with archive.open(f"{names['train']}.npy") as file:
-            shape, fortran, dtype = npy_header(file)
-            if fortran or dtype.hasobject or not shape:
-                return None
-            stored = (min(shape[0], FIRST), *shape[1:])
-            data = file.read(int(np.prod(stored)) * dtype.itemsize)
-    return arranged(section, np.frombuffer(data, dtype).reshape(stored))
+        names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])["train"]
+        read = {field: _first_of(archive, name) for field, name in names.items()}
+    stored = {field: arranged(section, x) for field, x in read.items() if x is not None}
+    return {field: x for field, x in stored.items() if x is not None}
+
+
+def _first_of(archive: zipfile.ZipFile, name: str) -> "NDArray[np.generic] | None":
+    import numpy as np
+
+    from edgeflow.dataset.arrays import npy_header
+
+    with archive.open(f"{name}.npy") as file:
+        shape, fortran, dtype = npy_header(file)
+        if fortran or dtype.hasobject or not shape:
+            return None
+        stored = (min(shape[0], FIRST), *shape[1:])
+        data = file.read(int(np.prod(stored)) * dtype.itemsize)
+    return np.frombuffer(data, dtype).reshape(stored)

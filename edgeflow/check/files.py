@@ -73,7 +73,8 @@ def _look(section: Dataset) -> None:
         rehearse(section)
     seen = peek(section)
     if seen is not None:
-        require_channels(section.preprocess, seen.input_shape[-1])
+        for shape in seen.inputs.values():
+            require_channels(section.preprocess, shape[-1])
 
 
 def _of_store(raw: Entry) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from edgeflow.config.neighbours import is_there
 from edgeflow.config.pointer import pointer
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import CompileError
+from edgeflow.imported.ends import Inputs, Outputs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,8 +23,8 @@ class _File:
     model: str
     path: Path
     facts: DatasetFacts | None
-    input: str | None
-    output: str | None
+    input: Inputs
+    output: Outputs
 
     def refusal(self) -> CompileError | None:
         from edgeflow.imported.inspection import refusal

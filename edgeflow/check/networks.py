@@ -14,7 +14,7 @@ from edgeflow.config.networkcheck import check_networks
 from edgeflow.config.raw import deployments
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.samples import Affine
-from edgeflow.dataset.view import DatasetFacts
+from edgeflow.dataset.view import DatasetFacts, InputFacts
 from edgeflow.errors import CompileError, DataError, TrainingError
 
 _Problem = tuple[str | None, TrainingError | CompileError]
@@ -62,8 +62,10 @@ def known_facts(section: Dataset | None) -> DatasetFacts | None:
         return None
     return DatasetFacts(
         labels=section.labels or [str(number) for number in range(seen.labels)],
-        input_shape=list(seen.input_shape),
-        preprocess=Affine(scale=1.0),
+        inputs={
+            name: InputFacts(shape=list(shape), preprocess=Affine(scale=1.0))
+            for name, shape in seen.inputs.items()
+        },
         task=section.task,
         counts={},
     )

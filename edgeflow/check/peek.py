@@ -1,7 +1,7 @@
 """The shape of a dataset's samples and the number of its labels, as far as that is cheap."""
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from edgeflow.config.dataset import (
     WavFolderDataset,
 )
 from edgeflow.dataset.shape import network_shape
+from edgeflow.dataset.tensors import INPUT
 from edgeflow.errors import DataError
 from edgeflow.tasks.base import Task
 from edgeflow.tasks.registry import task_of
@@ -37,11 +38,11 @@ class Peek:
     """What is known of a dataset without reading it.
 
     Attributes:
-        input_shape: shape of a sample, without the batch.
+        inputs: shape of a sample of each input, without the batch.
         labels: number of classes or targets.
     """
 
-    input_shape: tuple[int, ...]
+    inputs: Mapping[str, tuple[int, ...]]
     labels: int
 
 
@@ -57,35 +58,44 @@ def peek(section: Dataset) -> Peek | None:
         raise
     except Exception:  # on corrupt bytes decoders raise many kinds; the dataset step says why
         return None
-    if seen is None or not seen.labels or not all(seen.input_shape):
+    if seen is None or not seen.labels or not all(map(all, seen.inputs.values())):
         return None
-    return replace(seen, input_shape=network_shape(seen.input_shape, section.input_shape))
+    if len(seen.inputs) > 1:
+        return seen
+    return replace(
+        seen,
+        inputs={
+            name: network_shape(shape, section.input_shape) for name, shape in seen.inputs.items()
+        },
+    )
 
 
 def _of_files(section: Dataset) -> Peek | None:
     if section.source in _KNOWN and getattr(section, "path", None) is None:
         shape, classes = _KNOWN[section.source]
-        return Peek(input_shape=shape, labels=classes)
+        return Peek(inputs={INPUT: shape}, labels=classes)
     match section:
         case ImageFolderDataset():
             shape = (*section.size, section.channels)
-            return Peek(input_shape=shape, labels=_folders(section.path))
+            return Peek(inputs={INPUT: shape}, labels=_folders(section.path))
         case WavFolderDataset():
             import numpy as np
 
             from edgeflow.ondevice.front_end import features
 
             shape = features(np.zeros(1), section.front_end()).shape
-            return Peek(input_shape=shape, labels=_folders(section.path))
+            return Peek(inputs={INPUT: shape}, labels=_folders(section.path))
         case MnistDataset() | FashionMnistDataset():
             from edgeflow.dataset.idx import image_shape
 
-            return Peek(input_shape=image_shape(Path(section.path or "").expanduser()), labels=10)
+            return Peek(
+                inputs={INPUT: image_shape(Path(section.path or "").expanduser())}, labels=10
+            )
         case NpzDataset() | SignalDataset():
             return _of_arrays(section)
         case _:
             shape, classes = _KNOWN[section.source]
-            return Peek(input_shape=shape, labels=classes)
+            return Peek(inputs={INPUT: shape}, labels=classes)
 
 
 def _folders(path: str) -> int:
@@ -101,11 +111,18 @@ def _of_arrays(section: NpzDataset | SignalDataset) -> Peek | None:
 
     with zipfile.ZipFile(Path(section.path).expanduser()) as archive:
         names = part_arrays([name.removesuffix(".npy") for name in archive.namelist()])
-        with archive.open(f"{names['train']}.npy") as file:
-            shape, _, _ = npy_header(file)
+        shapes = {}
+        for field, name in names["train"].items():
+            with archive.open(f"{name}.npy") as file:
+                shapes[field], _, _ = npy_header(file)
         labels = len(section.labels or ()) or _labels(archive, names.values(), task_of(section))
-    stored = arranged(section, np.broadcast_to(np.uint8(0), (1, *shape[1:])))
-    return None if stored is None else Peek(input_shape=stored.shape[1:], labels=labels)
+    inputs = {}
+    for field, shape in shapes.items():
+        stored = arranged(section, np.broadcast_to(np.uint8(0), (1, *shape[1:])))
+        if stored is None:
+            return None
+        inputs[field] = stored.shape[1:]
+    return Peek(inputs=inputs, labels=labels)
 
 
 def arranged(
@@ -122,11 +139,13 @@ def arranged(
     return arrange(x, section.data_format)
 
 
-def _labels(archive: zipfile.ZipFile, samples: Iterable[str], task: Task) -> int:
+def _labels(archive: zipfile.ZipFile, samples: Iterable[Mapping[str, str]], task: Task) -> int:
     import numpy as np
 
+    from edgeflow.dataset.arrays import truth_of
+
     truths: list[Any] = []
-    for name in samples:
-        with archive.open(f"y{name.removeprefix('x')}.npy") as file:
+    for arrays in samples:
+        with archive.open(f"{truth_of(arrays)}.npy") as file:
             truths.append(task.truth(np.lib.format.read_array(file, allow_pickle=False)))
     return task.label_count(truths)

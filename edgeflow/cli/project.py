@@ -121,8 +121,6 @@ def targets() -> None:
         for figure in own_figures(target):
             gate = f"; gate {figure.gate}" if figure.gate else ""
             print(f"  {figure.name}: {figure.meaning} ({figure.kind}{gate})")
-        if target.capabilities.unit:
-            print(f"  `unit` of a device takes: {', '.join(sorted(target.capabilities.unit))}")
 
 
 def _state(target: "type[Target]") -> str:

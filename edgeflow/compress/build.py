@@ -81,7 +81,7 @@ def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
 
     flatbuffer = (out / "model.tflite").read_bytes()
     with running(name):
-        outputs = host_outputs(flatbuffer, dataset.inputs("test"))
+        outputs = host_outputs(flatbuffer, dataset.tensors("test"))
     np.save(out / "outputs.npy", outputs)
     task = task_of(dataset.facts)
     figure = task.figure(outputs, dataset.inputs("test"), dataset.truth("test"))

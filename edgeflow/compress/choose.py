@@ -135,4 +135,6 @@ def _take(result: Path, out: Path) -> dict[str, object]:
         shutil.copyfile(result / file, out / file)
     shutil.copytree(result / NETWORK, out / NETWORK)
     facts = read_manifest(result / "manifest.json").facts
-    return {key: facts[key] for key in ("recipe", "parameters", "kept_float") if key in facts}
+    return {
+        key: facts[key] for key in ("recipe", "outputs", "parameters", "kept_float") if key in facts
+    }

@@ -26,7 +26,7 @@ def convert(name: str, source: Source, dataset: DatasetView, recipe: Recipe) -> 
     quantize = recipe.quantize
     technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
     with _converting(name, quantize):
-        calibration: Any = dataset.inputs("calibration") if quantize in CALIBRATED else None
+        calibration: Any = dataset.tensors("calibration") if quantize in CALIBRATED else None
         flatbuffer: bytes = technique.convert(source, recipe, calibration)
     return flatbuffer
 

@@ -1,8 +1,9 @@
 """Runs a .tflite on the host: the reference that every target is compared with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
@@ -14,31 +15,51 @@ if TYPE_CHECKING:
 
 def metric(flatbuffer: bytes, dataset: "DatasetView", part: "Part") -> float:
     """Return the metric of the dataset's task that a .tflite reaches on a part."""
-    inputs = dataset.inputs(part)
+    inputs = dataset.tensors(part)
     outputs = host_outputs(flatbuffer, inputs)
-    return task_of(dataset.facts).figure(outputs, inputs, dataset.truth(part))
+    return task_of(dataset.facts).figure(outputs, inputs.first, dataset.truth(part))
 
 
-def host_outputs(flatbuffer: bytes, inputs: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """Return the dequantized outputs of a batch-1 model, float32 (n, *output_shape).
+def host_outputs(flatbuffer: bytes, inputs: Tensors) -> "NDArray[np.float32]":
+    """Return what `every_output` does of the first output, which the task judges."""
+    return every_output(flatbuffer, inputs)[0]
+
+
+def every_output(flatbuffer: bytes, inputs: Tensors) -> "list[NDArray[np.float32]]":
+    """Return the dequantized outputs of a batch-1 model by position, each float32 (n, *shape).
 
     Args:
         flatbuffer: the .tflite.
-        inputs: float32 (n, *input_shape), preprocessed.
+        inputs: float32, preprocessed, in the order of the model's inputs.
     """
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=flatbuffer, num_threads=1)
     interpreter.allocate_tensors()
-    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    rows = []
-    for sample in quantized(inputs, source):
-        interpreter.reset_all_variables()  # LSTM operators keep their state
-        interpreter.set_tensor(source["index"], sample[None])
-        interpreter.invoke()
-        rows.append(interpreter.get_tensor(sink["index"])[0])
-    return dequantized(np.stack(rows), sink)
+    sinks = interpreter.get_output_details()
+    rows: list[list[NDArray[Any]]] = [[] for _ in sinks]
+    for sample in fed(interpreter, inputs):
+        run(interpreter, sample)
+        for column, sink in zip(rows, sinks, strict=True):
+            column.append(interpreter.get_tensor(sink["index"]))
+    return [
+        dequantized(np.concatenate(column), sink) for column, sink in zip(rows, sinks, strict=True)
+    ]
+
+
+def fed(interpreter: Any, inputs: Tensors) -> Tensors:
+    """Return float samples in the dtypes of an interpreter's inputs, by position."""
+    pairs = zip(inputs.arrays.items(), interpreter.get_input_details(), strict=True)
+    return Tensors({name: quantized(array, source) for (name, array), source in pairs})
+
+
+def run(interpreter: Any, sample: "Sequence[NDArray[Any]]") -> None:
+    """Run an interpreter on the arrays of one sample, by position."""
+    interpreter.reset_all_variables()  # LSTM operators keep their state
+    for source, array in zip(interpreter.get_input_details(), sample, strict=True):
+        interpreter.set_tensor(source["index"], array)
+    interpreter.invoke()
 
 
 def quantized(values: "NDArray[np.float32]", details: Any) -> "NDArray[Any]":

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.compress.debug.graph import layers, open_graph
-from edgeflow.compress.evaluate import dequantized, host_outputs, quantized
+from edgeflow.compress.evaluate import dequantized, every_output, fed, run
+from edgeflow.dataset.tensors import Tensors, listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,42 +21,45 @@ _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
 """What tfmot puts before the name of a layer that it wraps."""
 
 
-def _no_layers(_samples: "Array") -> dict[str, "Array"]:
+def _no_layers(_samples: Tensors) -> dict[str, "Array"]:
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A network to run on float32 (n, *input_shape).
+    """A network to run on samples.
 
     Attributes:
-        outputs: returns float32 (n, *output_shape).
+        outputs: returns the outputs by position, each float32 (n, *shape).
         layers: returns the output of each layer that can be told, by the name of the layer in
             Keras, in the order in which the layers run.
     """
 
-    outputs: "Callable[[Array], Array]"
-    layers: "Callable[[Array], dict[str, Array]]" = _no_layers
+    outputs: "Callable[[Tensors], list[Array]]"
+    layers: "Callable[[Tensors], dict[str, Array]]" = _no_layers
 
 
 def keras_form(model: Any) -> Form:
     """Return a Keras model, plain or wrapped by tfmot."""
 
-    def outputs(samples: "Array") -> "Array":
-        result: Array = model(samples, training=False).numpy()
-        return result
+    def outputs(samples: Tensors) -> "list[Array]":
+        found = listed(model(samples.argument, training=False))
+        return [output.numpy() for output in found]
 
     return Form(outputs, lambda samples: _keras_layers(model, samples))
 
 
-def function_form(function: Callable[[Any], Any]) -> Form:
-    """Return a function of TensorFlow from a tensor with a batch of 1 to one."""
+def function_form(function: Callable[..., list[Any]]) -> Form:
+    """Return a function of TensorFlow from tensors with a batch of 1 to a list of such."""
 
-    def outputs(samples: "Array") -> "Array":
+    def outputs(samples: Tensors) -> "list[Array]":
         import numpy as np
         import tensorflow as tf
 
-        return np.concatenate([function(tf.constant(sample[None])).numpy() for sample in samples])
+        rows = [function(*map(tf.constant, sample)) for sample in samples]
+        return [
+            np.concatenate([one.numpy() for one in column]) for column in zip(*rows, strict=True)
+        ]
 
     return Form(outputs)
 
@@ -63,12 +67,12 @@ def function_form(function: Callable[[Any], Any]) -> Form:
 def flatbuffer_form(flatbuffer: bytes) -> Form:
     """Return a .tflite, float or quantized."""
     return Form(
-        lambda samples: host_outputs(flatbuffer, samples),
+        lambda samples: every_output(flatbuffer, samples),
         lambda samples: _flatbuffer_layers(flatbuffer, samples),
     )
 
 
-def _keras_layers(model: Any, samples: "Array") -> dict[str, "Array"]:
+def _keras_layers(model: Any, samples: Tensors) -> dict[str, "Array"]:
     if not getattr(model, "_is_graph_network", False):
         return {}
     import tf_keras
@@ -81,22 +85,19 @@ def _keras_layers(model: Any, samples: "Array") -> dict[str, "Array"]:
         if f"{layer.name}_ib-{index}" in model._network_nodes
         and hasattr(layer.get_output_at(index), "shape")
     }
-    every = tf_keras.Model(model.inputs, tensors)(samples, training=False)
+    every = tf_keras.Model(model.inputs, tensors)(samples.argument, training=False)
     return {name: every[name].numpy() for name in tensors}
 
 
-def _flatbuffer_layers(flatbuffer: bytes, samples: "Array") -> dict[str, "Array"]:
+def _flatbuffer_layers(flatbuffer: bytes, samples: Tensors) -> dict[str, "Array"]:
     import numpy as np
 
     interpreter = open_graph(flatbuffer)
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
-    source = interpreter.get_input_details()[0]
     outputs = {_owner(layer.tensor): layer.output for layer in layers(interpreter)}
     rows: dict[str, list[Array]] = {name: [] for name in outputs}
-    for sample in quantized(samples, source):
-        interpreter.reset_all_variables()
-        interpreter.set_tensor(source["index"], sample[None])
-        interpreter.invoke()
+    for sample in fed(interpreter, samples):
+        run(interpreter, sample)
         for name, index in outputs.items():
             rows[name].append(dequantized(interpreter.get_tensor(index), details[index]))
     return {name: np.concatenate(values) for name, values in rows.items()}

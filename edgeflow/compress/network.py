@@ -62,4 +62,4 @@ def require_same(network: Network, step: str, before: Form, after: Form) -> None
 
 
 def _samples(network: Network) -> Any:
-    return network.dataset.inputs("validation")[:SAMPLES]
+    return network.dataset.tensors("validation")[:SAMPLES]

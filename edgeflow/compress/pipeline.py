@@ -53,6 +53,7 @@ def run(
     (out / "model.tflite").write_bytes(made.model)
     return {
         "recipe": made.recipe.model_dump(mode="json"),
+        "outputs": manifest.facts["outputs"],
         "parameters": made.parameters,
         **made.facts,
     }
@@ -85,6 +86,7 @@ def _from_network(
     recipe = slice_.recipe
     for path in (folder, *teachers.values()):
         verify_files(path / "manifest.json", [MODEL_FILE])
+    _require_one_output(name, folder, recipe)
     if recipe.stages():
         suits = importlib.import_module("edgeflow.compress.suits")
         suits.require_suited(name, *load_model(folder, slice_.train), recipe)
@@ -105,6 +107,17 @@ def _from_network(
         parameters=parameters,
         facts=facts,
     )
+
+
+def _require_one_output(name: str, folder: Path, recipe: Recipe) -> None:
+    """Refuse to train on what has outputs that no truth is known of: they would drift away."""
+    outputs = read_manifest(folder / "manifest.json").facts["outputs"]
+    if recipe.stages() and len(outputs) > 1:
+        raise TrainingError(
+            f"{name}: the recipe trains ({', '.join(recipe.stages())}), and the dataset has the "
+            f"truth of one of the {len(outputs)} outputs: {', '.join(outputs)}",
+            hint="only quantize the model, or bring it with one `output`",
+        )
 
 
 def _source(name: str, network: Network, recipe: Recipe) -> FloatModel:

@@ -28,12 +28,12 @@ def measure_ranges(dataset: DatasetView, model: Any) -> None:
     import numpy as np
 
     kept = {id(weight): weight.numpy() for weight in model.weights if not _is_range(weight)}
-    samples = dataset.inputs("train")
+    samples = dataset.tensors("train")
     order = np.random.default_rng(0).permutation(len(samples))
     with _quick_ranges():
         for turn in range(PASSES):
             rows = np.arange(turn * BATCH, (turn + 1) * BATCH) % len(order)
-            model(samples[order[rows]], training=True)
+            model(samples[order[rows]].argument, training=True)
     for weight in model.weights:
         if id(weight) in kept:
             weight.assign(kept[id(weight)])

@@ -4,9 +4,11 @@ Every such step calls `require_exact`, or `require_close` where it rounds, on a 
 raise exit code 7 with the first layer that differs.
 """
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from edgeflow.config.recipe import CALIBRATED, Recipe
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.errors import CompileError
 
 if TYPE_CHECKING:
@@ -37,13 +39,13 @@ that, the output is constant and the ratio is 1; that of unrelated outputs is 2.
 accuracy below that is for gates to judge."""
 
 
-def samples_for(dataset: "DatasetView", recipe: Recipe) -> "Array":
-    """Return the samples to compare on, float32 (n, *input_shape), of a part the recipe reads."""
+def samples_for(dataset: "DatasetView", recipe: Recipe) -> Tensors:
+    """Return the samples to compare on, of a part the recipe reads."""
     part: Part = "validation" if recipe.stages() else "test"
-    return dataset.inputs("calibration" if recipe.quantize in CALIBRATED else part)[:SAMPLES]
+    return dataset.tensors("calibration" if recipe.quantize in CALIBRATED else part)[:SAMPLES]
 
 
-def require_exact(title: str, step: str, before: "Form", after: "Form", samples: "Array") -> None:
+def require_exact(title: str, step: str, before: "Form", after: "Form", samples: Tensors) -> None:
     """Refuse a rewritten network that gives other outputs, but for float32 rounding.
 
     Args:
@@ -51,7 +53,7 @@ def require_exact(title: str, step: str, before: "Form", after: "Form", samples:
         step: what rewrote the network, as the subject of a sentence.
         before: the network as it was.
         after: as it is now.
-        samples: float32 (n, *input_shape).
+        samples: float32, preprocessed.
 
     Raises:
         CompileError: the outputs differ; it names the first layer that does.
@@ -59,7 +61,7 @@ def require_exact(title: str, step: str, before: "Form", after: "Form", samples:
     _require(title, step, before, after, samples, _is_exact)
 
 
-def require_close(title: str, step: str, before: "Form", after: "Form", samples: "Array") -> None:
+def require_close(title: str, step: str, before: "Form", after: "Form", samples: Tensors) -> None:
     """Refuse a rounded network whose outputs have nothing to do with those before rounding.
 
     Arguments and errors are those of `require_exact`.
@@ -72,18 +74,29 @@ def _require(
     step: str,
     before: "Form",
     after: "Form",
-    samples: "Array",
+    samples: Tensors,
     is_same: "Callable[[Array, Array], bool]",
 ) -> None:
-    wanted, found = before.outputs(samples), after.outputs(samples)
-    if wanted.shape == found.shape and is_same(wanted, found):
+    pairs = list(zip_longest(before.outputs(samples), after.outputs(samples)))
+    differs = [not _is_pair(*pair, is_same) for pair in pairs]
+    if not any(differs):
         return
+    place = differs.index(True)
+    which = f"output {place}: " if len(pairs) > 1 else ""
     layer = _first_difference(before, after, samples, is_same)
     raise CompileError(
-        f"{title}: {step} changed the network: {_difference(wanted, found)}; "
+        f"{title}: {step} changed the network: {which}{_difference(*pairs[place])}; "
         f"the first layer that differs is {layer}",
         hint="use a recipe without that step, or write that part of the network in other layers",
     )
+
+
+def _is_pair(
+    wanted: "Array | None", found: "Array | None", is_same: "Callable[[Array, Array], bool]"
+) -> bool:
+    if wanted is None or found is None:
+        return False
+    return wanted.shape == found.shape and is_same(wanted, found)
 
 
 def _is_exact(wanted: "Array", found: "Array") -> bool:
@@ -107,9 +120,11 @@ def _is_close(wanted: "Array", found: "Array") -> bool:
     return bool(noise <= max((STEPS * step) ** 2, CHANCE * signal))
 
 
-def _difference(wanted: "Array", found: "Array") -> str:
+def _difference(wanted: "Array | None", found: "Array | None") -> str:
     import numpy as np
 
+    if wanted is None or found is None:
+        return "it is there only before" if found is None else "it is there only after"
     if wanted.shape != found.shape:
         return f"its outputs had shape {wanted.shape[1:]} and have {found.shape[1:]}"
     error, largest = np.abs(found - wanted).max(), np.abs(wanted).max()
@@ -117,7 +132,7 @@ def _difference(wanted: "Array", found: "Array") -> str:
 
 
 def _first_difference(
-    before: "Form", after: "Form", samples: "Array", is_same: "Callable[[Array, Array], bool]"
+    before: "Form", after: "Form", samples: Tensors, is_same: "Callable[[Array, Array], bool]"
 ) -> str:
     """Return the name of the first layer of `before` whose output is another in `after`."""
     there = after.layers(samples)

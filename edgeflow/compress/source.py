@@ -1,11 +1,14 @@
 """The float network, as the converters of all recipes start from it."""
 
+import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from edgeflow.compress.debug.graph import callers
 from edgeflow.compress.form import Form, flatbuffer_form, function_form, keras_form
+from edgeflow.dataset.tensors import INPUT, OUTPUT, listed, numbered
 from edgeflow.train.build import MODEL_FILE
 from edgeflow.train.keras import load_keras, save_model
 
@@ -43,10 +46,15 @@ class FloatModel:
     def _function(self) -> Any:
         import tensorflow as tf
 
-        shape = (1, *self._model.input_shape[1:])
-        signature = tf.TensorSpec(shape, tf.float32, name="input")
-        function = tf.function(lambda x: self._model(x, training=False))
-        return function.get_concrete_function(signature)
+        shapes = [(1, *tensor.shape[1:]) for tensor in self._model.inputs]
+        function = tf.function(lambda *x: self._outputs(x[0] if len(x) == 1 else list(x)))
+        return function.get_concrete_function(*signature(shapes))
+
+    def _outputs(self, argument: Any) -> Any:
+        """Return the outputs: those of several by names in order, for the converter sorts them."""
+        found = listed(self._model(argument, training=False))
+        names = numbered(OUTPUT, len(found))
+        return found[0] if len(found) == 1 else dict(zip(names, found, strict=True))
 
     def converter(self) -> Any:
         """Return a fresh `tf.lite.TFLiteConverter` for the model."""
@@ -67,7 +75,7 @@ class FloatModel:
 
 
 class GraphModel:
-    """A frozen graph with one input, `input`, and one output, `Identity`."""
+    """A frozen graph, as `frozen` of `edgeflow.imported.freeze` makes it."""
 
     def __init__(self, graph: bytes) -> None:
         import tensorflow as tf
@@ -77,7 +85,8 @@ class GraphModel:
         self._wrapped = tf.compat.v1.wrap_function(
             lambda: tf.graph_util.import_graph_def(definition, name=""), []
         )
-        self.function = self._wrapped.prune("input:0", "Identity:0")
+        feeds, fetches = ends(definition)
+        self.function = self._wrapped.prune([f"{name}:0" for name in feeds], fetches)
 
     def converter(self) -> Any:
         """Return a fresh `tf.lite.TFLiteConverter` for the graph."""
@@ -85,7 +94,14 @@ class GraphModel:
 
     def form(self) -> Form:
         """Return the graph to run."""
-        return function_form(self.function)
+        return function_form(self.run)
+
+    def run(self, *sample: Any) -> list[Any]:
+        """Return the outputs by position for tensors with a batch of 1."""
+        import tensorflow as tf
+
+        outputs: list[Any] = tf.nest.flatten(self.function(*sample))
+        return outputs
 
     def loops(self) -> list[str]:
         """Return the names of operators with loops."""
@@ -129,6 +145,26 @@ def open_source(path: Path) -> Source:
         return FloatModel(load_keras(seed=0).models.load_model(path, compile=False))
     kind = GraphModel if path.name == GRAPH_FILE else FlatbufferModel
     return kind(path.read_bytes())
+
+
+def signature(shapes: Sequence[Sequence[int | None]]) -> list[Any]:
+    """Return the specifications of a function's float32 arguments, named in their order."""
+    import tensorflow as tf
+
+    names = numbered(INPUT, len(shapes))
+    pairs = zip(names, shapes, strict=True)
+    return [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in pairs]
+
+
+def ends(graph: Any) -> tuple[list[str], Any]:
+    """Return the names of a frozen graph's inputs, and what to fetch as its outputs.
+
+    Several outputs are fetched by names in order, for the converter sorts them.
+    """
+    names = {node.name for node in graph.node}
+    feeds = sorted(node.name for node in graph.node if node.op == "Placeholder")
+    several = sorted(name for name in names if re.fullmatch(rf"{OUTPUT}_\d\d", name))
+    return feeds, {name: f"{name}:0" for name in several} if several else "Identity:0"
 
 
 def _converter(concrete: Any, owner: Any) -> Any:

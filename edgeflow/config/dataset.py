@@ -103,7 +103,7 @@ class NpzDataset(_Dataset):
     source: Literal["npz"]
     path: LocalPath
     """The .npz file; samples are (height, width), (height, width, channels) or (features,). uint8
-    is scaled to 0..1, float is taken as it is."""
+    is scaled to 0..1, float is taken as it is. Several inputs: `x.image`, `x.state` and others."""
     data_format: Literal["channels_last", "channels_first"] | None = None
     """Where the channels of samples stand; needed where their shape does not tell."""
 

@@ -67,8 +67,8 @@ class _Device(Section):
     """Name of a target of this configuration."""
     unit: Unit = Field(default_factory=dict)
     """Which of the boards or sticks at the host is meant, such as `serial: "066BFF"` of a debug
-    probe: passed to the engine at run time. `edgeflow targets` says which names a target takes.
-    Each board is a device of its own, with a `path` of its own."""
+    probe: passed to the engine at run time. Each target says which names it takes. A board of its
+    own needs a device of its own, with a `path` of its own."""
 
 
 class SshDevice(_SshHost, _Device):

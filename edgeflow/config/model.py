@@ -127,11 +127,13 @@ class Model(Section):
     """Which network to train."""
     source: LocalPath | None = None
     """A trained model instead: .keras, .h5, .onnx or .tflite file, or folder of a SavedModel."""
-    input: Text | None = None
-    """Name of the input of `source` that takes the sample, where it has several."""
-    output: Text | None = None
-    """Name of the output of `source` to use, where it has several. ONNX and .tflite: any tensor;
-    Keras: any layer; SavedModel: a key of its signature."""
+    input: Text | dict[Text, Text] | None = None
+    """Name of the input of `source` that takes the sample, where it has several. For a dataset of
+    several inputs the name of each, as in `{image: pixels}`, where it is another in `source`."""
+    output: Text | Annotated[list[Text], Field(min_length=1)] | None = None
+    """Name of the output of `source` to use alone, or a list of those to keep, of which the task
+    judges the first; if left out, all are kept, and one must fit the task. ONNX and .tflite: any
+    tensor; Keras: any layer; SavedModel: a key of its signature."""
     train: Training = Training()
     """How it is trained; beside a `source` of Keras, how recipes train it on."""
     vary: dict[Annotated[str, Field(pattern=VARY_PATTERN)], list[JsonValue]] = Field(default={})

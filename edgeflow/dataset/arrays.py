@@ -1,5 +1,6 @@
 """Arrays of the user in one .npz file; uint8 0..255, or float samples taken as they are."""
 
+import re
 import zipfile
 import zlib
 from functools import partial
@@ -8,12 +9,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import NpzDataset, SignalDataset
 from edgeflow.dataset.axes import Arrange
-from edgeflow.dataset.base import UINT8_SCALE, GivenPart, RawDataset, Samples
+from edgeflow.dataset.base import GivenPart, RawDataset, Samples, default_scale
+from edgeflow.dataset.tensors import INPUT
 from edgeflow.errors import DataError
 from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -24,6 +26,7 @@ NAMES: dict[GivenPart, tuple[str, ...]] = {
     "test": ("x_test",),
 }
 """Names of the arrays with a part's samples; those of their truth begin with y."""
+INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 
 
 def array_file(section: NpzDataset | SignalDataset) -> dict[str, Path]:
@@ -60,14 +63,27 @@ def load_arrays(
         validation=parts.get("validation"),
         test=parts.get("test"),
         labels=tuple(section.labels or reader.task.default_labels([s.y for s in parts.values()])),
-        scale=UINT8_SCALE if parts["train"].x.dtype == "uint8" else 1.0,
+        scale=default_scale(parts["train"].x.dtype),
         notes=(f"arrays not read: {', '.join(unread)}",) if unread else (),
     )
 
 
-def part_arrays(found: "Collection[str]") -> dict[GivenPart, str]:
-    """Return the name of the samples of each part among the names of arrays."""
-    return {part: name for part, names in NAMES.items() for name in names if name in found}
+def part_arrays(found: "Collection[str]") -> dict[GivenPart, dict[str, str]]:
+    """Return the arrays of each part's samples among the names of arrays, by input.
+
+    One input is ``x``; several are ``x.image`` and ``x.state``, in the order of their names.
+    """
+    return {
+        part: arrays
+        for part, names in NAMES.items()
+        for name in names
+        if (arrays := _inputs(name, found))
+    }
+
+
+def _inputs(name: str, found: "Collection[str]") -> dict[str, str]:
+    named = {one.partition(".")[2]: one for one in sorted(found) if one.startswith(f"{name}.")}
+    return ({INPUT: name} if name in found else {}) | named
 
 
 class _Reader:
@@ -92,10 +108,9 @@ class _Reader:
                 names = self._names(archive.files)
                 read = archive.__getitem__ if values else partial(_zeros, archive)
                 parts = {
-                    part: self._samples(x, read(x), archive[_truth_of(x)])
-                    for part, x in names.items()
+                    part: self._samples(arrays, read, archive) for part, arrays in names.items()
                 }
-                used = {name for x in names.values() for name in (x, _truth_of(x))}
+                used = {one for x in names.values() for one in (*x.values(), truth_of(x))}
                 return parts, sorted(set(archive.files) - used)
         except (
             AttributeError,  # a member that is no array comes as bytes
@@ -113,12 +128,12 @@ class _Reader:
             message = f"{self.path} cannot be read as .npz: {why}"
             raise DataError(message, hint=self.hint) from error
 
-    def _names(self, found: list[str]) -> dict[GivenPart, str]:
-        """Return the name of the samples of each part that the file has."""
+    def _names(self, found: list[str]) -> dict[GivenPart, dict[str, str]]:
+        """Return the arrays of the samples of each part that the file has, by input."""
         names = part_arrays(found)
         listed = ", ".join(sorted(found)) or "nothing"
-        twice = [[name for name in group if name in found] for group in NAMES.values()]
-        alone = [x for x in names.values() if _truth_of(x) not in found]
+        twice = [[name for name in group if _inputs(name, found)] for group in NAMES.values()]
+        alone = [x for x in names.values() if truth_of(x) not in found]
         if "train" not in names or alone == [names["train"]]:
             message = f"{self.path} holds {listed}, and no x, y or x_train, y_train"
             raise DataError(message, hint=self.hint)
@@ -127,26 +142,61 @@ class _Reader:
                 message = f"{self.path} holds {' and '.join(group)}, which mean the same part"
                 raise DataError(message, hint=self.hint)
         if alone:
-            message = f"{self.path} holds {alone[0]} and no {_truth_of(alone[0])}"
+            held = " and ".join(alone[0].values())
+            message = f"{self.path} holds {held} and no {truth_of(alone[0])}"
             raise DataError(message, hint=self.hint)
+        self._require_same_inputs(names)
         return names
 
-    def _samples(self, x_name: str, x: "NDArray[np.generic]", y: "NDArray[np.generic]") -> Samples:
+    def _require_same_inputs(self, names: dict[GivenPart, dict[str, str]]) -> None:
+        """Refuse parts with other inputs than train has, and names that files cannot have."""
+        wanted = list(names["train"])
+        for part, arrays in names.items():
+            if list(arrays) != wanted:
+                message = (
+                    f"{self.path}: the {part} part has the inputs {', '.join(arrays)}, train has "
+                    f"{', '.join(wanted)}"
+                )
+                raise DataError(message, hint="give all parts the same inputs, as in x_test.image")
+        bad = [name for name in wanted if not INPUT_NAME.fullmatch(name)]
+        if bad or (INPUT in wanted and len(wanted) > 1):
+            message = f"{self.path} holds inputs named {', '.join(map(repr, bad or wanted))}"
+            raise DataError(
+                message,
+                hint="name all of several inputs, as x.image and x.state: "
+                "letters, digits and _, a letter first",
+            )
+
+    def _samples(
+        self, arrays: dict[str, str], read: "Callable[[str], NDArray[np.generic]]", archive: Any
+    ) -> Samples:
+        y_name = truth_of(arrays)
+        y: NDArray[np.generic] = archive[y_name]
+        truth = self.task.truth(y)
+        if truth is None:
+            raise self._unusable(y_name, y)
+        made = {field: self._array(name, read(name)) for field, name in arrays.items()}
+        counts = {len(array) for array in made.values()}
+        if len(counts) > 1:
+            listed = ", ".join(f"{arrays[field]} {len(array)}" for field, array in made.items())
+            message = f"{self.path}: inputs have other numbers of samples: {listed}"
+            raise DataError(message, hint="give each sample all of its inputs")
+        x = made[INPUT] if list(made) == [INPUT] else _records(made)
+        return Samples(x=x, y=truth)
+
+    def _array(self, x_name: str, x: "NDArray[np.generic]") -> "NDArray[np.generic]":
+        """Return the samples of one input as they are stored."""
         import numpy as np
 
-        y_name = _truth_of(x_name)
         if x.dtype != "uint8" and x.dtype.kind != "f":
             raise self._unusable(x_name, x)
         samples = self.arrange(x, self.section.data_format)
         if samples is None:
             raise self._unusable(x_name, x)
-        truth = self.task.truth(y)
-        if truth is None:
-            raise self._unusable(y_name, y)
         if x.dtype != "uint8":
             with np.errstate(over="ignore"):  # what float32 cannot hold is inf: the check says so
                 samples = samples.astype(np.float32, copy=False)
-        return Samples(x=samples, y=truth)
+        return samples
 
     def _unusable(self, name: str, array: "NDArray[np.generic]") -> DataError:
         return DataError(f"{self.path}: {name} is {array.dtype} {array.shape}", hint=self.hint)
@@ -176,6 +226,20 @@ def npy_header(file: IO[bytes]) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]"
     return header
 
 
-def _truth_of(x: str) -> str:
-    """Return the name of the array with the truth of samples."""
-    return "y" + x.removeprefix("x")
+def _records(arrays: "dict[str, NDArray[np.generic]]") -> "NDArray[np.generic]":
+    """Return the samples of several inputs as records, (n,); of zeros that take no memory, such."""
+    import numpy as np
+
+    dtype = np.dtype([(name, array.dtype, array.shape[1:]) for name, array in arrays.items()])
+    count = len(next(iter(arrays.values())))
+    if all(not any(array.strides) for array in arrays.values()):
+        return np.broadcast_to(np.zeros((), dtype), (count,))
+    records = np.empty(count, dtype)
+    for name, array in arrays.items():
+        records[name] = array
+    return records
+
+
+def truth_of(x: "Mapping[str, str]") -> str:
+    """Return the name of the array with the truth of a part's samples."""
+    return "y" + next(iter(x.values())).partition(".")[0].removeprefix("x")

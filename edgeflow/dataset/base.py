@@ -1,9 +1,11 @@
 """What every source gives: samples with their truth, and how they become network input."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from edgeflow.dataset.tensors import stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
 UINT8_SCALE = 1 / 255
 """Brings uint8 pixels, 0..255, to the network's range, 0..1."""
 
+
+def default_scale(dtype: "np.dtype[Any]") -> float:
+    """Return the scale of arrays of the user: pixels to 0..1, floats as they are."""
+    return UINT8_SCALE if dtype == "uint8" else 1.0
+
+
 GivenPart = Literal["train", "validation", "test"]
 """A part that a source may bring itself."""
 
@@ -23,7 +31,8 @@ class Samples:
     """Samples of one part.
 
     Attributes:
-        x: uint8 or float32, (n, *shape of a sample): height, width, channels, or another.
+        x: uint8 or float32, (n, *shape of a sample): height, width, channels, or another. Where
+            there are several inputs: records, (n,), with such a field for each.
         y: class numbers, int64, (n,), 0 to the number of classes - 1; or targets, float32 (n, k).
         names: of the files that they come from, where each has one of its own.
     """
@@ -31,6 +40,10 @@ class Samples:
     x: "NDArray[np.generic]"
     y: "Truth"
     names: tuple[str, ...] | None = None
+
+    def of(self, field: str) -> "Samples":
+        """Return the same samples with one of their inputs alone."""
+        return replace(self, x=stored(self.x).arrays[field])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +68,10 @@ class Selection:
         """The class numbers, (n,), or targets, (n, k)."""
         return self.samples.y[self.index]
 
+    def of(self, field: str) -> "Selection":
+        """Return the same samples with one of their inputs alone."""
+        return replace(self, samples=self.samples.of(field))
+
     def at(self, index: "NDArray[np.int64]") -> "Selection":
         """Return the samples at the positions `index` of this selection, in that order."""
         return Selection(samples=self.samples, index=self.index[index])
@@ -77,7 +94,7 @@ class RawDataset:
     """A dataset as its source holds it, not yet split.
 
     ``x * scale + offset`` is the network's input: 0..1 for images; float samples of an .npz
-    file are taken as they are.
+    file are taken as they are. Of several inputs each has the scale of its dtype.
 
     Attributes:
         labels: names of the classes or of the targets, in their order.
@@ -104,6 +121,17 @@ class RawDataset:
             "test": self.test,
         }
         return {part: samples for part, samples in given.items() if samples is not None}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in their order."""
+        return tuple(stored(self.train.x).arrays)
+
+    def scale_of(self, field: str) -> float:
+        """Return the scale of an input."""
+        if self.train.x.dtype.names is None:
+            return self.scale
+        return default_scale(stored(self.train.x).arrays[field].dtype)
 
     def truths(self) -> "dict[str, Truth]":
         """Return the truth of each of these parts."""

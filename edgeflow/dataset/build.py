@@ -18,12 +18,12 @@ from edgeflow.dataset.base import RawDataset, Selection, Source
 from edgeflow.dataset.card import dataset_card
 from edgeflow.dataset.check import check
 from edgeflow.dataset.leaks import leaks
-from edgeflow.dataset.preprocess import require_float32, resolved
+from edgeflow.dataset.preprocess import require_float32, require_one_way, resolved
 from edgeflow.dataset.rename import renamed
 from edgeflow.dataset.save import SavedPart, save_part
 from edgeflow.dataset.shape import shaped
 from edgeflow.dataset.split import split_dataset
-from edgeflow.dataset.view import DatasetFacts, Part
+from edgeflow.dataset.view import DatasetFacts, InputFacts, Part
 from edgeflow.errors import DataError
 from edgeflow.tasks.registry import task_of
 
@@ -105,6 +105,7 @@ def _checked(raw: RawDataset, section: Dataset, *, values: bool = True) -> RawDa
     """
     task = task_of(section)
     check(raw, task, values=values)
+    require_one_way(section.preprocess, raw.inputs)
     raw = shaped(renamed(raw, section.labels), section.input_shape)
     task.check_parts(raw.labels, raw.truths())
     return raw
@@ -117,7 +118,8 @@ def _build(section: Dataset, source: Source, folder: Path) -> Mapping[str, objec
     saved = {part: save_part(folder, part, selection) for part, selection in parts.items()}
     facts = _facts(section, raw, parts)
     for part in saved.values():
-        require_float32(*channels.ends(part.low, part.high, facts.preprocess))
+        for name, found in part.inputs.items():
+            require_float32(*channels.ends(found.low, found.high, facts.inputs[name].preprocess))
     notes = [*raw.notes, *leaks(parts, saved), *_unlike(facts, saved["train"])]
     for note in notes:
         say(f"note: {note}")
@@ -145,8 +147,13 @@ def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -
     strata = len(task.strata_names(raw.labels))
     return DatasetFacts(
         labels=list(raw.labels),
-        input_shape=list(raw.train.x.shape[1:]),
-        preprocess=resolved(section.preprocess, raw, parts["train"]),
+        inputs={
+            name: InputFacts(
+                shape=list(raw.train.of(name).x.shape[1:]),
+                preprocess=resolved(section.preprocess, raw, parts["train"], name),
+            )
+            for name in raw.inputs
+        },
         task=section.task,
         front_end=dict(raw.front_end) if raw.front_end else None,
         counts={
@@ -158,7 +165,9 @@ def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -
 
 def _unlike(facts: DatasetFacts, train: SavedPart) -> Iterator[str]:
     """Yield a line if input channels are of so unlike scale that int8 does not suit all."""
-    low, high = channels.ends(train.low, train.high, facts.preprocess)
-    found = channels.narrow(low, high, channels.shared_scale(low, high))
-    if found:
-        yield channels.warning(found, len(low))
+    for name, saved in train.inputs.items():
+        low, high = channels.ends(saved.low, saved.high, facts.inputs[name].preprocess)
+        found = channels.narrow(low, high, channels.shared_scale(low, high))
+        if found:
+            which = f"input {name}: " if len(train.inputs) > 1 else ""
+            yield which + channels.warning(found, len(low))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.samples import Affine
-from edgeflow.dataset.save import SavedPart
-from edgeflow.dataset.view import DatasetFacts, Part
+from edgeflow.dataset.save import SavedInput, SavedPart
+from edgeflow.dataset.view import DatasetFacts, InputFacts, Part
 from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
@@ -55,20 +55,29 @@ def dataset_card(
 
 
 def _sample_lines(facts: DatasetFacts, parts: Mapping[Part, SavedPart]) -> list[str]:
-    shape = " x ".join(str(size) for size in facts.input_shape)
-    axes = " (height x width x channels)" if len(facts.input_shape) == 3 else ""
-    return [
-        f"- Sample: {shape}{axes}, {parts['train'].dtype}",
-        *_ranges(facts.preprocess, parts),
-        *([f"- Features: {_listed(facts.front_end)}"] if facts.front_end else []),
+    lines = [
+        line
+        for name, source in facts.inputs.items()
+        for line in _input_lines(
+            f"Input {name}" if len(facts.inputs) > 1 else "Sample",
+            source,
+            [part.inputs[name] for part in parts.values()],
+        )
     ]
+    return [*lines, *([f"- Features: {_listed(facts.front_end)}"] if facts.front_end else [])]
 
 
-def _ranges(preprocess: Affine, parts: Mapping[Part, SavedPart]) -> list[str]:
+def _input_lines(what: str, source: InputFacts, parts: Sequence[SavedInput]) -> list[str]:
+    shape = " x ".join(str(size) for size in source.shape)
+    axes = " (height x width x channels)" if len(source.shape) == 3 else ""
+    return [f"- {what}: {shape}{axes}, {parts[0].dtype}", *_ranges(source.preprocess, parts)]
+
+
+def _ranges(preprocess: Affine, parts: Sequence[SavedInput]) -> list[str]:
     import numpy as np
 
-    low = np.min([part.low for part in parts.values()], axis=0)
-    high = np.max([part.high for part in parts.values()], axis=0)
+    low = np.min([part.low for part in parts], axis=0)
+    high = np.max([part.high for part in parts], axis=0)
     scale, offset = preprocess.scale, preprocess.offset
     ends = np.array([low, high]) * scale + offset
     if isinstance(scale, float) and isinstance(offset, float):

@@ -1,10 +1,15 @@
 """What must hold of any dataset before it is split."""
 
+from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
 from edgeflow.dataset.base import RawDataset, Samples, every
+from edgeflow.dataset.tensors import stored
 from edgeflow.errors import DataError
 from edgeflow.tasks.base import Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of control characters, of surrogates (which stand for bytes that are no
@@ -22,12 +27,18 @@ def check(raw: RawDataset, task: Task, *, values: bool = True) -> None:
     Raises:
         DataError: with the first thing that is wrong.
     """
+    if len(raw.inputs) > 1 and task.outputs == "input":
+        raise DataError(
+            f"samples have {len(raw.inputs)} inputs, and {task.one} reconstructs one",
+            hint="give one array of samples, or choose another `task:`",
+        )
     task.check(raw.labels, raw.truths())
     _check_labels(raw.labels)
     for part, samples in raw.parts().items():
         _check_part(part, samples, "class numbers" if task.classes else "targets")
-        if values and samples.x.dtype != "uint8":
-            _check_finite(part, samples)
+        for array in stored(samples.x).arrays.values() if values else ():
+            if array.dtype != "uint8":
+                _check_finite(part, samples, array)
         if (raw.train.x.shape[1:], raw.train.x.dtype) != (samples.x.shape[1:], samples.x.dtype):
             raise DataError(
                 f"train samples are {raw.train.x.dtype} {raw.train.x.shape[1:]}, {part} samples "
@@ -53,17 +64,18 @@ def _check_part(part: str, samples: Samples, truth: str) -> None:
             f"the {part} part has {len(x)} samples and {len(y)} {truth}",
             hint=f"give as many {truth} as samples",
         )
-    if 0 in x.shape[1:]:
-        raise DataError(
-            f"the {part} samples are empty: their shape is {x.shape[1:]}",
-            hint="give samples of one pixel or more",
-        )
+    for array in stored(x).arrays.values():
+        if 0 in array.shape[1:]:
+            raise DataError(
+                f"the {part} samples are empty: their shape is {array.shape[1:]}",
+                hint="give samples of one pixel or more",
+            )
 
 
-def _check_finite(part: str, samples: Samples) -> None:
+def _check_finite(part: str, samples: Samples, array: "NDArray[Any]") -> None:
     import numpy as np
 
-    finite = np.isfinite(samples.x).reshape(len(samples.x), -1).all(axis=1)
+    finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
     bad = np.flatnonzero(~finite)
     if len(bad):
         raise DataError(

@@ -1,10 +1,12 @@
 """How stored samples become the network's input: scale and offset of each channel."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgeflow.config.samples import Affine, Preprocess
 from edgeflow.dataset.base import RawDataset, Selection
 from edgeflow.dataset.save import pieces
+from edgeflow.dataset.tensors import INPUT
 from edgeflow.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,13 +20,16 @@ ROUNDING = 1e-9
 differ at all do so by 6e-8."""
 
 
-def resolved(asked: Preprocess | None, raw: RawDataset, train: Selection) -> Affine:
+def resolved(
+    asked: Preprocess | None, raw: RawDataset, train: Selection, field: str = INPUT
+) -> Affine:
     """Return scale and offset, computed from the training set if the user asks for that.
 
     Args:
         asked: by the user; None for what the source says.
         raw: gives the source's own scale and offset.
         train: the train part.
+        field: name of the input.
 
     Raises:
         DataError: there are more or fewer values than channels, or what they make of samples is
@@ -32,8 +37,9 @@ def resolved(asked: Preprocess | None, raw: RawDataset, train: Selection) -> Aff
     """
     import numpy as np
 
+    default_scale, train = raw.scale_of(field), train.of(field)
     if asked is None:
-        return Affine(scale=raw.scale, offset=raw.offset)
+        return Affine(scale=default_scale, offset=raw.offset)
     channels = train.samples.x.shape[-1]
     require_channels(asked, channels)
     if asked.standardize:
@@ -42,16 +48,31 @@ def resolved(asked: Preprocess | None, raw: RawDataset, train: Selection) -> Aff
         return _affine(1 / std, -mean / std)
     if asked.mean is None and asked.std is None:
         return Affine(
-            scale=raw.scale if asked.scale is None else asked.scale,
+            scale=default_scale if asked.scale is None else asked.scale,
             offset=raw.offset if asked.offset is None else asked.offset,
         )
-    scale = raw.scale if asked.scale is None else asked.scale
+    scale = default_scale if asked.scale is None else asked.scale
     offset = raw.offset if asked.offset is None else asked.offset
     mean, std = (
         np.broadcast_to(np.asarray(default if value is None else value, np.float64), channels)
         for value, default in ((asked.mean, 0.0), (asked.std, 1.0))
     )
     return _affine(scale / std, (offset - mean) / std)
+
+
+def require_one_way(asked: Preprocess | None, inputs: Sequence[str]) -> None:
+    """Refuse numbers that could only be those of one of several inputs.
+
+    Raises:
+        DataError: there are some.
+    """
+    if asked is not None and len(inputs) > 1 and not asked.standardize:
+        raise DataError(
+            f"`preprocess` has numbers for one input, samples have {len(inputs)}: "
+            f"{', '.join(inputs)}",
+            hint="use `preprocess: {standardize: true}`, which treats each input by itself, or "
+            "scale the arrays in the file",
+        )
 
 
 def require_channels(asked: Preprocess | None, channels: int) -> None:

@@ -1,11 +1,13 @@
 """Writes a part's arrays a piece at a time, so that a large set is in memory once."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.dataset.base import Selection
+from edgeflow.dataset.tensors import stored
 from edgeflow.dataset.view import Part
 
 if TYPE_CHECKING:
@@ -19,19 +21,30 @@ PIECE_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SavedPart:
-    """What a part's samples turned out to be while they were written.
+class SavedInput:
+    """What a part's samples of one input turned out to be while they were written.
 
     Attributes:
         dtype: as stored.
         low: smallest stored value of each channel, float64 (channels,).
         high: largest stored value of each channel, float64 (channels,).
-        digests: of each sample's bytes, in their order.
     """
 
     dtype: str
     low: "NDArray[np.float64]"
     high: "NDArray[np.float64]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedPart:
+    """What a part's samples turned out to be while they were written.
+
+    Attributes:
+        inputs: by name.
+        digests: of each sample's bytes, in their order.
+    """
+
+    inputs: Mapping[str, SavedInput]
     digests: list[bytes]
 
 
@@ -51,7 +64,8 @@ def save_part(folder: Path, part: Part, selection: Selection) -> SavedPart:
     import numpy as np
 
     x = selection.samples.x
-    lows, highs, digests = [], [], list[bytes]()
+    ends: dict[str, list[tuple[Any, Any]]] = {name: [] for name in stored(x).arrays}
+    digests: list[bytes] = []
     with (folder / f"{part}_x.npy").open("wb") as file:
         header = {
             "descr": np.lib.format.dtype_to_descr(x.dtype),
@@ -60,14 +74,30 @@ def save_part(folder: Path, part: Part, selection: Selection) -> SavedPart:
         }
         np.lib.format.write_array_header_1_0(file, header)
         for piece in pieces(selection):
-            file.write(piece.data)
-            lows.append(piece.min(axis=0).reshape(-1, x.shape[-1]).min(axis=0))
-            highs.append(piece.max(axis=0).reshape(-1, x.shape[-1]).max(axis=0))
-            digests += [hashlib.blake2b(one.data, digest_size=16).digest() for one in piece]
+            file.write(piece.tobytes())
+            for name, array in stored(piece).arrays.items():
+                ends[name].append(_ends(array))
+            digests += [hashlib.blake2b(one.tobytes(), digest_size=16).digest() for one in piece]
     np.save(folder / f"{part}_y.npy", selection.y, allow_pickle=False)
-    return SavedPart(
-        dtype=str(x.dtype),
+    inputs = {
+        name: _input(str(array.dtype), ends[name]) for name, array in stored(x).arrays.items()
+    }
+    return SavedPart(inputs=inputs, digests=digests)
+
+
+def _ends(array: "NDArray[Any]") -> tuple[Any, Any]:
+    """Return the smallest and the largest value of each channel."""
+    channels = array.shape[-1]
+    low, high = (find(axis=0).reshape(-1, channels) for find in (array.min, array.max))
+    return low.min(axis=0), high.max(axis=0)
+
+
+def _input(dtype: str, ends: "Sequence[tuple[Any, Any]]") -> SavedInput:
+    import numpy as np
+
+    lows, highs = zip(*ends, strict=True)
+    return SavedInput(
+        dtype=dtype,
         low=np.min(lows, axis=0).astype(np.float64),
         high=np.max(highs, axis=0).astype(np.float64),
-        digests=digests,
     )

@@ -32,6 +32,13 @@ def shaped(raw: RawDataset, asked: tuple[int, ...] | None) -> RawDataset:
     Raises:
         DataError: they have another number of values.
     """
+    if asked is not None and len(raw.inputs) > 1:
+        raise DataError(
+            f"`input_shape` is of one input, samples have {len(raw.inputs)}",
+            hint="leave it out, and store the arrays in the shapes that the network takes",
+        )
+    if raw.train.x.dtype.names:
+        return raw
     shape = network_shape(raw.train.x.shape[1:], asked)
     if shape == raw.train.x.shape[1:]:
         return raw

@@ -40,6 +40,28 @@ class Tensors:
         """The first array: the only one of most networks."""
         return next(iter(self.arrays.values()))
 
+    @property
+    def argument(self) -> "NDArray[Any] | tuple[NDArray[Any], ...]":
+        """What a Keras model is called with: the one array, or all of them."""
+        arrays = tuple(self.arrays.values())
+        return arrays[0] if len(arrays) == 1 else arrays
+
+
+def stored(array: "NDArray[Any]") -> Tensors:
+    """Return the inputs that stored samples hold: a plain array is one, else each field is one."""
+    names = array.dtype.names
+    return Tensors({name: array[name] for name in names} if names else {INPUT: array})
+
+
+def listed(outputs: Any) -> list[Any]:
+    """Return what a model or an engine gives as a list: of one output it may be the bare array."""
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """Return the names of `count` tensors, in an order that sorting keeps."""
+    return [name] if count == 1 else [f"{name}_{place:02}" for place in range(count)]
+
 
 def stacked(names: Sequence[str], rows: "Sequence[Sequence[NDArray[Any]]]") -> Tensors:
     """Return the arrays of samples, each with a batch of 1 and by position, as tensors."""

@@ -14,6 +14,7 @@ from edgeflow.config.modelbytes import flaw
 from edgeflow.config.modelfile import Kind, files_of
 from edgeflow.dataset.view import Part, open_dataset, part_files
 from edgeflow.errors import CompileError
+from edgeflow.imported.ends import Inputs, Outputs, safe
 from edgeflow.imported.model import Imported, Request
 from edgeflow.tasks.registry import task_of
 from edgeflow.train.build import judged
@@ -27,8 +28,8 @@ class ImportSlice(Section):
     """The slice of the configuration that an import depends on."""
 
     kind: Kind
-    input: str | None = None
-    output: str | None = None
+    input: Inputs = None
+    output: Outputs = None
 
 
 def import_model(
@@ -101,11 +102,12 @@ def _import(
         model: Imported = _importer(slice_.kind).load(request, out)
     except CompileError as error:
         raise CompileError(f"{name}: {error.message}", hint=error.hint) from error
-    outputs = model.predict(dataset.inputs("test"))
+    outputs = model.predict(dataset.tensors("test"))[0]
     np.save(out / "outputs.npy", outputs)
     write_history([], out / "history.csv", task_of(dataset.facts).metric)
     return {
-        **judged(dataset, outputs, model.predict),
+        **judged(dataset, outputs, lambda inputs: model.predict(inputs)[0]),
+        "outputs": safe(model.outputs),
         "parameters": model.parameters,
         "quantized": dict(model.quantized),
     }

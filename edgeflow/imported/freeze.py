@@ -1,29 +1,42 @@
 """A function and its weights as one graph of constants, the same bytes for the same function."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from edgeflow.compress.source import signature
+from edgeflow.dataset.tensors import OUTPUT, numbered
 
-def frozen(function: Callable[[Any], Any], shape: tuple[int, ...]) -> bytes:
-    """Return the graph of a function, with input `input` and output `Identity`.
+
+def frozen(function: Callable[..., list[Any]], shapes: Sequence[tuple[int, ...]]) -> bytes:
+    """Return the graph of a function.
+
+    Its one input is `input`, its one output `Identity`; several are `input_00`, `input_01`, and
+    `output_00`, `output_01`, by position.
 
     Args:
-        function: from a float32 tensor to one tensor.
-        shape: of its argument.
+        function: from float32 tensors to a list of tensors.
+        shapes: of its arguments.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    signature = tf.TensorSpec(shape, tf.float32, name="input")
-    concrete = tf.function(function).get_concrete_function(signature)
-    graph = convert_variables_to_constants_v2(concrete, lower_control_flow=False).graph
-    plain = _plain(graph.as_graph_def())
+    concrete = tf.function(function).get_concrete_function(*signature(shapes))
+    made = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    definition = made.graph.as_graph_def()
+    outputs = [tensor.op.name for tensor in made.outputs]
+    if len(outputs) > 1:
+        names = numbered(OUTPUT, len(outputs))
+        for tensor, name in zip(made.outputs, names, strict=True):
+            node = definition.node.add(name=name, op="Identity", input=[tensor.name])
+            node.attr["T"].type = tensor.dtype.as_datatype_enum
+        outputs = names
+    plain = _plain(definition, outputs)
     text: bytes = plain.SerializeToString(deterministic=True)
     return text
 
 
-def _plain(graph: Any) -> Any:
-    """Return the nodes that the output needs, in an order and with names that depend on it alone.
+def _plain(graph: Any, outputs: Sequence[str]) -> Any:
+    """Return the nodes that the outputs need, in an order and with names that depend on it alone.
 
     Constants are named by a counter of the process, and stand in no order.
     """
@@ -32,7 +45,7 @@ def _plain(graph: Any) -> Any:
     nodes = {node.name: node for node in graph.node}
     result = tf.compat.v1.GraphDef(versions=graph.versions, library=graph.library)
     names: dict[str, str] = {}
-    for name in _needed(nodes, "Identity"):
+    for name in _needed(nodes, outputs):
         node = result.node.add()
         node.CopyFrom(nodes[name])
         node.name = names[name] = f"constant_{len(names)}" if name.isdigit() else name
@@ -42,9 +55,9 @@ def _plain(graph: Any) -> Any:
     return result
 
 
-def _needed(nodes: Mapping[str, Any], output: str) -> Iterator[str]:
-    """Yield the names of a node and all that it reads, each after what it reads itself."""
-    done, stack = set(), [(output, False)]
+def _needed(nodes: Mapping[str, Any], outputs: Sequence[str]) -> Iterator[str]:
+    """Yield the names of nodes and all that they read, each after what it reads itself."""
+    done, stack = set(), [(output, False) for output in reversed(outputs)]
     while stack:
         name, ready = stack.pop()
         if name in done:

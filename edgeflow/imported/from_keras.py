@@ -8,6 +8,7 @@ from edgeflow.config.modelfile import keras_version
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import CompileError
 from edgeflow.imported.conversion import convert
+from edgeflow.imported.ends import Inputs, Outputs, judged_first, reordered
 from edgeflow.imported.keras_graph import CODE_HINT, resized, selected
 from edgeflow.imported.model import Imported, Request, fit_output
 from edgeflow.train.build import MODEL_FILE
@@ -22,34 +23,46 @@ def load(request: Request, out: Path) -> Imported:
     if keras_version(request.source) >= 3:
         return convert("edgeflow.imported.keras3_worker", request, out, CODE_HINT)
     from edgeflow.train.keras import load_keras
-    from edgeflow.train.loop import predict
+    from edgeflow.train.loop import predictions
 
     keras = load_keras(seed=0)
-    model, wanted = fitted(keras, request.source, request.facts, request.input, request.output)
-    if model.output_shape[1:] != wanted:
-        model = keras.Model(model.inputs, keras.layers.Reshape(wanted)(model.output))
+    model, names, wanted = fitted(
+        keras, request.source, request.facts, request.input, request.output
+    )
+    first, *others = model.outputs
+    if tuple(first.shape[1:]) != wanted:
+        model = keras.Model(model.inputs, [keras.layers.Reshape(wanted)(first), *others])
     with warnings.catch_warnings(action="ignore"):  # h5 is "legacy", but has no time stamps
         model.save(out / MODEL_FILE, include_optimizer=False, save_format="h5")
-    return Imported(predict=lambda x: predict(model, x), parameters=int(model.count_params()))
+    return Imported(
+        predict=lambda inputs: predictions(model, inputs),
+        outputs=names,
+        parameters=int(model.count_params()),
+    )
 
 
 def fitted(
-    keras: Any, source: Path, facts: DatasetFacts, given: str | None, wanted: str | None
-) -> tuple[Any, tuple[int, ...]]:
-    """Return a file's model for a dataset, and the shape that its output should have.
+    keras: Any, source: Path, facts: DatasetFacts, given: Inputs, wanted: Outputs
+) -> tuple[Any, list[str], tuple[int, ...]]:
+    """Return a file's model for a dataset, its outputs' names, and the shape of the first.
 
     Args:
         keras: tf_keras.
         source: the file.
         facts: of the dataset.
-        given: name of the input; None where there is one.
-        wanted: name of the output; None where there is one.
+        given: names of inputs, see `Request`.
+        wanted: names of outputs, see `Request`.
 
     Raises:
         CompileError: it cannot be loaded, or does not fit.
     """
-    model = resized(keras, selected(keras, _open(keras, source), given, wanted), facts)
-    return model, fit_output(model.output_shape[1:], facts)
+    model, names = selected(keras, _open(keras, source), list(facts.inputs), given, wanted)
+    model = resized(keras, model, facts)
+    shapes = [tensor.shape[1:] for tensor in model.outputs]
+    order = judged_first(names, shapes, wanted, facts)
+    if order != sorted(order):
+        model = keras.Model(model.inputs, reordered(model.outputs, order))
+    return model, reordered(names, order), fit_output(shapes[order[0]], facts)
 
 
 def _open(keras: Any, source: Path) -> Any:

@@ -14,5 +14,5 @@ def load(request: Request, out: Path) -> Imported:
     Raises:
         CompileError: the file cannot be converted, or has other outputs than in ONNX Runtime.
     """
-    hint = "export it with one input and one output, of operators for inference alone"
+    hint = "export it of operators for inference alone, with the inputs of the dataset"
     return convert("edgeflow.imported.onnx_worker", request, out, hint)

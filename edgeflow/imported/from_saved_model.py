@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.compress.source import GRAPH_FILE, GraphModel
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.errors import CompileError
-from edgeflow.imported.freeze import frozen
-from edgeflow.imported.model import (
-    Imported,
-    Request,
-    chosen,
-    fit_input,
-    fit_output,
-    require_same,
+from edgeflow.imported.ends import (
+    chosen_inputs,
+    chosen_outputs,
+    judged_first,
+    reordered,
+    require_one_sample,
 )
+from edgeflow.imported.freeze import frozen
+from edgeflow.imported.model import Imported, Request, fit_input, fit_output, require_same
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,17 +36,29 @@ def load(request: Request, out: Path) -> Imported:
     load_keras(seed=0)  # TensorFlow, made quiet and deterministic
     loaded = _open(request.source)  # its variables live as long as it does
     signature = _signature(loaded)
-    served = _served(signature, request)
-    outputs = _outputs(served, request.samples())
-    wanted = fit_output(outputs.shape[1:], request.facts)
-    shape = (1, *request.facts.input_shape)
-    plain = outputs.shape[1:] == wanted
-    graph = frozen(served if plain else lambda x: tf.reshape(served(x), (1, *wanted)), shape)
+    keys = chosen_outputs(sorted(signature.structured_outputs), request.output)
+    served = _served(signature, request, keys)
+    outputs = run(served, keys, request.samples())
+    order = judged_first(keys, [one.shape[1:] for one in outputs], request.output, request.facts)
+    wanted = fit_output(outputs[order[0]].shape[1:], request.facts)
+
+    def fitted(*samples: Any) -> list[Any]:
+        first, *others = reordered(served(*samples), order)
+        return [first if first.shape[1:] == wanted else tf.reshape(first, (1, *wanted)), *others]
+
+    graph = frozen(fitted, [(1, *shape) for shape in request.facts.shapes])
     (out / GRAPH_FILE).write_bytes(graph)
-    model = GraphModel(graph)
-    require_same(outputs, _outputs(model.function, request.samples()))
+    model, names = GraphModel(graph), reordered(keys, order)
+    for one, made in zip(
+        reordered(outputs, order), run(model.run, names, request.samples()), strict=True
+    ):
+        require_same(one, made)
     parameters = sum(variable.shape.num_elements() for variable in signature.variables)
-    return Imported(predict=lambda x: _outputs(model.function, x), parameters=parameters or None)
+    return Imported(
+        predict=lambda inputs: run(model.run, names, inputs),
+        outputs=names,
+        parameters=parameters or None,
+    )
 
 
 def _open(source: Path) -> Any:
@@ -71,34 +84,49 @@ def _signature(loaded: Any) -> Any:
     return signatures[SERVING]
 
 
-def _served(signature: Any, request: Request) -> Any:
-    """Return a function from one sample, (1, *input_shape), to the chosen output, both float32."""
+def _served(signature: Any, request: Request, keys: list[str]) -> Any:
+    """Return a function from the dataset's inputs of one sample to the chosen outputs, float32."""
     import tensorflow as tf
 
-    key, given = _input(signature, request.input)
-    output = chosen("output", sorted(signature.structured_outputs), request.output)
-    sample, sizes = request.facts.input_shape, fit_input(given.shape.as_list()[1:], request.facts)
+    given = _inputs(signature, request)
+    shapes = request.facts.shapes
+    sizes = {
+        key: fit_input(one.shape.as_list()[1:], shape)
+        for (key, one), shape in zip(given.items(), shapes, strict=True)
+    }
 
-    def served(x: Any) -> Any:
-        x = x if list(sizes) == sample else tf.reshape(x, (1, *sizes))
-        x = x if given.dtype == tf.float32 else tf.cast(x, given.dtype)
-        y = signature(**{key: x})[output]
-        return y if y.dtype == tf.float32 else tf.cast(y, tf.float32)
+    def served(*samples: Any) -> list[Any]:
+        fed = {}
+        for (key, one), x in zip(given.items(), samples, strict=True):
+            y = x if x.shape[1:] == sizes[key] else tf.reshape(x, (1, *sizes[key]))
+            fed[key] = y if one.dtype == tf.float32 else tf.cast(y, one.dtype)
+        found = signature(**fed)
+        outputs = [found[key] for key in keys]
+        return [y if y.dtype == tf.float32 else tf.cast(y, tf.float32) for y in outputs]
 
     return served
 
 
-def _input(signature: Any, name: str | None) -> tuple[str, Any]:
-    """Return name and specification of the one input."""
+def _inputs(signature: Any, request: Request) -> dict[str, Any]:
+    """Return name and specification of each input, in the order of the dataset's."""
     inputs = signature.structured_input_signature[1]
-    key = chosen("input", sorted(inputs), name or next(iter(sorted(inputs)), None))
-    others = ", ".join(repr(other) for other in sorted(inputs) if other != key)
-    given = inputs[key]
+    names, wanted = sorted(inputs), request.input
+    if len(request.facts.inputs) == 1 and wanted is None:
+        wanted = next(iter(names), None)
+    keys = chosen_inputs(names, wanted, list(request.facts.inputs))
+    others = ", ".join(repr(other) for other in names if other not in keys)
     if others:
         raise CompileError(
-            f"its signature needs the inputs {others} beside {key!r}",
-            hint="one input is fed, the sample: export a signature that takes nothing else",
+            f"its signature needs the inputs {others} beside {' and '.join(map(repr, keys))}",
+            hint="only inputs of the dataset are fed: export a signature that takes nothing else",
         )
+    for key in keys:
+        _require_samples(key, inputs[key])
+    return {key: inputs[key] for key in keys}
+
+
+def _require_samples(key: str, given: Any) -> None:
+    """Refuse an input that takes no samples of numbers, one at a time."""
     if given.shape.rank is None or not (given.dtype.is_floating or given.dtype.is_integer):
         raise CompileError(
             f"input {key!r} is {given.dtype.name} of shape {given.shape}",
@@ -109,19 +137,28 @@ def _input(signature: Any, name: str | None) -> tuple[str, Any]:
             f"it takes {given.shape[0]} samples at once",
             hint="export the model with a batch of None or 1",
         )
-    return key, given
 
 
-def _outputs(function: Any, x: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """Return a function's outputs for samples, one by one."""
+def run(function: Any, names: list[str], inputs: Tensors) -> "list[NDArray[np.float32]]":
+    """Return a function's outputs for samples, which it gets one by one.
+
+    Args:
+        function: from tensors with a batch of 1 to a list of such.
+        names: of its outputs, for messages.
+        inputs: float32, preprocessed.
+    """
     import numpy as np
     import tensorflow as tf
 
+    rows = []
     try:
-        rows = [function(tf.constant(sample[None])).numpy() for sample in x]
+        for sample in inputs:
+            rows.append([output.numpy() for output in function(*map(tf.constant, sample))])
+            require_one_sample(names, [output.shape for output in rows[-1]])
     except tf.errors.OpError as error:
+        shapes = " and ".join(str(array.shape[1:]) for array in inputs.arrays.values())
         raise CompileError(
-            f"TensorFlow cannot run it for samples of shape {x.shape[1:]}: {error.message[:500]}",
+            f"TensorFlow cannot run it for samples of shape {shapes}: {error.message[:500]}",
             hint="export the model for samples of that size and a batch of 1",
         ) from error
-    return np.concatenate(rows)
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]

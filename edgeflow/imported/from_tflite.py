@@ -3,9 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from edgeflow.compress.evaluate import host_outputs
+from edgeflow.compress.evaluate import every_output
 from edgeflow.compress.source import FLATBUFFER_FILE
 from edgeflow.config.modelfile import quantization
+from edgeflow.imported.exchange import write_samples
 from edgeflow.imported.model import Imported, Request
 from edgeflow.worker import run_worker
 
@@ -13,13 +14,11 @@ HINT = "export it with a batch of 1, of LiteRT's built-in operators alone"
 
 
 def load(request: Request, out: Path) -> Imported:
-    """Write model.tflite, with static sizes and one input and output.
+    """Write model.tflite, with static sizes.
 
     Raises:
         CompileError: the file cannot be read or run, or does not fit.
     """
-    import numpy as np
-
     job = {
         "source": str(request.source.absolute()),
         "input": request.input,
@@ -28,11 +27,13 @@ def load(request: Request, out: Path) -> Imported:
     }
     with tempfile.TemporaryDirectory(dir=out.absolute()) as name:
         folder = Path(name)
-        np.save(folder / "samples.npy", request.samples())
+        write_samples(request.samples(), folder)
         title = str(request.source)
-        run_worker("edgeflow.imported.tflite_worker", job, folder, title=title, hint=HINT)
+        answer = run_worker("edgeflow.imported.tflite_worker", job, folder, title=title, hint=HINT)
         flatbuffer = (folder / FLATBUFFER_FILE).read_bytes()
     (out / FLATBUFFER_FILE).write_bytes(flatbuffer)
     return Imported(
-        predict=lambda x: host_outputs(flatbuffer, x), quantized=quantization(request.source)
+        predict=lambda inputs: every_output(flatbuffer, inputs),
+        outputs=answer["outputs"],
+        quantized=quantization(request.source),
     )

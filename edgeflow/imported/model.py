@@ -1,12 +1,14 @@
 """What an importer gets and hands back, and the checks that all importers share."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetFacts, DatasetView
 from edgeflow.errors import CompileError
+from edgeflow.imported.ends import Inputs, Outputs
 from edgeflow.imported.shapes import Sizes, bound, first, told
 from edgeflow.tasks.registry import task_of
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Predict = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
-"""From float32 (n, *input_shape), preprocessed, to float32 (n, *output_shape)."""
+Predict = Callable[[Tensors], "list[NDArray[np.float32]]"]
+"""From float32 inputs, preprocessed, to the outputs by position, each float32 (n, *shape)."""
 
 SAMPLES = 8
 TOLERANCE = 1e-3
@@ -29,23 +31,25 @@ class Request:
     Attributes:
         source: the model file, or folder of a SavedModel.
         dataset: that the model is for.
-        input: name of the input that is the sample; None where there is one input.
-        output: name of the output to keep; None where there is one output.
+        input: name of the input that is the sample, or of each of the dataset's inputs; None
+            where there is one, or where the names are the same.
+        output: name of the output to keep, or of those to keep, of which the task judges the
+            first; None for all.
     """
 
     source: Path
     dataset: DatasetView
-    input: str | None = None
-    output: str | None = None
+    input: Inputs = None
+    output: Outputs = None
 
     @property
     def facts(self) -> DatasetFacts:
         """The dataset's facts."""
         return self.dataset.facts
 
-    def samples(self) -> "NDArray[np.float32]":
-        """Return the samples that outputs are compared for, float32 (n, *input_shape)."""
-        return self.dataset.inputs("validation")[:SAMPLES]
+    def samples(self) -> Tensors:
+        """Return the samples that outputs are compared for."""
+        return self.dataset.tensors("validation")[:SAMPLES]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,50 +58,27 @@ class Imported:
 
     Attributes:
         predict: the model as later steps start from it.
+        outputs: names of its outputs in the file, by position.
         parameters: number of weights; None where the file does not tell them from other numbers.
         quantized: how it is quantized already, as keys of a recipe; empty for a float model.
     """
 
     predict: Predict
+    outputs: Sequence[str]
     parameters: int | None = None
     quantized: Mapping[str, str] = field(default_factory=dict)
 
 
-def chosen(what: str, names: Sequence[str], wanted: str | None, inner: Iterable[str] = ()) -> str:
-    """Return the name of the input or output to use.
+def fit_input(declared: Sizes, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the sizes of a model's input for samples of the dataset, without the batch.
 
     Args:
-        what: ``input`` or ``output``, which is the option's name too.
-        names: those that the model has.
-        wanted: the option's value.
-        inner: names of tensors or layers within, which the option may name as well.
-
-    Raises:
-        CompileError: there are several and none is named, or none has the name.
-    """
-    listed = ", ".join(map(repr, names))
-    if wanted is None and len(names) == 1:
-        return names[0]
-    if wanted is None:
-        raise CompileError(
-            f"it has {len(names)} {what}s: {listed}" if names else f"it has no {what}",
-            hint=f"choose one with the model's key `{what}`" if names else "export it with one",
-        )
-    if wanted in names or wanted in inner:
-        return wanted
-    raise CompileError(
-        f"it has no {what} {wanted!r}, only {listed}",
-        hint=f"correct the model's key `{what}`, or leave it out where there is one {what}",
-    )
-
-
-def fit_input(declared: Sizes, facts: DatasetFacts) -> tuple[int, ...]:
-    """Return the sizes of a model's input for samples of the dataset, without the batch.
+        declared: by the file.
+        wanted: shape of the dataset's samples.
 
     Raises:
         CompileError: the model takes other samples.
     """
-    wanted = tuple(facts.input_shape)
     sizes = bound(declared, wanted)
     if sizes is not None:
         return sizes

@@ -1,12 +1,13 @@
-"""Rewrites of ONNX graphs: the part that one output needs, fixed sizes, safe names."""
+"""Rewrites of ONNX graphs: the part that the outputs need, fixed sizes, safe names."""
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edgeflow.config.onnxfile import scopes
+from edgeflow.dataset.tensors import INPUT
 from edgeflow.errors import CompileError
-from edgeflow.imported.model import chosen
+from edgeflow.imported.ends import Inputs, Outputs, chosen_inputs, chosen_outputs
 from edgeflow.imported.shapes import Sizes
 
 SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./-]*")
@@ -14,59 +15,67 @@ SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./-]*")
 INTEGERS = ("INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
 
 
-def select(model: Any, given: str | None, wanted: str | None) -> None:
-    """Cut a model down to one output and what it needs, in place.
+def select(
+    model: Any, given: Inputs, wanted: Outputs, dataset: Sequence[str] = (INPUT,)
+) -> list[str]:
+    """Cut a model down to some outputs and what they need, in place; return the outputs' names.
 
     Args:
-        model: `onnx.ModelProto`.
-        given: name of the input that is the sample; None for the first.
-        wanted: name of an output or of any tensor within; None if there is one output.
+        model: `onnx.ModelProto`; its inputs get the order of the dataset's.
+        given: names of inputs, see `Request`; None also for the first of one.
+        wanted: names of outputs or of any tensors within, see `Request`.
+        dataset: names of the dataset's inputs.
 
     Raises:
-        CompileError: there are several outputs to choose from, there is none of that name, or the
-            output needs other inputs too.
+        CompileError: there are several to choose from, there is none of that name, or an output
+            needs other inputs too.
     """
     graph = model.graph
     inner = [name for node in graph.node for name in node.output if name]
-    name = chosen("output", [value.name for value in graph.output], wanted, inner)
-    _keep_output(model, name)
-    needed = _prune(graph, name)
+    names = chosen_outputs([value.name for value in graph.output], wanted, inner)
+    _keep_outputs(model, names)
+    needed = _prune(graph, names)
     weights = {weight.name for weight in graph.initializer}
-    inputs = [value for value in graph.input if value.name in needed - weights]
-    names = [value.name for value in inputs]
-    source = chosen("input", names, given or (names[0] if names else None))
-    others = [value.name for value in inputs if value.name != source]
+    inputs = {value.name: value for value in graph.input if value.name in needed - weights}
+    if len(dataset) == 1 and given is None:
+        given = next(iter(inputs), None)
+    sources = chosen_inputs(list(inputs), given, dataset)
+    others = [name for name in inputs if name not in sources]
     if others:
         raise CompileError(
-            f"output {name!r} needs the inputs {', '.join(map(repr, others))} beside {source!r}",
-            hint="one input is fed, the sample: export the model with the others as constants, or "
-            "choose an `output` that does without them",
+            f"output {' or '.join(map(repr, names))} needs the inputs "
+            f"{', '.join(map(repr, others))} beside {' and '.join(map(repr, sources))}",
+            hint="only inputs of the dataset are fed: export the model with the others as "
+            "constants, or choose an `output` that does without them",
         )
     del graph.input[:]
-    graph.input.extend(inputs)
+    graph.input.extend(inputs[name] for name in sources)
+    return names
 
 
-def _keep_output(model: Any, name: str) -> None:
-    """Make a tensor the one output of a model."""
+def _keep_outputs(model: Any, names: Sequence[str]) -> None:
+    """Make tensors the outputs of a model."""
     import onnx
 
     graph = model.graph
-    found = next((value for value in graph.output if value.name == name), None)
-    if found is None:
-        values = onnx.shape_inference.infer_shapes(model).graph.value_info
-        found = next((value for value in values if value.name == name), None)
-    if found is None or not found.type.tensor_type.elem_type:
-        raise CompileError(
-            f"type and shape of {name!r} are not known", hint="choose another output"
-        )
-    kept = onnx.ValueInfoProto.FromString(found.SerializeToString())
+    known = {value.name: value for value in graph.output}
+    if not known.keys() >= set(names):
+        inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+        known = {**{value.name: value for value in inferred}, **known}
+    kept = []
+    for name in names:
+        if name not in known or not known[name].type.tensor_type.elem_type:
+            raise CompileError(
+                f"type and shape of {name!r} are not known", hint="choose another output"
+            )
+        kept.append(onnx.ValueInfoProto.FromString(known[name].SerializeToString()))
     del graph.output[:]
-    graph.output.append(kept)
+    graph.output.extend(kept)
 
 
-def _prune(graph: Any, output: str) -> set[str]:
-    """Drop the nodes that an output does not need, and return the names that it does need."""
-    needed, kept = {output}, []
+def _prune(graph: Any, outputs: Sequence[str]) -> set[str]:
+    """Drop the nodes that outputs do not need, and return the names that they do need."""
+    needed, kept = set(outputs), []
     for node in reversed(graph.node):
         if needed & set(node.output):
             kept.append(node)
@@ -102,26 +111,32 @@ def sizes(value: Any) -> Sizes:
     return [each.dim_value if each.dim_value > 0 else None for each in dimensions]
 
 
-def bind(model: Any, shape: Sequence[int]) -> None:
-    """Give the one input a static shape, batch included, and forget the sizes that others had."""
+def bind(model: Any, shapes: Sequence[Sequence[int]]) -> None:
+    """Give the inputs static shapes, batch included, and forget the sizes that others had."""
     del model.graph.value_info[:]
-    dimensions = model.graph.input[0].type.tensor_type.shape.dim
-    for dimension, size in zip(dimensions, shape, strict=True):
-        dimension.Clear()
-        dimension.dim_value = size
-    for dimension in model.graph.output[0].type.tensor_type.shape.dim:
-        dimension.Clear()
+    for value, shape in zip(model.graph.input, shapes, strict=True):
+        dimensions = value.type.tensor_type.shape.dim
+        for dimension, size in zip(dimensions, shape, strict=True):
+            dimension.Clear()
+            dimension.dim_value = size
+    for value in model.graph.output:
+        for dimension in value.type.tensor_type.shape.dim:
+            dimension.Clear()
 
 
 def take_float(model: Any) -> None:
-    """Make the one input float32, which is cast to what the model takes.
+    """Make the inputs float32, which are cast to what the model takes.
 
     Raises:
-        CompileError: it takes no numbers.
+        CompileError: one takes no numbers.
     """
+    for value in model.graph.input:
+        _take_float(model, value)
+
+
+def _take_float(model: Any, value: Any) -> None:
     import onnx
 
-    graph, value = model.graph, model.graph.input[0]
     types = onnx.TensorProto.DataType
     dtype = value.type.tensor_type.elem_type
     if dtype == types.FLOAT:
@@ -138,7 +153,7 @@ def take_float(model: Any) -> None:
             del node.input[:]
             node.input.extend(names)
     value.type.tensor_type.elem_type = types.FLOAT
-    graph.node.insert(0, onnx.helper.make_node("Cast", [value.name], [inside], to=dtype))
+    model.graph.node.insert(0, onnx.helper.make_node("Cast", [value.name], [inside], to=dtype))
 
 
 def drop_identities(model: Any) -> None:

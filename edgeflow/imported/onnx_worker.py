@@ -2,14 +2,18 @@
 
 import contextlib
 import io
+import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.errors import CompileError
 from edgeflow.imported import onnx_graph, shapes
+from edgeflow.imported.ends import require_one_sample
+from edgeflow.imported.exchange import read_samples, write_outputs
 from edgeflow.text import clean
 
 _NOISE = ("The trace log", "input_onnx_file_path", "onnx_op_name", "Read this", "Alternatively")
@@ -23,48 +27,57 @@ def work(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Write a SavedModel with channels last, and ONNX Runtime's outputs for some samples.
 
     Args:
-        job: ``source`` (the .onnx file), ``input`` and ``output`` (names, or None).
-        folder: holds samples.npy, float32 (n, *input_shape), channels last; gets saved_model/ and
-            outputs.npy.
+        job: ``source`` (the .onnx file), ``dataset`` (names of its inputs), ``input`` and
+            ``output`` (names, see `Request`).
+        folder: holds samples, see `exchange`, channels last; gets saved_model/ and outputs.
 
     Returns:
-        ``first``: whether the file's channels stand before height and width.
+        Beside what `conversion` asks for, ``first``: whether the file's channels stand before
+        height and width.
 
     Raises:
         CompileError: the file cannot be read or converted, or does not fit.
     """
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    import numpy as np
     import onnx
     import onnx.inliner
 
-    samples = np.load(folder / "samples.npy")
+    samples = read_samples(job["dataset"], folder)
     model = onnx.inliner.inline_local_functions(onnx.load(job["source"]))
-    onnx_graph.select(model, job["input"], job["output"])
-    model, first, outputs = _bound(model, samples)
-    np.save(folder / "outputs.npy", outputs)
-    name = _write(model, folder / "model.onnx")
-    _convert(folder, [] if first else [name])
-    return {"first": first}
+    names = onnx_graph.select(model, job["input"], job["output"], job["dataset"])
+    model, ways, outputs = _bound(model, samples)
+    write_outputs(outputs, folder)
+    inputs = _write(model, folder / "model.onnx")
+    keys = [f"output_{place}" for place in range(len(names))]  # as onnx2tf calls several
+    kept = [name for name, (first, _) in zip(inputs, ways, strict=True) if not first]
+    _convert(folder, kept)
+    first = any(first for first, _ in ways)
+    return {"first": first, "outputs": names, "keys": keys, "inputs": inputs}
 
 
-def _bound(model: Any, samples: Any) -> tuple[Any, bool, Any]:
-    """Return the model with static sizes, in the first layout that runs, and its outputs."""
+def _bound(model: Any, samples: Tensors) -> tuple[Any, tuple[Layout, ...], list[Any]]:
+    """Return the model with static sizes, the first layout of each input that runs, and outputs."""
     import onnx
 
-    declared, sample = onnx_graph.sizes(model.graph.input[0]), samples.shape[1:]
-    ways = layouts(declared, sample)
+    arrays = samples.arrays.values()
+    ways = [
+        layouts(onnx_graph.sizes(value), array.shape[1:])
+        for value, array in zip(model.graph.input, arrays, strict=True)
+    ]
     onnx_graph.take_float(model)
     reason = ""
-    for first, sizes in ways:
+    for chosen in itertools.product(*ways):
         candidate = onnx.ModelProto.FromString(model.SerializeToString())
-        onnx_graph.bind(candidate, (1, *sizes))
+        onnx_graph.bind(candidate, [(1, *sizes) for _, sizes in chosen])
         try:
-            return candidate, first, _outputs(candidate, first, sizes, samples)
+            return candidate, chosen, _outputs(candidate, chosen, samples)
+        except CompileError:
+            raise
         except Exception as error:  # ONNX Runtime raises many kinds
             reason = reason or clean(str(error)).strip()[:500]
+    shapes = " and ".join(str(array.shape[1:]) for array in arrays)
     raise CompileError(
-        f"ONNX Runtime cannot run it for samples of shape {sample}: {reason}",
+        f"ONNX Runtime cannot run it for samples of shape {shapes}: {reason}",
         hint="export the model for samples of that size and a batch of 1",
     )
 
@@ -95,8 +108,8 @@ def _layouts(declared: shapes.Sizes, sample: tuple[int, ...]) -> Iterator[Layout
             yield first, sizes
 
 
-def _outputs(model: Any, first: bool, sizes: tuple[int, ...], samples: Any) -> Any:
-    """Return the outputs of ONNX Runtime, float32."""
+def _outputs(model: Any, ways: Sequence[Layout], samples: Tensors) -> list[Any]:
+    """Return the outputs of ONNX Runtime by position, float32."""
     import numpy as np
     import onnxruntime
 
@@ -104,14 +117,21 @@ def _outputs(model: Any, first: bool, sizes: tuple[int, ...], samples: Any) -> A
     options.log_severity_level = 4
     providers = ["CPUExecutionProvider"]
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
-    name = session.get_inputs()[0].name
-    x = np.moveaxis(samples, -1, 1) if first else samples
-    rows = [session.run(None, {name: sample.reshape(1, *sizes)})[0] for sample in x]
-    return np.concatenate(rows).astype(np.float32)
+    names = [value.name for value in session.get_inputs()]
+    arrays = {
+        name: (np.moveaxis(array, -1, 1) if first else array).reshape(-1, 1, *sizes)
+        for name, array, (first, sizes) in zip(names, samples.arrays.values(), ways, strict=True)
+    }
+    rows = [
+        session.run(None, {name: array[row] for name, array in arrays.items()})
+        for row in range(len(samples))
+    ]
+    require_one_sample([one.name for one in session.get_outputs()], [y.shape for y in rows[0]])
+    return [np.concatenate(column).astype(np.float32) for column in zip(*rows, strict=True)]
 
 
-def _write(model: Any, path: Path) -> str:
-    """Write the model as onnx2tf can read it, and return the name of its input."""
+def _write(model: Any, path: Path) -> list[str]:
+    """Write the model as onnx2tf can read it; return the names of its inputs."""
     import onnx
     import onnxsim
 
@@ -123,7 +143,7 @@ def _write(model: Any, path: Path) -> str:
     onnx_graph.drop_identities(simple)
     onnx_graph.rename(simple)
     onnx.save(simple, path)
-    return str(simple.graph.input[0].name)
+    return [str(value.name) for value in simple.graph.input]
 
 
 def _convert(folder: Path, as_they_are: list[str]) -> None:

@@ -1,29 +1,29 @@
-"""Rewrites of a .tflite: the part that one output needs, fixed sizes, no sizes of 1 too many."""
+"""Rewrites of a .tflite: the part that the outputs need, fixed sizes, no sizes of 1 too many."""
 
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def prune(model: Any, output: int) -> list[int]:
-    """Cut the main graph down to what one tensor needs, in place.
+def prune(model: Any, outputs: Sequence[int]) -> list[int]:
+    """Cut the main graph down to what some tensors need, in place.
 
     Args:
         model: `ModelT`.
-        output: place of the tensor.
+        outputs: places of the tensors.
 
     Returns:
-        The inputs that it needs, by place.
+        The inputs that they need, by place.
     """
     graph = model.subgraphs[0]
-    needed, kept = {output}, []
+    needed, kept = set(outputs), []
     for operator in reversed(graph.operators):
         if needed & set(operator.outputs):
             kept.append(operator)
             needed |= {int(index) for index in operator.inputs if index >= 0}
     graph.operators = kept[::-1]
     graph.inputs = [int(index) for index in graph.inputs if index in needed]
-    graph.outputs = [output]
+    graph.outputs = list(outputs)
     model.signatureDefs = None  # they name what is gone
     _forget(model, needed | {int(i) for operator in kept for i in operator.outputs})
     _drop_unused_codes(model)
@@ -61,22 +61,22 @@ def fix_sizes(model: Any, sizes: Mapping[int, Sequence[int]]) -> None:
             tensor.shape, tensor.shapeSignature = list(sizes[index]), None
 
 
-def reshape_input(model: Any, shape: Sequence[int]) -> None:
-    """Make the one input one of another shape with the same values."""
+def reshape_input(model: Any, position: int, shape: Sequence[int]) -> None:
+    """Make an input one of another shape with the same values."""
     graph = model.subgraphs[0]
-    inside = int(graph.inputs[0])
+    inside = int(graph.inputs[position])
     outside = _like(graph, inside, shape)
     graph.operators.insert(0, _reshape(model, outside, inside))
-    graph.inputs = [outside]
+    graph.inputs[position] = outside
 
 
 def reshape_output(model: Any, shape: Sequence[int]) -> None:
-    """Make the one output one of another shape with the same values."""
+    """Make the first output one of another shape with the same values."""
     graph = model.subgraphs[0]
     inside = int(graph.outputs[0])
     outside = _like(graph, inside, shape)
     graph.operators.append(_reshape(model, inside, outside))
-    graph.outputs = [outside]
+    graph.outputs[0] = outside
 
 
 def _like(graph: Any, index: int, shape: Sequence[int]) -> int:

@@ -70,6 +70,12 @@ def to_inputs(samples: list[Any], manifest: dict[str, Any]) -> list[Any]:
     return [to_input(np.asarray(samples[place]), tensors[place]) for place in range(len(tensors))]
 
 
+def stored(samples: Any, manifest: dict[str, Any]) -> list[Any]:
+    """Return the inputs of stored samples: a plain array is one, else the fields are."""
+    names = [tensor["name"] for tensor in manifest["io"]["inputs"]]
+    return [samples[name] for name in names] if samples.dtype.names else [samples]
+
+
 def rows(arrays: list[Any], start: int, stop: int) -> list[Any]:
     """Return the same rows of each array."""
     return [array[start:stop] for array in arrays]
@@ -253,7 +259,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     load_time_ms = (time.perf_counter() - start) * 1e3
     clock = has_clock(engine)
     before = conditions(engine)
-    samples = [np.load(path, mmap_mode="r", allow_pickle=False) for path in arguments.data]
+    samples = stored(np.load(arguments.data, mmap_mode="r", allow_pickle=False), manifest)
     timed = to_inputs(rows(samples, 0, TIMED_SAMPLES), manifest)
     times = latencies(engine, timed, arguments.warmup, arguments.runs) if clock else []
     spent = (energy(engine, timed) if clock else None) or {}
@@ -288,7 +294,7 @@ def parse_arguments() -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("golden").set_defaults(run=golden)
     measuring = verbs.add_parser("measure")
-    measuring.add_argument("--data", required=True, nargs="+", help="a file for each input")
+    measuring.add_argument("--data", required=True)
     measuring.add_argument("--out", required=True, help="start of the names of the output files")
     measuring.add_argument("--warmup", type=int, required=True)
     measuring.add_argument("--runs", type=int, required=True)

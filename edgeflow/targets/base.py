@@ -3,19 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, JsonValue
 
 from edgeflow.config.base import Reference, Section
 from edgeflow.config.recipe import Recipe
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.figures.figure import Figure
 from edgeflow.targets.worker import Worker
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 Clock = Literal["device", "none"]
 _LITERT = "edgeflow.ondevice.engine_litert"
@@ -68,7 +64,7 @@ class CompileInput:
             `Identity`. None where the user brought a .tflite, and for targets whose capabilities do
             not ask for it.
         recipe: what was applied.
-        calibration: float32 (n, *input_shape), preprocessed as in training; None for a
+        calibration: float32 inputs, preprocessed as in training; None for a
             `quantize` that does not read it.
         worker: runs the worker of the target's toolchain, wherever that is.
     """
@@ -77,7 +73,7 @@ class CompileInput:
     float_model: Path
     network: Path | None
     recipe: Recipe
-    calibration: "NDArray[np.float32] | None"
+    calibration: Tensors | None
     worker: Worker = field(default_factory=Worker)
 
 

@@ -13,7 +13,6 @@ from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.config.target import toolchain_of
-from edgeflow.dataset.tensors import INPUT, OUTPUT, Tensors
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.targets import registry
@@ -25,7 +24,7 @@ from edgeflow.targets.base import (
     own_figures,
     parse_options,
 )
-from edgeflow.targets.host import REFERENCE, floats, run_engine
+from edgeflow.targets.host import REFERENCE, Io, floats, run_engine
 from edgeflow.targets.identity import identify
 from edgeflow.targets.worker import Worker
 from edgeflow.tasks.registry import task_of
@@ -139,16 +138,19 @@ def _compile(
         float_model=recipe / "float.tflite",
         network=_network(target, recipe),
         recipe=applied,
-        calibration=dataset.inputs("calibration") if "calibration" in parts else None,
+        calibration=dataset.tensors("calibration") if "calibration" in parts else None,
         worker=worker,
     )
+    facts = read_manifest(recipe / "manifest.json").facts
     artifact = out / COMPILED
     artifact.mkdir()
     compiled = target.compile(job, options, artifact)
     figures = _figures(worker.title, target, compiled)
     runtime = target.runtime(options)
     tolerances = compiled.tolerances or itertools.repeat(runtime.tolerance)
-    io, figure = _reference(worker.title, job, runtime, compiled.model, dataset, out)
+    io, figure = _reference(
+        worker.title, job, runtime, compiled.model, dataset, facts["outputs"], out
+    )
     for tensor, tolerance in zip(io["outputs"], tolerances, strict=False):
         tensor["tolerance"] = tolerance
     return {
@@ -188,23 +190,24 @@ def _reference(
     runtime: Runtime,
     model: str,
     dataset: DatasetView,
+    outputs: Sequence[str],
     out: Path,
 ) -> tuple[dict[str, Any], float]:
     """Make the reference outputs for the test set; return I/O and metric."""
     import numpy as np
 
     engine = _reference_engine(job, runtime, model, out / COMPILED)
-    io = _named(engine.io())
-    inputs = dataset.inputs("test")
-    raw = run_engine(engine, io, Tensors({INPUT: inputs}))
-    outputs = floats(raw, io)
+    io = _named(engine.io(), list(dataset.facts.inputs), outputs)
+    inputs = dataset.tensors("test")
+    raw = run_engine(engine, io, inputs)
+    found = list(floats(raw, io).arrays.values())
     (out / REFERENCE).mkdir()
     for tensor, array in zip(io["outputs"], raw.arrays.values(), strict=True):
         np.save(out / REFERENCE / f"{tensor['name']}.npy", array)
-    judged = outputs.first
     before = flatbuffer_form(job.model.read_bytes())
-    require_close(name, "the compiler", before, Form(lambda x: judged[: len(x)]), inputs[:SAMPLES])
-    return io, task_of(dataset.facts).figure(judged, inputs, dataset.truth("test"))
+    after = Form(lambda samples: [array[: len(samples)] for array in found])
+    require_close(name, "the compiler", before, after, inputs[:SAMPLES])
+    return io, task_of(dataset.facts).figure(found[0], inputs.first, dataset.truth("test"))
 
 
 def _reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:
@@ -217,10 +220,10 @@ def _reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: P
     return engine_class(str(folder), {**fixed, **runtime.host_engine_options})
 
 
-def _named(io: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """Return an engine's I/O with names that do not depend on who wrote the file."""
-    names = {"inputs": INPUT, "outputs": OUTPUT}
+def _named(io: Io, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
+    """Return an engine's I/O with the names of dataset and network: formats keep but the order."""
+    names = {"inputs": inputs, "outputs": outputs}
     return {
-        side: [{**tensor, "name": names[side]} for tensor in tensors]
-        for side, tensors in io.items()
+        side: [{**one, "name": name} for one, name in zip(io[side], names[side], strict=True)]
+        for side in names
     }

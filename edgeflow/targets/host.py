@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgeflow.compress.evaluate import dequantized, details, quantized
-from edgeflow.dataset.tensors import Tensors, stacked
+from edgeflow.dataset.tensors import Tensors, listed, stacked
 
 REFERENCE = "reference"
 """Folder of a compilation with what the engine gave for the test set, a file for each output."""
@@ -29,11 +29,6 @@ def run_engine(engine: Any, io: Io, inputs: Tensors) -> Tensors:
     if hasattr(engine, "infer_many"):
         return Tensors(dict(zip(names, listed(engine.infer_many(*arrays.values())), strict=True)))
     return stacked(names, [listed(engine.infer(*sample)) for sample in Tensors(arrays)])
-
-
-def listed(outputs: Any) -> list[Any]:
-    """Return an engine's answer as a list: one with one output may give the bare array."""
-    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def floats(outputs: Tensors, io: Io) -> Tensors:

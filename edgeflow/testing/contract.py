@@ -25,12 +25,13 @@ from edgeflow.config.device import Unit
 from edgeflow.config.fit import clashes
 from edgeflow.config.recipe import INT8, Calibration, Recipe
 from edgeflow.config.target import toolchain_of
+from edgeflow.dataset.tensors import listed
 from edgeflow.deploy.runner import Figures
 from edgeflow.errors import CompileError, MissingToolError, UnreachableError
 from edgeflow.figures.table import FIGURES
 from edgeflow.targets import registry
 from edgeflow.targets.base import HostedOptions, Target, own_figures, parse_options
-from edgeflow.targets.host import floats, listed
+from edgeflow.targets.host import floats
 from edgeflow.targets.identity import identify
 from edgeflow.testing.subject import Subject, compile_input, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained

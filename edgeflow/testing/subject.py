@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edgeflow.config.target import toolchain_of
-from edgeflow.dataset.tensors import INPUT, Tensors
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.targets import registry
 from edgeflow.targets.base import (
     CompiledModel,
@@ -80,7 +80,7 @@ class Subject:
 
     def outputs(self, engine: Any) -> Tensors:
         """Return the engine's raw outputs for the test set."""
-        inputs = Tensors({INPUT: self.trained.view().inputs("test")})
+        inputs = self.trained.view().tensors("test")
         return run_engine(engine, engine.io(), inputs)
 
     def compile_elsewhere(self, out: Path) -> Any:

@@ -72,7 +72,7 @@ class Trained:
             float_model=self.recipe(recipe) / "float.tflite",
             network=self.recipe(recipe) / NETWORK / "model.h5" if network else None,
             recipe=Recipe.model_validate(RECIPES[recipe]),
-            calibration=self.view().inputs("calibration"),
+            calibration=self.view().tensors("calibration"),
         )
 
 

@@ -3,6 +3,7 @@
 All that is random in an epoch follows from the seed and the epoch's number alone.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Augment, Train
@@ -22,9 +23,10 @@ class Batches:
 
         self._keras, self._train, self._task = keras, train, task_of(dataset.facts)
         with tf.device("cpu:0"):  # an accelerator gets them batch by batch
-            self._x = tf.constant(dataset.inputs("train"))
+            self._x = tf.nest.map_structure(tf.constant, dataset.tensors("train").argument)
             self._y = tf.constant(dataset.truth("train"))
-            validation = self._pair(dataset.inputs("validation"), dataset.truth("validation"))
+            given = dataset.tensors("validation").argument
+            validation = self._pair(given, dataset.truth("validation"))
             self.validation = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
 
     def __len__(self) -> int:
@@ -51,7 +53,8 @@ class Batches:
                     generator.reset_from_seed(int(random.integers(2**63)))
 
         def samples(rows: Any) -> tuple[Any, Any]:
-            return self._pair(tf.gather(self._x, rows), tf.gather(self._y, rows))
+            x = tf.nest.map_structure(lambda array: tf.gather(array, rows), self._x)
+            return self._pair(x, tf.gather(self._y, rows))
 
         rows = tf.data.Dataset.from_tensor_slices(order).batch(self._train.batch_size)
         batches = rows.map(samples)
@@ -66,7 +69,7 @@ class Batches:
         augment = self._train.augment
         if augment == Augment():
             return batches
-        _require_images(self._x.shape[1:], augment)
+        _require_images([array.shape[1:] for array in tf.nest.flatten(self._x)], augment)
         changes = _changes(random, len(self._y), augment)
         drawn = tf.data.Dataset.from_tensor_slices(changes).batch(self._train.batch_size)
         both = tf.data.Dataset.zip((batches, drawn))
@@ -75,8 +78,14 @@ class Batches:
         )
 
 
-def _require_images(shape: Any, augment: Augment) -> None:
+def _require_images(shapes: Sequence[Any], augment: Augment) -> None:
     """Refuse moves and mirrorings of what has no height and width, or too little of them."""
+    if len(shapes) > 1:
+        raise TrainingError(
+            f"`augment` moves and mirrors one image, and a sample has {len(shapes)} inputs",
+            hint="remove `augment:` from the model's `train:`",
+        )
+    shape = shapes[0]
     if len(shape) != 3:
         raise TrainingError(
             f"`augment` moves and mirrors images, and samples have the shape {tuple(shape)}",

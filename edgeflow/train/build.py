@@ -9,6 +9,7 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, identify, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.model import Architecture, Train
+from edgeflow.dataset.tensors import OUTPUT, Tensors
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.errors import TrainingError
 from edgeflow.tasks.base import Task
@@ -19,8 +20,8 @@ from edgeflow.train.network import build_network
 if TYPE_CHECKING:
     from edgeflow.tasks.base import Floats
 
-Predict = Callable[["Floats"], "Floats"]
-"""From float32 (n, *input_shape) to float32 (n, *output_shape)."""
+Predict = Callable[[Tensors], "Floats"]
+"""From float32 inputs to the first output, float32 (n, *output_shape)."""
 MODEL_FILE = "model.h5"
 TOOLS = ("tensorflow", "tf-keras", "numpy")
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -86,10 +87,11 @@ def _train(
     rows = fit(keras, model, dataset, slice_.train, checkpoint, f"train {name}")
     save_model(model, out / MODEL_FILE)
     write_history(rows, out / "history.csv", task_of(dataset.facts).metric)
-    outputs = predict(model, dataset.inputs("test"))
+    outputs = predict(model, dataset.tensors("test"))
     np.save(out / "outputs.npy", outputs)
     return {
         **judged(dataset, outputs, lambda inputs: predict(model, inputs)),
+        "outputs": [OUTPUT],
         "parameters": int(model.count_params()),
         "epochs": len(rows),
         "best_epoch": best_epoch(rows),
@@ -117,5 +119,5 @@ def judged(dataset: DatasetView, outputs: "Floats", predict: Predict) -> dict[st
 
 
 def _validation(task: Task, dataset: DatasetView, predict: Predict) -> float:
-    inputs = dataset.inputs("validation")
-    return task.figure(predict(inputs), inputs, dataset.truth("validation"))
+    inputs = dataset.tensors("validation")
+    return task.figure(predict(inputs), inputs.first, dataset.truth("validation"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Train
 from edgeflow.console import progress, say
+from edgeflow.dataset.tensors import Tensors, listed
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
 from edgeflow.tasks.metric import Metric
@@ -136,7 +137,13 @@ def write_history(rows: Sequence[Mapping[str, float]], path: Path, metric: Metri
         writer.writerows(rows)
 
 
-def predict(model: Any, x: "NDArray[Any]") -> "NDArray[Any]":
-    """Return the float model's outputs, float32 (n, *output_shape)."""
-    outputs: NDArray[Any] = model.predict(x, batch_size=256, verbose=0)
-    return outputs
+def predict(model: Any, inputs: Tensors) -> "NDArray[Any]":
+    """Return the float model's first output, float32 (n, *output_shape)."""
+    return predictions(model, inputs)[0]
+
+
+def predictions(model: Any, inputs: Tensors) -> "list[NDArray[Any]]":
+    """Return the float model's outputs by position, each float32 (n, *shape)."""
+    argument = inputs.argument
+    x = list(argument) if isinstance(argument, tuple) else argument  # a tuple were (x, y)
+    return listed(model.predict(x, batch_size=256, verbose=0))

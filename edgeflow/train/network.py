@@ -26,16 +26,36 @@ def build_network(keras: Any, facts: DatasetFacts, architecture: Architecture) -
     """
     build = import_builder(architecture)
     try:
-        model = build(keras, tuple(facts.input_shape), len(facts.labels), **architecture.options)
+        given = _given(facts)
+        model = build(keras, given, len(facts.labels), **architecture.options)
+        model = _ordered(keras, model, facts)
         shape = model.output_shape
     except (Exception, SystemExit) as error:  # a user's own function may raise anything
         raise TrainingError(
             f"architecture {architecture.name!r} cannot be built for inputs of shape "
-            f"{tuple(facts.input_shape)}: {_reason(error)}",
+            f"{_given(facts)}: {_reason(error)}",
             hint=_advice(facts),
         ) from error
     _require_shape(architecture, shape, facts)
     return model
+
+
+def _given(facts: DatasetFacts) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+    """Return what an architecture gets as `input_shape`: of several inputs the shape of each."""
+    shapes = facts.shapes
+    return shapes[0] if len(shapes) == 1 else dict(zip(facts.inputs, shapes, strict=True))
+
+
+def _ordered(keras: Any, model: Any, facts: DatasetFacts) -> Any:
+    """Return a model of several inputs as one that takes them in the order of the dataset's."""
+    if len(facts.inputs) == 1:
+        return model
+    inputs = dict(zip(model.input_names, model.inputs, strict=True))
+    if set(inputs) != set(facts.inputs):
+        raise ValueError(
+            f"its inputs are named {', '.join(inputs)}, the dataset's {', '.join(facts.inputs)}"
+        )
+    return keras.Model([inputs[name] for name in facts.inputs], model.outputs[0], name=model.name)
 
 
 def _advice(facts: DatasetFacts) -> str:

@@ -147,24 +147,23 @@ def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
     return _summary(slice_, folders, manifest, record, judged)
 
 
-def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> list[Path]:
-    """Return a file for each input, in their order."""
+def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> Path:
     import numpy as np
 
     whole = dataset.folder / "test_x.npy"
     if len(indices) == len(dataset.truth("test")):
-        return [whole]
+        return whole
     np.save(scratch / "test_x.npy", dataset.raw("test")[indices])
-    return [scratch / "test_x.npy"]
+    return scratch / "test_x.npy"
 
 
 def _measure(
-    device: OpenDevice, manifest: BundleManifest, sha256: str, data: list[Path], measure: Measure
+    device: OpenDevice, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
 ) -> Measured:
     """Run until the device does not throttle; return the runner's record."""
     device.verify(manifest.model, sha256)
-    remote = [device.send_data(path) for path in data]
-    arguments = ["measure", "--data", *remote, "--out", outputs_stem()]
+    remote = device.send_data(data)
+    arguments = ["measure", "--data", remote, "--out", outputs_stem()]
     runs = measure.runs if manifest.clock == "device" else 0
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
     name, timeout_s = device.endpoint.name, device.endpoint.run_timeout_s

@@ -102,7 +102,11 @@ def train(name: str, folder: Path, slice_: Any, checkpoint: object, out: Path) -
     (out / "model.h5").write_bytes(weights)
     (out / "history.csv").write_text(weights.hex())
     np.save(out / "outputs.npy", _random(weights).random((4, CLASSES), dtype=np.float32))
-    return {"metric_test": weights[0] / 256, "epochs": slice_.train.epochs}
+    return {
+        "metric_test": weights[0] / 256,
+        "epochs": slice_.train.epochs,
+        "outputs": ["output"],
+    }
 
 
 class Model:
@@ -137,7 +141,7 @@ def convert_float(name: str, source: Model, dataset: DatasetView, recipe: Recipe
 
 def host_outputs(flatbuffer: bytes, inputs: Any) -> Any:
     by = stamp(("edgeflow.compress.evaluate",), ("ai-edge-litert", "numpy"))
-    seed = digest(by, flatbuffer, inputs.tobytes())
+    seed = digest(by, flatbuffer, inputs.first.tobytes())
     return _random(seed).random((len(inputs), CLASSES), dtype=np.float32)
 
 
@@ -155,7 +159,7 @@ def compiler(module: str, tools: tuple[str, ...], read: Callable[[CompileInput],
 
 
 def _read_openvino(job: CompileInput) -> bytes:
-    calibration = b"" if job.calibration is None else job.calibration.tobytes()
+    calibration = b"" if job.calibration is None else job.calibration.first.tobytes()
     return digest(job.float_model.read_bytes(), job.recipe.quantize, calibration)
 
 

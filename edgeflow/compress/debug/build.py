@@ -16,6 +16,7 @@ from edgeflow.compress.evaluate import host_outputs
 from edgeflow.config.recipe import CALIBRATED, INTEGER, Recipe
 from edgeflow.console import say
 from edgeflow.dataset import channels
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
 from edgeflow.tasks.registry import task_of
 
@@ -80,32 +81,41 @@ def _figures(folder: Path, facts: Mapping[str, Any], dataset: DatasetView) -> di
     if applied.quantize in CALIBRATED:
         kept = [entry["layer"] for entry in facts.get("kept_float", ())]
         sizes = by_calibration_size(before, applied, kept, dataset)
-    inputs = dataset.inputs("calibration")
+    inputs = dataset.tensors("calibration")
     narrow = narrow_channels(after, inputs)
-    if narrow:
-        say(f"warning: {channels.warning(narrow, inputs.shape[-1])}")
+    for name, found in narrow.items():
+        which = f"input {name}: " if len(narrow) > 1 else ""
+        if found:
+            text = channels.warning(found, inputs.arrays[name].shape[-1])
+            say(f"warning: {which}{text}")
     return {
         "quantize": applied.quantize,
         "calibration_method": applied.calibration.method,
-        "narrow_channels": [asdict(channel) for channel in narrow],
+        "narrow_channels": {
+            name: [asdict(channel) for channel in found] for name, found in narrow.items()
+        },
         **_layers(compare(before, after, inputs)),
         "classes": _classes(before, outputs, dataset),
         "calibration_sizes": sizes,
     }
 
 
-def narrow_channels(model: bytes, inputs: "NDArray[np.float32]") -> list[channels.Channel]:
-    """Return the channels of the network's input that get few steps of its integers.
+def narrow_channels(model: bytes, inputs: Tensors) -> dict[str, list[channels.Channel]]:
+    """Return the channels of each of the network's inputs that get few steps of its integers.
 
     Args:
         model: .tflite.
-        inputs: float32 (n, *input_shape).
+        inputs: float32, preprocessed.
     """
     import numpy as np
 
-    values = inputs.reshape(-1, inputs.shape[-1]).astype(np.float64)
-    scale, _ = open_graph(model).get_input_details()[0]["quantization"]
-    return channels.narrow(values.min(axis=0), values.max(axis=0), float(scale))
+    details = open_graph(model).get_input_details()
+    found = {}
+    for (name, array), source in zip(inputs.arrays.items(), details, strict=True):
+        values = array.reshape(-1, array.shape[-1]).astype(np.float64)
+        scale, _ = source["quantization"]
+        found[name] = channels.narrow(values.min(axis=0), values.max(axis=0), float(scale))
+    return found
 
 
 def _layers(comparison: Comparison) -> dict[str, object]:
@@ -113,7 +123,7 @@ def _layers(comparison: Comparison) -> dict[str, object]:
         "samples": comparison.samples,
         "float_layers": comparison.float_layers,
         "quantized_layers": comparison.quantized_layers,
-        "input": asdict(comparison.source),
+        "inputs": [asdict(error) for error in comparison.inputs],
         "layers": [asdict(error) for error in comparison.errors],
         "hurts_below_db": HURTS_BELOW_DB,
         "hurting": [error.name for error in comparison.hurting()],
@@ -125,9 +135,9 @@ def _classes(
 ) -> dict[str, object] | None:
     """Return what changed for each class; None where the task decides for no classes."""
     task, labels = task_of(dataset.facts), dataset.facts.labels
-    inputs, truth = dataset.inputs("test"), dataset.truth("test")
+    inputs, truth = dataset.tensors("test"), dataset.truth("test")
     outputs = {"baseline": host_outputs(float_model, inputs), "recipe": quantized}
-    decided = task.decisions(outputs, inputs, truth)
+    decided = task.decisions(outputs, inputs.first, truth)
     if task.confusion(decided["baseline"], truth, labels) is None:
         return None
     compared = compare_classes(decided["baseline"], decided["recipe"], truth, len(labels))

@@ -8,6 +8,7 @@ from edgeflow.compress.debug.tally import decibels
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.ptq.flatbuffer import calibrate, to_int8, to_int16x8
 from edgeflow.config.recipe import Recipe
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView
 from edgeflow.tasks.registry import task_of
 
@@ -36,13 +37,13 @@ def by_calibration_size(
     """
     task, (inputs, truth) = task_of(dataset.facts), _test(dataset)
     reference = host_outputs(float_model, inputs)
-    calibration = dataset.inputs("calibration")
+    calibration = dataset.tensors("calibration")
     sizes = sorted({max(1, round(len(calibration) * share)) for share in SHARES})
     rows: list[dict[str, object]] = []
     for size in sizes:
         model = _quantize(float_model, recipe, kept, calibration[:size])
         outputs = host_outputs(model, inputs)
-        figure = task.figure(outputs, inputs, truth)
+        figure = task.figure(outputs, inputs.first, truth)
         rows.append({"samples": size, "sqnr_db": sqnr_db(reference, outputs), "metric": figure})
     return rows
 
@@ -56,19 +57,17 @@ def sqnr_db(reference: "NDArray[np.float32]", values: "NDArray[np.float32]") -> 
     return decibels(noise / signal) if signal else None
 
 
-def _quantize(
-    float_model: bytes, recipe: Recipe, kept: Sequence[str], samples: "NDArray[np.float32]"
-) -> bytes:
+def _quantize(float_model: bytes, recipe: Recipe, kept: Sequence[str], samples: Tensors) -> bytes:
     if recipe.quantize == "ptq-int16x8":
         return to_int16x8(float_model, samples)
     tensors = [layer.tensor for layer in layers(open_graph(float_model)) if layer.name in kept]
     return to_int8(calibrate(float_model, samples, recipe.calibration), recipe.io, tensors)
 
 
-def _test(dataset: DatasetView) -> tuple["NDArray[np.float32]", "Truth"]:
+def _test(dataset: DatasetView) -> tuple[Tensors, "Truth"]:
     import numpy as np
 
-    inputs, truth = dataset.inputs("test"), dataset.truth("test")
+    inputs, truth = dataset.tensors("test"), dataset.truth("test")
     count = min(len(truth), TEST_SAMPLES)
     chosen = np.linspace(0, len(truth) - 1, count).round().astype(np.int64)
     return inputs[chosen], truth[chosen]

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgeflow.compress.debug.graph import Layer, layers, open_graph, pairs
 from edgeflow.compress.debug.tally import Tally, decibels
-from edgeflow.compress.evaluate import quantized
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from edgeflow.compress.evaluate import fed, run
+from edgeflow.dataset.tensors import Tensors
 
 SAMPLES = 200
 """Samples that the errors are measured on, at most: means over a layer settle long before."""
@@ -55,11 +52,11 @@ class Comparison:
     """All layers that the float and the quantized network share, and how many each has.
 
     Attributes:
-        source: the error of the network's input, before any layer.
+        inputs: the errors of the network's inputs, before any layer.
         errors: of each shared layer, in the order in which the layers run.
     """
 
-    source: LayerError
+    inputs: list[LayerError]
     errors: list[LayerError]
     samples: int
     float_layers: int
@@ -75,34 +72,33 @@ class Comparison:
         return [e for e in self.worst()[:NAMED] if (e.own_sqnr_db or 0.0) < HURTS_BELOW_DB]
 
 
-def compare(
-    float_model: bytes, quantized_model: bytes, samples: "NDArray[np.float32]"
-) -> Comparison:
+def compare(float_model: bytes, quantized_model: bytes, samples: Tensors) -> Comparison:
     """Run two forms of a network side by side and compare each layer that they share.
 
     Args:
         float_model: float32 .tflite.
         quantized_model: .tflite of the same network, some or all of it in integers.
-        samples: float32 (n, *input_shape); the first `SAMPLES` count.
+        samples: float32, preprocessed; the first `SAMPLES` count.
     """
     before, after = open_graph(float_model), open_graph(quantized_model)
     shared = pairs(layers(before), layers(after))
     details = {tensor["index"]: tensor for tensor in after.get_tensor_details()}
-    source = after.get_input_details()[0]
-    inputs, tallies = Tally(), [Tally() for _ in shared]
+    sources = after.get_input_details()
+    inputs, tallies = [Tally() for _ in sources], [Tally() for _ in shared]
     used = samples[:SAMPLES]
-    for sample in used:
-        fed = quantized(sample[None], source)
-        _run(before, sample[None])
-        _run(after, fed)
-        inputs.add(sample[None], fed, source)
+    for sample, fitted in zip(used, fed(after, used), strict=True):
+        run(before, sample)
+        run(after, fitted)
+        for tally, *given in zip(inputs, sample, fitted, sources, strict=True):
+            tally.add(*given)
         for tally, (one, other) in zip(tallies, shared, strict=True):
             value = after.get_tensor(other.output)
             tally.add(before.get_tensor(one.output), value, details[other.output])
     noise: dict[int, float] = {}
-    first, second = (_input(graph) for graph in (before, after))
+    names = list(samples.arrays)
+    ends = zip(inputs, _inputs(before, names), _inputs(after, names), strict=True)
     return Comparison(
-        source=_error(inputs, first, second, details, noise),
+        inputs=[_error(tally, one, other, details, noise) for tally, one, other in ends],
         errors=[
             _error(tally, one, other, details, noise)
             for tally, (one, other) in zip(tallies, shared, strict=True)
@@ -113,23 +109,19 @@ def compare(
     )
 
 
-def _run(interpreter: Any, sample: "NDArray[Any]") -> None:
-    interpreter.reset_all_variables()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample)
-    interpreter.invoke()
-
-
-def _input(interpreter: Any) -> Layer:
-    """Return the network's input in the form of a layer."""
-    tensor = interpreter.get_input_details()[0]
-    return Layer(
-        name="input",
-        operator="INPUT",
-        tensor=tensor["name"],
-        output=int(tensor["index"]),
-        inputs=(),
-        shape=tuple(int(size) for size in tensor["shape"]),
-    )
+def _inputs(interpreter: Any, names: Sequence[str]) -> list[Layer]:
+    """Return the network's inputs in the form of layers."""
+    return [
+        Layer(
+            name=name,
+            operator="INPUT",
+            tensor=tensor["name"],
+            output=int(tensor["index"]),
+            inputs=(),
+            shape=tuple(int(size) for size in tensor["shape"]),
+        )
+        for name, tensor in zip(names, interpreter.get_input_details(), strict=True)
+    ]
 
 
 def _error(

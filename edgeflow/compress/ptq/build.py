@@ -19,7 +19,7 @@ def convert(
     Raises:
         CompileError: a layer to keep in float is not there, or another one stayed in float.
     """
-    samples = dataset.inputs("calibration")
+    samples = dataset.tensors("calibration")
     calibrated = calibrate(float_model, samples, recipe.calibration)
     if recipe.keep_float is None:
         return to_int8(calibrated, recipe.io), {}

@@ -7,22 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.compress.ptq.ranges import Range, activation_ranges
+from edgeflow.dataset.tensors import Tensors
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from edgeflow.config.recipe import Calibration
 
 
-def calibrate(
-    flatbuffer: bytes, samples: "NDArray[np.float32]", calibration: "Calibration"
-) -> bytes:
+def calibrate(flatbuffer: bytes, samples: Tensors, calibration: "Calibration") -> bytes:
     """Return a float .tflite that holds the range of each activation.
 
     Args:
         flatbuffer: float32 .tflite.
-        samples: float32 (n, *input_shape).
+        samples: float32, preprocessed.
         calibration: how a range follows from the values.
     """
     calibrated: bytes = _calibrator(flatbuffer).calibrate(_feed(samples))
@@ -49,12 +45,12 @@ def to_int8(calibrated: bytes, io: str = "int8", keep: Sequence[str] = ()) -> by
     return quantized
 
 
-def to_int16x8(flatbuffer: bytes, samples: "NDArray[np.float32]") -> bytes:
+def to_int16x8(flatbuffer: bytes, samples: Tensors) -> bytes:
     """Return a float .tflite with int8 weights and int16 activations, input and output.
 
     Args:
         flatbuffer: float32 .tflite.
-        samples: float32 (n, *input_shape); the ranges of activations come from it.
+        samples: float32, preprocessed; the ranges of activations come from it.
     """
     import tensorflow as tf
 
@@ -76,8 +72,8 @@ def _calibrator(flatbuffer: bytes) -> Any:
     return calibrator.Calibrator(calibrator.add_intermediate_tensors(flatbuffer))
 
 
-def _feed(samples: "NDArray[np.float32]") -> Any:
-    return lambda: ([sample[None]] for sample in samples)
+def _feed(samples: Tensors) -> Any:
+    return lambda: iter(samples)
 
 
 def _with_ranges(calibrated: bytes, ranges: Mapping[str, Range]) -> bytes:

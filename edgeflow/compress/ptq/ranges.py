@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.compress.debug.graph import layers, open_graph
+from edgeflow.compress.evaluate import run
+from edgeflow.dataset.tensors import Tensors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +44,7 @@ class _Histogram:
 
 
 def activation_ranges(
-    flatbuffer: bytes, samples: "NDArray[np.float32]", calibration: "Calibration"
+    flatbuffer: bytes, samples: Tensors, calibration: "Calibration"
 ) -> dict[str, Range]:
     """Return the range of each activation by the name of its tensor.
 
@@ -50,7 +52,7 @@ def activation_ranges(
 
     Args:
         flatbuffer: float32 .tflite.
-        samples: float32 (n, *input_shape), run twice: for the ends, and for what lies between.
+        samples: float32, preprocessed, run twice: for the ends, and for what lies between.
         calibration: method ``percentile`` or ``mse``.
     """
     histograms = _histograms(flatbuffer, samples)
@@ -98,7 +100,7 @@ def _squared_error(
     return float((np.square(back - values) * counts).sum())
 
 
-def _histograms(flatbuffer: bytes, samples: "NDArray[np.float32]") -> dict[str, _Histogram]:
+def _histograms(flatbuffer: bytes, samples: Tensors) -> dict[str, _Histogram]:
     import numpy as np
 
     interpreter = open_graph(flatbuffer)
@@ -125,9 +127,9 @@ def _activations(interpreter: Any) -> dict[int, str]:
     import numpy as np
 
     tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
-    source = interpreter.get_input_details()[0]["index"]
+    sources = [int(tensor["index"]) for tensor in interpreter.get_input_details()]
     sinks = {tensor["index"] for tensor in interpreter.get_output_details()}
-    computed = [source, *(layer.output for layer in layers(interpreter))]
+    computed = [*sources, *(layer.output for layer in layers(interpreter))]
     return {
         index: tensors[index]["name"]
         for index in computed
@@ -136,7 +138,5 @@ def _activations(interpreter: Any) -> dict[int, str]:
 
 
 def _values(interpreter: Any, tensors: Mapping[int, Any], sample: Any) -> Any:
-    interpreter.reset_all_variables()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample[None])
-    interpreter.invoke()
+    run(interpreter, sample)
     return ((index, interpreter.get_tensor(index)) for index in tensors)

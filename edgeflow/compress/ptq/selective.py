@@ -2,20 +2,16 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from edgeflow.compress.debug.errors import Comparison, LayerError, compare
 from edgeflow.compress.evaluate import metric
 from edgeflow.compress.ptq.flatbuffer import to_int8
 from edgeflow.config.finding import did_you_mean
 from edgeflow.config.recipe import KeepFloat
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
 from edgeflow.tasks.registry import task_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 class Selection:
@@ -27,9 +23,7 @@ class Selection:
             chosen by their error also how much worse the validation set's metric is after it.
     """
 
-    def __init__(
-        self, float_model: bytes, calibrated: bytes, samples: "NDArray[np.float32]"
-    ) -> None:
+    def __init__(self, float_model: bytes, calibrated: bytes, samples: Tensors) -> None:
         self._float_model = float_model
         self._calibrated = calibrated
         self._samples = samples

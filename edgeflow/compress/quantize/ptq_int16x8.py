@@ -6,10 +6,9 @@ Nearly float's accuracy at int8's size; kernels for 16-bit activations are slowe
 import warnings
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from edgeflow.dataset.tensors import Tensors
 
+if TYPE_CHECKING:
     from edgeflow.compress.source import Source
     from edgeflow.config.recipe import Recipe
 
@@ -17,19 +16,19 @@ if TYPE_CHECKING:
 def convert(
     model: "Source",
     recipe: "Recipe",  # noqa: ARG001  # one signature for all
-    calibration: "NDArray[np.float32]",
+    calibration: Tensors,
 ) -> bytes:
     """Return the .tflite with int8 weights and int16 activations.
 
     Args:
         model: the trained network.
-        calibration: float32 (n, *input_shape); the ranges of activations come from it.
+        calibration: float32, preprocessed; the ranges of activations come from it.
     """
     import tensorflow as tf
 
     converter = model.converter()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
+    converter.representative_dataset = lambda: iter(calibration)
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     ]

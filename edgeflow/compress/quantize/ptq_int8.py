@@ -7,27 +7,26 @@ Integer-Arithmetic-Only Inference", arXiv 1712.05877.
 import warnings
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from edgeflow.dataset.tensors import Tensors
 
+if TYPE_CHECKING:
     from edgeflow.compress.source import Source
     from edgeflow.config.recipe import Recipe
 
 
-def convert(model: "Source", recipe: "Recipe", calibration: "NDArray[np.float32]") -> bytes:
+def convert(model: "Source", recipe: "Recipe", calibration: Tensors) -> bytes:
     """Return the int8 .tflite.
 
     Args:
         model: the trained network.
         recipe: gives the type of input and output.
-        calibration: float32 (n, *input_shape); the ranges of activations come from it.
+        calibration: float32, preprocessed; the ranges of activations come from it.
     """
     import tensorflow as tf
 
     converter = model.converter()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
+    converter.representative_dataset = lambda: iter(calibration)
     # An operator without an int8 kernel is an error here, not a silent float island.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.as_dtype(recipe.io)

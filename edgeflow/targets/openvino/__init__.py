@@ -147,7 +147,7 @@ def _quantize(model: Any, job: CompileInput, overflow_fix: bool) -> Any:
     logging.getLogger("nncf").setLevel(logging.ERROR)
     if job.calibration is None:
         raise ValueError("ptq-int8 reads the calibration set")
-    samples = [sample[None] for sample in job.calibration]
+    samples = [sample if len(sample) > 1 else sample[0] for sample in job.calibration]
     return nncf.quantize(
         model,
         nncf.Dataset(samples),

@@ -61,7 +61,7 @@ def test_its_manifest_says_how_to_run_it(trained: Trained, packed: Path) -> None
     assert manifest.target == target_options("litert")
     assert manifest.engine_options == {"model": "model.tflite", "threads": 1, "xnnpack": True}
     io = manifest.io.model_dump(mode="json")
-    preprocess = trained.view().facts.preprocess.model_dump(mode="json")
+    preprocess = trained.view().facts.inputs["input"].preprocess.model_dump(mode="json")
     sources = compiled.facts["io"]["inputs"]
     assert io["inputs"] == [{**tensor, "preprocess": preprocess} for tensor in sources]
     sinks = compiled.facts["io"]["outputs"]

@@ -46,7 +46,10 @@ def test_files_that_do_not() -> None:
     (told,) = found(source="mine.onnx")
     assert "outputs of shape (9, 1, 1), its dataset has 10 classes" in told
     images({"y": ["n", 10], "z": ["n", 10]})
-    assert found(source="mine.onnx") == ["models.mine.source: it has 2 outputs: 'y', 'z'"]
+    assert found(source="mine.onnx") == [
+        "models.mine.source: it has 2 outputs: 'y', 'z', of shape (10,), (10,); "
+        "2 of them can be the task's"
+    ]
     Path("mine.onnx").write_text("hello")
     assert found(source="mine.onnx") == [
         "models.mine.source: mine.onnx is no ONNX model, or is cut off"

@@ -74,7 +74,7 @@ def test_shape_and_classes_are_those_of_the_loaded_samples(
 ) -> None:
     section = parsed(write(tmp_path / "source"))
     raw = importlib.import_module(f"edgeflow.dataset.sources.{section.source}").load(section)
-    assert peek(section) == Peek(input_shape=raw.train.x.shape[1:], labels=len(raw.labels))
+    assert peek(section) == Peek(inputs={"input": raw.train.x.shape[1:]}, labels=len(raw.labels))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 and no more"])

@@ -1,6 +1,5 @@
 import os
 import platform
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -80,16 +79,13 @@ def test_check_says_which_tool_is_missing(project: Path, monkeypatch: pytest.Mon
     assert f"{takes}: ready" in listed.output
 
 
-def test_targets_lists_figures_and_names_of_units(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_lists_figures_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpenVINO, "figures", (INSTRUCTIONS,), raising=False)
-    stick = replace(OpenVINO.capabilities, unit=frozenset({"serial", "bus"}))
-    monkeypatch.setattr(OpenVINO, "capabilities", stick)
     lines = CliRunner().invoke(app, ["targets"]).output.splitlines()
     (place,) = [number for number, line in enumerate(lines) if line.startswith("openvino: ")]
     assert lines[place + 1] == (
         "  instructions: number of instructions of one inference (emulated; gate instructions_max)"
     )
-    assert lines[place + 2] == "  `unit` of a device takes: bus, serial"
 
 
 def test_targets_shows_one_that_needs_options(monkeypatch: pytest.MonkeyPatch) -> None:

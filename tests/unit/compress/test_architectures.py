@@ -14,6 +14,7 @@ from edgeflow.compress.quantize import ptq_int8
 from edgeflow.compress.source import FloatModel
 from edgeflow.config.model import architecture_module, architectures
 from edgeflow.config.recipe import Recipe
+from edgeflow.dataset.tensors import stored
 from edgeflow.train.keras import load_keras
 
 Case = tuple[str, tuple[int, ...], dict[str, Any]]
@@ -77,10 +78,10 @@ def test_an_architecture_goes_all_the_way_to_int8(case: Case, tmp_path: Path) ->
     model.save(tmp_path / "model.h5", include_optimizer=False, save_format="h5")
 
     loaded = keras.models.load_model(tmp_path / "model.h5", compile=False)
-    flatbuffer = ptq_int8.convert(FloatModel(loaded), Recipe(quantize="ptq-int8"), x)
+    flatbuffer = ptq_int8.convert(FloatModel(loaded), Recipe(quantize="ptq-int8"), stored(x))
 
     wanted = model(x, training=False).numpy()
-    found = host_outputs(flatbuffer, x)
+    found = host_outputs(flatbuffer, stored(x))
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() < 0.1 * np.ptp(wanted)
 
@@ -101,7 +102,7 @@ def fused_activations(flatbuffer: bytes) -> Counter[str]:
 def test_hard_tanh_is_fused_into_its_dense_layer() -> None:
     (case,) = [case for case in CASES if case[2].get("activation") == "hard_tanh"]
     model = FloatModel(build(load_keras(seed=0), case))
-    flatbuffer = ptq_int8.convert(model, Recipe(quantize="ptq-int8"), samples(case[1]))
+    flatbuffer = ptq_int8.convert(model, Recipe(quantize="ptq-int8"), stored(samples(case[1])))
     assert fused_activations(flatbuffer) == {"RELU_N1_TO_1": 2, "NONE": 1}
 
 

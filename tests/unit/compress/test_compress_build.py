@@ -12,6 +12,7 @@ from edgeflow.compress.build import compress_model
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.quantize import fp16, ptq_int8
 from edgeflow.config.recipe import Recipe
+from edgeflow.dataset.tensors import stored
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError, IntegrityError
 from edgeflow.testing.trained import QUANTIZE, TRAIN, Trained
@@ -70,7 +71,7 @@ def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str)
     assert set(manifest.files) == files
     view, logits = trained.view(), trained.logits(quantize)
     flatbuffer = (folder / "model.tflite").read_bytes()
-    np.testing.assert_array_equal(host_outputs(flatbuffer, view.inputs("test")[:5]), logits[:5])
+    np.testing.assert_array_equal(host_outputs(flatbuffer, view.tensors("test")[:5]), logits[:5])
     hits = logits.argmax(axis=1) == view.truth("test")
     facts = dict(manifest.facts)
     assert Recipe.model_validate(facts.pop("recipe")) == Recipe.model_validate(
@@ -80,6 +81,7 @@ def test_its_manifest_tells_what_the_model_does(trained: Trained, quantize: str)
         "metric": "accuracy",
         "metric_test": pytest.approx(hits.mean()),
         "size_bytes": len(flatbuffer),
+        "outputs": ["output"],
         "parameters": verify_files(trained.model / "manifest.json").facts["parameters"],
     }
 
@@ -134,14 +136,18 @@ def test_a_converter_that_fails(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", [build, form], ids=["reference", "comparison"])
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [(build, "host_outputs"), (form, "every_output")],
+    ids=["reference", "comparison"],
+)
 def test_a_model_that_the_interpreter_cannot_run(
-    where: Any, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: Any, name: str, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(flatbuffer: bytes, inputs: Any) -> None:
         raise RuntimeError("tensor 3 cannot be prepared")
 
-    monkeypatch.setattr(where, "host_outputs", fail)
+    monkeypatch.setattr(where, name, fail)
     with pytest.raises(CompileError, match=r"LiteRT cannot run .* tiny: tensor 3 cannot"):
         compress(trained, "none", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -160,7 +166,7 @@ def test_an_operator_without_an_int8_kernel_is_an_error(keras: Any) -> None:
 
     source: Any = SimpleNamespace(converter=converter)
     with pytest.raises(Exception, match=r"(?i)erf|int8|custom|flex"):
-        ptq_int8.convert(source, Recipe(quantize="ptq-int8"), np.ones((2, 4), np.float32))
+        ptq_int8.convert(source, Recipe(quantize="ptq-int8"), stored(np.ones((2, 4), np.float32)))
 
 
 def test_a_model_that_changed_since_its_training(trained: Trained, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from edgeflow.compress.ptq.flatbuffer import _with_ranges, calibrate, to_int8
 from edgeflow.compress.ptq.ranges import Range
 from edgeflow.compress.source import FloatModel
 from edgeflow.config.recipe import Calibration
+from edgeflow.dataset.tensors import stored
 from edgeflow.testing.trained import Trained
 
 NAMES = [
@@ -32,7 +33,7 @@ def graph(trained: Trained, recipe: str) -> list[Layer]:
 
 
 def errors(trained: Trained, quantized: bytes) -> Any:
-    samples = trained.view().inputs("calibration")
+    samples = trained.view().tensors("calibration")
     return compare(model(trained, "none"), quantized, samples)
 
 
@@ -78,7 +79,7 @@ def test_sixteen_bits_are_nearer_to_float_than_eight(trained: Trained) -> None:
 
 
 def test_the_layer_with_a_range_far_too_wide_is_named(trained: Trained) -> None:
-    source, samples = model(trained, "none"), trained.view().inputs("calibration")
+    source, samples = model(trained, "none"), trained.view().tensors("calibration")
     tensor = graph(trained, "none")[3].tensor
     calibrated = calibrate(source, samples, Calibration())
     wide = to_int8(_with_ranges(calibrated, {tensor: Range(low=0.0, high=500.0)}))
@@ -89,12 +90,12 @@ def test_the_layer_with_a_range_far_too_wide_is_named(trained: Trained) -> None:
 
 def test_values_beyond_the_range_are_counted(trained: Trained) -> None:
     source, samples = model(trained, "none"), trained.view().inputs("calibration")
-    narrow = to_int8(calibrate(source, samples * np.float32(0.3), Calibration()))
+    narrow = to_int8(calibrate(source, stored(samples * np.float32(0.3)), Calibration()))
     found = errors(trained, narrow)
     dark = float((samples > 0.3 * samples.max() * 257 / 255).mean())
-    assert found.source.saturated == pytest.approx(dark, abs=0.02)
+    assert found.inputs[0].saturated == pytest.approx(dark, abs=0.02)
     assert dark > 0.2
-    assert errors(trained, model(trained, "ptq-int8")).source.saturated == 0
+    assert errors(trained, model(trained, "ptq-int8")).inputs[0].saturated == 0
 
 
 def test_weights_spread_over_channels(trained: Trained) -> None:
@@ -161,6 +162,6 @@ def test_layers_of_branches_and_of_the_output_have_names_too(keras: Any) -> None
     assert [layer.name for layer in found] == [
         *("stem", "block/conv", "join", "flat", "dense", "softmax"),
     ]
-    samples = np.random.default_rng(0).normal(size=(20, 6, 6, 1)).astype(np.float32)
+    samples = stored(np.random.default_rng(0).normal(size=(20, 6, 6, 1)).astype(np.float32))
     quantized = to_int8(calibrate(source, samples, Calibration()))
     assert len(compare(source, quantized, samples).errors) == 6

@@ -46,16 +46,18 @@ def squared_error(values: Any, low: float, high: float) -> float:
 @pytest.mark.parametrize("quantize", ["ptq-int8", "ptq-int16x8"])
 def test_a_tflite_gives_what_the_converter_gives(trained: Trained, quantize: str) -> None:
     view, source = trained.view(), model(trained, "none")
-    samples = view.inputs("calibration")
+    samples = view.tensors("calibration")
     whole = quantize == "ptq-int8"
     ours = (
         to_int8(calibrate(source, samples, Calibration())) if whole else to_int16x8(source, samples)
     )
-    np.testing.assert_array_equal(host_outputs(ours, view.inputs("test")), trained.logits(quantize))
+    np.testing.assert_array_equal(
+        host_outputs(ours, view.tensors("test")), trained.logits(quantize)
+    )
 
 
 def test_all_values_in_the_range_is_minimum_and_maximum(trained: Trained) -> None:
-    source, samples = model(trained, "none"), trained.view().inputs("calibration")
+    source, samples = model(trained, "none"), trained.view().tensors("calibration")
     every = Calibration(method="percentile", percentile=100.0)
     assert to_int8(calibrate(source, samples, every)) == to_int8(
         calibrate(source, samples, Calibration())
@@ -145,13 +147,13 @@ def test_the_worst_layers_stay_in_float_until_an_error_is_low_enough(
 ) -> None:
     source, view = model(trained, "none"), trained.view()
     # The float network's own outputs as targets: its error is 0, that of all integers is not.
-    inputs, truth = view.inputs("validation"), host_outputs(source, view.inputs("validation"))
+    inputs, truth = view.tensors("validation"), host_outputs(source, view.tensors("validation"))
     np.save(tmp_path / "validation_x.npy", view.raw("validation"))
     np.save(tmp_path / "validation_y.npy", truth)
     values = DatasetView(
         folder=tmp_path, facts=view.facts.model_copy(update={"task": "regression"})
     )
-    samples = view.inputs("calibration")
+    samples = view.tensors("calibration")
     found = Selection(source, calibrate(source, samples, Calibration()), samples)
     whole = np.sqrt(np.square(host_outputs(found.model, inputs) - truth).mean())
     found.keep_worst(KeepFloat.model_validate({"worst": 2, "rmse_rise_max": 0.0}), values)

@@ -95,7 +95,7 @@ def test_a_crash_of_the_converter_is_an_error_that_names_the_layer(
 def test_ranges_inside_of_an_operator_are_no_float_tensors(keras: Any, trained: Trained) -> None:
     model = recurrent(keras, keras.layers.LSTM(4))
     fused = FlatbufferModel(none.convert(FloatModel(model), Recipe(), None))
-    samples = trained.view().inputs("calibration")
+    samples = trained.view().tensors("calibration")
     assert float_tensors(ptq_int8.convert(fused, INT8, samples)) == []
 
 

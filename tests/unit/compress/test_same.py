@@ -17,8 +17,9 @@ from edgeflow.compress.same import require_close, require_exact
 from edgeflow.compress.source import FloatModel
 from edgeflow.compress.tfmot import load_tfmot
 from edgeflow.config.recipe import Prune, PruneChannels, Recipe
+from edgeflow.dataset.tensors import stored
 from edgeflow.errors import CompileError
-from edgeflow.targets import build
+from edgeflow.targets import host
 from edgeflow.testing.trained import Trained
 from tests.unit.compress.networks import network as staged
 from tests.unit.compress.networks import pyramid
@@ -26,11 +27,17 @@ from tests.unit.packed import compile_tiny
 
 QAT = Recipe.model_validate({"quantize": "qat-int8", "qat": {"epochs": 0}})
 SAMPLES = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+TENSORS = stored(SAMPLES)
+
+
+def only(*changes: Any) -> Form:
+    """Return a network with an output for each change of its input."""
+    return Form(lambda samples: [change(samples.first) for change in changes])
 
 
 def form(change: Any) -> Form:
     layers = {"first": SAMPLES, "second": change(SAMPLES), "third": change(SAMPLES)}
-    return Form(change, lambda _: layers)
+    return Form(only(change).outputs, lambda _: layers)
 
 
 def joined(model: Any, prefix: str = "") -> list[str]:
@@ -59,7 +66,7 @@ def test_a_swapped_join_is_refused(
 @pytest.mark.parametrize("require", [require_exact, require_close])
 def test_the_first_layer_that_differs_is_named(require: Any) -> None:
     with pytest.raises(CompileError, match="net: the step changed .* differs is 'second'") as error:
-        require("net", "the step", form(np.copy), form(lambda x: x[:, ::-1]), SAMPLES)
+        require("net", "the step", form(np.copy), form(lambda x: x[:, ::-1]), TENSORS)
     assert error.value.exit_code == 7
 
 
@@ -67,13 +74,22 @@ def test_another_shape_and_a_number_that_is_none_are_differences() -> None:
     for change in (lambda x: x[:, :2], lambda x: np.full_like(x, np.nan)):
         for require in (require_exact, require_close):
             with pytest.raises(CompileError, match="changed the network"):
-                require("net", "the step", Form(np.copy), Form(change), SAMPLES)
+                require("net", "the step", only(np.copy), only(change), TENSORS)
+
+
+def test_each_output_is_compared() -> None:
+    before = only(np.copy, np.abs)
+    require_exact("net", "a", before, only(np.copy, np.abs), TENSORS)
+    with pytest.raises(CompileError, match="a changed the network: output 1: outputs of up to"):
+        require_exact("net", "a", before, only(np.copy, np.copy), TENSORS)
+    with pytest.raises(CompileError, match="output 1: it is there only before"):
+        require_exact("net", "a", before, only(np.copy), TENSORS)
 
 
 def test_exact_allows_for_sums_in_another_order_alone() -> None:
-    require_exact("net", "a", Form(np.copy), Form(lambda x: x * np.float32(1 + 1e-5)), SAMPLES)
+    require_exact("net", "a", only(np.copy), only(lambda x: x * np.float32(1 + 1e-5)), TENSORS)
     with pytest.raises(CompileError):
-        require_exact("net", "a", Form(np.copy), Form(lambda x: x * np.float32(1.01)), SAMPLES)
+        require_exact("net", "a", only(np.copy), only(lambda x: x * np.float32(1.01)), TENSORS)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +100,7 @@ def test_exact_allows_for_sums_in_another_order_alone() -> None:
     ],
 )
 def test_lost_accuracy_is_no_other_network(rounded: Any) -> None:
-    require_close("net", "rounding", Form(np.copy), Form(rounded), SAMPLES)
+    require_close("net", "rounding", only(np.copy), only(rounded), TENSORS)
 
 
 def shuffled(model: Any, layer: str) -> Iterator[None]:
@@ -168,6 +184,6 @@ def test_stripping_that_loses_the_zeros_is_refused(
 def test_a_compiler_that_makes_another_network_is_refused(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "dequantized", lambda values, sink: values[:, ::-1] * 1.0)
+    monkeypatch.setattr(host, "dequantized", lambda values, sink: values[:, ::-1] * 1.0)
     with pytest.raises(CompileError, match="the compiler changed the network"):
         compile_tiny(trained, "litert", "none", tmp_path)

@@ -52,9 +52,9 @@ def test_pruning_leaves_its_share_of_weights(trained: Trained, tmp_path: Path) -
     shares = [float((kernel == 0).mean()) for kernel in pointwise]
     assert shares == pytest.approx([0.75] * len(shares), abs=0.03)
     network = load_keras(seed=0).models.load_model(tmp_path / "network/model.h5", compile=False)
-    samples = trained.view().inputs("test")[:20]
+    samples = trained.view().tensors("test")[:20]
     np.testing.assert_allclose(
-        network.predict(samples, verbose=0),
+        network.predict(samples.first, verbose=0),
         host_outputs((tmp_path / "float.tflite").read_bytes(), samples),
         atol=1e-4,
     )
@@ -144,7 +144,7 @@ def test_auto_takes_the_first_that_keeps_the_accuracy(trained: Trained, tmp_path
     assert (tmp_path / "network/model.h5").read_bytes() == (trained.model / "model.h5").read_bytes()
     view = trained.view("validation")
     truth = view.truth("validation")
-    guess = host_outputs(flatbuffer, view.inputs("validation")).argmax(axis=1)
+    guess = host_outputs(flatbuffer, view.tensors("validation")).argmax(axis=1)
     manifest = json.loads((trained.model / "manifest.json").read_text())
     drop = manifest["facts"]["metric_validation"] - (guess == truth).mean()
     assert [entry["worse_by"] for entry in facts["tried"]] == pytest.approx([drop], abs=1e-6)
@@ -181,6 +181,6 @@ def test_auto_says_what_each_recipe_lost(trained: Trained, tmp_path: Path) -> No
     pruned = candidate(broken)
     pruned["slice"]["train"] = TRAIN
     auto = {"auto": {"recipes": ["sparse"], "accuracy_drop_max": 0.0}}
-    with pytest.raises(CompileError, match=r"no recipe keeps .* sparse costs 0\.\d+") as caught:
+    with pytest.raises(CompileError, match=r"no recipe keeps .* sparse loses 0\.\d+") as caught:
         compress(trained, auto, tmp_path / "out", candidates={"sparse": pruned}, train=None)
     assert "qat-int8" in caught.value.hint

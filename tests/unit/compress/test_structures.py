@@ -31,8 +31,9 @@ def test_training_with_rounding_takes_a_network(keras: Any, trained: Trained, na
     source = FloatModel(qat.apply(before, QAT).model)
     # No float tensor is left, and the converter computes what the training saw.
     flatbuffer, _ = quantized("net/qat", source, view, QAT, b"")
-    x = view.inputs("validation")[:50]
-    wanted, found = before.model(x, training=False).numpy(), source.form().outputs(x)
+    samples = view.tensors("validation")[:50]
+    wanted = before.model(samples.first, training=False).numpy()
+    (found,) = source.form().outputs(samples)
     assert np.sqrt(np.mean((found - wanted) ** 2)) < 0.1 * wanted.std()
     assert len(flatbuffer) > 0
 

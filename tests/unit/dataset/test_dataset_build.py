@@ -38,7 +38,8 @@ def test_digits_give_verified_parts(tmp_path: Path) -> None:
     view = open_dataset(tmp_path / "out", PARTS)
 
     assert view.facts.labels == list("0123456789")
-    assert (view.facts.input_shape, view.facts.preprocess.scale) == ([8, 8, 1], 1 / 16)
+    assert view.facts.input_shape == [8, 8, 1]
+    assert view.facts.inputs["input"].preprocess.scale == 1 / 16
     assert sum(len(view.truth(part)) for part in ("train", "validation", "test")) == 1797
     for part in PARTS:
         assert view.raw(part).dtype == np.uint8

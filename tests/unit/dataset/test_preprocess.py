@@ -70,7 +70,7 @@ def test_the_device_makes_the_very_input_of_the_host(
 ) -> None:
     x = np.abs(unlike(30, 5, 4)).astype(dtype)
     view = build(tmp_path, npz, x, preprocess=asked)
-    preprocess = view.facts.preprocess.model_dump(mode="json")
+    preprocess = view.facts.inputs["input"].preprocess.model_dump(mode="json")
     tensor = {"dtype": "float32", "scale": 0, "zero_point": 0, "preprocess": preprocess}
     for sample, expected in zip(view.raw("test"), view.inputs("test"), strict=True):
         np.testing.assert_array_equal(to_input(sample[None], tensor)[0], expected)

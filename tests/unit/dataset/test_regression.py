@@ -53,7 +53,7 @@ def test_one_value_for_each_sample_is_one_target(source: str, tmp_path: Path) ->
 @pytest.mark.parametrize("labels", [None, ["a", "b"]])
 def test_the_number_of_targets_is_known_before(labels: list[str] | None, tmp_path: Path) -> None:
     section = NpzDataset.model_validate(write(tmp_path / "data.npz") | {"labels": labels})
-    assert peek(section) == Peek(input_shape=(3,), labels=2)
+    assert peek(section) == Peek(inputs={"input": (3,)}, labels=2)
 
 
 @pytest.mark.parametrize(

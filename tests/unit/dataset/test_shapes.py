@@ -149,7 +149,7 @@ def test_check_knows_shapes_before_a_build(npz: WriteNpz) -> None:
     assert list(check_files({"datasets": {"a": entry}})) == []
     seen = peek(NpzDataset.model_validate({**entry, "input_shape": [144]}))
     assert seen is not None
-    assert (seen.input_shape, seen.labels) == ((144,), 2)
+    assert (seen.inputs, seen.labels) == ({"input": (144,)}, 2)
     (finding,) = check_files({"datasets": {"a": {**entry, "input_shape": [145]}}})
     assert "asks for 145" in finding.message
     entry["preprocess"] = {"mean": [1, 2]}

@@ -148,7 +148,7 @@ def test_one_output_of_several_at_the_datasets_size(
     assert made.input_shape == (None, 8, 8, 1)
     for choice, message in (
         ({"output": "plain"}, "it has 2 inputs: 'image', 'state'"),
-        ({"input": "image"}, "it has 2 outputs: 'plain', 'mixed'"),
+        ({"input": "image"}, "'plain' or 'mixed' cannot be had from input 'image' alone"),
         ({"input": "image", "output": "mixed"}, "cannot be had from input 'image' alone"),
     ):
         with pytest.raises(CompileError, match=message):

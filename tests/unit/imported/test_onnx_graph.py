@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from edgeflow.dataset.tensors import stored
 from edgeflow.errors import CompileError
 from edgeflow.imported import onnx_graph, onnx_worker
 from tests.unit.imported.onnx_models import draw, save
@@ -26,10 +27,11 @@ def net(path: Path, shape: Any) -> Path:
     )
 
 
-def bound(path: Path, samples: Any) -> tuple[Any, bool, Any]:
+def bound(path: Path, samples: Any) -> tuple[Any, Any, Any]:
     model = onnx.load(path)
     onnx_graph.select(model, None, None)
-    return onnx_worker._bound(model, samples)
+    model, ((first, _),), (outputs,) = onnx_worker._bound(model, stored(samples))
+    return model, first, outputs
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_one_output_and_what_it_needs(tmp_path: Path, output: str) -> None:
     assert [value.name for value in model.graph.output] == [output]
     assert len(model.graph.node) == {"plain": 2, "inner": 1}[output]
     x = RNG.normal(size=(3, 64)).astype(np.float32)
-    outputs = onnx_worker._bound(model, x)[2]
+    (outputs,) = onnx_worker._bound(model, stored(x))[2]
     wanted = x @ draw(64, 10)
     if output == "plain":
         wanted = np.exp(wanted) / np.exp(wanted).sum(axis=1, keepdims=True)
@@ -124,7 +126,8 @@ def test_one_output_and_what_it_needs(tmp_path: Path, output: str) -> None:
 @pytest.mark.parametrize(
     ("given", "output", "message", "hint"),
     [
-        (None, None, "it has 2 outputs: 'plain', 'mixed'", "key `output`"),
+        (None, None, "'plain' or 'mixed' needs the inputs 'state' beside 'input'", "`output`"),
+        ({"a": "state"}, "plain", "the dataset has the inputs 'input', and .* names 'a'", "NAME"),
         (None, "frob", "it has no output 'frob', only 'plain', 'mixed'", "key `output`"),
         (None, "mixed", "output 'mixed' needs the inputs 'state' beside 'input'", "`output`"),
         ("frob", "plain", "it has no input 'frob', only 'input'", "key `input`"),
@@ -156,7 +159,8 @@ def test_what_branches_read_is_kept(tmp_path: Path) -> None:
     onnx_graph.select(model, None, None)
     onnx_graph.rename(model)
     x = RNG.normal(size=(2, 64)).astype(np.float32)
-    np.testing.assert_allclose(onnx_worker._bound(model, x)[2], x @ draw(64, 10), atol=1e-5)
+    (outputs,) = onnx_worker._bound(model, stored(x))[2]
+    np.testing.assert_allclose(outputs, x @ draw(64, 10), atol=1e-5)
 
 
 def test_names_become_such_as_tensorflow_takes(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_models_that_cannot_be_served(bring: Import, tmp_path: Path) -> None:
     with pytest.raises(CompileError, match="no signature 'serving_default'"):
         bring(tmp_path / "bare", "saved_model")
     tf.saved_model.save(two, str(tmp_path / "two"), signatures=two.both)
-    with pytest.raises(CompileError, match="it has 2 outputs: 'a', 'b'") as caught:
+    with pytest.raises(CompileError, match="it has 2 outputs: 'a', 'b', .* 0 of them") as caught:
         bring(tmp_path / "two", "saved_model")
     assert "`output`" in caught.value.hint
 

@@ -66,8 +66,8 @@ def test_a_float_file_is_quantized_as_its_network(
     slice_ = {"recipe": recipe.model_dump(mode="json")}
     compress_model("m", view.folder, tmp_path / "baseline", slice_, "0", tmp_path / "out")
     technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
-    wanted = technique.convert(FloatModel(network), recipe, view.inputs("calibration"))
-    outputs = host_outputs(wanted, view.inputs("test"))
+    wanted = technique.convert(FloatModel(network), recipe, view.tensors("calibration"))
+    outputs = host_outputs(wanted, view.tensors("test"))
     np.testing.assert_array_equal(np.load(tmp_path / "out/outputs.npy"), outputs)
 
 
@@ -198,9 +198,9 @@ def test_one_output_of_several_without_sizes_of_1(
     inputs, outputs = ends(source)
     (image,) = (name for name, detail in inputs.items() if len(detail["shape"]) == 3)
     (output,) = (name for name, detail in outputs.items() if len(detail["shape"]) == 4)
-    with pytest.raises(CompileError, match="it has 2 outputs: ") as caught:
+    with pytest.raises(CompileError, match="it has 2 inputs: ") as caught:
         bring(source, "tflite")
-    assert repr(output) in caught.value.message
+    assert repr(image) in caught.value.message
     manifest = bring(source, "tflite", output=output)
     made = tmp_path / "baseline/model.tflite"
     given, kept = ends(made)

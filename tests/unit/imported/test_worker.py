@@ -80,11 +80,11 @@ def served(view: DatasetView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     def call(outputs: Any) -> Any:
         def pretend(worker: str, job: Any, folder: Path, **words: str) -> dict[str, Any]:
-            assert np.load(folder / "samples.npy").shape == (8, 8, 8, 1)
+            assert np.load(folder / "input_00.npy").shape == (8, 8, 8, 1)
             assert folder.parent == tmp_path / "out"  # the step's own folder, which a kill leaves
             tf.saved_model.save(net, str(folder / "saved_model"), signatures=net.net)
-            np.save(folder / "outputs.npy", outputs)
-            return {}
+            np.save(folder / "output_00.npy", outputs)
+            return {"outputs": ["y"], "keys": ["y"], "inputs": ["x"]}
 
         monkeypatch.setattr(conversion, "run_worker", pretend)
         out = tmp_path / "out"

@@ -80,7 +80,7 @@ def test_floats_have_the_tolerance_of_the_runtime(trained: Trained, tmp_path: Pa
     (output,) = compile_tiny(trained, "openvino", "none", tmp_path).facts["io"]["outputs"]
     assert output["tolerance"] == OpenVINO.runtime(OPTIONS).tolerance
     flatbuffer = (trained.recipe("none") / "model.tflite").read_bytes()
-    reference = host_outputs(flatbuffer, trained.view().inputs("test"))
+    reference = host_outputs(flatbuffer, trained.view().tensors("test"))
     outputs = np.load(tmp_path / "reference/output.npy")
     assert np.abs(outputs - reference).max() <= output["tolerance"]
 

@@ -42,5 +42,5 @@ def test_what_cannot_move_is_refused(
     shape: tuple[int, ...], augment: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(TrainingError, match=message):
-        _require_images(shape, Augment.model_validate(augment))
-    _require_images((8, 1, 3), Augment(shift=8))
+        _require_images([shape], Augment.model_validate(augment))
+    _require_images([(8, 1, 3)], Augment(shift=8))

@@ -43,7 +43,7 @@ def through(tmp_path: Path, **dataset: Any) -> tuple[float, list[int], dict[str,
     pack_bundle("a", data, out, {"model": "a", "recipe": "int8", **TARGET}, "0", out)
     release = unpack(out / "bundle.tar", tmp_path / "release")
     figures = json.loads((recipe / "debug" / "quantization.json").read_text())
-    narrow = [channel["number"] for channel in figures["narrow_channels"]]
+    narrow = [channel["number"] for channel in figures["narrow_channels"]["input"]]
     said = run_python("-B", str(release / "runner.py"), "golden").splitlines()[-1]
     return float(manifest.facts["metric_test"]), narrow, json.loads(said)
 
