@@ -16,8 +16,8 @@ def unmeasurable(raw: Entry) -> Iterator[Finding]:
     known = {figure.gate: figure for figure in all_figures().values() if figure.gate}
     for keys, deployment, devices in deployments(raw):
         gates, targets = deployment.get("gates"), _targets(raw, devices)
-        asked = {*gates} & known.keys() if isinstance(gates, Mapping) else set()
-        for gate in sorted(map(str, asked)):
+        given = gates.items() if isinstance(gates, Mapping) else ()
+        for gate in [key for key, limit in given if key in known and limit is not None]:
             reasons = [_lack(known[gate], target) for target in targets]
             if found := dict.fromkeys(reason for reason in reasons if reason):
                 message = "; ".join(message for message, _ in found)
@@ -28,7 +28,7 @@ def unmeasurable(raw: Entry) -> Iterator[Finding]:
 def _targets(raw: Entry, devices: list[str]) -> list[Entry]:
     """Return the entries of the targets of devices, once each, as far as names stand for one."""
     known = entries(raw, "devices")
-    names = [known[name].get("target") for name in devices if name in known]
+    names = [known[name].get("target") for name in map(str, devices) if name in known]
     targets = entries(raw, "targets")
     return [targets[name] for name in dict.fromkeys(map(str, names)) if name in targets]
 

@@ -50,6 +50,19 @@ def test_an_engine_without_a_clock_gives_no_latency(good: dict[str, Any], proble
 
 
 @pytest.mark.usefixtures("clockless")
+def test_a_gate_of_null_is_none_and_what_is_no_device_hides_nothing(
+    good: dict[str, Any], problems: Check
+) -> None:
+    gated(good, "bench-pi", latency_p50_ms_max=5.0)
+    good["deployments"][0]["gates"]["latency_p90_ms_max"] = None
+    good["deployments"][0]["devices"].append({"name": "bench-intel"})
+    assert set(problems(good)) == {
+        "deployments.0.gates.latency_p50_ms_max",
+        "deployments.0.devices.1",
+    }
+
+
+@pytest.mark.usefixtures("clockless")
 def test_what_such_an_engine_counts_itself_is_named(
     good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
