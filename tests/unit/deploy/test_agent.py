@@ -1,6 +1,7 @@
 """The agent alone: what it installs, what it refuses, what it leaves after a failure."""
 
 import ast
+import datetime
 import fcntl
 import hashlib
 import io
@@ -84,8 +85,10 @@ def test_a_release_is_installed_read_only_and_switched_to(call: Call, folder: Pa
     assert model.stat().st_mode & 0o777 == 0o444
     assert list((folder / "incoming").iterdir()) == []
     assert call("verify") == (0, {"verified": sha})
-    log = [json.loads(line)["verb"] for line in (folder / "audit.log").read_text().splitlines()]
-    assert log == ["install", "activate"]
+    log = [json.loads(line) for line in (folder / "audit.log").read_text().splitlines()]
+    assert [line["verb"] for line in log] == ["install", "activate"]
+    age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(log[0]["time"])
+    assert datetime.timedelta(seconds=-1) < age < datetime.timedelta(hours=1)
 
 
 def test_installing_again_needs_no_upload_and_changes_nothing(call: Call, folder: Path) -> None:
@@ -295,6 +298,21 @@ def test_a_verb_is_refused_while_another_process_holds_the_lock(call: Call, fold
     assert call("install", sha)[0] == 0
 
 
+def test_who_holds_the_lock_is_said_in_it(call: Call, folder: Path) -> None:
+    held = []
+
+    def look(path: str) -> os.statvfs_result:
+        held.append((folder / "lock").read_text())
+        return statvfs(path)
+
+    statvfs = os.statvfs
+    (folder / "lock").write_bytes(b"\xff" * 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "statvfs", look)
+        assert call("prepare", "0" * 64, "3")[0] == 0
+    assert held[0] == f"prepare (pid {os.getpid()})"
+
+
 def test_too_little_space_is_said_with_figures_before_unpacking(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,9 +363,15 @@ def test_data_is_stored_by_content(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run("store-data", sha)[0] == 65
     assert not (tmp_path / f"{sha}.part").exists()
     (tmp_path / f"{sha}.part").write_bytes(b"samples")
+    tmp_path.chmod(0o777)
     code, answer = run("store-data", sha)
-    assert (code, Path(answer["path"]).read_bytes()) == (0, b"samples")
+    assert (code, answer["stored"]) == (0, True)
+    stored = Path(answer["path"])
+    assert (stored.read_bytes(), stored.stat().st_mode & 0o777) == (b"samples", 0o444)
+    (tmp_path / f"{sha}.part").write_bytes(b"samples")
+    assert run("store-data", sha)[0] == 0, "as by two hosts at once"
     assert run("find-data", sha)[1]["stored"] is True
+    assert tmp_path.stat().st_mode & 0o777 == 0o775, "others may not put data there"
     damage(Path(answer["path"]))
     assert run("find-data", sha)[1]["stored"] is False
 
@@ -369,8 +393,9 @@ def test_data_go_that_no_measurement_uses_any_more(
         (tmp_path / shas[name]).mkdir()
         (tmp_path / shas[name] / "x.npy").write_bytes(name.encode())
         os.utime(tmp_path / shas[name], (time.time() - age_s,) * 2)
-    (tmp_path / "mine").mkdir()
-    os.utime(tmp_path / "mine", (0, 0))
+    for other in ("mine", ".tmp-killed"):
+        (tmp_path / other).mkdir()
+        os.utime(tmp_path / other, (0, 0))
     assert find("future") == set(names), "what is used again is fresh, and removes nothing"
     assert find("new") == {"fresh", "idle", "future"}
     usage = list(os.statvfs(tmp_path))
@@ -381,6 +406,7 @@ def test_data_go_that_no_measurement_uses_any_more(
     assert find("new", "--need-bytes", "1001") == {"fresh", "idle", "future"}
     assert find("new", "--need-bytes", "1002") == {"fresh", "future"}
     assert (tmp_path / "mine").exists()
+    assert not list(tmp_path.glob(".tmp-*"))
 
 
 @pytest.mark.parametrize("sha", ["../x", "A" * 64, "0" * 63, "0" * 64 + "\n"])

@@ -1,5 +1,6 @@
 """Uploads that were cut, uploads of several hosts at once, and what is worth keeping."""
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -91,6 +92,21 @@ def test_a_bad_upload_of_one_host_is_not_the_others(call: "Call", folder: Path) 
     cut(folder, prepare(call, SHA))
     assert call("install", SHA, "--uploader", MINE)[0] == 65
     assert names(folder / "incoming") == [part]
+
+
+def test_a_host_has_one_upload_of_data_and_none_of_what_is_stored(tmp_path: Path) -> None:
+    sha = hashlib.sha256(b"samples").hexdigest()
+
+    def find(sha: str) -> list[str]:
+        assert agent.main(["find-data", str(tmp_path), sha, "x.npy", "--uploader", MINE]) == 0
+        return sorted(path.name for path in tmp_path.glob("*.part"))
+
+    for name in (sha, NEXT):
+        (tmp_path / f"{name}.{MINE}.part").write_bytes(b"samples")
+    assert find(sha) == [f"{sha}.{MINE}.part"]
+    assert agent.main(["store-data", str(tmp_path), sha, "x.npy", "--uploader", MINE]) == 0
+    (tmp_path / f"{sha}.{MINE}.part").write_bytes(b"samples")
+    assert find(sha) == []
 
 
 def test_outputs_go_once_they_must_have_been_fetched(call: "Call", folder: Path) -> None:
