@@ -42,6 +42,15 @@ def test_targets_stay_with_their_samples(tmp_path: Path) -> None:
     assert f"| far \\| off | test | 12 | {smallest:g} | {largest:g} |" in card
 
 
+def test_three_samples_are_enough_and_two_are_not(tmp_path: Path) -> None:
+    options = write(tmp_path / "data.npz", count=3) | {"calibration": 1}
+    build_dataset("values", options, "0", tmp_path / "out")
+    with pytest.raises(DataError) as caught:
+        build_dataset("values", options | {"limit": 2}, "0", tmp_path / "other")
+    assert caught.value.message == "a limit of 2 cannot hold 3 sample(s)"
+    assert caught.value.hint == "set `limit:` to 3 or more"
+
+
 @pytest.mark.parametrize("source", ["npz", "signal"])
 def test_one_value_for_each_sample_is_one_target(source: str, tmp_path: Path) -> None:
     options = write(tmp_path / "data.npz", y=np.arange(60)) | {"source": source}

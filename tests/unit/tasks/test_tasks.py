@@ -20,7 +20,6 @@ from edgeflow.tasks.anomaly import Anomaly, auc
 from edgeflow.tasks.classification import Classification
 from edgeflow.tasks.registry import METRICS, TASKS, task_of
 from edgeflow.tasks.regression import ALIKE, Regression
-from edgeflow.train.keras import load_keras
 
 
 def facts(task: str) -> DatasetFacts:
@@ -110,6 +109,8 @@ def test_the_threshold_is_the_float_models_at_five_false_alarms_in_a_hundred() -
 
 
 def test_losses() -> None:
+    from edgeflow.train.keras import load_keras
+
     keras = load_keras(seed=0)
     x, outputs = reconstructed([0.5, 1.5])
     assert float(Anomaly().loss(keras)(Anomaly().target(x, None), outputs)) == pytest.approx(1.25)

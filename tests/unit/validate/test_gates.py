@@ -64,6 +64,8 @@ def test_gates_of_a_metric_that_is_better_lower() -> None:
     level, rise = check_gates(worse, {"rmse_max": 1.7, "rmse_rise_max": 0.25})
     assert (level.value, level.passed, rise.value, rise.passed) == (1.75, False, 0.25, True)
     assert str(level) == "rmse_max: 1.75 (must be <= 1.7)"
+    told = {"name": "rmse_max", "kind": "measured", "limit": 1.7, "value": 1.75, "passed": False}
+    assert level.to_json() == told
 
 
 @pytest.mark.parametrize("name", sorted(OF_OTHER_TASKS))
