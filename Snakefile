@@ -2,6 +2,8 @@
 
 from snakemake.utils import min_version
 
+from edgeflow.cli.ending import report_failure, show_results
+
 min_version("9.27")
 
 
@@ -27,15 +29,15 @@ report: "report/workflow.rst"
 rule all:
     default_target: True
     input:
-        report="<results>/report/index.html",
-        metrics="<results>/report/metrics.csv",
-        gates=expand("<results>/devices/{unit.device}/{unit.model}/gates.json", unit=PLAN.units),
+        report=f"{REPORT}/index.html",
+        metrics=f"{REPORT}/metrics.csv",
+        gates=of_all_units(f"{DEVICE}/gates.json"),
     localrule: True
 
 
 onsuccess:
-    show_results()
+    show_results(PLAN, RESULTS, STORAGE)
 
 
 onerror:
-    report_failure()
+    report_failure(PLAN, RESULTS, STORAGE)

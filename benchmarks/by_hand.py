@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgeflow import paths
 from edgeflow.artifact.manifest import Manifest, describe_files
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.compress.evaluate import host_outputs
@@ -38,18 +39,20 @@ def main() -> None:
     os.environ.update(EDGEFLOW_STORE="off", TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3")
     plan = Plan(load_file(Path("config.yaml")))
     for name, model in plan.config.models.items():
-        folder = RESULTS / "datasets" / model.dataset
-        build_dataset(model.dataset, plan.dataset(model.dataset).slice, CODE, folder)
+        folder = RESULTS / paths.DATASET.format(dataset=model.dataset)
+        slice_ = plan.job("dataset", dataset=model.dataset).slice
+        build_dataset(model.dataset, slice_, CODE, folder)
         dataset = open_dataset(folder, ("train", "validation", "test", "calibration"))
-        network = train(model, dataset, RESULTS / "models" / name / "baseline")
+        network = train(model, dataset, RESULTS / paths.BASELINE.format(model=name))
         units = [unit for unit in plan.units if unit.model == name]
-        recipes = {unit.recipe: plan.config.recipes[unit.recipe].quantize for unit in units}
-        compress(network, recipes, dataset, RESULTS / "models" / name)
-        for target, recipe in dict.fromkeys((unit.target, unit.recipe) for unit in units):
-            build_bundle(plan, target, name, recipe, folder)
+        quantize = {unit.recipe: plan.config.recipes[unit.recipe].quantize for unit in units}
+        recipes = {place(paths.RECIPE, unit): quantize[unit.recipe] for unit in units}
+        compress(network, recipes, dataset)
+        for unit in {(unit.target, unit.recipe): unit for unit in units}.values():
+            build_bundle(plan, unit, folder)
         for unit in units:
             bring(plan, unit, folder)
-    build_report(plan.report().slice, CODE, RESULTS, RESULTS / "report")
+    build_report(plan.job("report").slice, CODE, RESULTS, RESULTS / paths.REPORT)
 
 
 def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
@@ -108,7 +111,7 @@ def train(settings: Model, dataset: DatasetView, out: Path) -> Any:
     return network
 
 
-def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out: Path) -> None:
+def compress(network: Any, recipes: Mapping[Path, str], dataset: DatasetView) -> None:
     """Convert the network once for each recipe, and run each on the test set."""
     import numpy as np
     import tensorflow as tf
@@ -119,8 +122,7 @@ def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], network)
     converter.experimental_lower_to_saved_model = False  # a tenth of the time, as edgeflow does
     plain = converter.convert()
-    for recipe, quantize in recipes.items():
-        folder = out / recipe
+    for folder, quantize in recipes.items():
         folder.mkdir()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], network)
         converter.experimental_lower_to_saved_model = False
@@ -143,30 +145,33 @@ def compress(network: Any, recipes: Mapping[str, str], dataset: DatasetView, out
         _describe(folder, "compress", metric_test=_accuracy(logits, dataset), recipe=applied)
 
 
-def build_bundle(plan: Plan, target: str, model: str, recipe: str, dataset: Path) -> None:
+def place(pattern: str, unit: Unit) -> Path:
+    """Return a unit's folder."""
+    return RESULTS / pattern.format(**unit.names())
+
+
+def build_bundle(plan: Plan, unit: Unit, dataset: Path) -> None:
     """Compile a recipe's model for a target and pack it."""
-    name, out = f"{target}/{model}/{recipe}", RESULTS / "targets" / target / model / recipe
-    slice_ = plan.compile(target).slice
-    compile_model(name, dataset, RESULTS / "models" / model / recipe, slice_, CODE, out)
-    pack_bundle(name, dataset, out, plan.bundle(target, model, recipe).slice, CODE, out)
+    name, out = f"{unit.target}/{unit.model}/{unit.recipe}", place(paths.COMPILED, unit)
+    compile_, bundle = (plan.job(step, **unit.names()).slice for step in ("compile", "bundle"))
+    compile_model(name, dataset, place(paths.RECIPE, unit), compile_, CODE, out)
+    pack_bundle(name, dataset, out, bundle, CODE, out)
 
 
 def bring(plan: Plan, unit: Unit, dataset: Path) -> None:
     """Deploy to a device, measure there, check the gates."""
-    device, model = unit.device, unit.model
-    compiled = RESULTS / "targets" / unit.target / model / unit.recipe
-    out = RESULTS / "devices" / device / model
-    deploy(compiled / "bundle.tar", plan.deploy(device).slice, CODE, out / "deploy.json")
+    compiled, out = place(paths.COMPILED, unit), place(paths.DEVICE, unit)
+    steps = ("deploy", "validate", "gate")
+    deploying, validating, gating = (plan.job(step, **unit.names()).slice for step in steps)
+    deploy(compiled / "bundle.tar", deploying, CODE, out / "deploy.json")
     folders = Folders(
         dataset=dataset,
-        model=RESULTS / "models" / model / "baseline",
-        recipe=RESULTS / "models" / model / unit.recipe,
+        model=place(paths.BASELINE, unit),
+        recipe=place(paths.RECIPE, unit),
         compiled=compiled,
     )
-    slice_ = plan.validate(device, model).slice
-    validate(slice_, CODE, folders, out / "deploy.json", out / "validation.json")
-    gates = plan.gate(device, model).slice
-    confirm(gates, CODE, out / "validation.json", out / "gates.json")
+    validate(validating, CODE, folders, out / "deploy.json", out / "validation.json")
+    confirm(gating, CODE, out / "validation.json", out / "gates.json")
 
 
 def _accuracy(logits: Any, dataset: DatasetView) -> float:

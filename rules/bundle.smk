@@ -3,22 +3,20 @@
 
 rule bundle:
     input:
-        dataset=manifest_of_dataset,
-        arrays=ancient(arrays_of_dataset("test")),
-        compiled="<results>/targets/{target}/{model}/{recipe}/compile.json",
-        artifact=ancient("<results>/targets/{target}/{model}/{recipe}/compiled"),
-        reference=ancient("<results>/targets/{target}/{model}/{recipe}/reference"),
+        dataset=reads(manifest_of_dataset),
+        arrays=ancient(reads(arrays_of_dataset("test"))),
+        compiled=f"{COMPILED}/compile.json",
+        artifact=ancient(f"{COMPILED}/compiled"),
+        reference=ancient(f"{COMPILED}/reference"),
     output:
-        bundle="<results>/targets/{target}/{model}/{recipe}/bundle.tar",
-        packed="<results>/targets/{target}/{model}/{recipe}/bundle.tar.zst",
-        manifest="<results>/targets/{target}/{model}/{recipe}/bundle.json",
+        bundle=f"{COMPILED}/bundle.tar",
+        packed=f"{COMPILED}/bundle.tar.zst",
+        manifest=f"{COMPILED}/bundle.json",
     log:
         "<logs>/bundle/{target}.{model}.{recipe}.log",
     localrule: True
     params:
-        slice=slice_of("bundle"),
-        code=code("bundle"),
-        tools=tools("bundle"),
+        **of_step("bundle"),
         dataset=subpath(input.dataset, parent=True),
         compiled=subpath(input.compiled, parent=True),
         out=subpath(output.manifest, parent=True),

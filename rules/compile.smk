@@ -1,77 +1,42 @@
 """A recipe's model compiled for a target; edgeflow/targets/ has one file for each kind."""
 
+from edgeflow.plan.steps.compile import long_targets, network_of_recipe, quick_targets, slots
+from edgeflow.plan.targets import compile_host, toolchain
+from edgeflow.targets.identity import planned as identity_of
 
-def toolchain(wildcards):
-    """Return what a target's toolchain is, as JSON: a new version compiles anew."""
-    target = wildcards.target
-    return canonical_json(identity_of(PLAN.toolchain(target), PLAN.compile_host(target)))
-
-
-def compile_host(wildcards, output):
-    """Return where a target's toolchain is, as JSON.
-
-    What also takes `output` is derived for Snakemake: another value is no reason to run again.
-    """
-    return canonical_json(PLAN.compile_host(wildcards.target) or {})
-
-
-def asked(key):
-    """Return a function of wildcards: what a compilation asks of the scheduler."""
-    return lambda wildcards: getattr(PLAN.toolchain(wildcards.target), key)
-
-
-def holds(lock):
-    """Return a function of wildcards: whether a compilation holds a lock, as a number."""
-    return lambda wildcards: int(lock in PLAN.toolchain(wildcards.target).locks)
-
-
-def works_on(host):
-    """Return a function of wildcards: whether a compilation runs on a host, as a number."""
-    return lambda wildcards: int((PLAN.compile_host(wildcards.target) or {}).get("name") == host)
-
-
-LOCKS = sorted({lock for name in PLAN.config.targets for lock in PLAN.toolchain(name).locks})
-for lock in LOCKS:
-    workflow.register_resource(f"lock_{lock}", 1)
-for name, host in PLAN.config.compile_hosts.items():
-    workflow.register_resource(f"compile_host_{name}", host.jobs)
-
-COMPILATION = {
-    "mem_mb": asked("mem_mb"),
-    "runtime": asked("runtime_min"),
-    **{f"lock_{lock}": holds(lock) for lock in LOCKS},
-    **{f"compile_host_{name}": works_on(name) for name in PLAN.config.compile_hosts},
-}
-LONG_TARGETS = [target for target in PLAN.config.targets if PLAN.compiles_long(target)]
-QUICK_TARGETS = [target for target in PLAN.config.targets if not PLAN.compiles_long(target)]
+COMPILE_SLOTS = slots_of("compile", slots(PLAN))
 
 
 rule compile:
     input:
-        dataset=manifest_of_dataset,
-        arrays=ancient(arrays_of_dataset("test", "calibration")),
-        recipe="<results>/models/{model}/{recipe}/manifest.json",
-        model=ancient("<results>/models/{model}/{recipe}/model.tflite"),
-        float_model=ancient("<results>/models/{model}/{recipe}/float.tflite"),
-        network=ancient(network_of_recipe),
+        dataset=reads(manifest_of_dataset),
+        arrays=ancient(reads(arrays_of_dataset("test", "calibration"))),
+        recipe=f"{RECIPE}/manifest.json",
+        model=ancient(f"{RECIPE}/model.tflite"),
+        float_model=ancient(f"{RECIPE}/float.tflite"),
+        network=ancient(reads(network_of_recipe)),
     output:
-        compiled=directory("<results>/targets/{target}/{model}/{recipe}/compiled"),
-        reference=directory("<results>/targets/{target}/{model}/{recipe}/reference"),
-        manifest="<results>/targets/{target}/{model}/{recipe}/compile.json",
+        compiled=directory(f"{COMPILED}/compiled"),
+        reference=directory(f"{COMPILED}/reference"),
+        manifest=f"{COMPILED}/compile.json",
     log:
         "<logs>/compile/{target}.{model}.{recipe}.log",
     wildcard_constraints:
-        target=any_of(QUICK_TARGETS),
+        target=any_of(quick_targets(PLAN)),
     localrule: True
-    threads: asked("threads")
+    threads: threads_of("compile")
     resources:
-        **COMPILATION,
+        **resources_of("compile"),
+        **COMPILE_SLOTS,
     params:
-        slice=slice_of("compile"),
-        code=code("compile"),
-        tools=tools("compile"),
-        toolchain=toolchain,
-        host=compile_host,
+        **of_step("compile"),
+        toolchain=once(
+            lambda target: canonical_json(
+                identity_of(toolchain(PLAN, target), compile_host(PLAN, target))
+            )
+        ),
+        # What also takes `output` is derived for Snakemake: another place is no reason to run.
+        host=lambda wildcards, output: canonical_json(compile_host(PLAN, wildcards.target) or {}),
         dataset=subpath(input.dataset, parent=True),
         recipe=subpath(input.recipe, parent=True),
         out=subpath(output.manifest, parent=True),
@@ -86,8 +51,9 @@ rule compile:
 
 use rule compile as compile_long with:
     wildcard_constraints:
-        target=any_of(LONG_TARGETS),
+        target=any_of(long_targets(PLAN)),
     localrule: False
-    threads: asked("threads")
+    threads: threads_of("compile")
     resources:
-        **COMPILATION,
+        **resources_of("compile"),
+        **COMPILE_SLOTS,

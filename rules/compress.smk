@@ -1,45 +1,53 @@
 """A recipe applied to a trained model: the file that targets compile."""
 
+from edgeflow.plan.steps.compress import (
+    arrays_of_recipe,
+    manifests_of_teachers,
+    networks_of_teachers,
+    quick_recipes,
+    trained_recipes,
+)
+
 
 rule compress:
     input:
-        dataset=manifest_of_dataset,
-        arrays=ancient(arrays_of_recipe),
-        model="<results>/models/{model}/baseline/manifest.json",
-        network=ancient(lambda wildcards: float_model(wildcards.model)),
-        teachers=manifests_of_teachers,
-        teacher_networks=ancient(models_of_teachers),
+        dataset=reads(manifest_of_dataset),
+        arrays=ancient(reads(arrays_of_recipe)),
+        model=f"{BASELINE}/manifest.json",
+        network=ancient(reads(network_of_model)),
+        teachers=reads(manifests_of_teachers),
+        teacher_networks=ancient(reads(networks_of_teachers)),
     output:
-        model="<results>/models/{model}/{recipe}/model.tflite",
-        float_model="<results>/models/{model}/{recipe}/float.tflite",
-        network=directory("<results>/models/{model}/{recipe}/network"),
-        outputs="<results>/models/{model}/{recipe}/outputs.npy",
-        manifest="<results>/models/{model}/{recipe}/manifest.json",
+        model=f"{RECIPE}/model.tflite",
+        float_model=f"{RECIPE}/float.tflite",
+        network=directory(f"{RECIPE}/network"),
+        outputs=f"{RECIPE}/outputs.npy",
+        manifest=f"{RECIPE}/manifest.json",
     log:
         "<logs>/compress/{model}.{recipe}.log",
     wildcard_constraints:
-        recipe=any_of(QUICK_RECIPES),
+        recipe=any_of(quick_recipes(PLAN)),
     localrule: True
     params:
-        slice=slice_of("compress"),
-        code=code("compress"),
-        tools=tools("compress"),
+        **of_step("compress"),
         dataset=subpath(input.dataset, parent=True),
         model=subpath(input.model, parent=True),
-        teachers=folders_of_teachers,
+        teachers=lambda _, input: [
+            part for path in input.teachers for part in ("--teacher", os.path.dirname(path))
+        ],
         out=subpath(output.manifest, parent=True),
     message:
         "compress {wildcards.model} with {wildcards.recipe}"
     shell:
         "edgeflow compress --name {wildcards.model}/{wildcards.recipe} --dataset {params.dataset:q}"
-        " --model {params.model:q} {params.teachers} --slice {params.slice:q}"
+        " --model {params.model:q} {params.teachers:q} --slice {params.slice:q}"
         " --code {params.code} --out {params.out:q} --log {log:q}"
 
 
 use rule compress as finetune with:
     wildcard_constraints:
-        recipe=any_of(TRAINED_RECIPES),
+        recipe=any_of(trained_recipes(PLAN)),
     localrule: False
-    threads: threads_of_training
+    threads: threads_of("compress")
     resources:
-        **CLUSTER_JOB,
+        **resources_of("compress"),

@@ -3,22 +3,20 @@
 
 rule debug:
     input:
-        dataset=manifest_of_dataset,
-        arrays=ancient(arrays_of_dataset("test", "calibration")),
-        recipe="<results>/models/{model}/{recipe}/manifest.json",
-        model=ancient("<results>/models/{model}/{recipe}/model.tflite"),
-        float_model=ancient("<results>/models/{model}/{recipe}/float.tflite"),
-        outputs=ancient("<results>/models/{model}/{recipe}/outputs.npy"),
+        dataset=reads(manifest_of_dataset),
+        arrays=ancient(reads(arrays_of_dataset("test", "calibration"))),
+        recipe=f"{RECIPE}/manifest.json",
+        model=ancient(f"{RECIPE}/model.tflite"),
+        float_model=ancient(f"{RECIPE}/float.tflite"),
+        outputs=ancient(f"{RECIPE}/outputs.npy"),
     output:
-        figures="<results>/models/{model}/{recipe}/debug/quantization.json",
-        manifest="<results>/models/{model}/{recipe}/debug/manifest.json",
+        figures=f"{DEBUG}/quantization.json",
+        manifest=f"{DEBUG}/manifest.json",
     log:
         "<logs>/debug/{model}.{recipe}.log",
     localrule: True
     params:
-        slice=slice_of("debug"),
-        code=code("debug"),
-        tools=tools("debug"),
+        **of_step("debug"),
         dataset=subpath(input.dataset, parent=True),
         recipe=subpath(input.recipe, parent=True),
         out=subpath(output.manifest, parent=True),

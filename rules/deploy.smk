@@ -1,22 +1,25 @@
 """A bundle brought to a device over SSH, verified and tried there; not in use yet."""
 
+from edgeflow.plan.steps.deploy import lock_of_device, slots as device_slots
+
+DEVICE_SLOTS = slots_of("deploy", device_slots(PLAN))
+
 
 rule deploy:
     input:
-        bundle=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar"),
+        bundle=of_unit(f"{COMPILED}/bundle.tar"),
         # What a device that can unpack it is sent; deploy looks for it beside the tar.
-        packed=of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar.zst"),
+        packed=of_unit(f"{COMPILED}/bundle.tar.zst"),
     output:
-        record="<results>/devices/{device}/{model}/deploy.json",
+        record=f"{DEVICE}/deploy.json",
     log:
         "<logs>/deploy/{device}.{model}.log",
     localrule: True
     resources:
         **DEVICE_SLOTS,
     params:
-        slice=slice_of("deploy"),
-        code=code("deploy"),
-        environment=lock_of_device,
+        **of_step("deploy"),
+        environment=once(lambda device: digest_of(lock_of_device(PLAN, device))),
     message:
         "deploy {wildcards.model} to {wildcards.device}"
     shell:

@@ -1,27 +1,28 @@
 """A model file that the user brings, in the place of a training."""
 
+from edgeflow.imported.build import source_digest as import_digest
+from edgeflow.plan.steps.import_model import models_imported_as, source_of
+
 
 rule import_model:
     input:
-        dataset=manifest_of_dataset,
-        arrays=ancient(arrays_of_dataset("validation", "test")),
+        dataset=reads(manifest_of_dataset),
+        arrays=ancient(reads(arrays_of_dataset("validation", "test"))),
     output:
-        model="<results>/models/{model}/baseline/model.h5",
-        history="<results>/models/{model}/baseline/history.csv",
-        outputs="<results>/models/{model}/baseline/outputs.npy",
-        manifest="<results>/models/{model}/baseline/manifest.json",
+        model=f"{BASELINE}/model.h5",
+        history=f"{BASELINE}/history.csv",
+        outputs=f"{BASELINE}/outputs.npy",
+        manifest=f"{BASELINE}/manifest.json",
     log:
         "<logs>/import/{model}.log",
     wildcard_constraints:
-        model=any_of(IMPORTED_AS["model.h5"]),
+        model=any_of(models_imported_as(PLAN, "model.h5")),
     localrule: True
     params:
-        slice=slice_of("import_model"),
-        code=code("import_model"),
-        tools=tools("import_model"),
+        **of_step("import_model"),
         dataset=subpath(input.dataset, parent=True),
-        planned=lambda wildcards: digest_of_model(wildcards.model),
-        source=lambda wildcards: str(PLAN.source(wildcards.model)),
+        planned=once(lambda model: import_digest(model, source_of(PLAN, model))),
+        source=lambda wildcards: str(source_of(PLAN, wildcards.model)),
         out=subpath(output.manifest, parent=True),
     message:
         "import {wildcards.model}"
@@ -33,19 +34,19 @@ rule import_model:
 
 use rule import_model as import_graph with:
     output:
-        model="<results>/models/{model}/baseline/graph.pb",
-        history="<results>/models/{model}/baseline/history.csv",
-        outputs="<results>/models/{model}/baseline/outputs.npy",
-        manifest="<results>/models/{model}/baseline/manifest.json",
+        model=f"{BASELINE}/graph.pb",
+        history=f"{BASELINE}/history.csv",
+        outputs=f"{BASELINE}/outputs.npy",
+        manifest=f"{BASELINE}/manifest.json",
     wildcard_constraints:
-        model=any_of(IMPORTED_AS["graph.pb"]),
+        model=any_of(models_imported_as(PLAN, "graph.pb")),
 
 
 use rule import_model as import_flatbuffer with:
     output:
-        model="<results>/models/{model}/baseline/model.tflite",
-        history="<results>/models/{model}/baseline/history.csv",
-        outputs="<results>/models/{model}/baseline/outputs.npy",
-        manifest="<results>/models/{model}/baseline/manifest.json",
+        model=f"{BASELINE}/model.tflite",
+        history=f"{BASELINE}/history.csv",
+        outputs=f"{BASELINE}/outputs.npy",
+        manifest=f"{BASELINE}/manifest.json",
     wildcard_constraints:
-        model=any_of(IMPORTED_AS["model.tflite"]),
+        model=any_of(models_imported_as(PLAN, "model.tflite")),

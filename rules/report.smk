@@ -1,38 +1,32 @@
 """The report over all deployments, and the table at the end of every run."""
 
+from edgeflow.plan.steps.debug import debugged
+from edgeflow.report.build import templates_digest
+
 
 rule report:
     input:
-        validations=expand(
-            "<results>/devices/{unit.device}/{unit.model}/validation.json", unit=PLAN.units
-        ),
-        quantizations=[
-            f"<results>/models/{model}/{recipe}/debug/quantization.json"
-            for model, recipe in PLAN.debugged()
-        ],
-        recipes=expand("<results>/models/{unit.model}/{unit.recipe}/manifest.json", unit=PLAN.units),
-        models=expand("<results>/models/{unit.model}/baseline/manifest.json", unit=PLAN.units),
-        histories=expand("<results>/models/{unit.model}/baseline/history.csv", unit=PLAN.units),
+        validations=of_all_units(f"{DEVICE}/validation.json"),
+        quantizations=[f"<results>/{folder}/quantization.json" for folder in debugged(PLAN)],
+        recipes=of_all_units(f"{RECIPE}/manifest.json"),
+        models=of_all_units(f"{BASELINE}/manifest.json"),
+        histories=of_all_units(f"{BASELINE}/history.csv"),
     output:
-        page=report("<results>/report/index.html", category="Report", caption="../report/index.rst"),
-        metrics=report(
-            "<results>/report/metrics.csv", category="Report", caption="../report/metrics.rst"
-        ),
+        page=report(f"{REPORT}/index.html", category="Report", caption="../report/index.rst"),
+        metrics=report(f"{REPORT}/metrics.csv", category="Report", caption="../report/metrics.rst"),
         plots=report(
-            directory("<results>/report/plots"),
+            directory(f"{REPORT}/plots"),
             patterns=["{name}.svg"],
             category="Plots",
             caption="../report/plots.rst",
         ),
-        manifest="<results>/report/manifest.json",
+        manifest=f"{REPORT}/manifest.json",
     log:
         "<logs>/report/report.log",
     localrule: True
     params:
-        slice=slice_of("report"),
-        code=code("report"),
-        tools=tools("report"),
-        templates=templates(),
+        **of_step("report"),
+        templates=templates_digest(),
         results=subpath(output.page, ancestor=2),
         out=subpath(output.page, parent=True),
     message:

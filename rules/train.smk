@@ -1,26 +1,26 @@
 """A float model; one training serves all recipes and targets. A job for a cluster."""
 
+from edgeflow.plan.steps.train import trained_models
+
 
 rule train:
     input:
-        dataset=manifest_of_dataset,
-        arrays=ancient(arrays_of_dataset("train", "validation", "test")),
+        dataset=reads(manifest_of_dataset),
+        arrays=ancient(reads(arrays_of_dataset("train", "validation", "test"))),
     output:
-        model="<results>/models/{model}/baseline/model.h5",
-        history="<results>/models/{model}/baseline/history.csv",
-        outputs="<results>/models/{model}/baseline/outputs.npy",
-        manifest="<results>/models/{model}/baseline/manifest.json",
+        model=f"{BASELINE}/model.h5",
+        history=f"{BASELINE}/history.csv",
+        outputs=f"{BASELINE}/outputs.npy",
+        manifest=f"{BASELINE}/manifest.json",
     log:
         "<logs>/train/{model}.log",
     wildcard_constraints:
-        model=any_of(TRAINED_MODELS),
-    threads: threads_of_training
+        model=any_of(trained_models(PLAN)),
+    threads: threads_of("train")
     resources:
-        **CLUSTER_JOB,
+        **resources_of("train"),
     params:
-        slice=slice_of("train"),
-        code=code("train"),
-        tools=tools("train"),
+        **of_step("train"),
         dataset=subpath(input.dataset, parent=True),
         out=subpath(output.manifest, parent=True),
     message:

@@ -3,29 +3,28 @@
 
 rule validate:
     input:
-        deployed="<results>/devices/{device}/{model}/deploy.json",
-        dataset=manifest_of_dataset,
-        arrays=ancient(arrays_of_dataset("test")),
-        model="<results>/models/{model}/baseline/manifest.json",
-        outputs=ancient("<results>/models/{model}/baseline/outputs.npy"),
-        recipe=of_unit("<results>/models/{model}/{recipe}/manifest.json"),
-        recipe_model=ancient(of_unit("<results>/models/{model}/{recipe}/model.tflite")),
-        recipe_float=ancient(of_unit("<results>/models/{model}/{recipe}/float.tflite")),
-        recipe_outputs=ancient(of_unit("<results>/models/{model}/{recipe}/outputs.npy")),
-        compiled=of_unit("<results>/targets/{target}/{model}/{recipe}/compile.json"),
-        reference=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/reference")),
-        bundle=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.tar")),
-        sizes=ancient(of_unit("<results>/targets/{target}/{model}/{recipe}/bundle.json")),
+        deployed=f"{DEVICE}/deploy.json",
+        dataset=reads(manifest_of_dataset),
+        arrays=ancient(reads(arrays_of_dataset("test"))),
+        model=f"{BASELINE}/manifest.json",
+        outputs=ancient(f"{BASELINE}/outputs.npy"),
+        recipe=of_unit(f"{RECIPE}/manifest.json"),
+        recipe_model=ancient(of_unit(f"{RECIPE}/model.tflite")),
+        recipe_float=ancient(of_unit(f"{RECIPE}/float.tflite")),
+        recipe_outputs=ancient(of_unit(f"{RECIPE}/outputs.npy")),
+        compiled=of_unit(f"{COMPILED}/compile.json"),
+        reference=ancient(of_unit(f"{COMPILED}/reference")),
+        bundle=ancient(of_unit(f"{COMPILED}/bundle.tar")),
+        sizes=ancient(of_unit(f"{COMPILED}/bundle.json")),
     output:
-        validation="<results>/devices/{device}/{model}/validation.json",
+        validation=f"{DEVICE}/validation.json",
     log:
         "<logs>/validate/{device}.{model}.log",
     localrule: True
     resources:
         **DEVICE_SLOTS,
     params:
-        slice=slice_of("validate"),
-        code=code("validate"),
+        **of_step("validate"),
         dataset=subpath(input.dataset, parent=True),
         model=subpath(input.model, parent=True),
         recipe=subpath(input.recipe, parent=True),
@@ -41,17 +40,16 @@ rule validate:
 
 rule gate:
     input:
-        validation="<results>/devices/{device}/{model}/validation.json",
+        validation=f"{DEVICE}/validation.json",
     output:
-        gates="<results>/devices/{device}/{model}/gates.json",
+        gates=f"{DEVICE}/gates.json",
     log:
         "<logs>/gate/{device}.{model}.log",
     localrule: True
     resources:
         **DEVICE_SLOTS,
     params:
-        slice=slice_of("gate"),
-        code=code("gate"),
+        **of_step("gate"),
     message:
         "gate {wildcards.model} on {wildcards.device}"
     shell:

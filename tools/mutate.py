@@ -160,7 +160,9 @@ def main() -> None:
     """Mutate what the command line names, or all of `[tool.mutate]`."""
     modules = tests_by_module(ROOT)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modules", nargs="*", help="Modules to mutate, such as edgeflow/plan.py.")
+    parser.add_argument(
+        "modules", nargs="*", help="Modules to mutate, such as edgeflow/dataset/split.py."
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--every", type=int, default=1, help="Judge a sample: each of so many.")
     given = parser.parse_args()

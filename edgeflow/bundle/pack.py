@@ -13,8 +13,9 @@ from edgeflow.artifact.packed import TOOLS, packed, packed_path, packed_size
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.bundle.archive import write_tar
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest, InputTensor, Io, OutputTensor
+from edgeflow.config.samples import Part
 from edgeflow.dataset.tensors import stored
-from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.targets import registry
 from edgeflow.targets.base import Runtime, parse_options
 from edgeflow.targets.build import COMPILED

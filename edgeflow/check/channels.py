@@ -10,6 +10,7 @@ from edgeflow.config.dataset import Dataset, NpzDataset, SignalDataset
 from edgeflow.config.recipe import INT8
 from edgeflow.errors import DataError
 from edgeflow.plan import Plan
+from edgeflow.plan.recipes import candidates
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ def unlike_channels(plan: Plan) -> Iterator[str]:
     used = {
         plan.config.models[unit.model].dataset
         for unit in plan.units
-        for recipe in (unit.recipe, *plan.candidates(unit.recipe))
+        for recipe in (unit.recipe, *candidates(plan, unit.recipe))
         if plan.config.recipes[recipe].quantize in INT8
     }
     for name in sorted(used):

@@ -81,7 +81,7 @@ def models(
     for model in remove or ():
         if model in wanted or not re.fullmatch(NAME_PATTERN, model):
             raise typer.BadParameter(f"{config} deploys {model!r} to {device}, or it is no name")
-    with open_device(plan.deploy(device).slice) as opened:
+    with open_device(plan.job("deploy", device=device).slice) as opened:
         for model in remove or ():
             opened.forget(model)
             print(f"{model}: removed")

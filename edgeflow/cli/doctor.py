@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeflow import paths
 from edgeflow.cli.store import CONFIG, ConfigFile, Json, print_json
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
@@ -116,7 +117,7 @@ def seen(plan: "Plan", results: Path) -> dict[str, tuple[str, list[str]]]:
 
     found = {}
     for unit in plan.units:
-        path = results / "devices" / unit.device / unit.model / "validation.json"
+        path = results / paths.DEVICE.format(**unit.names()) / "validation.json"
         try:
             conditions = json.loads(path.read_text())["conditions"]
             found[unit.device] = (conditions["machine"], list(conditions["instruction_sets"]))

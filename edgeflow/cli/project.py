@@ -63,7 +63,7 @@ def describe(plan: "Plan") -> list[str]:
     """Return what a plan builds, one line for each kind of step and each deployment."""
     units = plan.units
     models = {unit.model for unit in units}
-    imports = sum(plan.is_imported(model) for model in models)
+    imports = sum(plan.config.models[model].source is not None for model in models)
     counts = {
         "datasets": len({plan.config.models[model].dataset for model in models}),
         "trainings": len(models) - imports,
@@ -103,7 +103,7 @@ def summary(config: ConfigFile = Path("config.yaml"), results: Results = Path("r
     from edgeflow.report.rows import load_rows
 
     plan = load_plan(config)
-    print_summary(load_rows(results, plan.report().slice), sys.stdout)
+    print_summary(load_rows(results, plan.job("report").slice), sys.stdout)
 
 
 def targets() -> None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeflow.compress.slice import parts_of
 from edgeflow.compress.source import Source, open_source
 from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.view import DatasetView, open_dataset
@@ -58,7 +57,7 @@ def work(job: Mapping[str, Any], folder: Path) -> dict[str, object]:
     model, facts = quantized_here(
         job["name"],
         open_source(Path(job["source"])),
-        open_dataset(Path(job["dataset"]), parts_of(recipe)),
+        open_dataset(Path(job["dataset"]), recipe.parts()),
         recipe,
         (folder / _FLOAT).read_bytes(),
     )

@@ -11,7 +11,7 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.conversion import running
 from edgeflow.compress.evaluate import host_outputs
-from edgeflow.compress.slice import CompressSlice, parts_of
+from edgeflow.compress.slice import CompressSlice
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import CompileError
 from edgeflow.tasks.registry import task_of
@@ -49,7 +49,7 @@ def compress_model(
         IntegrityError: an input is not what its manifest says.
     """
     parsed = CompressSlice.model_validate(dict(slice_))
-    parts = parts_of(parsed.recipe)
+    parts = parsed.recipe.parts()
     named = {folder.parent.name: folder for folder in teachers}
     spec = StepSpec(
         step="compress",

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgeflow.dataset.view import DatasetView, Part
+    from edgeflow.config.samples import Part
+    from edgeflow.dataset.view import DatasetView
 
 
 def metric(flatbuffer: bytes, dataset: "DatasetView", part: "Part") -> float:

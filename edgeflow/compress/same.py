@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgeflow.compress.form import Form
-    from edgeflow.dataset.view import DatasetView, Part
+    from edgeflow.config.samples import Part
+    from edgeflow.dataset.view import DatasetView
 
     Array = NDArray[np.float32]
 

@@ -1,11 +1,10 @@
-"""What the compress step is asked to do, and what it reads for that."""
+"""What the compress step is asked to do."""
 
 from pydantic import Field
 
 from edgeflow.config.base import Section
 from edgeflow.config.model import Train
-from edgeflow.config.recipe import CALIBRATED, Recipe
-from edgeflow.dataset.view import Part
+from edgeflow.config.recipe import Recipe
 
 
 class CompressSlice(Section):
@@ -24,15 +23,3 @@ class Candidate(Section):
     slice: CompressSlice
     modules: list[str]
     """What the fingerprint of the candidate's code is taken over."""
-
-
-def parts_of(recipe: Recipe) -> tuple[Part, ...]:
-    """Return the parts of the dataset that a recipe reads."""
-    keep = recipe.keep_float
-    wanted: dict[Part, bool] = {
-        "train": bool(recipe.stages()),
-        "validation": bool(recipe.stages() or recipe.auto or (keep and keep.worst)),
-        "test": True,
-        "calibration": recipe.quantize in CALIBRATED,
-    }
-    return tuple(part for part, needed in wanted.items() if needed)

@@ -12,7 +12,8 @@ from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.network import Network, load_model
 from edgeflow.compress.slice import CompressSlice
 from edgeflow.config.recipe import STAGES, Recipe, Tuning
-from edgeflow.dataset.view import DatasetView, Part, part_files
+from edgeflow.config.samples import Part
+from edgeflow.dataset.view import DatasetView, part_files
 from edgeflow.train.build import MODEL_FILE
 
 TOOLS = ("tensorflow", "tf-keras", "numpy", "tensorflow-model-optimization")

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from edgeflow.config.base import Reference, Section
 from edgeflow.config.limits import change_limit, limiting_change
+from edgeflow.config.samples import Part
 from edgeflow.tasks.metric import Metric
 
 Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"]
@@ -168,6 +169,17 @@ class Recipe(Section):
         named = {name: getattr(self, name) for name in STAGES}
         qat = {"qat": self.qat} if self.quantize == "qat-int8" else {}
         return {**{name: stage for name, stage in named.items() if stage is not None}, **qat}
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return the parts of the dataset that the recipe reads."""
+        keep = self.keep_float
+        wanted: dict[Part, bool] = {
+            "train": bool(self.stages()),
+            "validation": bool(self.stages() or self.auto or (keep and keep.worst)),
+            "test": True,
+            "calibration": self.quantize in CALIBRATED,
+        }
+        return tuple(part for part, needed in wanted.items() if needed)
 
     def from_float_tflite(self) -> bool:
         """Return whether integers are made from float.tflite, tensor by tensor.

@@ -1,10 +1,14 @@
 """What the configuration says of samples that steps after the dataset know of, too."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from edgeflow.config.base import Section
+
+Part = Literal["train", "validation", "test", "calibration"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test", "calibration")
+"""The parts that a dataset is split into."""
 
 
 def _positive(values: float | list[float]) -> float | list[float]:

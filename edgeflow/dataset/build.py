@@ -12,6 +12,7 @@ from edgeflow.artifact.sources import Find, Sources, planned_digest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.pointer import pointer
+from edgeflow.config.samples import Part
 from edgeflow.console import say
 from edgeflow.dataset import channels
 from edgeflow.dataset.base import RawDataset, Selection, Source
@@ -23,7 +24,7 @@ from edgeflow.dataset.rename import renamed
 from edgeflow.dataset.save import SavedPart, save_part
 from edgeflow.dataset.shape import shaped
 from edgeflow.dataset.split import split_dataset
-from edgeflow.dataset.view import DatasetFacts, InputFacts, Part
+from edgeflow.dataset.view import DatasetFacts, InputFacts
 from edgeflow.errors import DataError
 from edgeflow.tasks.registry import task_of
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.config.dataset import Dataset
-from edgeflow.config.samples import Affine
+from edgeflow.config.samples import Affine, Part
 from edgeflow.dataset.save import SavedInput, SavedPart
-from edgeflow.dataset.view import DatasetFacts, InputFacts, Part
+from edgeflow.dataset.view import DatasetFacts, InputFacts
 from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from edgeflow.config.samples import Part
 from edgeflow.dataset.base import Selection
 from edgeflow.dataset.save import SavedPart
-from edgeflow.dataset.view import Part
 
 DISJOINT: tuple[Part, ...] = ("train", "validation", "test")
 NAMED = 3

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeflow.config.samples import Part
 from edgeflow.dataset.base import Selection
 from edgeflow.dataset.tensors import stored
-from edgeflow.dataset.view import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

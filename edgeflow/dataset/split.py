@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from edgeflow.config.dataset import Dataset
+from edgeflow.config.samples import Part
 from edgeflow.dataset.base import RawDataset, Samples, Selection, every
 from edgeflow.dataset.quota import quotas
-from edgeflow.dataset.view import Part
 from edgeflow.errors import DataError
 from edgeflow.tasks.base import Task
 from edgeflow.tasks.registry import task_of

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.artifact.step import Files
-from edgeflow.config.samples import Affine
+from edgeflow.config.samples import Affine, Part
 from edgeflow.dataset.tensors import Tensors, stored
 from edgeflow.tasks.registry import DEFAULT, TaskName
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgeflow.tasks.base import Truth
-
-Part = Literal["train", "validation", "test", "calibration"]
-PARTS: tuple[Part, ...] = ("train", "validation", "test", "calibration")
 
 
 class InputFacts(BaseModel):

@@ -12,7 +12,8 @@ from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.modelbytes import flaw
 from edgeflow.config.modelfile import Kind, files_of
-from edgeflow.dataset.view import Part, open_dataset, part_files
+from edgeflow.config.samples import Part
+from edgeflow.dataset.view import open_dataset, part_files
 from edgeflow.errors import CompileError
 from edgeflow.imported.ends import Inputs, Outputs, safe
 from edgeflow.imported.model import Imported, Request

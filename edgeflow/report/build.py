@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgeflow import paths
+from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.report.quantization import input_names, load_quantizations
@@ -43,15 +45,23 @@ def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
         name
         for unit in slice_["units"]
         for name in (
-            f"devices/{unit['device']}/{unit['model']}/validation.json",
-            f"models/{unit['model']}/baseline/history.csv",
-            f"models/{unit['model']}/baseline/manifest.json",
+            f"{paths.DEVICE}/validation.json".format(**unit),
+            f"{paths.BASELINE}/history.csv".format(**unit),
+            f"{paths.BASELINE}/manifest.json".format(**unit),
             *input_names(unit["model"], unit["recipe"]),
         )
     ]
     found = {name: results / name for name in wanted if (results / name).is_file()}
-    templates = sorted((Path(__file__).parent / "templates").iterdir())
-    return {**found, **{f"templates/{path.name}": path for path in templates}}
+    return {**found, **{f"templates/{path.name}": path for path in _templates()}}
+
+
+def _templates() -> list[Path]:
+    return sorted((Path(__file__).parent / "templates").iterdir())
+
+
+def templates_digest() -> str:
+    """Return the digest of the page's templates, for Snakemake to plan by."""
+    return sha256_json({path.name: sha256_file(path) for path in _templates()})
 
 
 def _draw(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:

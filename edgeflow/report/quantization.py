@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeflow import paths
 from edgeflow.artifact.manifest import read_manifest
 from edgeflow.errors import IntegrityError
 
-FIGURES = "debug/quantization.json"
+FIGURES = "quantization.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +63,10 @@ def load_quantizations(results: Path, slice_: Mapping[str, Any]) -> list[Quantiz
 
 def input_names(model: str, recipe: str) -> tuple[str, str]:
     """Return the files below results that are read for a model and recipe."""
-    return f"models/{model}/{recipe}/{FIGURES}", f"models/{model}/{recipe}/manifest.json"
+    names = {"model": model, "recipe": recipe}
+    patterns = (f"{paths.DEBUG}/{FIGURES}", f"{paths.RECIPE}/manifest.json")
+    figures, manifest = (pattern.format(**names) for pattern in patterns)
+    return figures, manifest
 
 
 def _load(results: Path, model: str, recipe: str) -> Quantization:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeflow import paths
 from edgeflow.config.gates import figures_of
 from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
@@ -143,7 +144,7 @@ def _read(path: Path) -> Validation | None:
 def _row(unit: Mapping[str, Any], results: Path) -> Row:
     names: dict[str, Any] = {key: str(unit[key]) for key in ("model", "recipe", "target", "device")}
     limits = dict(unit["gates"])
-    path = results / "devices" / names["device"] / names["model"] / "validation.json"
+    path = results / paths.DEVICE.format(**names) / "validation.json"
     validation = _read(path)
     # A file of another recipe or target is left over from before the configuration changed.
     if validation is None or any(getattr(validation, key) != names[key] for key in names):

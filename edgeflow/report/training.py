@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeflow import paths
 from edgeflow.artifact.manifest import Manifest, read_manifest
 from edgeflow.errors import IntegrityError
 
@@ -42,7 +43,7 @@ def load_training(results: Path, models: Iterable[str]) -> list[Training]:
     Raises:
         IntegrityError: a history or manifest cannot be read.
     """
-    folders = {model: results / "models" / model / "baseline" for model in models}
+    folders = {model: results / paths.BASELINE.format(model=model) for model in models}
     trainings = [
         _training(model, folder)
         for model, folder in folders.items()

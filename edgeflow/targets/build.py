@@ -12,8 +12,9 @@ from edgeflow.artifact.step import Files, StepSpec, run_step
 from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
+from edgeflow.config.samples import Part
 from edgeflow.config.target import toolchain_of
-from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.targets import registry
 from edgeflow.targets.base import (

@@ -13,7 +13,8 @@ import pytest
 
 from edgeflow.compress.form import NETWORK
 from edgeflow.config.recipe import Quantize, Recipe
-from edgeflow.dataset.view import DatasetView, Part, open_dataset
+from edgeflow.config.samples import Part
+from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.targets.base import CompileInput
 
 if TYPE_CHECKING:

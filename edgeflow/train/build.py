@@ -9,8 +9,9 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, identify, run_step
 from edgeflow.config.base import Section
 from edgeflow.config.model import Architecture, Train
+from edgeflow.config.samples import Part
 from edgeflow.dataset.tensors import OUTPUT, Tensors
-from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import TrainingError
 from edgeflow.tasks.base import Task
 from edgeflow.tasks.registry import task_of

@@ -53,12 +53,12 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
 
 
 def _reject(
-    device_options: Mapping[str, Any], record: Mapping[str, Any], failed: list[GateResult]
+    device_slice: Mapping[str, Any], record: Mapping[str, Any], failed: list[GateResult]
 ) -> str:
     """Tell the device; return what it serves then. Whatever it answers, the gate is missed."""
     reason = "missed " + ", ".join(result.name for result in failed)
     try:
-        with open_device(device_options) as device:
+        with open_device(device_slice) as device:
             return str(device.reject(record["model"], record["bundle_sha256"], reason))
     except EdgeflowError as error:
         return f"what the device serves now is not known: {error.message}"

@@ -15,26 +15,28 @@ not look for it. All outputs of a job are removed before it runs. Times are coun
 the clock, as two builds may lie closer together than two ticks of a file system.
 """
 
-import inspect
 import itertools
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
 
+import edgeflow.plan.files
+from edgeflow import paths
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.compress.build import compress_model
 from edgeflow.dataset.build import build_dataset, source_digest
-from edgeflow.dataset.view import PARTS
 from edgeflow.errors import IntegrityError
-from edgeflow.plan import Job as Planned
-from edgeflow.plan import Plan
+from edgeflow.plan import Plan, wildcards_of
+from edgeflow.plan.job import Job as Planned
 from edgeflow.targets.build import compile_model
 from edgeflow.train.build import train_model
 
@@ -65,64 +67,81 @@ _PARAMS: dict[str, Callable[[Planned], str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Ancient:
+    """An input whose time does not count."""
+
+    files: Any
+
+
+Files = Callable[[Plan, Mapping[str, str]], list[str]]
+"""The files of an argument, below the folder of results, for a plan and the values of wildcards."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """What a rule's file declares; patterns are below the folder of results."""
+    """What a rule's file declares."""
 
-    inputs: tuple[str, ...]
-    ancient: tuple[str, ...]
-    reads_source: bool
-    outputs: tuple[str, ...]
-    params: tuple[str, ...]
+    inputs: tuple[Files, ...]
+    ancient: tuple[Files, ...]
+    outputs: tuple[Files, ...]
+    params: Mapping[str, Any]
 
 
 @cache
 def rule(step: str) -> Rule:
     """Return the rule of a step; whatever is not understood in its file is an error."""
     text = (RULES / f"{step}.smk").read_text()
-    inputs, outputs, params = (_section(text, name) for name in ("input", "output", "params"))
-    of_manifest = ["datasets/{dataset}/manifest.json"] * inputs.count("=manifest_of_dataset,")
-    arrays = re.findall(r"=ancient\(arrays_of_(?:dataset\(([^)]*)\)|recipe)\),", inputs)
-    parts = [re.findall(r'"(\w+)"', given) or PARTS for given in arrays]
-    network = "=ancient(lambda wildcards: float_model(wildcards.model))," in inputs
-    plain = re.findall(r'=(ancient\()?"<results>/([^"]+)"', inputs)
-    reads_source = "=lambda wildcards: digest_of_dataset(wildcards.dataset)," in params
-    made = [name for part in outputs.split(",\n") for name in _patterns(part)]
-    # The edited recipes have no teachers, and the targets do not ask for the network.
-    absent = inputs.count("_of_teachers") + inputs.count("(network_of_recipe)")
-    understood = len(of_manifest) + len(plain) + len(arrays) + network + absent
-    assert _arguments(inputs) == understood, inputs
-    assert _arguments(outputs) == len(re.findall('"<results>/', outputs)), outputs
+    names = dict(NAMES)
+    exec(text[: text.index("\n\nrule ")], names)
+    inputs, outputs, params = (
+        _section(text, part, names) for part in ("input", "output", "params")
+    )
     return Rule(
-        inputs=(*of_manifest, *(path for ancient, path in plain if not ancient)),
-        ancient=(
-            *(path for ancient, path in plain if ancient),
-            *(f"datasets/{{dataset}}/{p}_{a}.npy" for found in parts for p in found for a in "xy"),
-            *(["models/{model}/baseline/model.h5"] if network else []),
-        ),
-        reads_source=reads_source,
-        outputs=tuple(made),
-        params=tuple(re.findall(rf'^ +(\w+)=\w+\("{step}"\),$', params, re.MULTILINE)),
+        inputs=tuple(_files(each) for each in inputs.values() if not isinstance(each, Ancient)),
+        ancient=tuple(_files(each.files) for each in inputs.values() if isinstance(each, Ancient)),
+        outputs=tuple(_files(each) for each in outputs.values()),
+        params=params,
     )
 
 
-def _section(text: str, name: str) -> str:
+NAMES: dict[str, Any] = {
+    **{name: pattern for name, pattern in vars(paths).items() if name.isupper()},
+    **vars(edgeflow.plan.files),
+    "PLAN": MagicMock(),
+    "slots_of": lambda *_: {},
+    "ancient": Ancient,
+    "directory": str,
+    "reads": lambda function: function,
+    "once": lambda function: function,
+    "of_step": lambda step: dict.fromkeys(("slice", "code", "tools"), step),
+    "subpath": lambda *_, **__: None,
+    "input": MagicMock(),
+    "output": MagicMock(),
+    "os": os,
+}
+"""What the rules take from rules/common.smk and from Snakemake."""
+
+
+def _section(text: str, name: str, names: dict[str, Any]) -> dict[str, Any]:
     found = re.search(rf"^    {name}:\n((?:        .*\n)+)", text, re.MULTILINE)
     assert found or name == "input", name  # a dataset has none
-    return found[1] if found else ""
+    declared: dict[str, Any] = eval(f"dict({found[1]})" if found else "{}", names)
+    return declared
 
 
-def _arguments(section: str) -> int:
-    return len(re.findall(r"^ {8}\w+=", section, re.MULTILINE))
+def _files(argument: Any) -> Files:
+    """Return the files of an argument: a pattern, a list of them, or a function of the plan."""
 
+    def files(plan: Plan, wildcards: Mapping[str, str]) -> list[str]:
+        if callable(argument):
+            found = argument(plan, *(wildcards[name] for name in wildcards_of(argument)))
+        else:
+            found = argument
+        each = [found] if isinstance(found, str) else found
+        return [path.format(**wildcards) for path in each]
 
-def _patterns(argument: str) -> Iterator[str]:
-    for path in re.findall(r'"<results>/([^"]+)"', argument):
-        if "{{" not in path:
-            yield path
-            continue
-        for part, axis in itertools.product(PARTS, "xy"):
-            yield path.format(part=part, axis=axis)
+    return files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,9 +163,10 @@ class Job:
 
     def params(self) -> dict[str, str]:
         """Return what of a job's parameters Snakemake remembers."""
-        params = {name: _PARAMS[name](self.planned) for name in rule(self.step).params}
-        if rule(self.step).reads_source:
-            params["source"] = source_digest(self.name, self.planned.slice)
+        declared = rule(self.step).params
+        params = {name: of(self.planned) for name, of in _PARAMS.items() if name in declared}
+        if "planned" in declared:
+            params["planned"] = source_digest(self.name, self.planned.slice)
         return params
 
     def run(self) -> None:
@@ -179,20 +199,16 @@ def _job(plan: Plan, step: str, wildcards: Mapping[str, str], results: Path) -> 
         "train": ("model",),
         "compress": ("model", "recipe"),
     }.get(step, ("target", "model", "recipe"))
-    of_plan = getattr(plan, step)
-    job: Planned = of_plan(
-        **{name: wildcards[name] for name in inspect.signature(of_plan).parameters}
-    )
     declared = rule(step)
 
-    def fill(patterns: Iterable[str]) -> tuple[Path, ...]:
-        return tuple(results / pattern.format(**wildcards) for pattern in patterns)
+    def fill(arguments: Iterable[Files]) -> tuple[Path, ...]:
+        return tuple(results / path for files in arguments for path in files(plan, wildcards))
 
     return Job(
         step=step,
         name="/".join(wildcards[name] for name in names),
         wildcards=wildcards,
-        planned=job,
+        planned=plan.job(step, **wildcards),
         inputs=fill(declared.inputs),
         ancient=fill(declared.ancient),
         outputs=fill(declared.outputs),

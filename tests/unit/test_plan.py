@@ -1,17 +1,33 @@
 """A step's slice holds all that it depends on, and nothing else."""
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import edgeflow.plan.steps
 from edgeflow.artifact.fingerprint import closure
 from edgeflow.artifact.hashing import canonical_json
+from edgeflow.cli.app import app
 from edgeflow.compress.slice import CompressSlice
 from edgeflow.config.load import parse
+from edgeflow.config.samples import PARTS
 from edgeflow.plan import Plan
+from edgeflow.plan.files import manifest_of_dataset, network_of_model
+from edgeflow.plan.steps.compress import (
+    arrays_of_recipe,
+    manifests_of_teachers,
+    networks_of_teachers,
+    quick_recipes,
+    trained_recipes,
+)
+from edgeflow.plan.steps.debug import debugged
+from edgeflow.plan.steps.deploy import slots as device_slots
+from edgeflow.plan.steps.import_model import models_imported_as
+from edgeflow.plan.steps.train import trained_models
 
 RAW: dict[str, Any] = {
     "datasets": {"digits": {"source": "digits"}, "more": {"source": "digits", "seed": 1}},
@@ -35,17 +51,16 @@ RAW: dict[str, Any] = {
 def slices(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the slice of every job that a configuration leads to, by the job's name."""
     plan = Plan(parse(raw))
-    jobs = {"report": plan.report()}
+    jobs = {"report": plan.job("report")}
     for model, section in plan.config.models.items():
-        jobs[f"dataset {section.dataset}"] = plan.dataset(section.dataset)
-        jobs[f"train {model}"] = plan.train(model)
+        jobs[f"dataset {section.dataset}"] = plan.job("dataset", dataset=section.dataset)
+        jobs[f"train {model}"] = plan.job("train", model=model)
     for unit in plan.units:
-        jobs[f"compress {unit.model}/{unit.recipe}"] = plan.compress(unit.model, unit.recipe)
-        jobs[f"compile {unit.target}"] = plan.compile(unit.target)
-        jobs[f"bundle {unit.target}"] = plan.bundle(unit.target, unit.model, unit.recipe)
-        jobs[f"deploy {unit.device}"] = plan.deploy(unit.device)
-        jobs[f"validate {unit.device}"] = plan.validate(unit.device, unit.model)
-        jobs[f"gate {unit.device}"] = plan.gate(unit.device, unit.model)
+        jobs[f"compress {unit.model}/{unit.recipe}"] = plan.job("compress", **unit.names())
+        for step in ("compile", "bundle"):
+            jobs[f"{step} {unit.target}"] = plan.job(step, **unit.names())
+        for step in ("deploy", "validate", "gate"):
+            jobs[f"{step} {unit.device}"] = plan.job(step, **unit.names())
     return {name: job.slice for name, job in jobs.items()}
 
 
@@ -133,24 +148,28 @@ def test_units_are_the_rows_of_the_report() -> None:
 
 def test_a_new_figure_is_measured_and_rebuilds_no_model() -> None:
     plan = Plan(parse(RAW))
-    building = [plan.dataset("digits"), plan.train("a"), plan.compress("a", "int8"), plan.debug()]
-    building += [plan.compile("pi"), plan.compile("intel"), plan.bundle("pi", "a", "int8")]
-    building += [plan.deploy("pi-1")]
-    assert not any("edgeflow.figures.table" in closure(*job.modules) for job in building)
-    using = [plan.validate("pi-1", "a"), plan.gate("pi-1", "a"), plan.report()]
-    assert all("edgeflow.figures.table" in closure(*job.modules) for job in using)
+    names = {**plan.unit("pi-1", "a").names(), "dataset": "digits"}
+
+    def uses(step: str) -> bool:
+        return "edgeflow.figures.table" in closure(*plan.job(step, **names).modules)
+
+    building = ("dataset", "train", "compress", "debug", "compile", "bundle", "deploy")
+    assert not any(uses(step) for step in building)
+    assert all(uses(step) for step in ("validate", "gate", "report"))
 
 
 def test_code_of_a_step_is_that_of_its_own_variant() -> None:
     plan = Plan(parse(RAW))
-    litert = closure(*plan.compile("pi").modules)
+    litert = closure(*plan.job("compile", target="pi").modules)
     assert "edgeflow.targets.litert" in litert
     assert "edgeflow.ondevice.engine_litert" in litert
     assert "edgeflow.targets.openvino" not in litert
-    assert "edgeflow.train.architectures.ds_cnn" in closure(*plan.train("a").modules)
-    assert "edgeflow.train.architectures.convnet" not in closure(*plan.train("a").modules)
-    assert "edgeflow.compress.quantize.ptq_int8" not in closure(*plan.compress("a", "fp32").modules)
-    engine = closure(*plan.bundle("pi", "a", "int8").modules)
+    train = closure(*plan.job("train", model="a").modules)
+    assert "edgeflow.train.architectures.ds_cnn" in train
+    assert "edgeflow.train.architectures.convnet" not in train
+    compress = closure(*plan.job("compress", model="a", recipe="fp32").modules)
+    assert "edgeflow.compress.quantize.ptq_int8" not in compress
+    engine = closure(*plan.job("bundle", target="pi", model="a", recipe="int8").modules)
     assert {"edgeflow.ondevice.runner", "edgeflow.ondevice.engine_litert"} <= set(engine)
 
 
@@ -161,22 +180,24 @@ def test_a_users_architecture_is_part_of_the_trainings_code(
     monkeypatch.chdir(tmp_path)
     raw = copy.deepcopy(RAW)
     raw["models"]["a"]["architecture"] = {"name": "own_nets_of_plan:build"}
-    assert "own_nets_of_plan" in closure(*Plan(parse(raw)).train("a").modules)
+    assert "own_nets_of_plan" in closure(*Plan(parse(raw)).job("train", model="a").modules)
 
 
 def test_a_bundle_holds_the_front_end_where_samples_are_sounds() -> None:
+    def modules(raw: dict[str, Any], model: str) -> tuple[str, ...]:
+        return Plan(parse(raw)).job("bundle", target="pi", model=model, recipe="int8").modules
+
     raw = copy.deepcopy(RAW)
     front_end = "edgeflow.ondevice.front_end"
-    assert front_end not in Plan(parse(raw)).bundle("pi", "a", "int8").modules
+    assert front_end not in modules(raw, "a")
     raw["datasets"]["digits"] = {"source": "wav_folder", "path": "tones"}
-    plan = Plan(parse(raw))
-    assert front_end in plan.bundle("pi", "a", "int8").modules
-    assert front_end in closure(*plan.dataset("digits").modules)
-    assert front_end not in plan.bundle("pi", "b", "int8").modules
+    assert front_end in modules(raw, "a")
+    assert front_end in closure(*Plan(parse(raw)).job("dataset", dataset="digits").modules)
+    assert front_end not in modules(raw, "b")
 
 
 def test_another_source_of_data_retrains_nothing() -> None:
-    modules = closure(*Plan(parse(RAW)).train("a").modules)
+    modules = closure(*Plan(parse(RAW)).job("train", model="a").modules)
     assert "edgeflow.tasks.regression" in modules
     assert "edgeflow.config.dataset" not in modules
 
@@ -188,7 +209,7 @@ def test_the_order_of_an_automatic_choice_reaches_its_step() -> None:
         "cheapest": {"auto": {}},
     }
     for name in ("best", "cheapest"):
-        text = canonical_json(Plan(parse(raw)).compress("a", name).slice)
+        text = canonical_json(Plan(parse(raw)).job("compress", model="a", recipe=name).slice)
         slice_ = CompressSlice.model_validate_json(text)
         assert slice_.recipe.auto is not None
         assert slice_.recipe.auto.recipes == ["int8", "fp32"]
@@ -208,7 +229,7 @@ def test_recipes_that_may_be_integer_are_debugged_once_each() -> None:
         {"model": "a", "recipe": "best", "devices": ["pi-3"]},
         {"model": "a", "recipe": "light", "devices": ["pi-4"]},
     ]
-    assert Plan(parse(raw)).debugged() == [("a", "int8"), ("a", "best")]
+    assert debugged(Plan(parse(raw))) == ["models/a/int8/debug", "models/a/best/debug"]
 
 
 @pytest.mark.parametrize(
@@ -219,8 +240,8 @@ def test_own_ranges_are_code_of_the_recipes_that_have_them(recipe: dict[str, Any
     raw["recipes"]["own"] = {"quantize": "ptq-int8", **recipe}
     plan = Plan(parse(raw))
     module = "edgeflow.compress.ptq.selective"
-    assert module in closure(*plan.compress("a", "own").modules)
-    assert module not in closure(*plan.compress("a", "int8").modules)
+    assert module in closure(*plan.job("compress", model="a", recipe="own").modules)
+    assert module not in closure(*plan.job("compress", model="a", recipe="int8").modules)
 
 
 def test_an_import_depends_on_its_choice_and_on_what_its_worker_runs(
@@ -230,10 +251,47 @@ def test_an_import_depends_on_its_choice_and_on_what_its_worker_runs(
     Path("mine.onnx").touch()
     raw = copy.deepcopy(RAW)
     raw["models"]["a"] = {"dataset": "digits", "source": "mine.onnx", "output": "logits"}
-    job = Plan(parse(raw)).import_model("a")
+    job = Plan(parse(raw)).job("import_model", model="a")
     assert job.slice == {"kind": "onnx", "input": None, "output": "logits"}
     assert {"onnx2tf", "onnxsim", "onnxruntime", "tensorflow"} <= {*job.distributions()}
     modules = set(closure(*job.modules))
     ours = {f"edgeflow.{name}" for name in ("worker", "imported.onnx_graph", "imported.shapes")}
     assert ours <= modules
     assert "edgeflow.plan" not in modules
+
+
+def test_files_that_rules_read_follow_from_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.onnx").touch()
+    raw = copy.deepcopy(RAW)
+    raw["models"]["c"] = {"dataset": "digits", "source": "mine.onnx"}
+    raw["recipes"]["learnt"] = {"distill": {"teacher": "a"}}
+    raw["recipes"]["best"] = {"auto": {"recipes": ["fp32", "learnt", "int8"]}}
+    plan = Plan(parse(raw))
+    assert manifest_of_dataset(plan, "b") == "datasets/more/manifest.json"
+    assert network_of_model(plan, "a") == "models/a/baseline/model.h5"
+    assert network_of_model(plan, "c") == "models/c/baseline/graph.pb"
+    assert (trained_models(plan), models_imported_as(plan, "graph.pb")) == (["a", "b"], ["c"])
+    assert (quick_recipes(plan), trained_recipes(plan)) == (["fp32", "int8"], ["learnt", "best"])
+    assert arrays_of_recipe(plan, "b", "fp32") == [f"datasets/more/test_{a}.npy" for a in "xy"]
+    read = {path.rpartition("_")[0] for path in arrays_of_recipe(plan, "b", "best")}
+    assert read == {f"datasets/more/{part}" for part in PARTS}
+    assert manifests_of_teachers(plan, "best") == ["models/a/baseline/manifest.json"]
+    assert networks_of_teachers(plan, "fp32") == []
+
+
+def test_each_step_has_a_rule_and_a_command() -> None:
+    steps = {path.stem for path in Path(edgeflow.plan.steps.__file__).parent.glob("[!_]*.py")}
+    root = Path(__file__).parents[2]
+    rules = "".join(path.read_text() for path in root.glob("rules/*.smk"))
+    assert set(re.findall(r'of_step\("(\w+)"\)', rules)) == steps
+    commands = {group.name for group in app.registered_commands}
+    assert {step.removesuffix("_model") for step in steps} <= commands
+
+
+def test_jobs_on_one_device_wait_for_each_other() -> None:
+    plan = Plan(parse(RAW))
+    assert device_slots(plan) == {"device_pi-1": 1, "device_pc-1": 1}
+    assert plan.job("deploy", device="pi-1").holds == ("device_pi-1",)

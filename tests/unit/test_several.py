@@ -13,8 +13,9 @@ from edgeflow.bundle.manifest import read_bundle
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.compress.build import compress_model
 from edgeflow.compress.debug.build import debug_recipe
+from edgeflow.config.samples import PARTS
 from edgeflow.dataset.build import build_dataset
-from edgeflow.dataset.view import PARTS, DatasetView, open_dataset
+from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.errors import CompileError, DataError, TrainingError
 from edgeflow.imported.build import import_model
 from edgeflow.targets.build import compile_model

@@ -14,10 +14,11 @@ from edgeflow.compress.debug.errors import HURTS_BELOW_DB, Comparison, compare
 from edgeflow.compress.debug.graph import open_graph
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.config.recipe import CALIBRATED, INTEGER, Recipe
+from edgeflow.config.samples import Part
 from edgeflow.console import say
 from edgeflow.dataset import channels
 from edgeflow.dataset.tensors import Tensors
-from edgeflow.dataset.view import DatasetView, Part, open_dataset, part_files
+from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:

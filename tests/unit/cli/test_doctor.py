@@ -10,9 +10,11 @@ from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
 from edgeflow.cli.doctor import seen, unlike, warnings
+from edgeflow.config.deployment import Measure
+from edgeflow.config.gates import Gates
 from edgeflow.deploy.facts import of_this_machine
 from edgeflow.ondevice import facts
-from edgeflow.plan import Plan
+from edgeflow.plan import Plan, Unit
 
 VNNI, NO_VNNI = ("x86_64", ["avx2", "avx512_vnni"]), ("x86_64", ["avx2"])
 
@@ -22,7 +24,9 @@ def plan(**target: Any) -> Plan:
         targets={"intel": SimpleNamespace(**target)},
         devices={"atom": SimpleNamespace(target="intel")},
     )
-    units = [SimpleNamespace(device="atom", model="net"), SimpleNamespace(device="b", model="net")]
+    kept = {"target": "intel", "model": "net", "recipe": "int8"}
+    gates, measure = Gates(), Measure()
+    units = [Unit(device=name, gates=gates, measure=measure, **kept) for name in ("atom", "b")]
     return cast("Plan", SimpleNamespace(config=config, units=units))
 
 

@@ -15,17 +15,17 @@ from tests.unit.test_plan import RAW
 
 PLAN = Plan(parse(RAW))
 SLICES: dict[str, dict[str, Any]] = {
-    "dataset": PLAN.dataset("digits").slice,
-    "train": PLAN.train("a").slice,
+    "dataset": PLAN.job("dataset", dataset="digits").slice,
+    "train": PLAN.job("train", model="a").slice,
     "import": {"kind": "onnx"},
-    "compress": PLAN.compress("a", "int8").slice,
-    "debug": PLAN.debug().slice,
-    "compile": PLAN.compile("pi").slice,
-    "bundle": PLAN.bundle("pi", "a", "int8").slice,
-    "deploy": PLAN.deploy("pi-1").slice,
-    "validate": PLAN.validate("pi-1", "a").slice,
-    "gate": PLAN.gate("pi-1", "a").slice,
-    "report": PLAN.report().slice,
+    "compress": PLAN.job("compress", model="a", recipe="int8").slice,
+    "debug": PLAN.job("debug").slice,
+    "compile": PLAN.job("compile", target="pi").slice,
+    "bundle": PLAN.job("bundle", target="pi", model="a", recipe="int8").slice,
+    "deploy": PLAN.job("deploy", device="pi-1").slice,
+    "validate": PLAN.job("validate", device="pi-1", model="a").slice,
+    "gate": PLAN.job("gate", device="pi-1", model="a").slice,
+    "report": PLAN.job("report").slice,
 }
 COMMON = ["--code", "c0de", "--out", "o"]
 BUILDER = {"name": "builder", "transport": "virtual"}

@@ -12,7 +12,7 @@ from edgeflow.compress.qat import require_known
 from edgeflow.compress.source import FloatModel
 from edgeflow.compress.suits import require_suited
 from edgeflow.config.recipe import Cluster, Prune, Recipe
-from edgeflow.dataset.view import Part
+from edgeflow.config.samples import Part
 from edgeflow.errors import CompileError
 from edgeflow.testing.trained import Trained
 from edgeflow.train.batches import Batches

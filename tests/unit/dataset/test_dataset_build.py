@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from edgeflow.artifact.fingerprint import closure
 from edgeflow.artifact.hashing import sha256_file, sha256_json
+from edgeflow.config.samples import PARTS
 from edgeflow.dataset.build import build_dataset, source_digest
-from edgeflow.dataset.view import PARTS, open_dataset
+from edgeflow.dataset.view import open_dataset
 from edgeflow.errors import DataError, IntegrityError
 
 DIGITS = {"source": "digits", "calibration": 50}

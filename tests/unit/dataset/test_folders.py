@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from edgeflow.config.dataset import ImageFolderDataset
+from edgeflow.config.samples import Part
 from edgeflow.dataset.base import RawDataset
 from edgeflow.dataset.build import build_dataset, source_files
 from edgeflow.dataset.folders import class_files
 from edgeflow.dataset.sources import image_folder
-from edgeflow.dataset.view import Part, open_dataset
+from edgeflow.dataset.view import open_dataset
 from edgeflow.errors import DataError
 
 THREE: tuple[Part, ...] = ("train", "validation", "test")

@@ -8,8 +8,9 @@ import pytest
 
 from edgeflow.check.peek import Peek, peek
 from edgeflow.config.dataset import NpzDataset
+from edgeflow.config.samples import PARTS
 from edgeflow.dataset.build import build_dataset
-from edgeflow.dataset.view import PARTS, open_dataset
+from edgeflow.dataset.view import open_dataset
 from edgeflow.errors import DataError
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeflow.config.dataset import NpzDataset
+from edgeflow.config.samples import Part
 from edgeflow.dataset.base import RawDataset, Samples, Selection
 from edgeflow.dataset.quota import quotas
 from edgeflow.dataset.split import split_dataset
-from edgeflow.dataset.view import Part
 from edgeflow.errors import DataError
 
 

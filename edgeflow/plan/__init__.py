@@ -1,0 +1,81 @@
+"""Config to plan: what is built, from which slice of the configuration, by which code.
+
+Pure functions for the rules, `edgeflow check` and the report. Each step has a file in `steps/`,
+whose `job` gives it only the slice of the configuration that it may depend on, so that a change
+elsewhere cannot rerun it.
+"""
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgeflow.config.deployment import Measure
+from edgeflow.config.gates import Gates
+from edgeflow.config.root import Config
+from edgeflow.plan.job import Job
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """One row of the report: a model after a recipe, on one device."""
+
+    device: str
+    target: str
+    model: str
+    recipe: str
+    gates: Gates
+    measure: Measure
+
+    def names(self) -> dict[str, str]:
+        """Return what it is of: the values of the wildcards of its files."""
+        return {name: getattr(self, name) for name in ("device", "target", "model", "recipe")}
+
+
+class Plan:
+    """Everything a configuration asks for."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.units = [
+            Unit(
+                device=device,
+                target=config.devices[device].target,
+                model=deployment.model,
+                recipe=deployment.recipe,
+                gates=deployment.gates,
+                measure=deployment.measure,
+            )
+            for deployment in config.deployments
+            for device in deployment.devices
+        ]
+        self._by_device = {(unit.device, unit.model): unit for unit in self.units}
+        self._jobs: dict[tuple[str, ...], Job] = {}
+
+    def unit(self, device: str, model: str) -> Unit:
+        """Return what device and model belong to; KeyError if the plan has no such pair."""
+        return self._by_device[device, model]
+
+    def job(self, step: str, **names: str) -> Job:
+        """Return what a step is asked to make.
+
+        Args:
+            step: a file of `edgeflow/plan/steps/`.
+            names: what it is made of, by wildcard; those that the step does not depend on count
+                for nothing.
+
+        Raises:
+            KeyError: the configuration has none of a name, or a wildcard is missing.
+        """
+        make = importlib.import_module(f"edgeflow.plan.steps.{step}").job
+        values = tuple(names[name] for name in wildcards_of(make))
+        if (step, *values) not in self._jobs:
+            self._jobs[step, *values] = make(self, *values)
+        return self._jobs[step, *values]
+
+
+@functools.cache
+def wildcards_of(function: Callable[..., object]) -> tuple[str, ...]:
+    """Return the wildcards that a function depends on: its parameters after the plan."""
+    return tuple(inspect.signature(function).parameters)[1:]

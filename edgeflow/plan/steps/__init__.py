@@ -1,0 +1,1 @@
+"""One file for each step: what it may depend on, and what its rule reads."""
