@@ -269,7 +269,7 @@ def test_a_device_that_answers_otherwise_is_seen(
 
 
 def test_a_deployment_that_changed_nothing_is_not_measured_again(
-    device: FakeDevice, folders: Folders, tmp_path: Path
+    device: FakeDevice, folders: Folders, tmp_path: Path, event_log: Path
 ) -> None:
     def measure(where: Path, **measuring: Any) -> Validation:
         return validate(slice_of(samples=5, **measuring), "0", folders, where, tmp_path / "v.json")
@@ -283,6 +283,21 @@ def test_a_deployment_that_changed_nothing_is_not_measured_again(
     measure(deployed(tmp_path, changed=True))
     measure(deployed(tmp_path, changed=False), runs=11)
     assert device.verbs().count("run_release") == 4
+    told = [json.loads(line)["measured"] for line in event_log.read_text().splitlines()]
+    assert told == [True, False, True, True, True]
+
+
+def test_another_environment_of_a_virtual_device_is_measured(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    slice_ = slice_of(samples=5)
+    lock = tmp_path / "device.txt"
+    slice_["device"]["device"]["environment"] = str(lock)
+    for text in ("numpy==1.26", "numpy==1.26", "numpy==2.0"):
+        lock.write_text(text)
+        where = deployed(tmp_path, changed=False)
+        validate(slice_, "0", folders, where, tmp_path / "v.json")
+    assert device.verbs().count("run_release") == 2
 
 
 def test_a_kept_measurement_that_cannot_be_read_is_measured_again(
