@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.project import ROOT, project
 from benchmarks.table import replace_between
+from edgeflow import paths
 from edgeflow.artifact.manifest import read_manifest
 from edgeflow.compress.integer import float_tensors
 
@@ -71,12 +72,12 @@ class Measured:
 
     def parameters(self, model: str) -> float:
         """Return the number of weights of a trained model."""
-        manifest = self._results / "models" / model / "float" / "manifest.json"
+        manifest = self._results / paths.BASELINE.format(model=model) / "manifest.json"
         return float(read_manifest(manifest).facts["parameters"])
 
     def floats(self, recipe: str) -> int:
         """Return the number of float tensors in a recipe's model."""
-        path = self._results / "models" / MODEL / recipe / "model.tflite"
+        path = self._results / paths.RECIPE.format(model=MODEL, recipe=recipe) / "model.tflite"
         return len(float_tensors(path.read_bytes()))
 
 
