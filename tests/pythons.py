@@ -14,16 +14,25 @@ _VERSIONS = ("3.10", "3.12", "3.13", "3.9", "3.8", "3.11")
 
 
 @cache
-def another_python() -> Path:
-    """Return an interpreter of another version than this one; skip where there is none."""
+def another_version() -> str | None:
+    """Return the version of an installed Python that is not this one; None if there is none."""
     for version in _VERSIONS:
         if version == "{}.{}".format(*sys.version_info[:2]):
             continue
         try:
-            return find_python(version)
+            find_python(version)
         except MissingToolError:
             continue
-    pytest.skip("no other Python is installed here")
+        return version
+    return None
+
+
+def another_python() -> Path:
+    """Return an interpreter of another version than this one; skip where there is none."""
+    version = another_version()
+    if version is None:
+        pytest.skip("no other Python is installed here")
+    return find_python(version)
 
 
 def version_of(python: Path) -> tuple[int, int]:
