@@ -8,6 +8,7 @@ import typer
 
 from edgeflow import paths
 from edgeflow.cli.store import CONFIG, ConfigFile, Json, print_json
+from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
 
@@ -23,7 +24,7 @@ def doctor(
     config: ConfigFile = CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Say what this machine and the devices are, and warn where they differ in what matters."""
+    """Say what this machine, the devices and the compilers are, and warn of what does not fit."""
     from edgeflow.cli.project import load_plan
     from edgeflow.deploy.facts import of_this_machine
 
@@ -32,28 +33,51 @@ def doctor(
     for name in devices or ():
         if name not in known:
             raise typer.BadParameter(f"no device {name!r} in {config}")
-    here, code = of_this_machine(), 0
-    found: dict[str, Facts] = {}
-    failed: dict[str, str] = {}
-    for name in devices or known:
-        try:
-            found[name] = _ask(name, known[name])
-        except EdgeflowError as error:
-            failed[name], code = str(error), error.exit_code
+    here = of_this_machine()
+    found, failed = _ask_all({name: known[name] for name in devices or known})
+    compilers = list(toolchains(plan, over_ssh=True)) if plan and not devices else []
+    failed |= failures(compilers)
     said = list(warnings(plan, here, found))
     if as_json:
         asked = {name: facts.model_dump() for name, facts in found.items()}
-        errors = {name: {"error": text} for name, text in failed.items()}
+        errors = {title: {"error": str(error)} for title, error in failed.items()}
         print_json(
-            {"build_machine": here.model_dump(), "devices": {**asked, **errors}, "warnings": said}
+            {
+                "build_machine": here.model_dump(),
+                "devices": {**asked, **_without("device ", errors)},
+                "targets": {
+                    **{each.target: each.record() for each in compilers},
+                    **_without("target ", errors),
+                },
+                "warnings": said,
+            }
         )
     else:
         _print({"build machine": here, **{f"device {name}": it for name, it in found.items()}})
-        for name, text in failed.items():
-            say(f"device {name}: {text}")
+        for each in compilers:
+            print(each.line())
+        for title, error in failed.items():
+            say(f"{title}: {error}")
         for text in said:
             say(f"warning: {text}")
-    raise typer.Exit(code)
+    raise typer.Exit(next((error.exit_code for error in failed.values()), 0))
+
+
+def _ask_all(devices: Mapping[str, Any]) -> "tuple[dict[str, Facts], dict[str, EdgeflowError]]":
+    """Return what devices are by name, and why the others do not say it."""
+    found: dict[str, Facts] = {}
+    failed: dict[str, EdgeflowError] = {}
+    for name, device in devices.items():
+        try:
+            found[name] = _ask(name, device)
+        except EdgeflowError as error:
+            failed[f"device {name}"] = error
+    return found, failed
+
+
+def _without(prefix: str, errors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries whose title begins so, by name."""
+    return {title.removeprefix(prefix): it for title, it in errors.items() if prefix in title}
 
 
 def _ask(name: str, device: Any) -> "Facts":

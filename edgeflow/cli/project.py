@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeflow.cli.doctor import doctor
+from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
 
@@ -43,9 +44,14 @@ def check(
         for item in registry.get(options.kind).check(options):  # type: ignore[attr-defined]
             say(f"target {name} needs {item.what}: {item.install}")
             missing = True
+    found = list(toolchains(plan, over_ssh=False))
+    for title, error in failures(found).items():
+        say(f"{title}: {error}")
+        missing = True
     for text in unlike_channels(plan):
         say(f"warning: {text}")
-    for line in [*describe(plan), *machines(plan, results)]:
+    lines = [each.line() for each in found]
+    for line in [*describe(plan), *lines, *machines(plan, results)]:
         print(line)
     raise typer.Exit(3 if missing else 0)
 

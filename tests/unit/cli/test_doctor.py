@@ -10,11 +10,13 @@ from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
 from edgeflow.cli.doctor import seen, unlike, warnings
+from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.config.deployment import Measure
 from edgeflow.config.gates import Gates
 from edgeflow.deploy.facts import of_this_machine
 from edgeflow.ondevice import facts
 from edgeflow.plan import Plan, Unit
+from edgeflow.toolchain.base import Environment, Program, Toolchain
 
 VNNI, NO_VNNI = ("x86_64", ["avx2", "avx512_vnni"]), ("x86_64", ["avx2"])
 
@@ -77,3 +79,28 @@ def test_a_pycoral_that_is_not_googles_is_named(
     assert here.packages["pycoral"] == "1.0"
     said = list(warnings(None, here, {}))
     assert said == [] if ours else "has nothing to do with Coral" in said[0]
+
+
+def test_toolchains_are_named_and_asked_where_they_are() -> None:
+    chains = {
+        "own": (Toolchain(), None),
+        "old": (Toolchain(environment=Environment(lock=Path("no.txt"), python="2.0")), None),
+        "path": (Toolchain(programs=(Program(name="no-such-tool", install="get it"),)), None),
+        "far": (Toolchain(programs=(Program(name="tinyc", install="get it"),)), {"name": "b"}),
+    }
+    plan = SimpleNamespace(
+        config=SimpleNamespace(targets=chains),
+        toolchain=lambda target: chains[target][0],
+        compile_host=lambda target: chains[target][1],
+    )
+    found = list(toolchains(cast("Plan", plan), over_ssh=False))
+    assert [each.line() for each in found] == [
+        "target own: edgeflow's own environment",
+        "target old: Python 2.0 with no.txt",
+        "target path: no-such-tool on PATH",
+        "target far: tinyc on compile host b",
+    ]
+    failed = failures(found)
+    assert list(failed) == ["target old", "target path"]
+    assert "no program no-such-tool" in failed["target path"].message
+    assert failed["target path"].hint == "get it"
