@@ -39,8 +39,10 @@ class Found:
 
 def toolchains(plan: "Plan", *, over_ssh: bool) -> Iterator[Found]:
     """Yield the toolchains of all targets; those on compile hosts are asked only `over_ssh`."""
+    from edgeflow.plan import targets
+
     for target in plan.config.targets:
-        toolchain, host = plan.toolchain(target), plan.compile_host(target)
+        toolchain, host = targets.toolchain(plan, target), targets.compile_host(plan, target)
         title = _title(toolchain, host)
         try:
             identity = _look(toolchain, host) if over_ssh or host is None else {}

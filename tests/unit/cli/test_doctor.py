@@ -15,8 +15,8 @@ from edgeflow.config.deployment import Measure
 from edgeflow.config.gates import Gates
 from edgeflow.deploy.facts import of_this_machine
 from edgeflow.ondevice import facts
-from edgeflow.plan import Plan, Unit
-from edgeflow.toolchain.base import Environment, Program, Toolchain
+from edgeflow.plan import Plan, Unit, targets
+from edgeflow.toolchain.base import Environment, Host, Program, Toolchain
 
 VNNI, NO_VNNI = ("x86_64", ["avx2", "avx512_vnni"]), ("x86_64", ["avx2"])
 
@@ -81,18 +81,16 @@ def test_a_pycoral_that_is_not_googles_is_named(
     assert said == [] if ours else "has nothing to do with Coral" in said[0]
 
 
-def test_toolchains_are_named_and_asked_where_they_are() -> None:
-    chains = {
+def test_toolchains_are_named_and_asked_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    chains: dict[str, tuple[Toolchain, Host]] = {
         "own": (Toolchain(), None),
         "old": (Toolchain(environment=Environment(lock=Path("no.txt"), python="2.0")), None),
         "path": (Toolchain(programs=(Program(name="no-such-tool", install="get it"),)), None),
         "far": (Toolchain(programs=(Program(name="tinyc", install="get it"),)), {"name": "b"}),
     }
-    plan = SimpleNamespace(
-        config=SimpleNamespace(targets=chains),
-        toolchain=lambda target: chains[target][0],
-        compile_host=lambda target: chains[target][1],
-    )
+    monkeypatch.setattr(targets, "toolchain", lambda plan, target: chains[target][0])
+    monkeypatch.setattr(targets, "compile_host", lambda plan, target: chains[target][1])
+    plan = SimpleNamespace(config=SimpleNamespace(targets=chains))
     found = list(toolchains(cast("Plan", plan), over_ssh=False))
     assert [each.line() for each in found] == [
         "target own: edgeflow's own environment",
