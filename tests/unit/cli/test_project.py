@@ -26,6 +26,8 @@ def test_check_says_what_would_be_built(cli: Cli, fast: tuple[str, ...]) -> None
         "1 datasets, 1 trainings, 1 compressions, 2 compilations, 2 deployments",
         "  cnn/int8 -> pi -> pi-1: accuracy_drop_max 0.01",
         "  cnn/int8 -> intel -> pc-1: accuracy_drop_max 0.01",
+        "target pi: edgeflow's own environment",
+        "target intel: edgeflow's own environment",
     ]
     assert machine == (
         f"build machine: {platform.machine()}, {', '.join(instruction_sets()) or 'unknown'}"
