@@ -26,8 +26,7 @@ def facts(task: str) -> DatasetFacts:
     return DatasetFacts.model_validate(
         {
             "labels": ["good", "bad"],
-            "input_shape": [8, 1, 2],
-            "preprocess": {"scale": 1.0},
+            "inputs": {"input": {"shape": [8, 1, 2], "preprocess": {"scale": 1.0}}},
             "task": task,
             "counts": {},
         }
