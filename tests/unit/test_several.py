@@ -182,19 +182,21 @@ def chain(
 
 
 @pytest.mark.parametrize(
-    ("kind", "target", "quantize"),
+    ("kind", "target", "quantize", "mean_error"),
     [
-        ("keras", "litert", "ptq-int8"),
-        ("saved_model", "litert", "ptq-int16x8"),
-        ("tflite", "litert", "ptq-int8"),
-        ("keras", "openvino", "ptq-int8"),
-        ("tflite", "openvino", "none"),
+        ("keras", "litert", "ptq-int8", 0.05),
+        ("saved_model", "litert", "ptq-int16x8", 0.05),
+        ("tflite", "litert", "ptq-int8", 0.05),
+        # NNCF strays further with weights that nobody trained.
+        ("keras", "openvino", "ptq-int8", 0.1),
+        ("tflite", "openvino", "none", 1e-4),
     ],
 )
 def test_from_a_file_to_gates_with_parity_for_each_output(
     kind: str,
     target: str,
     quantize: str,
+    mean_error: float,
     network: Any,
     data: Path,
     view: DatasetView,
@@ -208,7 +210,7 @@ def test_from_a_file_to_gates_with_parity_for_each_output(
     for wanted, tensor in zip(outputs(network, view), io.outputs, strict=True):
         made = np.load(tmp_path / f"out/reference/{tensor.name}.npy").astype(np.float32)
         floats = (made - tensor.zero_point) * tensor.scale if tensor.scale else made
-        assert np.abs(floats - wanted).mean() < 0.1 * np.abs(wanted).max()
+        assert np.abs(floats - wanted).mean() < mean_error * np.abs(wanted).max()
 
     release = unpack(tmp_path / "out/bundle.tar", tmp_path / "release")
     golden = json.loads(run_python("-B", str(release / "runner.py"), "golden"))
