@@ -9,6 +9,7 @@ rule report:
         validations=of_all_units(f"{DEVICE}/validation.json"),
         quantizations=[f"<results>/{folder}/quantization.json" for folder in debugged(PLAN)],
         recipes=of_all_units(f"{RECIPE}/manifest.json"),
+        compiled=of_all_units(f"{COMPILED}/compile.json"),
         models=of_all_units(f"{BASELINE}/manifest.json"),
         histories=of_all_units(f"{BASELINE}/history.csv"),
     output:

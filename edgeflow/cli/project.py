@@ -34,6 +34,7 @@ def check(
 ) -> None:
     """Validate a configuration with its files and networks; say what would be built from it."""
     from edgeflow.check.channels import unlike_channels
+    from edgeflow.check.lint import lints
     from edgeflow.check.project import check_project
     from edgeflow.plan import Plan
     from edgeflow.targets import registry
@@ -50,6 +51,8 @@ def check(
         missing = True
     for text in unlike_channels(plan):
         say(f"warning: {text}")
+    for text in lints(plan):
+        say(text)
     lines = [each.line() for each in found]
     for line in [*describe(plan), *lines, *machines(plan, results)]:
         print(line)

@@ -8,6 +8,7 @@ from edgeflow import paths
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.report.lint import load_lints
 from edgeflow.report.quantization import input_names, load_quantizations
 
 TOOLS = ("edgeflow", "matplotlib", "jinja2")
@@ -48,6 +49,7 @@ def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
             f"{paths.DEVICE}/validation.json".format(**unit),
             f"{paths.BASELINE}/history.csv".format(**unit),
             f"{paths.BASELINE}/manifest.json".format(**unit),
+            f"{paths.COMPILED}/compile.json".format(**unit),
             *input_names(unit["model"], unit["recipe"]),
         )
     ]
@@ -79,5 +81,6 @@ def _draw(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> dic
     write_metrics(rows, out / "metrics.csv")
     plots = draw_plots(rows, trainings, out / "plots")
     plots |= layer_error.draw_all(quantizations, out / "plots")
-    write_page(rows, trainings, plots, code, out, quantizations)
+    lints = load_lints(results, slice_)
+    write_page(rows, trainings, plots, code, out, quantizations=quantizations, lints=lints)
     return {}

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from edgeflow.figures.figure import Figure
 from edgeflow.report import text
 from edgeflow.report.columns import results_columns
+from edgeflow.report.lint import Linted
 from edgeflow.report.pareto import METRIC_LATENCY_SIZE, efficient
 from edgeflow.report.plots.build import Plot, confusion_name
 from edgeflow.report.plots.size_by_recipe import sizes
@@ -32,7 +33,9 @@ def write_page(
     plots: Mapping[str, Plot],
     code: str,
     folder: Path,
+    *,
     quantizations: Sequence[Quantization] = (),
+    lints: Sequence[Linted] = (),
 ) -> None:
     """Write `index.html` beside the plots, which it holds inline.
 
@@ -53,6 +56,7 @@ def write_page(
             rows=rows,
             trainings=trainings,
             quantizations=quantizations,
+            lints=lints,
             plots=plots,
             plot=plot,
             sizes=sizes(rows),

@@ -14,6 +14,7 @@ from edgeflow.figures.figure import Figure
 from edgeflow.targets.worker import Worker
 
 Clock = Literal["device", "none"]
+Severity = Literal["note", "warning"]
 _LITERT = "edgeflow.ondevice.engine_litert"
 
 
@@ -49,6 +50,26 @@ class Missing:
 
     what: str
     install: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lint:
+    """What a target says of a network before it is compiled.
+
+    Attributes:
+        severity: ``warning`` of what the target cannot do or what misses its limits; ``note`` of
+            what it does otherwise than the user may think, as by slower kernels.
+        place: operators or part of the model, such as ``2 MEAN, the first at net/pool/Mean``.
+        message: what is to be said of them, with the reason.
+    """
+
+    severity: Severity
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        return f"{self.severity}: {self.place}: {self.message}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +165,11 @@ class Target(Protocol):
 
     A target may also have a static method `toolchain(options)`, which returns a
     `edgeflow.toolchain.base.Toolchain`; one without it compiles in edgeflow's own environment.
+
+    It may have a static method `lint(model, options)`, which returns a list of `Lint` for a float
+    or quantized .tflite: operators that will not map and why, sizes against limits. It reads the
+    file and runs nothing, so that `edgeflow check` may call it on files of unknown origin, and
+    says nothing of a file that it cannot read.
     """
 
     name: ClassVar[str]

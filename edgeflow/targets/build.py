@@ -4,6 +4,7 @@ import importlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.config.samples import Part
 from edgeflow.config.target import toolchain_of
+from edgeflow.console import say
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.targets import registry
@@ -27,6 +29,7 @@ from edgeflow.targets.base import (
 )
 from edgeflow.targets.host import REFERENCE, Io, floats, run_engine
 from edgeflow.targets.identity import identify
+from edgeflow.targets.lint import lint
 from edgeflow.targets.worker import Worker
 from edgeflow.tasks.registry import task_of
 from edgeflow.toolchain.base import Host, Identity
@@ -145,6 +148,9 @@ def _compile(
     facts = read_manifest(recipe / "manifest.json").facts
     artifact = out / COMPILED
     artifact.mkdir()
+    found = lint(target, job.model, options)
+    for finding in found:  # before the compiler, which may fail for this reason
+        say(f"{worker.title}: {finding}")
     compiled = target.compile(job, options, artifact)
     figures = _figures(worker.title, target, compiled)
     runtime = target.runtime(options)
@@ -164,6 +170,7 @@ def _compile(
         "metric": task_of(dataset.facts).metric.name,
         "metric_test": figure,
         "figures": figures,
+        "lint": [asdict(finding) for finding in found],
         **compiled.facts,
     }
 

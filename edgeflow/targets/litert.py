@@ -6,15 +6,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from edgeflow.config.tflitefile import Operator
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
     CompileInput,
+    Lint,
     Missing,
     Runtime,
     TargetOptions,
 )
+from edgeflow.targets.lint import by_name, operators_of
 
 
 class LiteRTOptions(TargetOptions):
@@ -45,6 +48,20 @@ class LiteRT:
     def check(options: Any) -> list[Missing]:  # noqa: ARG004  # part of the protocol
         """Nothing is needed beyond edgeflow's own environment."""
         return []
+
+    @staticmethod
+    def lint(model: Path, options: LiteRTOptions) -> list[Lint]:
+        """Name operators that the interpreter lacks, floats among integers, and what is slower."""
+        operators = operators_of(model)
+        lacking = [one for one in operators if one.custom and one.name not in _CUSTOM]
+        known = [one for one in operators if not one.custom or one.name in _CUSTOM]
+        integer = any(one.dtypes & _INTEGERS for one in known)
+        islands = [one for one in known if integer and _computes_in_float(one)]
+        return [
+            *by_name(lacking, "warning", "the LiteRT interpreter has no such operator"),
+            *by_name(islands, "note", "computes in float, in a model with integer operators"),
+            *(_outside_xnnpack(known) if options.xnnpack else []),
+        ]
 
     @staticmethod
     def compile(job: CompileInput, options: LiteRTOptions, out: Path) -> CompiledModel:
@@ -79,3 +96,36 @@ class LiteRT:
 
 def _engine_options(options: LiteRTOptions) -> dict[str, Any]:
     return {"threads": options.threads, "xnnpack": options.xnnpack}
+
+
+def _outside_xnnpack(operators: list[Operator]) -> list[Lint]:
+    wide = [one for one in operators if "int16" in one.dtypes]
+    others = [one for one in operators if "int16" not in one.dtypes and one.name not in _XNNPACK]
+    return [
+        *by_name(wide, "note", f"XNNPACK takes no int16, {_INSTEAD}"),
+        *by_name(others, "note", f"XNNPACK does not take this operator, {_INSTEAD}"),
+    ]
+
+
+def _computes_in_float(operator: Operator) -> bool:
+    return "float32" in operator.dtypes and operator.name not in ("QUANTIZE", "DEQUANTIZE")
+
+
+_INTEGERS = frozenset({"int8", "uint8", "int16"})
+_INSTEAD = "so LiteRT's built-in kernel runs it"
+
+_CUSTOM = frozenset({"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"})
+"""Operators beyond the schema's that the interpreter has: `BuiltinOpResolver` in
+tensorflow/lite/core/kernels/register.cc."""
+
+_XNNPACK_NAMES = """
+ABS ADD ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_MATMUL CEIL CONCATENATION CONV_2D COS
+DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EXP EXPAND_DIMS FLOOR FULLY_CONNECTED GELU
+HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL NEG PAD PRELU QUANTIZE
+READ_VARIABLE REDUCE_MAX REDUCE_MIN RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR ROUND RSQRT SIN
+SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SQRT SQUARE SQUARED_DIFFERENCE STABLEHLO_COMPOSITE STRIDED_SLICE
+SUB SUM TANH TRANSPOSE TRANSPOSE_CONV VAR_HANDLE
+"""
+_XNNPACK = frozenset(_XNNPACK_NAMES.split())
+"""Operators that the delegate may take, by their types and sizes: `VisitNode` in
+tensorflow/lite/delegates/xnnpack/xnnpack_delegate.cc."""

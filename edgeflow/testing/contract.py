@@ -9,6 +9,7 @@ Usage, in a test module beside a conftest.py that has `edgeflow.testing.trained.
 import ast
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
@@ -30,9 +31,10 @@ from edgeflow.deploy.runner import Figures
 from edgeflow.errors import CompileError, MissingToolError, UnreachableError
 from edgeflow.figures.table import FIGURES
 from edgeflow.targets import registry
-from edgeflow.targets.base import HostedOptions, Target, own_figures, parse_options
+from edgeflow.targets.base import HostedOptions, Lint, Severity, Target, own_figures, parse_options
 from edgeflow.targets.host import floats
 from edgeflow.targets.identity import identify
+from edgeflow.targets.lint import lint
 from edgeflow.testing.subject import Subject, compile_input, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained
 from edgeflow.toolchain.base import Host
@@ -239,6 +241,25 @@ class TargetContract:
         with pytest.raises(CompileError) as caught:
             target.compile(job, parse_options(target, raw), out)
         assert caught.value.hint
+
+    def test_what_it_says_of_a_model_before_compiling_is_of_the_model_alone(
+        self, kind: str, recipe: str, trained: Trained, tmp_path: Path
+    ) -> None:
+        """Findings have a place and a message, the same for the same bytes, wherever these lie."""
+        target = registry.get(kind)
+        options, copy = parse_options(target, self.options(kind)), tmp_path / "copy.tflite"
+        for name in ("float.tflite", "model.tflite"):
+            model = trained.recipe(recipe) / name
+            found = lint(target, model, options)
+            shutil.copyfile(model, copy)
+            assert lint(target, copy, options) == found
+            assert copy.read_bytes() == model.read_bytes()
+            for finding in found:
+                assert isinstance(finding, Lint)
+                assert finding.severity in get_args(Severity)
+                assert finding.place
+                assert finding.message
+            copy.unlink()
 
     def test_its_engine_describes_and_keeps_shapes(self, subject: Subject) -> None:
         """`io` says how to feed the model and how to read its answer."""

@@ -1,6 +1,7 @@
 """The contract itself: a target that breaks a rule must not pass."""
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,6 +17,7 @@ from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
     CompileInput,
+    Lint,
     Missing,
     Runtime,
     TargetOptions,
@@ -96,6 +98,33 @@ def test_a_path_in_the_output_is_caught(trained: Trained, tmp_path: Path) -> Non
     )
     with pytest.raises(AssertionError):
         TargetContract().test_what_it_writes_names_no_folder_of_this_machine(subject)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda model: [Lint(severity="note", place="", message="odd")],
+        lambda model: [Lint(severity="note", place="ADD", message="")],
+        lambda model: [Lint(severity="fatal", place="ADD", message="odd")],  # type: ignore[arg-type]
+        lambda model: [Lint(severity="note", place=str(model), message="odd")],
+        lambda model: ["ADD is odd"],
+    ],
+)
+def test_careless_words_on_a_model_are_caught(
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: Callable[[Path], list[Any]],
+) -> None:
+    monkeypatch.setattr(registry, "get", lambda kind: Careless)
+    monkeypatch.setattr(Careless, "Options", LooseOptions)
+    check = TargetContract().test_what_it_says_of_a_model_before_compiling_is_of_the_model_alone
+    fine = Lint(severity="note", place="ADD", message="odd")
+    monkeypatch.setattr(Careless, "lint", lambda model, options: [fine], raising=False)
+    check("careless", "none", trained, tmp_path)
+    monkeypatch.setattr(Careless, "lint", lambda model, options: said(model))
+    with pytest.raises(AssertionError):
+        check("careless", "none", trained, tmp_path)
 
 
 class LyingEngine:

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from edgeflow.artifact.fingerprint import normalized_source
 from edgeflow.errors import CompileError
@@ -14,6 +16,7 @@ from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
     CompileInput,
+    Lint,
     Missing,
     Runtime,
     TargetOptions,
@@ -24,6 +27,8 @@ class ChildOptions(TargetOptions):
     """A program that an engine starts."""
 
     kind: Literal["tiny-child"]
+    flash_bytes: Annotated[int, Field(ge=1)] = 8192
+    """What a model may take, as where a board has little flash."""
 
 
 class Child:
@@ -57,6 +62,13 @@ class Child:
     def check(options: Any) -> list[Missing]:
         """Nothing is missing where edgeflow runs."""
         return []
+
+    @staticmethod
+    def lint(model: Path, options: ChildOptions) -> list[Lint]:
+        """Warn of a model that is too large."""
+        size, limit = model.stat().st_size, options.flash_bytes
+        message = f"takes {size:,} bytes, more than `flash_bytes`, {limit:,}"
+        return [Lint(severity="warning", place="model", message=message)] if size > limit else []
 
     @staticmethod
     def compile(job: CompileInput, options: ChildOptions, out: Path) -> CompiledModel:

@@ -14,10 +14,13 @@ from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
     CompileInput,
+    Lint,
     Missing,
     Runtime,
     TargetOptions,
 )
+from edgeflow.targets.lint import by_name, operators_of
+from edgeflow.targets.openvino.operators import CONVERTED
 from edgeflow.targets.openvino.weights import fix_overflow
 
 
@@ -54,6 +57,12 @@ class OpenVINO:
     def check(options: Any) -> list[Missing]:  # noqa: ARG004  # part of the protocol
         """Nothing is needed beyond edgeflow's own environment; GPU and NPU only on the device."""
         return []
+
+    @staticmethod
+    def lint(model: Path, options: Any) -> list[Lint]:  # noqa: ARG004  # part of the protocol
+        """Name operators of which no part of OpenVINO can be made."""
+        unknown = [one for one in operators_of(model) if one.custom or one.name not in CONVERTED]
+        return by_name(unknown, "warning", "OpenVINO cannot convert this operator from a .tflite")
 
     @staticmethod
     def compile(job: CompileInput, options: OpenVINOOptions, out: Path) -> CompiledModel:

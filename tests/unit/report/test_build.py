@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgeflow.artifact.events import set_event_log
+from edgeflow.artifact.manifest import Manifest
 from edgeflow.errors import IntegrityError
 from edgeflow.report.build import build_report
 from edgeflow.report.console import print_summary
@@ -235,3 +236,29 @@ def test_each_metric_is_named_and_shown_in_its_unit(results: Path) -> None:
     with (results / "report/metrics.csv").open() as file:
         metrics = {row["device"]: row["metric"] for row in csv.DictReader(file)}
     assert metrics == {"pi-1": "auc", "pi-2": "accuracy", "pc-1": "", "pc-2": "rmse"}
+
+
+def compiled(results: Path, place: str, lint: list[dict[str, str]]) -> None:
+    """Write the manifest of a compilation."""
+    (results / "targets" / place).mkdir(parents=True)
+    facts = {"lint": lint}
+    manifest = Manifest(
+        step="compile", inputs={}, slice={}, code="ef" * 32, tools={}, files={}, facts=facts
+    )
+    manifest.write(results / "targets" / place / "compile.json")
+
+
+def test_page_lists_what_targets_said_before_they_compiled(results: Path) -> None:
+    compiled(results, "pi-cpu/net/fp32", [])
+    assert "#lint" not in build(results).references
+    note = {"severity": "note", "place": "SIGN at <t2>", "message": "slower"}
+    warning = {"severity": "warning", "place": "Frob at t1", "message": "no such operator"}
+    compiled(results, "pi-cpu/net/int8", [note])
+    compiled(results, "intel-cpu/net/int8", [warning])
+    page = build(results)
+    assert "#lint" in page.references
+    first, second = (
+        "intel-cpu net · int8 warning Frob at t1 no such operator",
+        "pi-cpu net · int8 note SIGN at <t2> slower",
+    )
+    assert f"{first} {second}" in page.text

@@ -13,7 +13,14 @@ from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.errors import CompileError, IntegrityError, MissingToolError
 from edgeflow.figures.figure import Figure
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompiledModel, CompileInput, Missing, Runtime, parse_options
+from edgeflow.targets.base import (
+    CompiledModel,
+    CompileInput,
+    Lint,
+    Missing,
+    Runtime,
+    parse_options,
+)
 from edgeflow.targets.litert import LiteRT
 from edgeflow.targets.openvino import OpenVINO
 from edgeflow.testing.trained import Trained
@@ -184,6 +191,30 @@ def test_a_compiler_tells_figures_that_its_target_declares(
     with pytest.raises(CompileError, match=f"no finite numbers: {odd}") as caught:
         compile_tiny(trained, "litert", "none", tmp_path)
     assert "`figures`" in caught.value.hint
+
+
+def test_what_the_target_says_of_the_model_is_kept_and_said_also_where_compiling_fails(
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    facts = compile_tiny(trained, "litert", "ptq-int16x8", tmp_path / "wide").facts
+    names = [finding["place"].removeprefix("3 ").split()[0].strip(",") for finding in facts["lint"]]
+    assert names[0] == "CONV_2D"
+    assert {"MEAN", "FULLY_CONNECTED"} <= set(names)
+    assert "litert/tiny/ptq-int16x8: note: MEAN at" in capsys.readouterr().err
+    assert compile_tiny(trained, "litert", "none", tmp_path / "plain").facts["lint"] == []
+    finding = Lint(severity="warning", place="model", message="too large")
+    monkeypatch.setattr(LiteRT, "lint", staticmethod(lambda model, options: [finding]))
+    monkeypatch.setattr(LiteRT, "compile", staticmethod(_refused))
+    with pytest.raises(CompileError):
+        compile_tiny(trained, "litert", "none", tmp_path / "refused")
+    assert "litert/tiny/none: warning: model: too large" in capsys.readouterr().err
+
+
+def _refused(job: CompileInput, options: Any, out: Path) -> CompiledModel:
+    raise CompileError("no")
 
 
 def test_a_recipe_whose_bytes_changed(trained: Trained, tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""What a target says of a network before it is compiled: one line for each kind of operator."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from edgeflow.config.tflitefile import Operator, read_tflite
+from edgeflow.targets.base import Lint, Severity, Target
+from edgeflow.text import excerpt
+
+
+def lint(target: type[Target], model: Path, options: Any) -> list[Lint]:
+    """Return what a target says of a .tflite; nothing where it has no `lint`."""
+    declared = getattr(target, "lint", None)
+    return [] if declared is None else list(declared(model, options))
+
+
+def operators_of(model: Path) -> tuple[Operator, ...]:
+    """Return the operators of all graphs of a .tflite; none of a file that is no such."""
+    found = read_tflite(model)
+    return found.operators if found else ()
+
+
+def by_name(operators: Iterable[Operator], severity: Severity, message: str) -> list[Lint]:
+    """Return one finding for each name of operator, with how many there are and the first's place.
+
+    Args:
+        operators: all those that the message is true of.
+        severity: of the findings.
+        message: what is to be said of each of them.
+    """
+    listed = list(operators)
+    first = {operator.name: operator.output for operator in reversed(listed)}
+    counts = Counter(operator.name for operator in listed)
+    return [
+        Lint(severity=severity, place=_place(name, count, first[name]), message=message)
+        for name, count in counts.items()
+    ]
+
+
+def _place(name: str, count: int, output: str) -> str:
+    # Of an operator into which others were fused, the tensor has all their names, the last first.
+    at = excerpt(output.partition(";")[0], 80)
+    operator = excerpt(name, 80)
+    return f"{operator} at {at}" if count == 1 else f"{count} {operator}, the first at {at}"
