@@ -181,6 +181,6 @@ def test_auto_says_what_each_recipe_lost(trained: Trained, tmp_path: Path) -> No
     pruned = candidate(broken)
     pruned["slice"]["train"] = TRAIN
     auto = {"auto": {"recipes": ["sparse"], "accuracy_drop_max": 0.0}}
-    with pytest.raises(CompileError, match=r"no recipe keeps .* sparse loses 0\.\d+") as caught:
+    with pytest.raises(CompileError, match=r"no recipe keeps .* sparse costs 0\.\d+") as caught:
         compress(trained, auto, tmp_path / "out", candidates={"sparse": pruned}, train=None)
     assert "qat-int8" in caught.value.hint

@@ -66,7 +66,12 @@ def test_a_worker_that_fails(run: Any, body: str, message: str, hint: str) -> No
 
 
 @pytest.fixture
-def served(view: DatasetView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def served(
+    view: DatasetView,
+    keras: Any,  # sets TensorFlow's threads, which nothing can do once it has run
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
     """Import what a pretended worker leaves: a SavedModel, and outputs of the file."""
     import tensorflow as tf
 
