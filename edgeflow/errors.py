@@ -74,13 +74,13 @@ class MissingToolError(EdgeflowError):
 
 
 class UnreachableError(EdgeflowError):
-    """A device does not answer, or not in time."""
+    """A device or compile host does not answer, or not in time."""
 
     exit_code = 4
 
 
 class DeployError(EdgeflowError):
-    """A device refuses the login or the bundle, cannot run it, or gives a malformed answer."""
+    """A device or host refuses the login or bundle, cannot run it, or gives a malformed answer."""
 
     exit_code = 5
 
