@@ -44,7 +44,8 @@ class Preprocess(Section):
     def _keeps_samples_apart(self) -> "Preprocess":
         if self.scale == 0:
             raise ValueError("a scale of 0 makes all samples equal")
-        if self.standardize and self.model_fields_set - {"standardize"}:
+        given = self.model_dump(exclude={"standardize"}, exclude_none=True)
+        if self.standardize and given:
             raise ValueError("`standardize` computes all of it: leave the other keys out")
         return self
 

@@ -55,7 +55,7 @@ def _ordered(keras: Any, model: Any, facts: DatasetFacts) -> Any:
         raise ValueError(
             f"its inputs are named {', '.join(inputs)}, the dataset's {', '.join(facts.inputs)}"
         )
-    return keras.Model([inputs[name] for name in facts.inputs], model.outputs[0], name=model.name)
+    return keras.Model([inputs[name] for name in facts.inputs], model.outputs, name=model.name)
 
 
 def _advice(facts: DatasetFacts) -> str:

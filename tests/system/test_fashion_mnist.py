@@ -23,7 +23,7 @@ def test_a_network_learns_from_debians_fashion_mnist(project: Project) -> None:
     project.write_config(config)
     project.build()
     dataset = json.loads((project.folder / "results/datasets/digits/manifest.json").read_text())
-    assert dataset["facts"]["input_shape"] == [28, 28, 1]
+    assert dataset["facts"]["inputs"]["input"]["shape"] == [28, 28, 1]
     assert len(dataset["facts"]["labels"]) == 10
     assert list(dataset["inputs"]) == ["source"]  # one digest over the four files
     record = json.loads((project.folder / "results/devices/pi-1/tiny/validation.json").read_text())

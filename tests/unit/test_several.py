@@ -13,6 +13,7 @@ from edgeflow.bundle.manifest import read_bundle
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.compress.build import compress_model
 from edgeflow.compress.debug.build import debug_recipe
+from edgeflow.config.model import Architecture
 from edgeflow.config.samples import PARTS
 from edgeflow.dataset.build import build_dataset
 from edgeflow.dataset.view import DatasetView, open_dataset
@@ -21,6 +22,7 @@ from edgeflow.imported.build import import_model
 from edgeflow.targets.build import compile_model
 from edgeflow.testing.subject import run_python
 from edgeflow.train.build import train_model
+from edgeflow.train.network import build_network
 from edgeflow.validate.gates import check_gates
 from edgeflow.validate.run import Folders, validate
 from tests.unit.imported.onnx_models import draw, save
@@ -251,6 +253,19 @@ def test_training_and_debugging_of_two_inputs(
     facts = compile_model("net", data, tmp_path / "recipe", target, "0", tmp_path / "out").facts
     assert [tensor["shape"] for tensor in facts["io"]["inputs"]] == [[1, 6, 6, 1], [1, 4]]
     assert [tensor["dtype"] for tensor in facts["io"]["inputs"]] == ["int8", "int8"]
+
+
+def test_a_network_of_ones_own_has_one_output(
+    keras: Any, view: DatasetView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_double.py").write_text(
+        OWN.replace("(both))", "(both), both])").replace(
+            "keras.Model(inputs, ", "keras.Model(inputs, ["
+        )
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TrainingError, match=r"gives outputs of shape \[\(None, "):
+        build_network(keras, view.facts, Architecture.model_validate({"name": "own_double:build"}))
 
 
 OWN = """

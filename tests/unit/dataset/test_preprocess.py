@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from edgeflow.config.dataset import NpzDataset
 from edgeflow.config.samples import Preprocess
 from edgeflow.dataset.base import Samples, Selection
 from edgeflow.dataset.build import build_dataset
@@ -29,8 +30,11 @@ def unlike(count: int, *shape: int) -> NDArray[np.float32]:
 
 def build(tmp_path: Path, npz: WriteNpz, x: NDArray[Any], **more: Any) -> DatasetView:
     path = npz(x=x, y=np.arange(len(x)) % 2)
-    section = {"source": "npz", "path": str(path), "calibration": 4, **more}
-    build_dataset("a", section, "code", tmp_path / "out")
+    section = NpzDataset.model_validate(
+        {"source": "npz", "path": str(path), "calibration": 4, **more}
+    )
+    # As a rule passes it on, with all defaults filled in.
+    build_dataset("a", section.model_dump(mode="json"), "code", tmp_path / "out")
     return open_dataset(tmp_path / "out", ("train", "validation", "test", "calibration"))
 
 
