@@ -136,6 +136,8 @@ def _run_here(argv: list[str]) -> Completed:
         )
     except subprocess.TimeoutExpired:
         return Completed(stdout="", stderr=f"no end within {ANSWER_S:g} s", exit_code=-9)
+    except OSError as error:  # no program of this system, or its interpreter is missing
+        return Completed(stdout="", stderr=str(error), exit_code=126)
     return Completed(stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode)
 
 

@@ -46,9 +46,10 @@ class Worker:
             MissingToolError: the toolchain, or a part of it, is missing.
             UnreachableError: the compile host does not answer.
         """
-        # Beside `out`, in the step's own folder, which goes if the step is killed.
-        with tempfile.TemporaryDirectory(dir=out.parent) as name:
-            folder = Path(name)
+        # Not in the step's folder, and one level down: what lands beside it is no output.
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "job"
+            folder.mkdir()
             for inside, path in files.items():
                 (folder / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, folder / inside)

@@ -42,6 +42,7 @@ def work(job, folder):
     (folder / "made").mkdir()
     (folder / "made" / "model.bin").write_text(said + text * job["times"])
     os.symlink("/etc/passwd", str(folder / "passwd"))
+    (folder.parent / "outside.txt").write_text("no output")
     return {"names": sorted(os.listdir(str(folder))), "edgeflow": "edgeflow" in sys.modules}
 """
 TOOLCHAIN = Toolchain(
@@ -227,3 +228,17 @@ def test_a_program_may_not_answer_for_ever(project: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(identity, "ANSWER_S", 0.3)
     with pytest.raises(MissingToolError, match="no end within"):
         identify(TOOLCHAIN, None)
+
+
+@pytest.mark.parametrize("text", ["no program", "#!/no/such/interpreter\n"])
+def test_a_program_that_cannot_be_started_is_a_missing_one(
+    project: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    install(project)
+    assert planned(TOOLCHAIN, None) == {"tinyc": "tinyc 1.0"}
+    (project / "bin/tinyc").write_text(text)
+    identity._planned.cache_clear()
+    with pytest.raises(MissingToolError, match=r"this machine .*\(exit code 126\): .*tinyc"):
+        identify(TOOLCHAIN, None)
+    assert planned(TOOLCHAIN, None) == {"tinyc": "tinyc 1.0"}
+    assert "it last answered counts" in capsys.readouterr().err
