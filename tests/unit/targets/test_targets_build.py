@@ -188,7 +188,7 @@ def test_a_compiler_tells_figures_that_its_target_declares(
     if odd is None:
         assert compile_tiny(trained, "litert", "none", tmp_path).facts["figures"] == told
         return
-    with pytest.raises(CompileError, match=f"no finite numbers: {odd}") as caught:
+    with pytest.raises(CompileError, match=f"no finite numbers.*: {odd}") as caught:
         compile_tiny(trained, "litert", "none", tmp_path)
     assert "`figures`" in caught.value.hint
 
