@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from edgeflow.config.base import Section
 from edgeflow.config.finding import Finding
-from edgeflow.config.gates import all_figures, figures_of
+from edgeflow.config.gates import all_declarations, figures_of
 from edgeflow.config.raw import Entry, deployments, entries
 from edgeflow.config.target import target_classes
 from edgeflow.figures.figure import Figure
@@ -13,12 +14,17 @@ from edgeflow.figures.figure import Figure
 
 def unmeasurable(raw: Entry) -> Iterator[Finding]:
     """Yield gates on figures that a device's target has not, or its engine cannot tell."""
-    known = {figure.gate: figure for figure in all_figures().values() if figure.gate}
+    known: dict[str, list[Figure]] = {}
+    for figure in all_declarations():
+        if figure.gate:
+            known.setdefault(figure.gate, []).append(figure)
     for keys, deployment, devices in deployments(raw):
         gates, targets = deployment.get("gates"), _targets(raw, devices)
         given = gates.items() if isinstance(gates, Mapping) else ()
-        for gate in [key for key, limit in given if key in known and limit is not None]:
-            reasons = [_lack(known[gate], target) for target in targets]
+        for gate, limit in [(key, limit) for key, limit in given if key in known]:
+            if not any(_allows(figure, limit) for figure in known[gate]):
+                continue  # there is none, or the section reports it
+            reasons = [_lack(known[gate][0], limit, target) for target in targets]
             if found := dict.fromkeys(reason for reason in reasons if reason):
                 message = "; ".join(message for message, _ in found)
                 hint = "; ".join(dict.fromkeys(hint for _, hint in found))
@@ -33,14 +39,28 @@ def _targets(raw: Entry, devices: list[str]) -> list[Entry]:
     return [targets[name] for name in dict.fromkeys(map(str, names)) if name in targets]
 
 
-def _lack(figure: Figure, target: Entry) -> tuple[str, str] | None:
-    """Return why a target cannot give a figure, and what to do; None where it can."""
+def _allows(figure: Figure, limit: object) -> bool:
+    """Return whether a figure's declaration allows a limit of its gate."""
+    try:
+        TypeAdapter(figure.limit, config=Section.model_config).validate_python(limit)
+    except ValidationError:
+        return False
+    return True
+
+
+def _lack(figure: Figure, limit: object, target: Entry) -> tuple[str, str] | None:
+    """Return why a target cannot hold a figure to a limit, and what to do; None where it can."""
     kind = target.get("kind")
     if not isinstance(kind, str) or kind not in target_classes():
         return None  # its section reports it
     own = figures_of([kind])
     if figure.name not in own:
         return f"target kind {kind!r} has no {figure.title}", _elsewhere(figure)
+    if own[figure.name].gate != figure.gate:
+        return f"target kind {kind!r} has no gate {figure.gate}", _own_gate(own[figure.name])
+    if not _allows(own[figure.name], limit):
+        reason = f"target kind {kind!r} allows no limit of {limit} for {figure.title}"
+        return reason, "choose another limit, or leave the gate out"
     if own[figure.name].needs_clock and _clock(kind, target) == "none":
         reason = f"the engine of target kind {kind!r} has no clock, and so no {figure.title}"
         return reason, _instead(own.values())
@@ -50,6 +70,10 @@ def _lack(figure: Figure, target: Entry) -> tuple[str, str] | None:
 def _elsewhere(figure: Figure) -> str:
     kinds = [kind for kind in sorted(target_classes()) if figure.name in figures_of([kind])]
     return f"leave the gate out, or set it for devices of kind {' or '.join(kinds)} alone"
+
+
+def _own_gate(figure: Figure) -> str:
+    return f"did you mean {figure.gate!r}?" if figure.gate else "leave the gate out"
 
 
 def _instead(figures: Iterable[Figure]) -> str:

@@ -1,5 +1,7 @@
 """Gates: limits on the metrics of tasks, the figures of the table, and those of targets."""
 
+import functools
+import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +32,17 @@ def all_figures() -> dict[str, Figure]:
     Where several have one name, it is the first: the table's, if it is there.
     """
     found: dict[str, Figure] = {}
-    for figure in (*_USUAL, *_declared(target_classes())):
+    for figure in all_declarations():
         found.setdefault(figure.name, figure)
     return found
+
+
+def all_declarations() -> tuple[Figure, ...]:
+    """Return what tasks, the table and all targets that can be imported declare of figures.
+
+    Targets may declare one name in different ways; each counts for its own devices.
+    """
+    return (*_USUAL, *_declared(target_classes()))
 
 
 def _declared(kinds: Iterable[str]) -> list[Figure]:
@@ -41,17 +51,33 @@ def _declared(kinds: Iterable[str]) -> list[Figure]:
 
 
 def gates_model(figures: Iterable[Figure]) -> type[Section]:
-    """Return the section of a configuration that has a key for each gate."""
+    """Return the section of a configuration that has a key for each gate.
+
+    Figures of one name give the gates and limits that any of them allows, so that no target
+    narrows what another allows.
+    """
+    declared: dict[str, list[Figure]] = {}
+    for figure in figures:
+        if figure.gate:
+            declared.setdefault(figure.gate, []).append(figure)
     fields: dict[str, Any] = {
-        figure.gate: (figure.limit | None, Field(default=None, description=figure.description))
-        for figure in figures
-        if figure.gate
+        gate: (_limit(same) | None, Field(default=None, description=same[0].description))
+        for gate, same in declared.items()
     }
     doc = "Limits on figures of the device; a gate that is absent is not checked."
     return create_model("Gates", __base__=Section, __doc__=doc, __module__=__name__, **fields)
 
 
+def _limit(figures: Iterable[Figure]) -> Any:
+    """Return a type that takes what the limit of any of the figures takes."""
+    limits: list[Any] = []
+    for figure in figures:
+        if figure.limit not in limits:
+            limits.append(figure.limit)
+    return functools.reduce(operator.or_, limits)
+
+
 if TYPE_CHECKING:
     Gates = Section
 else:
-    Gates = gates_model(all_figures().values())
+    Gates = gates_model(all_declarations())

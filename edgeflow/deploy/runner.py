@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from edgeflow.errors import DeployError
-from edgeflow.remote.answer import Answer, Quantity, Sha256, Words, malformed, parse
+from edgeflow.remote.answer import Answer, Count, Quantity, Sha256, Words, malformed, parse
 
 EXIT_MISSING = 69
 """The runner lacks a package: EX_UNAVAILABLE of sysexits.h."""
@@ -18,9 +18,7 @@ _CLOCK_TOLERANCE, _CLOCK_STEP_MS = 1.05, 100.0
 Fact = Annotated[float, Field(allow_inf_nan=False)] | bool | Words | None
 Facts = Annotated[list[Words], Field(max_length=CONDITIONS_MAX)]
 FIGURES_MAX = 64
-Figure = (
-    Annotated[int, Field(ge=-(1 << 62), lt=1 << 62)] | Annotated[float, Field(allow_inf_nan=False)]
-)
+Figure = Count | Quantity
 FigureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Figures = Annotated[dict[FigureName, Figure], Field(max_length=FIGURES_MAX)]
 """What an engine counted itself, such as instructions or bytes of flash, by name."""

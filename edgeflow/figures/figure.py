@@ -1,8 +1,9 @@
 """What a figure is. Targets declare their own as values of this class."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -14,6 +15,8 @@ What a file or the test samples give is measured too.
 
 Bound = Literal["min", "max"]
 Reader = Callable[[Mapping[str, Any]], float | None]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 SHARE = Annotated[float, Field(ge=0, le=1)]
 POSITIVE = Annotated[float, Field(gt=0)]
@@ -55,6 +58,20 @@ class Figure:
     group: str = ""
     column: str = ""
     in_results: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a column of metrics.csv, a gate or a kind; raises ValueError."""
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"figure {self.name!r}: a name is lower-case letters, digits and _, at most 64, "
+                "with a letter first"
+            )
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"figure {self.name}: kind {self.kind!r} is none of {get_args(Kind)}")
+        if self.bound is not None and self.bound not in get_args(Bound):
+            raise ValueError(
+                f"figure {self.name}: bound {self.bound!r} is none of {get_args(Bound)}, nor None"
+            )
 
     @property
     def gate(self) -> str | None:

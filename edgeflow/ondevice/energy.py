@@ -182,7 +182,7 @@ def measure(infer: Callable[[], Any]) -> dict[str, Any] | None:
     """Return the energy of one inference in mJ, idle power in W and the sensors' names.
 
     The energy is all that the sensors saw, idle power included, over many inferences in a row.
-    None where there is no sensor, or one fails.
+    None where there is no sensor, or one fails or counts backwards.
     """
     found = sensors()
     if not found:
@@ -193,6 +193,8 @@ def measure(infer: Callable[[], Any]) -> dict[str, Any] | None:
         busy_j, _ = spent(found, batch.run)
     except (OSError, ValueError):
         return None
+    if busy_j < 0:
+        return None  # a monitor that is wired the other way round
     return {
         "energy_mj": busy_j * 1e3 / batch.count,
         "idle_power_w": idle_j / idle_s,

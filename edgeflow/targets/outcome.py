@@ -30,8 +30,8 @@ def require_sound(name: str, target: type[Target], compiled: CompiledModel, fold
     odd = [*_odd_figures(target, compiled), *_odd_operators(compiled.operators)]
     if odd:
         raise CompileError(
-            f"the compiler of {name} gave figures that are not declared or no finite numbers, or "
-            f"operators that are no counts: {', '.join(odd)}",
+            f"the compiler of {name} gave figures that are not declared or no finite numbers >= 0, "
+            f"or operators that are no counts: {', '.join(odd)}",
             hint=f"correct target kind {target.name!r}: its `figures` name what it may give",
         )
 
@@ -51,7 +51,7 @@ def _odd_figures(target: type[Target], compiled: CompiledModel) -> list[str]:
     return [
         f"{key} {value!r}"
         for key, value in compiled.figures.items()
-        if key not in declared or not _is_finite(value)
+        if key not in declared or not _is_amount(value)
     ]
 
 
@@ -65,8 +65,8 @@ def _odd_operators(operators: object) -> list[str]:
     ]
 
 
-def _is_finite(value: object) -> bool:
-    """Return whether a value is a number that JSON can hold."""
+def _is_amount(value: object) -> bool:
+    """Return whether a value is a number that JSON can hold, and not negative, as no figure is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return abs(value) <= sys.float_info.max
+    return 0 <= value <= sys.float_info.max

@@ -1,7 +1,7 @@
 """The gate step: makes a measured release current, or rejects it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.deploy.release import open_device
 from edgeflow.errors import EdgeflowError, GateError
+from edgeflow.figures.table import figure
 from edgeflow.validate.gates import GateResult, check_gates
 
 
@@ -68,6 +69,23 @@ def _gate_error(name: str, failed: list[GateResult], outcome: str) -> GateError:
     figures = "".join(f"\n  - {result}" for result in failed)
     return GateError(
         f"{name} misses {len(failed)} gate{'s' if len(failed) > 1 else ''}{figures}\n  {outcome}",
-        hint="improve the model or its recipe, or relax the gate, then run `snakemake` again; "
-        "the report shows where the figures come from",
+        hint="; ".join(_hints(failed)),
     )
+
+
+def _hints(failed: list[GateResult]) -> Iterator[str]:
+    """Yield what to do about gates that were missed, and about figures that there are not."""
+    if any(result.value is not None for result in failed):
+        yield (
+            "improve the model or its recipe, or relax the gate, then run `snakemake` again; "
+            "the report shows where the figures come from"
+        )
+    lacking = [result.figure for result in failed if result.value is None]
+    energy = figure("energy_mj")
+    if others := ", ".join(lack.title for lack in lacking if lack != energy):
+        yield f"the device gave no figure for {others}: leave out the gate on it"
+    if energy in lacking:
+        yield (
+            "no energy sensor could be read: the device needs one in powercap or hwmon that its "
+            "account may read, see docs/validation.md; or leave the gate out"
+        )

@@ -39,10 +39,15 @@ class GateResult:
         }
 
     def __str__(self) -> str:
-        value = "not measured" if self.value is None else f"{self.value:.6g}"
-        kind = "" if self.figure.kind == "measured" else f" {self.figure.kind}"
         sign = ">=" if self.figure.bound == "min" else "<="
-        return f"{self.name}: {value}{kind} (must be {sign} {self.limit:g})"
+        return f"{self.name}: {self._value} (must be {sign} {self.limit:g})"
+
+    @property
+    def _value(self) -> str:
+        if self.value is None:
+            return "not measured"
+        kind = "" if self.figure.kind == "measured" else f" {self.figure.kind}"
+        return f"{self.value:.6g}{kind}"
 
 
 def check_gates(validation: Validation, gates: Mapping[str, float]) -> list[GateResult]:

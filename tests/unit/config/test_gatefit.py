@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from edgeflow.config.gates import all_figures, gates_model
-from edgeflow.figures.figure import Figure
+from edgeflow.config.gates import all_declarations, all_figures, gates_model
+from edgeflow.figures.figure import NOT_NEGATIVE, Figure
 from edgeflow.figures.table import figure
 from edgeflow.targets.litert import LiteRT
 from edgeflow.targets.openvino import OpenVINO
@@ -100,3 +101,44 @@ def test_what_a_target_declares_is_a_gate_of_the_configuration(
     schema = gates_model(all_figures().values()).model_json_schema()
     said = schema["properties"]["instructions_max"]["description"]
     assert said == "Largest number of instructions of one inference."
+
+
+def test_what_one_target_declares_narrows_no_other(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS,), raising=False)
+    other = (replace(INSTRUCTIONS, limit=NOT_NEGATIVE), replace(INSTRUCTIONS, name="hits"))
+    monkeypatch.setattr(OpenVINO, "figures", other, raising=False)
+    gates = gates_model(all_declarations())
+    zero = gates.model_validate({"instructions_max": 0.0})
+    assert zero.model_dump(exclude_none=True) == {"instructions_max": 0.0}
+    with pytest.raises(ValidationError):
+        gates.model_validate({"instructions_max": -1.0})
+
+    found = problems(gated(good, "bench-pi", "bench-intel", instructions_max=0.0))
+    assert found["deployments.0.gates.instructions_max"] == (
+        "target kind 'litert' allows no limit of 0.0 for instructions "
+        "(choose another limit, or leave the gate out)"
+    )
+
+
+def test_bounds_of_one_name_are_all_gates_each_for_its_own_target(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS,), raising=False)
+    monkeypatch.setattr(OpenVINO, "figures", (replace(INSTRUCTIONS, bound="min"),), raising=False)
+    fields = gates_model(all_declarations()).model_fields
+    assert {"instructions_max", "instructions_min"} <= set(fields)
+    found = problems(gated(good, "bench-pi", "bench-intel", instructions_min=5.0))
+    assert found["deployments.0.gates.instructions_min"] == (
+        "target kind 'litert' has no gate instructions_min (did you mean 'instructions_max'?)"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": "Energy"}, {"name": "2x"}, {"name": "a b"}, {"kind": "felt"}, {"bound": "mx"}],
+)
+def test_a_figure_of_another_form_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"figure .*{next(iter(wrong.values()))}"):
+        replace(INSTRUCTIONS, **wrong)

@@ -166,5 +166,10 @@ def test_a_sensor_that_fails_gives_no_figure(world: World, kind: str) -> None:
     assert energy.measure(pull_the_plug) is None
 
 
+def test_a_monitor_that_is_wired_the_other_way_round_gives_no_figure(world: World) -> None:
+    world.folder("class/hwmon/hwmon0", "ina219", in1_input=5_000, curr1_input=-100)
+    assert energy.measure(world.infer) is None
+
+
 def test_it_is_python_3_7() -> None:
     ast.parse(Path(energy.__file__).read_text(), feature_version=(3, 7))

@@ -184,6 +184,8 @@ def test_an_answer_is_of_all_outputs_and_no_others(found: dict[str, float]) -> N
         {"x" * 65: 1},
         {"energy_mj": float("nan")},
         {"energy_mj": float("-inf")},
+        {"energy_mj": -0.5},
+        {"instructions": -5},
         {"energy_mj": "3"},
         {"energy_mj": True},
         {"energy_mj": None},

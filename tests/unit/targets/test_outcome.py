@@ -46,7 +46,7 @@ def test_the_model_is_a_regular_file_that_was_made(folder: Path, model: Any) -> 
     assert "target kind 'litert'" in it.value.hint
 
 
-@pytest.mark.parametrize("value", [True, "5", None, float("nan"), float("-inf"), 10**400])
+@pytest.mark.parametrize("value", [True, "5", None, -5, -0.5, float("nan"), float("-inf"), 10**400])
 def test_a_figure_is_a_finite_number(folder: Path, value: Any) -> None:
     with pytest.raises(CompileError, match=f"board/net/int8 .*: instructions {value!r}") as it:
         judge(folder, figures={"instructions": value})

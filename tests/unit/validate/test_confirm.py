@@ -132,3 +132,18 @@ def test_a_gate_is_missed_whatever_the_device_answers(
         confirm(slice_of(accuracy_min=0.999), "0", measured, tmp_path / "gates.json")
     assert "accuracy_min: 0.995" in caught.value.message
     assert "what the device serves now is not known: bench does not answer" in caught.value.message
+
+
+def test_what_was_not_measured_is_no_fault_of_the_model(
+    device: FakeDevice, measured: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(GateError) as caught:
+        confirm(slice_of(energy_mj_max=1, peak_rss_mb_max=9), "0", measured, tmp_path / "g.json")
+    hint = caught.value.hint
+    assert "improve" not in hint
+    assert "gave no figure for peak RSS: leave" in hint
+    assert "powercap or hwmon" in hint
+    with pytest.raises(GateError) as caught:
+        confirm(slice_of(accuracy_min=0.999), "0", measured, tmp_path / "g.json")
+    assert caught.value.hint.startswith("improve the model")
+    assert "sensor" not in caught.value.hint

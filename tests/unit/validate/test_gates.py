@@ -1,9 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from edgeflow.config.gates import Gates, all_figures
-from edgeflow.validate.gates import check_gates
+from edgeflow.figures.table import figure
+from edgeflow.validate.gates import GateResult, check_gates
 
 VALIDATION: dict[str, Any] = {
     "kind": "litert",
@@ -79,6 +81,12 @@ def test_what_is_not_measured_is_not_met() -> None:
     results = check_gates(unknown, {"peak_rss_mb_max": 1e9, "latency_p50_ms_max": 1e9})
     assert [result.passed for result in results] == [False, False]
     assert str(results[1]) == "peak_rss_mb_max: not measured (must be <= 1e+09)"
+    emulated = replace(figure("peak_rss_mb"), kind="emulated")
+    said = [str(GateResult(figure=emulated, limit=2.0, value=value)) for value in (None, 1.0)]
+    assert said == [
+        "peak_rss_mb_max: not measured (must be <= 2)",
+        "peak_rss_mb_max: 1 emulated (must be <= 2)",
+    ]
 
 
 def test_a_result_says_figure_and_limit() -> None:
