@@ -17,7 +17,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     name = f"{row.model}/{row.recipe}"
     if not row.measured:
         return (name, row.device, "", "", "", "", row.status)
-    held = sum(check.passed for check in row.checks)
     return (
         name,
         row.device,
@@ -25,7 +24,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _latency(row),
         kib(row.figure("model_bytes")),
         f"{row.transport}: {row.cpu}",
-        f"{row.status} {held}/{len(row.checks)}" if row.checks else row.status,
+        row.verdict,
     )
 
 

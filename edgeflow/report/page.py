@@ -149,6 +149,7 @@ def _environment() -> Environment:
         "shown": text.shown,
         "notes": notes,
         "fact_title": text.title,
+        "fact": text.fact,
         "gate": text.gate_text,
         "confused": confused,
         "confusion_name": confusion_name,

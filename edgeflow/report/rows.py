@@ -25,6 +25,7 @@ class Row:
         figures: each figure that is known, by name; one that was not measured is not there.
         kinds: where each of the figures comes from.
         kind: of the target.
+        bit_exact: whether engine and recipe promise the host's very bytes.
         parity_max_abs: largest difference of any output.
         parity_outputs: share, difference and tolerance of each output, by name.
         metric: name of what the model is judged by, such as ``accuracy``.
@@ -49,6 +50,7 @@ class Row:
     metric_device: float | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    bit_exact: bool = False
     parity_max_abs: float | None = None
     parity_outputs: Mapping[str, OutputParity] = field(default_factory=dict)
     first_divergence: str | None = None
@@ -84,8 +86,8 @@ class Row:
 
     @property
     def same_bytes(self) -> bool:
-        """Whether each output of the device equals the host's, to the last bit."""
-        return self.figure("parity") == 1.0 and self.parity_max_abs == 0.0
+        """Whether each output of the device equals the host's to the last bit, as promised."""
+        return self.bit_exact and self.figure("parity") == 1.0 and self.parity_max_abs == 0.0
 
     @property
     def metric_change(self) -> float | None:
@@ -101,6 +103,14 @@ class Row:
             return "not measured"
         return {True: "passed", False: "failed", None: "no gates"}[self.gates_passed]
 
+    @property
+    def verdict(self) -> str:
+        """The status, with the number of gates that it is of: ``failed 1 of 4``."""
+        if not self.checks:
+            return self.status
+        count = sum(check.passed == self.gates_passed for check in self.checks)
+        return f"{self.status} {count} of {len(self.checks)}"
+
 
 def _measured(validation: Validation) -> dict[str, Any]:
     parity, known = validation.parity, figures_of([validation.kind])
@@ -113,6 +123,7 @@ def _measured(validation: Validation) -> dict[str, Any]:
         **{f"metric_{stage}": getattr(validation.metric, stage) for stage in STAGES},
         "figures": figures,
         "kinds": {name: known[name].kind for name in figures},
+        "bit_exact": parity.bit_exact,
         "parity_max_abs": parity.max_abs,
         "parity_outputs": parity.outputs,
         "first_divergence": validation.first_divergence,

@@ -57,6 +57,17 @@ def title(name: str) -> str:
     return _TITLES.get(name, name.replace("_", " ").capitalize())
 
 
+def fact(value: object) -> str:
+    """Format a fact or condition that a device told."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return adaptive(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def shown(figure: Figure, value: float | None) -> str:
     """Format a figure in the unit that people read it in, without the unit."""
     if value is None:

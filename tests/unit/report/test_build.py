@@ -100,8 +100,8 @@ def test_page_marks_what_is_efficient_and_shows_packed_sizes(results: Path) -> N
     path.write_text(json.dumps(slow))
     text = build(results).text
     assert "14.0 10.0 30.0 12.5" in text
-    assert text.count("passed metric-latency-size front") == 1  # pi-1
-    assert "failed metric-latency-size front" not in text  # pi-2 is slower and nothing else
+    assert text.count("passed 2 of 2 metric-latency-size front") == 1  # pi-1
+    assert "failed 1 of 2 metric-latency-size front" not in text  # pi-2 is slower and nothing else
     assert "no gates metric-latency-size front" in text  # alone on its target
 
 
@@ -114,6 +114,26 @@ def test_no_two_fronts_of_the_page_have_one_name(results: Path) -> None:
 
 def test_page_says_where_each_row_was_measured(results: Path) -> None:
     assert "net · fp32 pi-1 · pi-cpu virtual · Cortex-A72 passed" in build(results).text
+
+
+def test_page_says_of_a_regression_only_what_it_has(results: Path) -> None:
+    unit = UNITS["units"][0]
+    path = results / "devices/pi-1/net/validation.json"
+    record = json.loads(path.read_text())
+    told = {"instruction_sets": ["neon", "sve"], "load_1min": 0.123456789}
+    assert "bit-exact" in build(results, {"units": [unit]}).text
+    metric = {"name": "rmse", "baseline": 0.5, "recipe": 0.5, "compiled": 0.5, "device": 0.5}
+    record |= {"confusion": None, "metric": metric}
+    record |= {"conditions": record["conditions"] | told}
+    record["parity"] |= {"bit_exact": False}
+    path.write_text(json.dumps(record))
+    text = build(results, {"units": [unit]}).text
+    assert "bit-exact" not in text
+    assert "onfusion" not in text
+    assert "Conditions of the measurement and the bundle." in text
+    assert "neon, sve" in text
+    assert "0.123 " in text
+    assert "failed 1 of 2" in text
 
 
 def test_figures_of_a_target_are_shown_with_their_kind(

@@ -34,7 +34,8 @@ def test_plain_lines_have_fixed_columns(results: Path) -> None:
     assert starts == [header.index("device")] * 4
     figures = " ".join(lines[0].split())
     assert figures == (
-        "net/fp32 pi-1 accuracy, % 100.00 → 99.50 0.0500/0.0600 14.0 virtual: Cortex-A72 passed 2/2"
+        "net/fp32 pi-1 accuracy, % 100.00 → 99.50 0.0500/0.0600 14.0 virtual: Cortex-A72 "
+        "passed 2 of 2"
     )
     assert lines[2].endswith("not measured")
     assert lines[4:] == ["net/int8 on pi-2: latency p90 0.0600 ms, must be ≤ 0.0100 ms"]
@@ -44,8 +45,8 @@ def test_plain_lines_have_fixed_columns(results: Path) -> None:
 def test_a_terminal_gets_a_table_with_colours(results: Path) -> None:
     file = Terminal()
     print_summary(load_rows(results, UNITS), file)
-    assert "\x1b[32mpassed 2/2" in file.getvalue()
-    assert "\x1b[1;31mfailed 1/2" in file.getvalue()
+    assert "\x1b[32mpassed 2 of 2" in file.getvalue()
+    assert "\x1b[1;31mfailed 1 of 2" in file.getvalue()
     assert "─" in file.getvalue()
 
 
@@ -53,7 +54,7 @@ def test_no_color_is_honoured(results: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("NO_COLOR", "1")
     file = Terminal()
     print_summary(load_rows(results, UNITS), file)
-    assert "passed 2/2" in file.getvalue()
+    assert "passed 2 of 2" in file.getvalue()
     assert "\x1b[32m" not in file.getvalue()
     assert "31m" not in file.getvalue()
 

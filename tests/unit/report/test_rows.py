@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from edgeflow.errors import IntegrityError
+from edgeflow.figures.table import figure
 from edgeflow.report.metrics import columns, write_metrics
 from edgeflow.report.rows import Row, load_rows
+from edgeflow.validate.gates import GateResult
 from tests.unit.report.samples import UNITS, make_row, write_validation
 
 PROMISED = [
@@ -59,9 +61,18 @@ def test_a_model_without_a_clock_has_empty_cells(results: Path, tmp_path: Path) 
 
 
 def test_same_bytes_needs_every_sample_and_every_bit() -> None:
-    assert make_row(parity=1.0, parity_max_abs=0.0).same_bytes
-    assert not make_row(parity=1.0, parity_max_abs=1e-6).same_bytes
-    assert not make_row(parity=0.9, parity_max_abs=0.0).same_bytes
+    assert make_row(parity=1.0, parity_max_abs=0.0, bit_exact=True).same_bytes
+    assert not make_row(parity=1.0, parity_max_abs=1e-6, bit_exact=True).same_bytes
+    assert not make_row(parity=0.9, parity_max_abs=0.0, bit_exact=True).same_bytes
+    assert not make_row(parity=1.0, parity_max_abs=0.0, bit_exact=False).same_bytes, "by chance"
+
+
+def test_a_verdict_counts_the_gates_that_it_speaks_of() -> None:
+    held = GateResult(figure=figure("latency_p90_ms"), limit=5.0, value=1.0)
+    missed = GateResult(figure=figure("latency_p90_ms"), limit=5.0, value=9.0)
+    checks = ((held,) * 3, (held, held, missed), ())
+    found = [make_row(checks=some).verdict for some in checks]
+    assert found == ["passed 3 of 3", "failed 1 of 3", "no gates"]
 
 
 def test_metrics_begin_with_the_promised_columns(results: Path, tmp_path: Path) -> None:
