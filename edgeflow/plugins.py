@@ -45,7 +45,7 @@ def _loaded(group: str) -> tuple[dict[str, Any], dict[str, str]]:
     for name in names(group):
         try:
             good[name] = load(group, name)
-        except Exception as error:  # someone else's module may raise anything
+        except (Exception, SystemExit) as error:  # someone else's module may raise anything
             bad[name] = f"{type(error).__name__}: {error}"
     return good, bad
 

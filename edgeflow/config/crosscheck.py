@@ -7,13 +7,12 @@ section reports itself (a wrong type, a missing key) is passed over in silence.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from edgeflow import plugins
 from edgeflow.config.device import FOLDERS
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.names import missing
 from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
-from edgeflow.config.target import target_classes
+from edgeflow.config.target import broken_targets, target_classes
 
 _RESERVED = (
     ("recipes", frozenset({"baseline"}), "it names the model before any recipe"),
@@ -100,9 +99,9 @@ def _units(raw: Entry) -> Iterator[Finding]:
 
 
 def _broken(raw: Entry) -> Iterator[Finding]:
-    broken = plugins.broken(plugins.TARGETS)
+    broken = broken_targets()
     for name, target in entries(raw, "targets").items():
         kind = target.get("kind")
         if isinstance(kind, str) and kind in broken:
-            message = f"target kind {kind!r} is installed, but cannot be imported: {broken[kind]}"
+            message = f"target kind {kind!r} is installed, but cannot be used: {broken[kind]}"
             yield Finding(keys=("targets", name, "kind"), message=message)

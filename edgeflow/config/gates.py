@@ -27,7 +27,7 @@ def figures_of(kinds: Iterable[str]) -> dict[str, Figure]:
 
 
 def all_figures() -> dict[str, Figure]:
-    """Return the figures of tasks, of the table and of all targets that can be imported, by name.
+    """Return the figures of tasks, of the table and of all targets that can be used, by name.
 
     Where several have one name, it is the first: the table's, if it is there.
     """

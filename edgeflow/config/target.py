@@ -2,11 +2,12 @@
 
 import functools
 import operator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, Field
 
 from edgeflow import plugins
+from edgeflow.figures.figure import Figure
 from edgeflow.toolchain.base import Toolchain
 
 if TYPE_CHECKING:
@@ -20,19 +21,49 @@ def target_class(kind: str) -> "type[TargetClass]":
 
     Raises:
         KeyError: there is no such kind.
-        ImportError: its module cannot be imported.
+        TypeError: it is no target.
+        Exception: whatever its module raises.
     """
     found: type[TargetClass] = plugins.load(plugins.TARGETS, kind)
+    if reason := _unfit(kind, found):
+        raise TypeError(reason)
     return found
 
 
 def target_classes() -> "Mapping[str, type[TargetClass]]":
-    """Return the classes of all target kinds that can be imported, by kind."""
-    return plugins.available(plugins.TARGETS)
+    """Return the classes of all target kinds that can be used, by kind."""
+    found = plugins.available(plugins.TARGETS)
+    return {kind: target for kind, target in found.items() if not _unfit(kind, target)}
+
+
+def broken_targets() -> dict[str, str]:
+    """Return why the other registered target kinds cannot be used, by kind."""
+    found = plugins.available(plugins.TARGETS).items()
+    unfit = {kind: reason for kind, target in found if (reason := _unfit(kind, target))}
+    return {**plugins.broken(plugins.TARGETS), **unfit}
+
+
+def _unfit(kind: str, target: Any) -> str:
+    """Return why what an entry point names is no target; empty if it is one."""
+    from edgeflow.targets.base import Capabilities  # as every target does before it gets here
+
+    options, figures = getattr(target, "Options", None), getattr(target, "figures", ())
+    if getattr(target, "name", None) != kind:
+        return f"its `name` is not {kind!r}"
+    if not isinstance(getattr(target, "capabilities", None), Capabilities):
+        return "its `capabilities` are no Capabilities"
+    if not isinstance(options, type) or not issubclass(options, BaseModel):
+        return "its `Options` are no pydantic model"
+    field = options.model_fields.get("kind")
+    if field is None or get_args(field.annotation) != (kind,):
+        return f"its `Options` have no `kind: Literal[{kind!r}]`"
+    if not isinstance(figures, tuple) or not all(isinstance(each, Figure) for each in figures):
+        return "its `figures` are no tuple of Figure"
+    return ""
 
 
 def _any_target() -> Any:
-    """Return the union of the options of all targets that can be imported, told apart by `kind`."""
+    """Return the union of the options of all targets that can be used, told apart by `kind`."""
     classes = [target.Options for target in target_classes().values()]
     union = functools.reduce(operator.or_, classes)
     return Annotated[union, Field(discriminator="kind")] if len(classes) > 1 else union

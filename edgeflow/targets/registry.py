@@ -15,12 +15,12 @@ def get(kind: str) -> type[Target]:
     """Return a target class.
 
     Raises:
-        MissingToolError: its module cannot be imported.
+        MissingToolError: its module cannot be imported, or it is no target.
     """
     try:
         return target_class(kind)
-    except (ImportError, KeyError) as error:
+    except (Exception, SystemExit) as error:  # someone else's module may raise anything
         raise MissingToolError(
-            f"target kind {kind!r} cannot be loaded: {error}",
+            f"target kind {kind!r} cannot be loaded: {type(error).__name__}: {error}",
             hint="reinstall the package that provides it (for edgeflow's own: `uv sync`)",
         ) from error

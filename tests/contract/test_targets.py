@@ -6,7 +6,7 @@ from edgeflow import plugins, targets
 from edgeflow.targets import registry
 from edgeflow.testing.contract import TargetContract
 
-NO_TARGETS = {"base", "build", "host", "identity", "lint", "registry", "worker"}
+NO_TARGETS = {"base", "build", "host", "identity", "lint", "outcome", "registry", "worker"}
 
 
 class TestRegistered(TargetContract):

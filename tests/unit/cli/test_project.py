@@ -112,7 +112,9 @@ def test_targets_shows_a_broken_one_and_goes_on(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(plugins, "load", load)
     done = CliRunner().invoke(app, ["targets"])
     assert done.exit_code == 0
-    assert "litert: target kind 'litert' cannot be loaded: no module frob" in done.output
+    assert (
+        "litert: target kind 'litert' cannot be loaded: ImportError: no module frob" in done.output
+    )
     assert "openvino: fp16, none, ptq-int8, qat-int8: ready" in done.output
 
 

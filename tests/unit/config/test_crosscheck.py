@@ -196,7 +196,7 @@ def test_a_target_that_cannot_be_imported_says_why(
     good["targets"]["pi"] = {"kind": "tpu"}
     found = problems(good)
     assert list(found) == ["targets.pi.kind"]
-    assert "cannot be imported: ImportError: no libtpu" in found["targets.pi.kind"]
+    assert "cannot be used: ImportError: no libtpu" in found["targets.pi.kind"]
 
 
 @pytest.mark.parametrize(
