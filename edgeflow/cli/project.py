@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeflow.cli.doctor import doctor
-from edgeflow.cli.toolchains import failures, toolchains
+from edgeflow.cli.toolchains import failures, look, toolchains
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
 
@@ -136,13 +136,19 @@ def _state(target: "type[Target]") -> str:
     """Return what is missing here to use a target with its default options."""
     from pydantic import ValidationError
 
+    from edgeflow.config.target import toolchain_of
+
     try:
         options = target.Options.model_validate({"kind": target.name})
     except ValidationError as error:
         keys = sorted(".".join(map(str, entry["loc"])) for entry in error.errors())
         return f"needs options: {', '.join(keys)}"
-    missing = target.check(options)
-    return "; ".join(f"needs {item.what}: {item.install}" for item in missing) or "ready"
+    missing = [f"needs {item.what}: {item.install}" for item in target.check(options)]
+    try:
+        look(toolchain_of(target, options), None)
+    except EdgeflowError as error:
+        missing.append(f"{error.message}: {error.hint}")
+    return "; ".join(missing) or "ready"
 
 
 def run(

@@ -45,7 +45,7 @@ def toolchains(plan: "Plan", *, over_ssh: bool) -> Iterator[Found]:
         toolchain, host = targets.toolchain(plan, target), targets.compile_host(plan, target)
         title = _title(toolchain, host)
         try:
-            identity = _look(toolchain, host) if over_ssh or host is None else {}
+            identity = look(toolchain, host) if over_ssh or host is None else {}
         except EdgeflowError as error:
             yield Found(target=target, title=title, identity={}, error=error)
         else:
@@ -66,7 +66,12 @@ def _title(toolchain: "Toolchain", host: "Host") -> str:
     return f"{names} on PATH" if toolchain.programs else "edgeflow's own environment"
 
 
-def _look(toolchain: "Toolchain", host: "Host") -> "Identity":
+def look(toolchain: "Toolchain", host: "Host") -> "Identity":
+    """Return what a toolchain is.
+
+    Raises:
+        EdgeflowError: it, or its host, is missing.
+    """
     from edgeflow.targets.identity import identify
     from edgeflow.toolchain.environment import find_python
 

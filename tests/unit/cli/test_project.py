@@ -12,6 +12,7 @@ from edgeflow.cli.app import app
 from edgeflow.ondevice.facts import instruction_sets
 from edgeflow.targets.base import Missing, TargetOptions
 from edgeflow.targets.openvino import OpenVINO
+from edgeflow.toolchain.base import Program, Toolchain
 from tests.unit.cli.conftest import Cli
 from tests.unit.config.test_gatefit import INSTRUCTIONS
 from tests.unit.report.samples import unit, write_training, write_validation
@@ -99,6 +100,17 @@ def test_targets_shows_one_that_needs_options(monkeypatch: pytest.MonkeyPatch) -
     listed = CliRunner().invoke(app, ["targets"])
     assert listed.exit_code == 0
     assert "qat-int8: needs options: chip\n" in listed.output
+
+
+def test_targets_asks_for_the_programs_of_a_toolchain(monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = Program(name="no-such-frobc", install="apt install frobc")
+    monkeypatch.setattr(
+        OpenVINO, "toolchain", staticmethod(lambda _: Toolchain(programs=(tool,))), raising=False
+    )
+    listed = CliRunner().invoke(app, ["targets"])
+    assert listed.exit_code == 0
+    missing = "qat-int8: this machine has no program no-such-frobc: apt install frobc\n"
+    assert missing in listed.output
 
 
 def test_targets_shows_a_broken_one_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
