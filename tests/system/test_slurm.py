@@ -18,7 +18,7 @@ from tests.workflow.conftest import CONFIG, Project, make_project
 
 MODEL = "results/models/tiny/baseline"
 TRAINED = f"{MODEL}/manifest.json"
-CHECKPOINT = "results/models/tiny/.float.checkpoint"
+CHECKPOINT = "results/models/tiny/.baseline.checkpoint"
 
 
 def config_for(**train: Any) -> dict[str, Any]:
