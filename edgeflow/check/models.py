@@ -7,10 +7,12 @@ from typing import Any
 
 from edgeflow.check.networks import known_facts
 from edgeflow.check.sections import valid_datasets, valid_models
+from edgeflow.check.suits import deployed_recipes
 from edgeflow.config.finding import Finding
 from edgeflow.config.modelfile import files_of, kind_of, trains
 from edgeflow.config.neighbours import is_there
 from edgeflow.config.pointer import pointer
+from edgeflow.config.raw import deployments
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import CompileError
 from edgeflow.imported.ends import Inputs, Outputs
@@ -45,7 +47,7 @@ def check_models(raw: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def check_keras(raw: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the files of Keras 2 that are loaded here and do not fit their dataset."""
+    """Yield the files of Keras 2 that, loaded here, do not fit their dataset or their recipes."""
     for file in _files(raw):
         if file.facts is None or not trains(file.path) or file.refusal() is not None:
             continue
@@ -53,9 +55,26 @@ def check_keras(raw: Mapping[str, Any]) -> Iterator[Finding]:
         from edgeflow.train.keras import load_keras
 
         try:
-            fitted(load_keras(seed=0), file.path, file.facts, file.input, file.output)
+            keras = load_keras(seed=0)
+            _, outputs, _ = fitted(keras, file.path, file.facts, file.input, file.output)
         except CompileError as error:
             yield file.finding(error)
+        else:
+            yield from _untrainable(raw, file.model, outputs)
+
+
+def _untrainable(raw: Mapping[str, Any], model: str, outputs: list[str]) -> Iterator[Finding]:
+    """Yield the deployments whose recipe trains a model on whose other outputs have no truth."""
+    recipes = deployed_recipes(raw, model)
+    for keys, entry, _ in deployments(raw):
+        recipe = recipes.get(str(entry.get("recipe"))) if entry.get("model") == model else None
+        if recipe is not None and recipe.stages() and len(outputs) > 1:
+            yield Finding(
+                keys=(*keys, "recipe"),
+                message=f"the recipe trains ({', '.join(recipe.stages())}), and the dataset has "
+                f"the truth of one of the {len(outputs)} outputs: {', '.join(outputs)}",
+                hint=f"only quantize the model, or set `output: {outputs[0]}` of it",
+            )
 
 
 def _files(raw: Mapping[str, Any]) -> Iterator[_File]:

@@ -76,3 +76,26 @@ def test_files_of_keras_2_are_loaded(keras: Any) -> None:
     found = {finding.keys[1]: finding.message for finding in check_keras(raw)}
     assert set(found) == {"size", "few"}
     assert "takes samples of shape (4,)" in found["size"]
+
+
+def test_a_recipe_that_trains_needs_the_truth_of_all_outputs(keras: Any) -> None:
+    image = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(image)
+    outputs = [
+        keras.layers.Dense(10, name="scores")(flat),
+        keras.layers.Dense(2, name="place")(flat),
+    ]
+    keras.Model(image, outputs).save("two.keras", save_format="keras")
+    raw: dict[str, Any] = {
+        "datasets": {"digits": {"source": "digits"}},
+        "models": {"two": {"dataset": "digits", "source": "two.keras"}},
+        "recipes": {"int8": {"quantize": "ptq-int8"}, "qat": {"quantize": "qat-int8"}},
+        "deployments": [
+            {"model": "two", "recipe": name, "devices": ["pi"]} for name in ("int8", "qat")
+        ],
+    }
+    (told,) = check_keras(raw)
+    assert told.keys == ("deployments", 1, "recipe")
+    assert "truth of one of the 2 outputs: scores, place" in told.message
+    raw["models"]["two"]["output"] = "scores"
+    assert list(check_keras(raw)) == []
