@@ -27,12 +27,15 @@ def another_version() -> str | None:
     return None
 
 
+def needed_version() -> str:
+    """Return the version of an installed Python that is not this one; skip where there is none."""
+    needed = f"needs a second Python ({', '.join(_VERSIONS)}): `uv python install {_VERSIONS[0]}`"
+    return another_version() or pytest.skip(needed)
+
+
 def another_python() -> Path:
     """Return an interpreter of another version than this one; skip where there is none."""
-    version = another_version()
-    if version is None:
-        pytest.skip("no other Python is installed here")
-    return find_python(version)
+    return find_python(needed_version())
 
 
 def version_of(python: Path) -> tuple[int, int]:

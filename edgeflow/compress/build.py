@@ -80,11 +80,12 @@ def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
     import numpy as np
 
     flatbuffer = (out / "model.tflite").read_bytes()
+    inputs = dataset.tensors("test")
     with running(name):
-        outputs = host_outputs(flatbuffer, dataset.tensors("test"))
+        outputs = host_outputs(flatbuffer, inputs)
     np.save(out / "outputs.npy", outputs)
     task = task_of(dataset.facts)
-    figure = task.figure(outputs, dataset.inputs("test"), dataset.truth("test"))
+    figure = task.figure(outputs, inputs.first, dataset.truth("test"))
     if not math.isfinite(figure):
         raise CompileError(
             f"{name}: the model's outputs are no finite numbers",

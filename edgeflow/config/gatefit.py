@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from edgeflow.config.base import Section
 from edgeflow.config.finding import Finding
-from edgeflow.config.gates import all_declarations, figures_of
+from edgeflow.config.gates import all_declarations, by_gate, figures_of
 from edgeflow.config.raw import Entry, deployments, entries
 from edgeflow.config.target import target_classes
 from edgeflow.figures.figure import Figure
@@ -14,10 +14,7 @@ from edgeflow.figures.figure import Figure
 
 def unmeasurable(raw: Entry) -> Iterator[Finding]:
     """Yield gates on figures that a device's target has not, or its engine cannot tell."""
-    known: dict[str, list[Figure]] = {}
-    for figure in all_declarations():
-        if figure.gate:
-            known.setdefault(figure.gate, []).append(figure)
+    known = by_gate(all_declarations())
     for keys, deployment, devices in deployments(raw):
         gates, targets = deployment.get("gates"), _targets(raw, devices)
         given = gates.items() if isinstance(gates, Mapping) else ()

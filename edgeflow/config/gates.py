@@ -50,19 +50,24 @@ def _declared(kinds: Iterable[str]) -> list[Figure]:
     return [figure for kind in kinds for figure in getattr(classes.get(kind), "figures", ())]
 
 
+def by_gate(figures: Iterable[Figure]) -> dict[str, list[Figure]]:
+    """Return the figures that each gate limits."""
+    limited: dict[str, list[Figure]] = {}
+    for figure in figures:
+        if figure.gate:
+            limited.setdefault(figure.gate, []).append(figure)
+    return limited
+
+
 def gates_model(figures: Iterable[Figure]) -> type[Section]:
     """Return the section of a configuration that has a key for each gate.
 
     Figures of one name give the gates and limits that any of them allows, so that no target
     narrows what another allows.
     """
-    declared: dict[str, list[Figure]] = {}
-    for figure in figures:
-        if figure.gate:
-            declared.setdefault(figure.gate, []).append(figure)
     fields: dict[str, Any] = {
         gate: (_limit(same) | None, Field(default=None, description=same[0].description))
-        for gate, same in declared.items()
+        for gate, same in by_gate(figures).items()
     }
     doc = "Limits on figures of the device; a gate that is absent is not checked."
     return create_model("Gates", __base__=Section, __doc__=doc, __module__=__name__, **fields)

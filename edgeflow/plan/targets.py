@@ -9,12 +9,17 @@ from edgeflow.toolchain.base import Host, Toolchain
 
 if TYPE_CHECKING:
     from edgeflow.targets.base import Runtime
+    from edgeflow.targets.base import Target as TargetClass
+
+
+def class_of(plan: Plan, target: str) -> "type[TargetClass]":
+    """Return a target's class."""
+    return target_class(target_kind(plan.config.targets[target]))
 
 
 def runtime_of(plan: Plan, target: str) -> "Runtime":
     """Return what runs the models that are compiled for a target."""
-    section = plan.config.targets[target]
-    return target_class(target_kind(section)).runtime(section)
+    return class_of(plan, target).runtime(plan.config.targets[target])
 
 
 def module_of(plan: Plan, target: str) -> str:
@@ -24,8 +29,7 @@ def module_of(plan: Plan, target: str) -> str:
 
 def toolchain(plan: Plan, target: str) -> Toolchain:
     """Return what a target compiles with."""
-    section = plan.config.targets[target]
-    return toolchain_of(target_class(target_kind(section)), section)
+    return toolchain_of(class_of(plan, target), plan.config.targets[target])
 
 
 def compile_host(plan: Plan, target: str) -> Host:

@@ -22,7 +22,7 @@ from edgeflow.text import tail
 from edgeflow.worker import CHILD, crashed, source_of
 
 SHORT_S = 60.0
-"""Longest time that a program may take to say its version, or the host to list files."""
+"""Longest time that the host may take to list files, or to make or remove a folder."""
 FILES_MAX = 1000
 BYTES_MAX = 2 << 30
 _PARENT = ".compile"  # no model's folder: their names begin with a letter or digit

@@ -92,7 +92,7 @@ def endpoint(name: str, device: SshDevice | VirtualDevice) -> Endpoint:
         MissingToolError: a virtual device's environment cannot be built.
         UnreachableError: a virtual device does not start.
     """
-    return _endpoint(name, device, title=f"device {name}", folder=name, unit=device.unit)
+    return replace(_endpoint(name, device, f"device {name}", folder=name), unit=device.unit)
 
 
 def compile_endpoint(host: Mapping[str, Any]) -> Endpoint:
@@ -107,19 +107,18 @@ def compile_endpoint(host: Mapping[str, Any]) -> Endpoint:
     )
     # With a dot, which no device has in its name.
     folder = f"compile_host.{name}"
-    return _endpoint(name, section, title=f"compile host {name}", folder=folder, unit={})
+    return _endpoint(name, section, f"compile host {name}", folder=folder)
 
 
 def _endpoint(
     name: str,
     host: SshDevice | VirtualDevice | SshCompileHost | VirtualCompileHost,
-    *,
     title: str,
+    *,
     folder: str,
-    unit: Mapping[str, Any],
 ) -> Endpoint:
     if isinstance(host, VirtualDevice | VirtualCompileHost):
-        return replace(_virtual_endpoint(name, host, title, folder), unit=unit)
+        return _virtual_endpoint(name, host, title, folder)
     jump = host.proxy_jump
     elsewhere = {"target", "unit", "jobs", "transport", "identity", "proxy_jump"}
     return Endpoint(
@@ -129,7 +128,6 @@ def _endpoint(
         proxy_jump=jump_account(f"the jump host of {title}", jump, host.timeout_s)
         if jump
         else None,
-        unit=unit,
         **host.model_dump(exclude=elsewhere),
     )
 

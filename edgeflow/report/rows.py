@@ -112,9 +112,8 @@ class Row:
         return f"{self.status} {count} of {len(self.checks)}"
 
 
-def _measured(validation: Validation) -> dict[str, Any]:
+def _measured(validation: Validation, record: Mapping[str, Any]) -> dict[str, Any]:
     parity, known = validation.parity, figures_of([validation.kind])
-    record = validation.model_dump()
     values = {name: figure.read(record) for name, figure in known.items()}
     figures = {name: value for name, value in values.items() if value is not None}
     return {
@@ -136,7 +135,7 @@ def _measured(validation: Validation) -> dict[str, Any]:
         "labels": tuple(validation.labels),
         "confusion_baseline": validation.confusion.baseline if validation.confusion else (),
         "confusion_device": validation.confusion.device if validation.confusion else (),
-        "conditions": validation.conditions.model_dump(),
+        "conditions": record["conditions"],
     }
 
 
@@ -160,8 +159,9 @@ def _row(unit: Mapping[str, Any], results: Path) -> Row:
     # A file of another recipe or target is left over from before the configuration changed.
     if validation is None or any(getattr(validation, key) != names[key] for key in names):
         return Row(**names, limits=limits)
-    checks = tuple(check_gates(validation.model_dump(), limits))
-    return Row(**names, limits=limits, measured=True, checks=checks, **_measured(validation))
+    record = validation.model_dump()
+    checks, measured = tuple(check_gates(record, limits)), _measured(validation, record)
+    return Row(**names, limits=limits, measured=True, checks=checks, **measured)
 
 
 def load_rows(results: Path, slice_: Mapping[str, Any]) -> list[Row]:

@@ -3,7 +3,7 @@
 import importlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from edgeflow.console import say
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import MissingToolError
 from edgeflow.targets import registry
-from edgeflow.targets.base import CompileInput, Runtime, Target, parse_options
+from edgeflow.targets.base import CompileInput, Missing, Runtime, Target, parse_options
 from edgeflow.targets.host import REFERENCE, Io, floats, run_engine
 from edgeflow.targets.identity import identify
 from edgeflow.targets.lint import lint
@@ -63,24 +63,17 @@ def compile_model(
     """
     target = registry.get(slice_["target"]["kind"])
     parsed = parse_options(target, slice_["target"])
-    missing = target.check(parsed)
-    if missing:
-        raise MissingToolError(
-            f"{name} needs {', '.join(item.what for item in missing)}",
-            hint="; ".join(item.install for item in missing),
-        )
+    _require_tools(name, target.check(parsed))
     tools = toolchain_of(target, parsed)
     identity = toolchain or identify(tools, host)
-    applied = Recipe.model_validate(read_manifest(recipe / "manifest.json").facts["recipe"])
+    applied = _applied(target, recipe)
     spec = StepSpec(
         step="compile",
         name=name,
         inputs={
-            "dataset": part_files(dataset, _parts(applied)),
+            "dataset": part_files(dataset, _parts(applied.recipe)),
             "recipe": Files(
-                manifest=recipe / "manifest.json",
-                names=_files(target, recipe),
-                facts=("recipe",),
+                manifest=recipe / "manifest.json", names=applied.files, facts=("recipe",)
             ),
         },
         slice=dict(slice_),
@@ -92,25 +85,49 @@ def compile_model(
     )
     worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
     return run_step(
-        spec,
-        out,
-        lambda folder: _compile(worker, target, parsed, applied, dataset, recipe, folder),
+        spec, out, lambda folder: _compile(worker, target, parsed, applied, dataset, folder)
     )
 
 
-def _files(target: type[Target], recipe: Path) -> tuple[str, ...]:
-    """Return the files of a recipe that a target's compiler reads."""
-    listed = read_manifest(recipe / "manifest.json").files
-    network = [
-        name for name in listed if target.capabilities.network and name.startswith(f"{NETWORK}/")
-    ]
-    return ("model.tflite", "float.tflite", *network)
+def _require_tools(name: str, missing: Sequence[Missing]) -> None:
+    if missing:
+        raise MissingToolError(
+            f"{name} needs {', '.join(item.what for item in missing)}",
+            hint="; ".join(item.install for item in missing),
+        )
 
 
-def _network(target: type[Target], recipe: Path) -> Path | None:
-    """Return the file of the network itself, if the target asks for it and there is one."""
-    _, _, *network = _files(target, recipe)
-    return next((recipe / name for name in network if not name.endswith(".tflite")), None)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Applied:
+    """What the compress step left, as far as a target's compiler reads it.
+
+    Attributes:
+        folder: of the step.
+        recipe: what was applied.
+        outputs: names of the network's outputs, by position.
+        files: that the compiler reads.
+    """
+
+    folder: Path
+    recipe: Recipe
+    outputs: Sequence[str]
+    files: tuple[str, ...]
+
+    def network(self) -> Path | None:
+        """Return the file of the network itself, if the target asks for it and there is one."""
+        kept = [name for name in self.files if name.startswith(f"{NETWORK}/")]
+        return next((self.folder / name for name in kept if not name.endswith(".tflite")), None)
+
+
+def _applied(target: type[Target], folder: Path) -> _Applied:
+    manifest = read_manifest(folder / "manifest.json")
+    network = [name for name in manifest.files if name.startswith(f"{NETWORK}/")]
+    return _Applied(
+        folder=folder,
+        recipe=Recipe.model_validate(manifest.facts["recipe"]),
+        outputs=manifest.facts["outputs"],
+        files=("model.tflite", "float.tflite", *(network if target.capabilities.network else ())),
+    )
 
 
 def _parts(recipe: Recipe) -> tuple[Part, ...]:
@@ -122,23 +139,21 @@ def _compile(
     worker: Worker,
     target: type[Target],
     options: Any,
-    applied: Recipe,
+    applied: _Applied,
     folder: Path,
-    recipe: Path,
     out: Path,
 ) -> dict[str, object]:
-    parts = _parts(applied)
+    parts = _parts(applied.recipe)
     dataset = open_dataset(folder, parts)
-    verify_files(recipe / "manifest.json", [*_files(target, recipe)])
+    verify_files(applied.folder / "manifest.json", [*applied.files])
     job = CompileInput(
-        model=recipe / "model.tflite",
-        float_model=recipe / "float.tflite",
-        network=_network(target, recipe),
-        recipe=applied,
+        model=applied.folder / "model.tflite",
+        float_model=applied.folder / "float.tflite",
+        network=applied.network(),
+        recipe=applied.recipe,
         calibration=dataset.tensors("calibration") if "calibration" in parts else None,
         worker=worker,
     )
-    facts = read_manifest(recipe / "manifest.json").facts
     artifact = out / COMPILED
     artifact.mkdir()
     found = lint(target, job.model, options)
@@ -149,13 +164,13 @@ def _compile(
     runtime = target.runtime(options)
     tolerances = compiled.tolerances or itertools.repeat(runtime.tolerance)
     io, figure = _reference(
-        worker.title, job, runtime, compiled.model, dataset, facts["outputs"], out
+        worker.title, job, runtime, compiled.model, dataset, applied.outputs, out
     )
     for tensor, tolerance in zip(io["outputs"], tolerances, strict=False):
         tensor["tolerance"] = tolerance
     return {
         "kind": target.name,
-        "quantize": applied.quantize,
+        "quantize": applied.recipe.quantize,
         "model": compiled.model,
         "size_bytes": sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()),
         "operators": dict(compiled.operators),

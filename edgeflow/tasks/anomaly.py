@@ -75,10 +75,6 @@ class Anomaly(Task):
         """Return the mean squared error."""
         return keras.losses.MeanSquaredError()
 
-    def imitation(self, keras: Any, temperature: float) -> Any:  # noqa: ARG002
-        """Return the mean squared error: reconstructions are no odds that could be softened."""
-        return keras.losses.MeanSquaredError()
-
     def figure(self, outputs: "Floats", inputs: "Floats", truth: "Truth") -> float:
         """Return the area under the ROC curve of the scores."""
         return auc(_scores(outputs, inputs), truth)

@@ -158,9 +158,12 @@ class Task(ABC):
     def loss(self, keras: Any) -> Any:
         """Return the training's loss, called with `target` and outputs."""
 
-    @abstractmethod
-    def imitation(self, keras: Any, temperature: float) -> Any:
-        """Return the loss of learning from a teacher, called with its outputs and the own."""
+    def imitation(self, keras: Any, temperature: float) -> Any:  # noqa: ARG002
+        """Return the loss of learning from a teacher, called with its outputs and the own.
+
+        It is that of learning from the truth, unless outputs are odds, which can be softened.
+        """
+        return self.loss(keras)
 
     def curve(self, keras: Any) -> Any:  # noqa: ARG002
         """Return the metric as Keras keeps it in each epoch, or None where it keeps none."""

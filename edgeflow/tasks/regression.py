@@ -109,10 +109,6 @@ class Regression(Task):
         """Return the mean squared error."""
         return keras.losses.MeanSquaredError()
 
-    def imitation(self, keras: Any, temperature: float) -> Any:  # noqa: ARG002
-        """Return the mean squared error: values are no odds that could be softened."""
-        return keras.losses.MeanSquaredError()
-
     def curve(self, keras: Any) -> Any:
         """Return the root of the mean squared error."""
         return keras.metrics.RootMeanSquaredError(name=self.metric.name)

@@ -125,13 +125,13 @@ def _environment(device: Mapping[str, Any]) -> str:
 
 def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
     bundle = folders.compiled / "bundle.tar"
-    manifest = read_bundle(bundle)
+    manifest, sha256 = read_bundle(bundle), sha256_file(bundle)
     dataset = open_dataset(folders.dataset, ("test",))
     strata = task_of(dataset.facts).strata(dataset.truth("test"))
     indices = metrics.stratified_indices(strata, slice_.measure.samples)
     with open_device(slice_.device) as device, tempfile.TemporaryDirectory() as scratch:
         data = _test_data(dataset, indices, Path(scratch))
-        record = _measure(device, manifest, sha256_file(bundle), data, slice_.measure)
+        record = _measure(device, manifest, sha256, data, slice_.measure)
         outputs = _fetch(device, manifest, len(indices), record.outputs_sha256)
     io = manifest.io.model_dump()
     reference = floats(_reference(folders, manifest, indices), io)
@@ -144,7 +144,7 @@ def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
     }
     parity = _parity(manifest, measured_outputs, reference)
     judged = _judged(dataset, indices, stages, parity)
-    return _summary(slice_, folders, manifest, record, judged)
+    return _summary(slice_, folders, manifest, sha256, record, judged)
 
 
 def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path) -> Path:
@@ -284,6 +284,7 @@ def _summary(
     slice_: ValidateSlice,
     folders: Folders,
     manifest: BundleManifest,
+    sha256: str,
     record: Measured,
     judged: Mapping[str, Any],
 ) -> Validation:
@@ -293,7 +294,7 @@ def _summary(
             "kind": manifest.target["kind"],
             "quantize": manifest.quantize,
             "transport": slice_.device["device"]["transport"],
-            "bundle_sha256": sha256_file(folders.compiled / "bundle.tar"),
+            "bundle_sha256": sha256,
             "labels": manifest.labels,
             **judged,
             "latency_ms": _latency(record, slice_.measure),

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from edgeflow.remote.virtual.layout import Behaviour, DeviceFolder
+from edgeflow.remote.virtual.layout import Address, Behaviour, DeviceFolder
 
 HERE = Path(__file__).parent
 KINDS = {
@@ -78,6 +78,11 @@ def as_real(host: DeviceFolder) -> dict[str, object]:
     """Return the section of a virtual compile host that listens, as that of a real one."""
     address = host.address()
     assert address is not None
+    return section_of(address)
+
+
+def section_of(address: Address) -> dict[str, object]:
+    """Return where a virtual device listens as the section of a real one."""
     return {
         "transport": "ssh",
         "host": address.host,

@@ -12,6 +12,7 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
+from edgeflow.targets.litert import LiteRT, LiteRTOptions
 from edgeflow.toolchain.base import Program, Toolchain
 
 
@@ -52,11 +53,4 @@ class Board:
     @staticmethod
     def runtime(options: BoardOptions) -> Runtime:
         """Return LiteRT."""
-        engine_options = {"threads": 1, "xnnpack": True}
-        return Runtime(
-            engine_module="edgeflow.ondevice.engine_litert",
-            engine_options=engine_options,
-            host_engine_options=engine_options,
-            tolerance=1e-3,
-            tools=("ai-edge-litert",),
-        )
+        return LiteRT.runtime(LiteRTOptions(kind="litert"))

@@ -11,6 +11,7 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
+from edgeflow.targets.litert import LiteRT, LiteRTOptions
 from edgeflow.toolchain.base import Environment, Toolchain
 
 
@@ -54,11 +55,4 @@ class OldPython:
     @staticmethod
     def runtime(options: OldPythonOptions) -> Runtime:
         """Return LiteRT."""
-        engine_options = {"threads": 1, "xnnpack": True}
-        return Runtime(
-            engine_module="edgeflow.ondevice.engine_litert",
-            engine_options=engine_options,
-            host_engine_options=engine_options,
-            tolerance=1e-3,
-            tools=("ai-edge-litert",),
-        )
+        return LiteRT.runtime(LiteRTOptions(kind="litert"))

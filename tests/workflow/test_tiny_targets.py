@@ -13,7 +13,7 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.remote.virtual import start
 from edgeflow.remote.virtual.layout import DeviceFolder
 from tests import tiny_targets
-from tests.pythons import another_version
+from tests.pythons import another_version, needed_version
 from tests.workflow.conftest import CONFIG, ROOT, Project, make_project
 
 CHILDREN = {"child-1": "A1", "child-2": "B2"}
@@ -124,8 +124,7 @@ def test_another_unit_reaches_its_device_alone(project: Project) -> None:
 
 
 def test_a_compiler_in_another_python_goes_from_data_to_gate(project: Project) -> None:
-    if PYTHON is None:
-        pytest.skip("no other Python is installed here")
+    needed_version()
     record = read(project, "targets/old/tiny/fp32/compile.json")
     lock = project.folder / "tiny_targets/old-python.txt"
     assert record["facts"]["written_by"] == f"Python {PYTHON}"
@@ -135,8 +134,7 @@ def test_a_compiler_in_another_python_goes_from_data_to_gate(project: Project) -
 
 
 def test_another_lock_rebuilds_its_target_alone(project: Project) -> None:
-    if PYTHON is None:
-        pytest.skip("no other Python is installed here")
+    needed_version()
     project.write_config(configuration())
     lock = project.folder / "tiny_targets/old-python.txt"
     text = lock.read_text()

@@ -2,10 +2,10 @@
 
 from edgeflow import paths
 from edgeflow.config.model import Cluster
-from edgeflow.config.target import target_class, target_kind, target_slice
+from edgeflow.config.target import target_slice
 from edgeflow.plan import Plan
 from edgeflow.plan.job import Job
-from edgeflow.plan.targets import compile_host, module_of, runtime_of, toolchain
+from edgeflow.plan.targets import class_of, compile_host, module_of, runtime_of, toolchain
 
 
 def job(plan: Plan, target: str) -> Job:
@@ -64,6 +64,5 @@ def _is_long(plan: Plan, target: str) -> bool:
 
 def network_of_recipe(plan: Plan, target: str, model: str, recipe: str) -> list[str]:
     """Return the folder of a recipe's network, where the target's compiler reads it."""
-    kind = target_kind(plan.config.targets[target])
     folder = f"{paths.RECIPE}/network".format(model=model, recipe=recipe)
-    return [folder] if target_class(kind).capabilities.network else []
+    return [folder] if class_of(plan, target).capabilities.network else []

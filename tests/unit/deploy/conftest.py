@@ -25,6 +25,7 @@ from edgeflow.ondevice import agent
 from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
 from edgeflow.remote.virtual import start
 from edgeflow.remote.virtual.layout import Address, Behaviour, DeviceFolder, device_folders
+from tests.tiny_targets import section_of
 
 PASSES = (
     b"import sys, os\n"
@@ -73,16 +74,7 @@ class Lab:
 
     def slice(self, address: Address, **changes: Any) -> Slice:
         """Return a deploy step's slice for a device that is configured as a real one."""
-        device = {
-            "transport": "ssh",
-            "host": address.host,
-            "port": address.port,
-            "user": address.user,
-            "host_key": address.host_key,
-            "identity": str(address.identity),
-            "timeout_s": 60.0,
-            "run_timeout_s": 300.0,
-        }
+        device = {**section_of(address), "timeout_s": 60.0, "run_timeout_s": 300.0}
         name = address.identity.parent.name
         return {"name": name, "device": {**device, **changes}}
 
