@@ -73,7 +73,7 @@ def compile_model(
         inputs={
             "dataset": part_files(dataset, _parts(applied.recipe)),
             "recipe": Files(
-                manifest=recipe / "manifest.json", names=applied.files, facts=("recipe",)
+                manifest=recipe / "manifest.json", names=applied.files, facts=("recipe", "outputs")
             ),
         },
         slice=dict(slice_),

@@ -227,6 +227,19 @@ def test_a_recipe_whose_bytes_changed(trained: Trained, tmp_path: Path) -> None:
         compile_tiny(changed, "litert", "none", tmp_path / "out")
 
 
+def test_an_output_of_another_name_is_another_compilation(trained: Trained, tmp_path: Path) -> None:
+    before = compile_tiny(trained, "litert", "none", tmp_path / "before")
+    recipe = tmp_path / "none"
+    shutil.copytree(trained.recipe("none"), recipe)
+    (tmp_path / "dataset").symlink_to(trained.dataset)
+    manifest = read_manifest(recipe / "manifest.json")
+    facts = {**manifest.facts, "outputs": ["scores"]}
+    manifest.model_copy(update={"facts": facts}).write(recipe / "manifest.json")
+    renamed = compile_tiny(Trained(folder=tmp_path), "litert", "none", tmp_path / "after")
+    assert renamed.inputs["recipe"] != before.inputs["recipe"]
+    assert [tensor["name"] for tensor in renamed.facts["io"]["outputs"]] == ["scores"]
+
+
 def test_a_target_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(group: str, name: str) -> None:
         raise ImportError("no module frob")
