@@ -1,6 +1,6 @@
 """`python -m edgeflow`: the command line, for this very interpreter."""
 
-from edgeflow.cli.app import main
+from edgeflow.entry import main
 
 if __name__ == "__main__":
     main()

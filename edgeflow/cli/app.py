@@ -5,7 +5,12 @@ import sys
 
 import typer
 
-from edgeflow.cli import device, explain, project, steps, store
+from edgeflow.cli import device, explain, steps, store
+from edgeflow.cli.check import check
+from edgeflow.cli.doctor import doctor
+from edgeflow.cli.run import run
+from edgeflow.cli.summary import summary
+from edgeflow.cli.targets import targets
 from edgeflow.errors import EdgeflowError
 
 app = typer.Typer(
@@ -16,7 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-project.register(app)
+for command in (check, doctor, summary, targets):
+    app.command(rich_help_panel="Project")(command)
+# What `run` does not know is snakemake's.
+app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)
 explain.register(app)
 steps.register(app)
 app.add_typer(device.app, name="device")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeflow.cli.store import CONFIG, ConfigFile
+from edgeflow.cli.project import CONFIG, ConfigFile, load_plan
 from edgeflow.config.base import NAME_PATTERN
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ def models(
     config: ConfigFile = CONFIG,
 ) -> None:
     """List the models on a device; remove those that the configuration no longer deploys there."""
-    from edgeflow.cli.project import load_plan
     from edgeflow.deploy.release import open_device
 
     plan = load_plan(config)

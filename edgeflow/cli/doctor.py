@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow import paths
-from edgeflow.cli.store import CONFIG, ConfigFile, Json, print_json
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
 from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError
@@ -25,7 +25,6 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Say what this machine, the devices and the compilers are, and warn of what does not fit."""
-    from edgeflow.cli.project import load_plan
     from edgeflow.deploy.facts import of_this_machine
 
     plan = load_plan(config) if devices or config.is_file() else None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow.artifact.events import EVENTS
-from edgeflow.cli.store import CONFIG, ConfigFile, Json, open_store, print_json
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, print_json
+from edgeflow.cli.store import open_store
 
 if TYPE_CHECKING:
     from edgeflow.artifact.lineage import Origin

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, print_json
 from edgeflow.errors import EdgeflowError, IntegrityError
 
 if TYPE_CHECKING:
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from edgeflow.artifact.store import Store
 
 app = typer.Typer(help="What was made before and is not made again.", no_args_is_help=True)
-
-ConfigFile = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration that says where the store is.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-CONFIG = Path("config.yaml")
 
 
 def register(parent: typer.Typer) -> None:
@@ -48,11 +43,6 @@ def open_store(config: Path) -> "Store":
     if store is None:
         raise EdgeflowError("the store is off", hint=f"unset {FOLDER}")
     return store
-
-
-def print_json(value: object) -> None:
-    """Print a value for programs."""
-    print(json.dumps(value, indent=2))
 
 
 def ls(config: ConfigFile = CONFIG, as_json: Json = False) -> None:
