@@ -32,13 +32,13 @@ lint: env ## Check style, types, layers and rules
 	ruff format --check
 	mypy
 	lint-imports
-	snakefmt --check --line-length 100 Snakefile rules examples
+	snakefmt --check --line-length 100 Snakefile rules examples edgeflow
 	python tools/lint_workflow.py
 
 format: env ## Rewrite the sources in the one style
 	ruff check --fix
 	ruff format
-	snakefmt --line-length 100 Snakefile rules examples
+	snakefmt --line-length 100 Snakefile rules examples edgeflow
 
 test: env ## Set up, then run every test that needs neither root nor system packages
 	pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90

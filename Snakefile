@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-from edgeflow.cli.ending import report_failure, show_results
+from edgeflow.cli import ending
 
 min_version("9.27")
 
@@ -35,9 +35,12 @@ rule all:
     localrule: True
 
 
+ending.register(PLAN, RESULTS, STORAGE)
+
+
 onsuccess:
-    show_results(PLAN, RESULTS, STORAGE)
+    ending.show_results()
 
 
 onerror:
-    report_failure(PLAN, RESULTS, STORAGE)
+    ending.report_failure()

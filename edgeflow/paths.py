@@ -1,4 +1,6 @@
-"""Where results lie: a pattern for each kind of folder, relative to the folder of results."""
+"""Where results lie, as patterns relative to the folder of results, and where the workflow does."""
+
+from pathlib import Path
 
 DATASET = "datasets/{dataset}"
 """Arrays of a dataset."""
@@ -14,3 +16,13 @@ DEVICE = "devices/{device}/{model}"
 """A model on a device: what was deployed, measured and judged."""
 REPORT = "report"
 """The page, the table and the plots over all deployments."""
+
+
+def workflow_folder() -> Path:
+    """Return the folder with Snakefile, rules/, envs/, profiles/ and report/.
+
+    In an installed wheel it lies in the package; in a checkout it is the root.
+    """
+    package = Path(__file__).parent
+    packaged = package / "workflow"
+    return packaged if packaged.is_dir() else package.parent
