@@ -3,12 +3,12 @@
 import json
 import os
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeflow.cli.listing import when
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, print_json
 from edgeflow.errors import EdgeflowError, IntegrityError
 
@@ -54,7 +54,7 @@ def ls(config: ConfigFile = CONFIG, as_json: Json = False) -> None:
         return
     for entry, used in entries:
         size = _human(entry.size_bytes)
-        print(f"{entry.key[:12]}  {_when(used)}  {size:>8}  {entry.step:<8}  {entry.name}")
+        print(f"{entry.key[:12]}  {when(used)}  {size:>8}  {entry.step:<8}  {entry.name}")
 
 
 def show(
@@ -69,7 +69,7 @@ def show(
     if as_json:
         print_json({**_summary(entry, used), **entry.model_dump(mode="json")})
         return
-    print(f"{entry.key}\n{entry.step} {entry.name}, last used {_when(used)}")
+    print(f"{entry.key}\n{entry.step} {entry.name}, last used {when(used)}")
     for name, value in entry.identity.items():
         print(f"  {name}: {json.dumps(value, sort_keys=True)}")
     for name, blob in entry.files.items():
@@ -145,10 +145,6 @@ def _human(size_bytes: int) -> str:
     from pydantic import ByteSize
 
     return ByteSize(size_bytes).human_readable(decimal=True)
-
-
-def _when(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _bytes(text: str) -> int:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from edgeflow.remote.answer import Answer, Count, Sha256, Words
+from edgeflow.remote.answer import Answer, Count, Quantity, Sha256, Words
 from edgeflow.text import excerpt
 
 
@@ -22,14 +22,18 @@ class Status(Answer):
         current: digest of the bundle in use, if any.
         fault: what is wrong with the link to it; the next change of the device repairs that.
         previous: digest of the bundle that a rollback would bring back.
+        rejected: digests of those on the device that are never gone back to.
         releases: digests of the bundles on the device, the oldest first.
+        since_unix_s: when `current` was switched to it, by the device's clock.
         zstd: by what it unpacks Zstandard; None if it cannot.
     """
 
     current: Sha256 | None
     fault: Words | None
     previous: Sha256 | None
+    rejected: tuple[Sha256, ...]
     releases: tuple[Sha256, ...]
+    since_unix_s: Quantity | None
     free_bytes: Count
     python: Words
     machine: Words

@@ -1,7 +1,9 @@
 """The key to log in with: a file, or one that the SSH agent holds. Never a password."""
 
+import functools
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "EDGEFLOW_PASSPHRASE"  # noqa: S105 # the name of a variable
 _KEY_MAX_BYTES = 1 << 20
+_ASKING = threading.Lock()  # several devices at a time, one question at a time
 
 
 def login_key(account: Account) -> "PKey":
@@ -143,14 +146,21 @@ def _passphrase(account: Account) -> str:
     if given := os.environ.get(PASSPHRASE):
         return given
     if sys.stdin.isatty() and sys.stderr.isatty():
-        from getpass import getpass
-
-        return getpass(f"passphrase of {account.identity}: ")
+        with _ASKING:
+            return _typed(account.identity)
     raise DeployError(
         f"{account.identity}, the key for {account.title}, is protected by a passphrase",
         hint=f"unlock it once: ssh-add {account.identity} (its public half must lie beside it); "
         f"or set {PASSPHRASE}",
     )
+
+
+@functools.cache
+def _typed(identity: Path) -> str:
+    """Ask for the passphrase of a file, once for all devices that it opens."""
+    from getpass import getpass
+
+    return getpass(f"passphrase of {identity}: ")
 
 
 def _unusable(account: Account, error: Exception) -> DeployError:

@@ -36,8 +36,14 @@ def status(options: argparse.Namespace) -> Json:
         previous=fallback(model, current, journal, verified=False),
         rejected=[name for name in releases if state_of(name, journal) == "rejected"],
         releases=releases,
+        since_unix_s=since_unix_s(model) if current else None,
         zstd=zstd(),
     )
+
+
+def since_unix_s(model: Model) -> float:
+    """Return when `current` was switched, by this device's clock; that may never have been set."""
+    return max(0.0, os.lstat(model.link).st_mtime)
 
 
 def program_sha256() -> str | None:

@@ -1,6 +1,7 @@
 """Models on a device: listed, and removed by name alone."""
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
 from edgeflow.config.device import FOLDERS
-from edgeflow.deploy.agent import Refusal
 from edgeflow.deploy.release import connect
 from edgeflow.ondevice import agent
 from tests.unit.deploy.conftest import Lab
@@ -46,21 +46,26 @@ def test_a_renamed_model_is_listed_and_removed(
         opened.send_data(data)
     assert {path.name for path in root.iterdir()} == {"net", "kept", *FOLDERS}
 
-    def models(*arguments: str) -> Any:
-        return CliRunner().invoke(app, ["device", "models", device, *arguments])
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(app, ["device", *arguments])
 
-    listed = models().output.splitlines()
-    assert [line.partition(",")[0] for line in listed] == [f"kept: {sha[:12]}", f"net: {sha[:12]}"]
-    assert [line.endswith(", not in config.yaml") for line in listed] == [False, True]
+    listed = json.loads(run("models", "--json").stdout)[device]
+    assert {it["model"]: (it["current_sha256"], it["configured"]) for it in listed} == {
+        "kept": (sha, True),
+        "net": (sha, False),
+    }
+    lines = run("models", device).stdout.splitlines()
+    assert [line.split()[1:3] for line in lines[1:]] == [["kept", sha[:12]], ["net", sha[:12]]]
+    assert [line.endswith("not in config.yaml") for line in lines[1:]] == [False, True]
     for name in ("kept", "../kept", "bin/..", "-x"):
-        assert models("--remove", name).exit_code == 2
-    no_model = models("--remove", "data").exception  # a folder of that name, but no model
-    assert isinstance(no_model, Refusal)
-    assert no_model.kind == "absent"
-    done = models("--remove", "net")
-    assert (done.exit_code, done.output.splitlines()) == (0, ["net: removed", listed[0]])
+        assert run("remove", device, name).exit_code == 2
+    no_model = run("remove", device, "data")  # a folder of that name, but no model
+    assert no_model.exit_code == 5
+    assert "absent" in no_model.stderr
+    done = run("remove", device, "net")
+    assert (done.exit_code, done.stdout) == (0, f"{device}: net: removed\n")
     assert {path.name for path in root.iterdir()} == {"kept", *FOLDERS}
-    assert isinstance(models("--remove", "net").exception, Refusal)
+    assert run("remove", device, "net").exit_code == 5
 
 
 @pytest.mark.parametrize("step", range(1, 8))

@@ -1,21 +1,16 @@
-"""Commands about devices."""
+"""`edgeflow device trust`: a host key, to compare and to pin."""
 
 import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeflow.cli.project import CONFIG, ConfigFile, load_plan
-from edgeflow.config.base import NAME_PATTERN
-
 if TYPE_CHECKING:
     from edgeflow.remote.inventory import Account
 
 OPTIONS = {"host_key": "--jump-host-key", "identity": "--jump-identity"}
-app = typer.Typer(help="Look at devices, pin host keys, remove old models.", no_args_is_help=True)
 
 
-@app.command()
 def trust(
     host: Annotated[str, typer.Argument(help="Name or address of the device.")],
     port: Annotated[int, typer.Option(help="TCP port of its SSH server.")] = 22,
@@ -60,31 +55,3 @@ def _jump(way: str, host_key: str, identity: str, timeout_s: float) -> "Account"
         option = OPTIONS.get(str(first["loc"][0]), "--proxy-jump")
         raise typer.BadParameter(first["msg"], param_hint=option) from error
     return jump_account(f"the jump host {place}", host, timeout_s)
-
-
-@app.command()
-def models(
-    device: Annotated[str, typer.Argument(help="Name of a device of the configuration.")],
-    remove: Annotated[
-        list[str] | None, typer.Option(help="A model to remove with all its releases; repeatable.")
-    ] = None,
-    config: ConfigFile = CONFIG,
-) -> None:
-    """List the models on a device; remove those that the configuration no longer deploys there."""
-    from edgeflow.deploy.release import open_device
-
-    plan = load_plan(config)
-    if device not in plan.config.devices:
-        raise typer.BadParameter(f"no device {device!r} in {config}")
-    wanted = {unit.model for unit in plan.units if unit.device == device}
-    for model in remove or ():
-        if model in wanted or not re.fullmatch(NAME_PATTERN, model):
-            raise typer.BadParameter(f"{config} deploys {model!r} to {device}, or it is no name")
-    with open_device(plan.job("deploy", device=device).slice) as opened:
-        for model in remove or ():
-            opened.forget(model)
-            print(f"{model}: removed")
-        for stored in opened.models():
-            current = stored.current[:12] if stored.current else "none in use"
-            known = "" if stored.name in wanted else f", not in {config}"
-            print(f"{stored.name}: {current}, {stored.size_bytes} bytes{known}")

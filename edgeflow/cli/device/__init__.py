@@ -1,0 +1,15 @@
+"""`edgeflow device`: look at devices, go back to a release, remove a model."""
+
+import typer
+
+from edgeflow.cli.device.change import remove, rollback
+from edgeflow.cli.device.look import list_, models, ping, status
+from edgeflow.cli.device.trust import trust
+
+app = typer.Typer(
+    help="Look at devices, pin host keys, go back to a release, remove models.",
+    no_args_is_help=True,
+)
+app.command("list")(list_)
+for command in (ping, status, models, rollback, remove, trust):
+    app.command()(command)

@@ -1,0 +1,70 @@
+"""Several devices at a time: each answers for itself, and one that fails stops no other."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from edgeflow.cli.names import names_of
+from edgeflow.console import say
+from edgeflow.errors import EdgeflowError
+
+if TYPE_CHECKING:
+    from edgeflow.plan import Plan
+
+T = TypeVar("T")
+CONNECTIONS = 16
+Failures = dict[str, EdgeflowError]
+Connections = Annotated[int, typer.Option(min=1, help="Devices that are asked at a time.")]
+Devices = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Devices of the configuration; by default all.", autocompletion=names_of("devices")
+    ),
+]
+
+
+def chosen(plan: "Plan", names: Iterable[str] | None, config: Path) -> dict[str, Any]:
+    """Return the sections of the devices of these names, each once, or of all devices."""
+    known = plan.config.devices
+    for name in names or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise typer.BadParameter(f"no device {name!r} in {config}{meant}")
+    return {name: known[name] for name in names or known}
+
+
+def ask_all(
+    names: Iterable[str], ask: Callable[[str], T], connections: int
+) -> tuple[dict[str, T], Failures]:
+    """Ask devices, so many at a time; return the answers by name, and why the others gave none."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    found: dict[str, T] = {}
+    failed: Failures = {}
+    with ThreadPoolExecutor(connections) as pool:
+        asked = {name: pool.submit(ask, name) for name in names}
+        for name, answer in asked.items():
+            try:
+                found[name] = answer.result()
+            except EdgeflowError as error:
+                failed[name] = error
+    return found, failed
+
+
+def with_errors(found: Mapping[str, Any], failed: Failures) -> dict[str, Any]:
+    """Return answers for programs, with the failures among them."""
+    errors = {
+        name: {"error": str(error), "exit_code": error.exit_code} for name, error in failed.items()
+    }
+    return {**found, **errors}
+
+
+def leave(failed: Failures, *, said: bool = False) -> NoReturn:
+    """End the command with the exit code of the first failure; say all of them before."""
+    for name, error in failed.items() if not said else ():
+        say(f"error: device {name}: {error}")
+    raise typer.Exit(next((error.exit_code for error in failed.values()), 0))

@@ -1,0 +1,128 @@
+"""`edgeflow device`: several devices at a time, each for itself."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from edgeflow.cli.app import app
+from edgeflow.cli.device.several import ask_all
+from edgeflow.errors import DeployError, EdgeflowError, UnreachableError
+from edgeflow.remote.virtual.layout import Address
+from tests.tiny_targets import section_of
+from tests.unit.deploy.conftest import Lab
+
+MakeBundle = Callable[..., Path]
+
+
+def device(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["device", *arguments])
+
+
+@pytest.fixture
+def bench(lab: Lab) -> Address:
+    """A device `good`, and one, `off`, that does not answer; both have `net` by configuration."""
+    address = lab.device()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        off = {**section_of(address), "port": server.getsockname()[1]}
+    sections = {"off": off, "good": section_of(address)}
+    config = {
+        "datasets": {"digits": {"source": "digits"}},
+        "models": {"net": {"dataset": "digits", "architecture": {"name": "ds_cnn"}}},
+        "recipes": {"fp32": {}},
+        "targets": {"pi": {"kind": "litert"}},
+        "devices": {name: {**it, "target": "pi"} for name, it in sections.items()},
+        "deployments": [{"model": "net", "recipe": "fp32", "devices": ["off", "good"]}],
+    }
+    Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return address
+
+
+def test_a_device_that_does_not_answer_stops_no_other(bench: Address) -> None:
+    done = device("ping")
+    assert done.exit_code == UnreachableError.exit_code
+    assert "good: answers in" in done.stdout
+    assert "error: device off: " in done.stderr
+    said = json.loads(device("ping", "--json").stdout)
+    assert said["good"].keys() == {"login_ms", "answer_ms"}
+    assert said["off"]["exit_code"] == UnreachableError.exit_code
+    assert device("ping", "good").exit_code == 0
+    unknown = device("ping", "goo")
+    assert unknown.exit_code == 2
+    assert "did you mean 'good'?" in unknown.stderr
+
+
+def test_the_configured_devices_are_listed_without_asking_them(bench: Address) -> None:
+    listed = json.loads(device("list", "--json").stdout)
+    assert [(it["device"], it["deployments"]) for it in listed] == [
+        ("off", ["net/fp32"]),
+        ("good", ["net/fp32"]),
+    ]
+    assert [line.split()[0] for line in device("list").stdout.splitlines()] == [
+        "DEVICE", "off", "good",
+    ]  # fmt: skip
+
+
+def test_a_rollback_brings_the_release_before(
+    bench: Address, lab: Lab, make_bundle: MakeBundle
+) -> None:
+    def served() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(device("status", "good", "--json").stdout)["good"]["net"]
+        return found
+
+    assert served()["state"] == "serves none"
+    assert device("rollback", "good", "net").exit_code == DeployError.exit_code
+    old = lab.serve(bench, make_bundle(b"old"))
+    nothing_before = device("rollback", "good", "net")
+    assert nothing_before.exit_code == DeployError.exit_code
+    assert f"no release of net before {old[:12]}" in nothing_before.stderr
+    new = lab.serve(bench, make_bundle(b"new"))
+
+    record = Path("results/devices/good/net/deploy.json")
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"bundle_sha256": new}))
+    link = lab.root(bench) / "edgeflow/net/current"
+    found = served()
+    assert (found["current_sha256"], found["previous_sha256"]) == (new, old)
+    assert found["since_unix_s"] == pytest.approx(link.lstat().st_mtime)
+    assert (found["state"], found["fault"]) == ("serves the last build", None)
+
+    done = device("rollback", "good", "net", "--reason", "too warm")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"good: net: rejected {new[:12]}; serves {old[:12]}\n",
+    )
+    assert '"reason": "too warm"' in (link.parent / "audit.log").read_text()
+    found = served()
+    assert (found["current_sha256"], found["rejected_sha256"]) == (old, [new])
+    assert found["state"] == "rejected the last build"
+    link.unlink()
+    link.symlink_to("/nowhere")
+    line = device("status", "good").stdout.splitlines()[1]
+    assert "current points at /nowhere, which is no release" in line
+
+
+def test_so_many_devices_are_asked_at_a_time_as_wanted() -> None:
+    lock, pair = threading.Lock(), threading.Barrier(2)
+    running, most = 0, 0
+
+    def ask(name: str) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        pair.wait(60)  # nobody gets by alone
+        with lock:
+            running -= 1
+        if name == "3":
+            raise EdgeflowError("no")
+        return int(name)
+
+    found, failed = ask_all(map(str, range(6)), ask, connections=2)
+    assert (list(found.values()), list(failed), most) == ([0, 1, 2, 4, 5], ["3"], 2)
