@@ -8,6 +8,7 @@ elsewhere cannot rerun it.
 import functools
 import importlib
 import inspect
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,6 +52,10 @@ class Plan:
             for device in deployment.devices
         ]
         self._by_device = {(unit.device, unit.model): unit for unit in self.units}
+        held = Counter(device for device, _ in self._by_device)
+        shared = [device for device, count in held.items() if count > 1]
+        self.shared = {device: number for number, device in enumerate(shared)}
+        """Devices that several units share, numbered; the jobs of any other follow each other."""
         self._jobs: dict[tuple[str, ...], Job] = {}
 
     def unit(self, device: str, model: str) -> Unit:

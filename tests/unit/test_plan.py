@@ -25,6 +25,7 @@ from edgeflow.plan.steps.compress import (
     trained_recipes,
 )
 from edgeflow.plan.steps.debug import debugged
+from edgeflow.plan.steps.deploy import SLOTS
 from edgeflow.plan.steps.deploy import slots as device_slots
 from edgeflow.plan.steps.import_model import models_imported_as
 from edgeflow.plan.steps.train import trained_models
@@ -291,7 +292,26 @@ def test_each_step_has_a_rule_and_a_command() -> None:
     assert {step.removesuffix("_model") for step in steps} <= commands
 
 
-def test_jobs_on_one_device_wait_for_each_other() -> None:
-    plan = Plan(parse(RAW))
-    assert device_slots(plan) == {"device_pi-1": 1, "device_pc-1": 1}
-    assert plan.job("deploy", device="pi-1").holds == ("device_pi-1",)
+def fleet(count: int, units: int) -> Plan:
+    """Return a plan with devices that have so many units each."""
+    devices = {f"pi-{number}": RAW["devices"]["pi-1"] for number in range(count)}
+    deployments = [
+        {"model": model, "recipe": "fp32", "devices": [*devices]} for model in ("a", "b")[:units]
+    ]
+    return Plan(parse({**RAW, "devices": devices, "deployments": deployments}))
+
+
+def test_units_of_one_device_wait_for_each_other() -> None:
+    plan = fleet(3, units=2)
+    held = [plan.job("deploy", device=f"pi-{number}").holds for number in range(3)]
+    assert held == [(slot,) for slot in device_slots(plan)]
+    assert set(device_slots(plan).values()) == {1}
+
+
+def test_devices_do_not_add_to_what_snakemake_asks_of_each_job() -> None:
+    assert device_slots(fleet(100, units=1)) == {}
+    assert fleet(100, units=1).job("deploy", device="pi-7").holds == ()
+    plan = fleet(100, units=2)
+    assert len(device_slots(plan)) == SLOTS
+    held = {plan.job("deploy", device=device).holds for device in plan.config.devices}
+    assert held == {(slot,) for slot in device_slots(plan)}

@@ -5,6 +5,13 @@ from pathlib import Path
 from edgeflow.plan import Plan
 from edgeflow.plan.job import Job
 
+SLOTS = 16
+"""Most devices shared by several units that are worked on at the same time.
+
+Snakemake asks each job for each resource. One for each device is a cost that grows with their
+square, so more devices than this take turns for a slot.
+"""
+
 
 def job(plan: Plan, device: str) -> Job:
     """Return the job that brings a bundle to a device."""
@@ -12,17 +19,17 @@ def job(plan: Plan, device: str) -> Job:
     return Job(
         slice={"name": device, "device": section.model_dump(mode="json", exclude={"target"})},
         modules=("edgeflow.deploy.deploy", "edgeflow.ondevice.agent"),
-        holds=(_slot(device),),
+        holds=(_slot(plan.shared[device]),) if device in plan.shared else (),
     )
 
 
 def slots(plan: Plan) -> dict[str, int]:
-    """Return how many jobs at a time may work on each device, by the name of a resource."""
-    return {_slot(device): 1 for device in plan.config.devices}
+    """Return the resources of which each job on a shared device holds one: a unit of its slot."""
+    return {_slot(number): 1 for number in range(min(len(plan.shared), SLOTS))}
 
 
-def _slot(device: str) -> str:
-    return f"device_{device}"
+def _slot(number: int) -> str:
+    return f"device_slot_{number % SLOTS}"
 
 
 def lock_of_device(plan: Plan, device: str) -> Path | None:
