@@ -43,13 +43,13 @@ def full_build(repeats: int) -> Case:
 
 def nothing_to_do(repeats: int) -> Case:
     """Measure a build that is up to date against rules of the same shape with `touch`."""
-    with project(path=str(BARE)) as here, tempfile.TemporaryDirectory() as name:
+    with project(commands=str(BARE)) as here, tempfile.TemporaryDirectory() as name:
         bare = Project(folder=Path(name), store="off")
         (bare.folder / "Snakefile").symlink_to(BARE / "Snakefile")
         (bare.folder / "profiles").symlink_to(ROOT / "profiles")
         here.write_config(_grid(models=29))
         bare.write_config({**_grid(models=29), "models": [f"m-seed{seed}" for seed in range(29)]})
-        for one in (here, bare):  # `bare/edgeflow`, first on PATH, makes empty outputs
+        for one in (here, bare):  # `bare/edgeflow` makes empty outputs
             one.snakemake("--no-hooks")
         jobs = [len(list((one.folder / "results").rglob("*.json"))) for one in (here, bare)]
         if jobs[0] != jobs[1]:

@@ -27,12 +27,12 @@ class Project:
 
     Attributes:
         store: the folder of its store, or ``off``.
-        path: put before PATH.
+        commands: folder of another `edgeflow` for the rules to call.
     """
 
     folder: Path
     store: str
-    path: str = ""
+    commands: str | None = None
 
     def run(self, *command: str, **more: str) -> float:
         """Run a command in the folder and return the seconds it took.
@@ -65,16 +65,16 @@ class Project:
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        path = os.pathsep.join(
-            filter(None, [self.path, str(Path(sys.executable).parent), os.environ["PATH"]])
-        )
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         ours = {"PATH": path, "PYTHONPATH": str(self.folder), "EDGEFLOW_STORE": self.store}
+        if self.commands:
+            ours["EDGEFLOW_BIN"] = self.commands
         kept = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
         return {**kept, **ours, **more}
 
 
 @contextmanager
-def project(store: str = "off", path: str = "") -> Iterator[Project]:
+def project(store: str = "off", commands: str | None = None) -> Iterator[Project]:
     """Make a fresh checkout; its virtual devices end with it."""
     with tempfile.TemporaryDirectory(prefix="edgeflow-bench-") as name:
         folder = Path(name) / "project"
@@ -83,7 +83,7 @@ def project(store: str = "off", path: str = "") -> Iterator[Project]:
             source = ROOT / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
         try:
-            yield Project(folder=folder, store=store, path=path)
+            yield Project(folder=folder, store=store, commands=commands)
         finally:
             _stop_devices(folder)
 

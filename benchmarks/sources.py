@@ -17,11 +17,11 @@ def many_source_images(repeats: int, images: int = 50_000) -> Case:
     Raises:
         RuntimeError: a change of one byte in one of them went unnoticed.
     """
-    with project(path=str(BARE)) as many, project(path=str(BARE)) as few:
+    with project(commands=str(BARE)) as many, project(commands=str(BARE)) as few:
         for here, count in ((many, images), (few, FEW)):
             here.write_config(_config())
             _write_images(here.folder / "photos", count)
-            here.snakemake("--no-hooks")  # `bare/edgeflow`, first on PATH, makes empty outputs
+            here.snakemake("--no-hooks")  # `bare/edgeflow` makes empty outputs
         time.sleep(3)  # what was written less than two seconds before is read once more
         many.snakemake()
         own, other = alternating(repeats, many.snakemake, few.snakemake)

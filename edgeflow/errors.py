@@ -58,13 +58,17 @@ class ConfigError(EdgeflowError):
 
     exit_code = 2
 
-    def __init__(self, problems: Sequence[Problem], *, source: str = "config") -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        *,
+        source: str = "config",
+        hint: str = "fix the file, then run `edgeflow check`",
+    ) -> None:
         self.problems = tuple(problems)
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         lines = "".join(f"\n  - {problem}" for problem in problems)
-        super().__init__(
-            f"{count} in {source}{lines}", hint="fix the file, then run `edgeflow check`"
-        )
+        super().__init__(f"{count} in {source}{lines}", hint=hint)
 
 
 class MissingToolError(EdgeflowError):

@@ -1,5 +1,6 @@
 """Where results lie, as patterns relative to the folder of results, and where the workflow does."""
 
+import os.path
 from pathlib import Path
 
 DATASET = "datasets/{dataset}"
@@ -26,3 +27,13 @@ def workflow_folder() -> Path:
     package = Path(__file__).parent
     packaged = package / "workflow"
     return packaged if packaged.is_dir() else package.parent
+
+
+def lock_file(name: str | Path) -> Path:
+    """Return the place of a lock such as `envs/litert-device.txt`.
+
+    It is the project's where that has one, else the one that edgeflow brings.
+    """
+    brought = workflow_folder() / name
+    # Of os.path, as a name may be too long.
+    return brought if os.path.isfile(brought) and not os.path.exists(name) else Path(name)  # noqa: PTH110, PTH113

@@ -13,7 +13,7 @@ from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.artifact.tiers import environment as store_environment
-from edgeflow.cli.workflow import claim
+from edgeflow.cli.workflow import call_own_command, claim
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
 from edgeflow.errors import ConfigError
@@ -34,6 +34,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
+call_own_command()
 
 # For the steps that this and all jobs run; what the caller's environment says goes first.
 for variable, value in store_environment(PLAN.config.store).items():

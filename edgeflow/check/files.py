@@ -17,6 +17,7 @@ from edgeflow.config.neighbours import at_home, is_there, not_there
 from edgeflow.config.pointer import pointer
 from edgeflow.config.raw import Entry, entries
 from edgeflow.errors import DataError
+from edgeflow.paths import lock_file
 
 
 def check_files(raw: Mapping[str, Any]) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def check_files(raw: Mapping[str, Any]) -> Iterator[Finding]:
     for name, entry in entries(raw, "devices").items():
         lock = entry.get("environment")
         if isinstance(lock, str):
-            yield from not_there(at_home(lock), ("devices", name, "environment"))
+            yield from not_there(lock_file(at_home(lock)), ("devices", name, "environment"))
     yield from _of_store(raw)
 
 

@@ -3,13 +3,22 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeflow.artifact.events import EVENTS
+from edgeflow.paths import workflow_folder
 
+_SNAKEFILES = [
+    Path(folder, name) for folder in ("", "workflow") for name in ("Snakefile", "snakefile")
+]
+"""Where Snakemake looks for the one of the project."""
+_PROFILES = (Path("default"), Path("profiles/default"))
+"""Where it looks for the project's settings."""
 _claims: list[int] = []
 """Descriptors that hold a project's claim until this process ends."""
 
@@ -41,13 +50,67 @@ def run_snakemake(arguments: Sequence[str]) -> int:
     """Run Snakemake in this folder; return 0, or the exit code of the first failed step.
 
     Snakemake itself always fails with 1. The steps' event log tells the class of the failure.
+
+    Raises:
+        ConfigError: this folder holds no project.
     """
     start = EVENTS.stat().st_size if EVENTS.exists() else 0
-    command = [sys.executable, "-m", "snakemake", *arguments]
-    result = subprocess.run(command, check=False)
+    result = subprocess.run(snakemake_command(arguments), check=False)
     if result.returncode == 0:
         return 0
     return next((code for code in _exit_codes(start) if code), result.returncode)
+
+
+def snakemake_command(arguments: Sequence[str]) -> list[str]:
+    """Return the command that builds this folder's project with Snakemake's arguments.
+
+    What the project has is taken from there, and the rest from edgeflow's own workflow: the
+    Snakefile, the settings in `profiles/default`, and what `--profile` names.
+
+    Raises:
+        ConfigError: this folder holds no project.
+    """
+    added, workflow = [], workflow_folder()
+    if not _has(arguments, "--snakefile", "-s") and not any(map(Path.is_file, _SNAKEFILES)):
+        if not _has(arguments, "--configfile", "--configfiles", "--directory", "-d"):
+            from edgeflow.config.document import require_project
+
+            require_project(Path("config.yaml"))
+        added += ["--snakefile", str(workflow / "Snakefile")]
+    if not _has(arguments, "--workflow-profile") and not any(map(Path.exists, _PROFILES)):
+        added += ["--workflow-profile", str(workflow / "profiles" / "default")]
+    return [sys.executable, "-m", "snakemake", *added, *_with_profiles(arguments)]
+
+
+def _has(arguments: Sequence[str], *options: str) -> bool:
+    return any(argument.partition("=")[0] in options for argument in arguments)
+
+
+def _with_profiles(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments; a profile that only edgeflow's workflow has is named by its place."""
+    before = ""
+    for argument in arguments:
+        option, equals, value = argument.rpartition("=")
+        if "--profile" in (option, before) and not Path(value).exists():
+            ours = workflow_folder() / value
+            value = str(ours) if ours.is_dir() else value
+        yield f"{option}{equals}{value}"
+        before = argument
+
+
+def call_own_command() -> None:
+    """Let the steps' command `edgeflow` be the one of this Python, whatever PATH leads to.
+
+    An environment need not be activated, and uv's tools keep their other commands off PATH.
+    """
+    named = os.environ.get("EDGEFLOW_BIN")
+    scripts, user = sysconfig.get_path("scripts"), sysconfig.get_preferred_scheme("user")
+    installed = (Path(sys.executable).parent, scripts, sysconfig.get_path("scripts", user))
+    commands = [Path(folder, "edgeflow") for folder in ([named] if named else installed)]
+    own = next(filter(Path.is_file, commands), None)
+    found = shutil.which("edgeflow")
+    if own and not (found and own.samefile(found)):
+        os.environ["PATH"] = os.pathsep.join([str(own.parent), os.environ.get("PATH", os.defpath)])
 
 
 def _exit_codes(start: int) -> Iterator[int]:

@@ -33,12 +33,21 @@ class Document:
         return list(_repeated(self.root, (), set()))
 
 
+def require_project(path: Path) -> None:
+    """Raise a ConfigError if a project's configuration is not there, with how to begin one."""
+    if not path.exists():
+        problem = Problem(path=path.name, message=f"no such file in {path.parent.absolute()}")
+        hint = "run `edgeflow init DIR` to start a project, then commands in its folder"
+        raise ConfigError([problem], source=str(path), hint=hint)
+
+
 def read_document(path: Path) -> Document:
     """Read a YAML file.
 
     Raises:
-        ConfigError: it cannot be read, or is not YAML.
+        ConfigError: it is not there, cannot be read, or is not YAML.
     """
+    require_project(path)
     try:
         loader = Loader(path.read_text(encoding="utf-8"))
         root = loader.get_single_node()

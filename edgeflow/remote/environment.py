@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from edgeflow.paths import lock_file
 from edgeflow.toolchain.environment import build, folder
 
 
@@ -15,7 +16,7 @@ def device_python(lock: str | None, title: str = "the device") -> Path:
     if lock is None:
         return Path(sys.executable)
     return build(
-        Path(lock),
+        lock_file(lock),
         folder(),
         title=title,
         hint=f"fix `environment` of {title} in config.yaml",

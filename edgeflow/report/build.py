@@ -11,7 +11,7 @@ from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.report.lint import load_lints
 from edgeflow.report.quantization import input_names, load_quantizations
 
-TOOLS = ("edgeflow", "matplotlib", "jinja2")
+TOOLS = ("edgeflow-ml", "matplotlib", "jinja2")
 
 
 def build_report(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> Manifest:

@@ -71,7 +71,7 @@ def write_page(
             metrics=metrics,
             direction=_direction(metrics),
             code=code,
-            version=version("edgeflow"),
+            version=version("edgeflow-ml"),
         )
     )
     (folder / "index.html").write_text(page, encoding="utf-8")

@@ -24,6 +24,7 @@ from edgeflow.deploy.agent import outputs_stem
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import Measured, measured
 from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.paths import lock_file
 from edgeflow.remote.answer import malformed
 from edgeflow.targets.host import REFERENCE, floats
 from edgeflow.tasks.registry import task_of
@@ -120,7 +121,7 @@ def _inputs(folders: Folders) -> dict[str, str]:
 def _environment(device: Mapping[str, Any]) -> str:
     """Return the digest of the lock of a virtual device's own environment, if it has one."""
     lock = device["device"].get("environment")
-    return sha256_file(Path(lock)) if lock else ""
+    return sha256_file(lock_file(lock)) if lock else ""
 
 
 def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:

@@ -42,7 +42,7 @@ def test_the_default_target_is_built_and_its_end_is_told(own: Project) -> None:
     stand_in.write_text("#!/bin/sh\nexit 4\n")
     stand_in.chmod(0o755)
 
-    done = own.command("sh", "-c", 'PATH="$PWD/bin:$PATH" snakemake --cores 1')
+    done = own.command("env", "EDGEFLOW_BIN=bin", "edgeflow", "run")
 
     assert done.returncode == 1
     assert re.search(r"tiny/int8 +pi-1 .*not measured", done.stderr)

@@ -47,7 +47,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Project:
         patch.setattr(
             Project,
             "environment",
-            lambda self: _ENVIRONMENT(self) | {"PATH": f"{STAND_IN}:{_ENVIRONMENT(self)['PATH']}"},
+            lambda self: {**_ENVIRONMENT(self), "EDGEFLOW_BIN": str(STAND_IN)},
         )
         project.build("--no-hooks")
     assert project.would_run() == {}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edgeflow.paths import lock_file
 from edgeflow.plan import Plan
 from edgeflow.plan.job import Job
 
@@ -35,4 +36,4 @@ def _slot(number: int) -> str:
 def lock_of_device(plan: Plan, device: str) -> Path | None:
     """Return the lock of a virtual device's own environment, if it has one."""
     path = getattr(plan.config.devices[device], "environment", None)
-    return Path(path) if path else None
+    return lock_file(path) if path else None

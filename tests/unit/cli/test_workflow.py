@@ -1,0 +1,110 @@
+"""What `edgeflow run` starts, for a project that brings all, some or nothing of a workflow."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeflow.cli.workflow import call_own_command, snakemake_command
+from edgeflow.errors import ConfigError
+from edgeflow.paths import lock_file, workflow_folder
+
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]
+SNAKEFILE = ["--snakefile", str(workflow_folder() / "Snakefile")]
+SETTINGS = ["--workflow-profile", str(workflow_folder() / "profiles/default")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def add(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_a_configuration_is_enough(folder: Path) -> None:
+    add(folder, "config.yaml")
+    assert snakemake_command(["-n"]) == [*SNAKEMAKE, *SNAKEFILE, *SETTINGS, "-n"]
+
+
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_what_the_project_has_is_taken(folder: Path, snakefile: str) -> None:
+    add(folder, snakefile)
+    assert snakemake_command([]) == [*SNAKEMAKE, *SETTINGS]
+    add(folder, "profiles/default/config.yaml")
+    assert snakemake_command([]) == SNAKEMAKE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "added"),
+    [
+        (["-s", "x"], []),
+        (["--snakefile=x"], []),
+        (["--configfile", "x.yaml"], SNAKEFILE),
+        (["--directory=x"], SNAKEFILE),
+    ],
+)
+def test_what_the_command_line_names_is_taken(
+    folder: Path, arguments: list[str], added: list[str]
+) -> None:
+    given = [*arguments, "--workflow-profile", "none"]
+    assert snakemake_command(given) == [*SNAKEMAKE, *added, *given]
+
+
+@pytest.mark.parametrize("form", [["--profile", "{}"], ["--profile={}"]])
+def test_a_profile_is_the_projects_or_the_one_that_edgeflow_brings(
+    folder: Path, form: list[str]
+) -> None:
+    def asked(value: str) -> list[str]:
+        return [part.format(value) for part in form]
+
+    add(folder, "config.yaml")
+    brought = asked(str(workflow_folder() / "profiles/slurm"))
+    assert snakemake_command(asked("profiles/slurm"))[-len(form) :] == brought
+    assert snakemake_command(asked("elsewhere"))[-len(form) :] == asked("elsewhere")
+    add(folder, "profiles/slurm/config.yaml")
+    assert snakemake_command(asked("profiles/slurm"))[-len(form) :] == asked("profiles/slurm")
+
+
+def test_a_folder_without_a_project_is_told_how_to_begin(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=f"no such file in {folder}\n.*edgeflow init DIR"):
+        snakemake_command([])
+
+
+def test_a_lock_is_the_projects_or_the_one_that_edgeflow_brings(folder: Path) -> None:
+    name = "envs/litert-device.txt"
+    assert lock_file(name) == workflow_folder() / name
+    assert lock_file("envs/none.txt") == Path("envs/none.txt")
+    add(folder, name)
+    assert lock_file(name) == Path(name)
+
+
+def test_rules_call_the_edgeflow_of_this_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Path(sys.executable).with_name("edgeflow")
+    other, tools = tmp_path / "other/edgeflow", tmp_path / "tools/edgeflow"
+    for command in (other, tools):
+        command.parent.mkdir()
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    tools.symlink_to(own)  # as uv does
+
+    monkeypatch.setenv("PATH", f"{tools.parent}:/bin")
+    call_own_command()
+    assert os.environ["PATH"] == f"{tools.parent}:/bin"
+
+    for path in ("/nowhere", str(other.parent)):
+        monkeypatch.setenv("PATH", path)
+        call_own_command()
+        assert shutil.which("edgeflow") == str(own)
+
+    monkeypatch.setenv("EDGEFLOW_BIN", str(other.parent))
+    call_own_command()
+    assert shutil.which("edgeflow") == str(other)
