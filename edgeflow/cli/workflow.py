@@ -110,7 +110,9 @@ def call_own_command() -> None:
     own = next(filter(Path.is_file, commands), None)
     found = shutil.which("edgeflow")
     if own and not (found and own.samefile(found)):
-        os.environ["PATH"] = os.pathsep.join([str(own.parent), os.environ.get("PATH", os.defpath)])
+        os.environ["PATH"] = os.pathsep.join(
+            [str(own.parent.absolute()), os.environ.get("PATH", os.defpath)]
+        )
 
 
 def _exit_codes(start: int) -> Iterator[int]:

@@ -113,7 +113,7 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, data: bytes, says: str)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(ConfigError, match="no such file"):
         load_file(tmp_path / "absent.yaml")
 
 
