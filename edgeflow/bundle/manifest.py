@@ -2,32 +2,40 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from edgeflow.artifact.manifest import FileRecord
+from edgeflow.artifact.manifest import FileRecord, RelativePath
 from edgeflow.bundle.archive import read_member
-from edgeflow.config.samples import Affine
+from edgeflow.config.samples import Affine, Stored
 from edgeflow.errors import IntegrityError
+from edgeflow.tasks.registry import TaskName
 
 MANIFEST = "manifest.json"
+
+
+Size = Annotated[int, Field(ge=1, lt=1 << 31)]
 
 
 class Tensor(BaseModel):
     """An input or output of the model; scale 0 is a float tensor."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    shape: list[int]
-    dtype: str
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+    shape: list[Size]
+    dtype: Annotated[str, Field(pattern=r"^(u?int(8|16|32|64)|float(16|32|64)|bool)$")]
     scale: float
     zero_point: int
 
 
 class InputTensor(Tensor):
-    """An input, with the way from stored samples to floats: for all or for each channel."""
+    """An input, with the type of stored samples and the way from these to floats.
 
+    That is one for all channels, or one for each.
+    """
+
+    stored: Stored
     preprocess: Affine
 
 
@@ -45,6 +53,22 @@ class Io(BaseModel):
     outputs: list[OutputTensor]
 
 
+class Meaning(BaseModel):
+    """What the output that the task judges says of a sample.
+
+    Attributes:
+        task: what the network learned.
+        probabilities: whether a classifier gives these, and not their logits.
+        threshold: score above which a sample is anomalous: a share of the normal test samples is,
+            see `edgeflow.tasks.anomaly.FALSE_ALARMS`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    task: TaskName
+    probabilities: bool = False
+    threshold: float | None = None
+
+
 class BundleManifest(BaseModel):
     """First member of a bundle.
 
@@ -55,6 +79,8 @@ class BundleManifest(BaseModel):
         io: the model's inputs and outputs; golden vectors and reference have their names.
         front_end: what ``front_end.py`` in the bundle needs to make a sample of recorded sound;
             None where samples are no such features.
+        decoding: how a file becomes a sample, see `edgeflow.config.dataset.of_decoding`.
+        meaning: of the first output.
         bit_exact: whether the device must give the host's very bytes.
         clock: ``none`` where the engine has no wall clock: no latency is measured then.
         signature: reserved for the detached signature of this manifest.
@@ -70,9 +96,11 @@ class BundleManifest(BaseModel):
     engine_options: dict[str, JsonValue]
     io: Io
     front_end: dict[str, JsonValue] | None = None
+    decoding: dict[str, JsonValue]
+    meaning: Meaning
     bit_exact: bool
     clock: Literal["device", "none"] = "device"
-    files: dict[str, FileRecord]
+    files: dict[RelativePath, FileRecord]
     signature: None = None
 
 

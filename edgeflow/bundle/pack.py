@@ -12,7 +12,15 @@ from edgeflow.artifact.manifest import FileRecord, Manifest, read_manifest, veri
 from edgeflow.artifact.packed import TOOLS, packed, packed_path, packed_size
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.bundle.archive import write_tar
-from edgeflow.bundle.manifest import MANIFEST, BundleManifest, InputTensor, Io, OutputTensor
+from edgeflow.bundle.manifest import (
+    MANIFEST,
+    BundleManifest,
+    InputTensor,
+    Io,
+    Meaning,
+    OutputTensor,
+)
+from edgeflow.compress.evaluate import dequantized, details
 from edgeflow.config.samples import Part
 from edgeflow.dataset.tensors import stored
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
@@ -20,6 +28,7 @@ from edgeflow.targets import registry
 from edgeflow.targets.base import Runtime, parse_options
 from edgeflow.targets.build import COMPILED
 from edgeflow.targets.host import REFERENCE
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 GOLDEN_VECTORS = 16
 PARTS: tuple[Part, ...] = ("test",)
 RUNNER = "edgeflow.ondevice.runner"
+RELEASE = "edgeflow.ondevice.release"
 FACTS = "edgeflow.ondevice.facts"
 ENERGY = "edgeflow.ondevice.energy"
 FRONT_END = "edgeflow.ondevice.front_end"
@@ -53,7 +63,10 @@ def pack_bundle(
     spec = StepSpec(
         step="bundle",
         name=name,
-        inputs={"dataset": part_files(dataset, PARTS), "compiled": compiled / "compile.json"},
+        inputs={
+            "dataset": part_files(dataset, PARTS, "decoding"),
+            "compiled": compiled / "compile.json",
+        },
         slice=dict(slice_),
         code=code,
         tools=TOOLS,
@@ -95,6 +108,7 @@ def _write_bundle(
     io = _io(facts["io"], dataset, bit_exact=bit_exact)
     members = {
         "runner.py": _source(RUNNER),
+        "release.py": _source(RELEASE),
         "facts.py": _source(FACTS),
         "energy.py": _source(ENERGY),
         "engine.py": _source(runtime.engine_module),
@@ -111,6 +125,8 @@ def _write_bundle(
         engine_options={"model": facts["model"], **runtime.engine_options},
         io=io,
         front_end=dataset.facts.front_end,
+        decoding=dataset.facts.decoding,
+        meaning=_meaning(dataset, compiled / REFERENCE, io),
         bit_exact=bit_exact,
         clock=runtime.clock,
         files={name: _record(data) for name, data in sorted(members.items())},
@@ -137,14 +153,26 @@ def _io(found: Mapping[str, Any], dataset: DatasetView, *, bit_exact: bool) -> I
     sources = dataset.facts.inputs
     return Io(
         inputs=[
-            InputTensor(**tensor, preprocess=sources[tensor["name"]].preprocess)
+            InputTensor(**tensor, stored=source.dtype, preprocess=source.preprocess)
             for tensor in found["inputs"]
+            for source in [sources[tensor["name"]]]
         ],
         outputs=[
             OutputTensor(**{**tensor, "tolerance": 0.0 if bit_exact else tensor["tolerance"]})
             for tensor in found["outputs"]
         ],
     )
+
+
+def _meaning(dataset: DatasetView, reference: Path, io: Io) -> Meaning:
+    """Return what the first output means, as far as those of the test set tell."""
+    import numpy as np
+
+    tensor, task = io.outputs[0], task_of(dataset.facts)
+    raw = np.load(reference / f"{tensor.name}.npy", allow_pickle=False)
+    outputs = dequantized(raw, details(tensor.model_dump()))
+    facts = task.meaning(outputs, dataset.inputs("test"), dataset.truth("test"), tensor.scale)
+    return Meaning(task=task.name, **facts)
 
 
 def _golden(dataset: DatasetView, reference: Path, io: Io) -> dict[str, bytes]:

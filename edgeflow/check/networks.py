@@ -63,10 +63,11 @@ def known_facts(section: Dataset | None) -> DatasetFacts | None:
     return DatasetFacts(
         labels=section.labels or [str(number) for number in range(seen.labels)],
         inputs={
-            name: InputFacts(shape=list(shape), preprocess=Affine(scale=1.0))
+            name: InputFacts(shape=list(shape), dtype="float32", preprocess=Affine(scale=1.0))
             for name, shape in seen.inputs.items()
         },
         task=section.task,
+        decoding=section.decoding(),
         counts={},
     )
 

@@ -1,8 +1,9 @@
 """Datasets: where samples come from and how they are split."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import AfterValidator, Field, Strict, TypeAdapter, model_validator
 
 from edgeflow.config.base import LocalPath, Section, Text
 from edgeflow.config.samples import Preprocess
@@ -50,6 +51,11 @@ class _Dataset(Section):
     """Names of the classes in the order of their numbers: all names that the source has, in any
     order, or names for the numbers of `npz` and `signal`. With `task: regression` names of the
     targets."""
+
+    def decoding(self) -> dict[str, Any]:
+        """Return what it takes to read one more file as those of the dataset, in JSON form."""
+        own = type(self).model_fields.keys() - _Dataset.model_fields.keys() - {"path"}
+        return self.model_dump(mode="json", include={*own, "input_shape"})
 
 
 class DigitsDataset(_Dataset):
@@ -200,3 +206,14 @@ Dataset = Annotated[
     | WavFolderDataset,
     Field(discriminator="source"),
 ]
+
+
+def of_decoding(decoding: Mapping[str, Any]) -> Dataset:
+    """Return the section of a dataset whose files are read as `decoding` says.
+
+    Raises:
+        ValidationError: it says no such thing.
+    """
+    place = {} if decoding.get("source") == "digits" else {"path": "."}
+    section: Dataset = TypeAdapter(Dataset).validate_python({**decoding, **place})
+    return section

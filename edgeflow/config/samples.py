@@ -9,6 +9,8 @@ from edgeflow.config.base import Section
 Part = Literal["train", "validation", "test", "calibration"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test", "calibration")
 """The parts that a dataset is split into."""
+Stored = Literal["uint8", "float32"]
+"""Types of samples as datasets store them."""
 
 
 def _positive(values: float | list[float]) -> float | list[float]:

@@ -181,7 +181,7 @@ class _Reader:
             listed = ", ".join(f"{arrays[field]} {len(array)}" for field, array in made.items())
             message = f"{self.path}: inputs have other numbers of samples: {listed}"
             raise DataError(message, hint="give each sample all of its inputs")
-        x = made[INPUT] if list(made) == [INPUT] else _records(made)
+        x = made[INPUT] if list(made) == [INPUT] else records(made)
         return Samples(x=x, y=truth)
 
     def _array(self, x_name: str, x: "NDArray[np.generic]") -> "NDArray[np.generic]":
@@ -226,7 +226,7 @@ def npy_header(file: IO[bytes]) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]"
     return header
 
 
-def _records(arrays: "dict[str, NDArray[np.generic]]") -> "NDArray[np.generic]":
+def records(arrays: "dict[str, NDArray[np.generic]]") -> "NDArray[np.generic]":
     """Return the samples of several inputs as records, (n,); of zeros that take no memory, such."""
     import numpy as np
 
@@ -238,6 +238,14 @@ def _records(arrays: "dict[str, NDArray[np.generic]]") -> "NDArray[np.generic]":
     for name, array in arrays.items():
         records[name] = array
     return records
+
+
+def no_arrays(path: Path) -> DataError:
+    """Return the failure for a file in the place of arrays."""
+    return DataError(
+        f"{path} holds no arrays, and the samples of this dataset are arrays",
+        hint="bring it into the form of the dataset's samples, and save it: np.savez(path, x=x)",
+    )
 
 
 def truth_of(x: "Mapping[str, str]") -> str:

@@ -152,3 +152,9 @@ class Source(Protocol):
 
     def load(self, section: Any, /) -> RawDataset:
         """Read all samples; DataError if they are missing or corrupt."""
+
+    def suffixes(self) -> frozenset[str]:
+        """Return the suffixes of files with a sample each, in small letters."""
+
+    def read(self, path: Path, section: Any, /) -> "NDArray[np.generic]":
+        """Return the sample of one such file, as `load` does; DataError if it is none."""

@@ -151,12 +151,14 @@ def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -
         inputs={
             name: InputFacts(
                 shape=list(raw.train.of(name).x.shape[1:]),
+                dtype=str(raw.train.of(name).x.dtype),
                 preprocess=resolved(section.preprocess, raw, parts["train"], name),
             )
             for name in raw.inputs
         },
         task=section.task,
         front_end=dict(raw.front_end) if raw.front_end else None,
+        decoding=section.decoding(),
         counts={
             part: np.bincount(task.strata(selection.y), minlength=strata).tolist()
             for part, selection in parts.items()

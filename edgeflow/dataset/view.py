@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.manifest import verify_files
 from edgeflow.artifact.step import Files
-from edgeflow.config.samples import Affine, Part
+from edgeflow.config.samples import Affine, Part, Stored
 from edgeflow.dataset.tensors import Tensors, stored
 from edgeflow.tasks.registry import DEFAULT, TaskName
 
@@ -24,11 +24,13 @@ class InputFacts(BaseModel):
 
     Attributes:
         shape: of one sample, without the batch: height, width, channels, or another.
+        dtype: of samples as stored.
         preprocess: how stored samples become the network's input.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     shape: list[int]
+    dtype: Stored
     preprocess: Affine
 
 
@@ -40,6 +42,7 @@ class DatasetFacts(BaseModel):
         inputs: by name, in the order of their names.
         task: what networks learn, see `edgeflow.tasks`.
         front_end: parameters of `edgeflow.ondevice.front_end`, where it made the samples.
+        decoding: how a file becomes a sample, see `edgeflow.config.dataset.of_decoding`.
         counts: samples of each class, by part; where there are no classes, of all.
     """
 
@@ -48,6 +51,7 @@ class DatasetFacts(BaseModel):
     inputs: dict[str, InputFacts]
     task: TaskName = DEFAULT
     front_end: dict[str, JsonValue] | None = None
+    decoding: dict[str, JsonValue]
     counts: dict[str, list[int]]
 
     @property
@@ -111,13 +115,13 @@ def _floats(samples: "NDArray[np.generic]", source: InputFacts) -> "NDArray[np.f
     return floats
 
 
-def part_files(folder: Path, parts: tuple[Part, ...]) -> Files:
-    """Return what a step depends on that reads these parts of a built dataset."""
+def part_files(folder: Path, parts: tuple[Part, ...], *facts: str) -> Files:
+    """Return what a step depends on that reads these parts of a built dataset, and `facts`."""
     names = tuple(f"{part}_{axis}.npy" for part in parts for axis in "xy")
     return Files(
         manifest=folder / "manifest.json",
         names=names,
-        facts=("labels", "inputs", "task", "front_end"),
+        facts=("labels", "inputs", "task", "front_end", *facts),
     )
 
 

@@ -182,6 +182,12 @@ class OpenDevice:
         self._expect("find-data", ready.path, posixpath.join(*where[:3]))
         return ready.path
 
+    def send_samples(self, model: str, path: Path) -> str:
+        """Bring samples to the device in the place of this project's last ones; return its path."""
+        remote = posixpath.join(self.endpoint.path, model, f"samples.{uploader()}.npy")
+        self._session.put(path, remote)
+        return posixpath.join(self._agent.home, remote)
+
     def run_release(self, model: str, sha: str, argv_tail: Sequence[str], timeout_s: float) -> str:
         """Run a release's runner in the model's folder and return what it printed.
 

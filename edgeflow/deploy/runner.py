@@ -1,6 +1,6 @@
 """What the runner of a bundle answers, by verb; `edgeflow.ondevice.runner` is the other side."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -77,6 +77,17 @@ class Measured(Answer):
     conditions: Conditions
 
 
+class Predicted(Answer):
+    """Answers to samples; `outputs_sha256` are the digests of the files with the outputs, by name.
+
+    There is a latency for each sample, or none where the process' time is not the model's.
+    """
+
+    latencies_ms: list[Quantity]
+    outputs_sha256: dict[Words, Sha256]
+    engine: Words
+
+
 def golden(text: str, tolerances: Mapping[str, float], *, device: str, model: str) -> Golden:
     """Return the answer to `golden`, which passes only within the bundle's own tolerances.
 
@@ -140,18 +151,50 @@ def measured(
     return answer
 
 
+def predicted(
+    text: str, runs: int, elapsed_s: float, *, outputs: Collection[str], device: str, model: str
+) -> Predicted:
+    """Return the answer to `predict`.
+
+    Args:
+        text: what the runner printed.
+        runs: number of samples; 0 for an engine without a clock.
+        elapsed_s: what the whole run took by our own clock.
+        outputs: names of the model's outputs.
+        device: name of the device.
+        model: name of the model.
+
+    Raises:
+        MalformedError: it is no such answer, or one that cannot be true.
+    """
+    where, program = f"device {device}", f"the runner of {model}"
+    answer = parse(Predicted, text, device=where, program=program)
+    _require_outputs(answer.outputs_sha256, outputs, where, program)
+    if reason := _untimed(answer.latencies_ms, runs, 0.0, elapsed_s * 1e3):
+        raise malformed(where, program, reason)
+    return answer
+
+
 def _implausible(answer: Measured, runs: int, elapsed_ms: float) -> str | None:
-    count, total_ms = len(answer.latencies_ms), sum(answer.latencies_ms)
+    load_time_ms = answer.load_time_ms
+    if runs == 0 and not answer.latencies_ms:
+        timed = load_time_ms is not None or answer.peak_rss_mb is not None
+        return "time or memory of an engine without a clock" if timed else None
+    if runs and load_time_ms is None:
+        return "no load time"
+    return _untimed(answer.latencies_ms, runs, load_time_ms or 0.0, elapsed_ms)
+
+
+def _untimed(
+    latencies_ms: Sequence[float], runs: int, load_time_ms: float, elapsed_ms: float
+) -> str | None:
+    """Return why times cannot be those of `runs` inferences; None if they can."""
+    count, total_ms = len(latencies_ms), sum(latencies_ms)
     if count != runs:
         return f"{count} latencies instead of {runs}"
-    if runs == 0:
-        timed = answer.load_time_ms is not None or answer.peak_rss_mb is not None
-        return "time or memory of an engine without a clock" if timed else None
-    if answer.load_time_ms is None:
-        return "no load time"
-    if total_ms == 0:
+    if runs and total_ms == 0:
         return f"{runs} inferences in no time at all"
-    claimed_s = (total_ms + answer.load_time_ms) / 1e3
+    claimed_s = (total_ms + load_time_ms) / 1e3
     if claimed_s * 1e3 > elapsed_ms * _CLOCK_TOLERANCE + _CLOCK_STEP_MS:
         return f"{claimed_s:.3g} s of work in a run of {elapsed_ms / 1e3:.3g} s"
     return None

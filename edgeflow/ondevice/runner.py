@@ -1,4 +1,4 @@
-"""Runs a bundle's model on the device: its golden vectors, or a measurement on test data.
+"""Runs a bundle's model on the device: its golden vectors, test data to measure, or samples.
 
 Standard library, numpy and one engine; Python 3.7 or newer; imports nothing of edgeflow.
 Prints one JSON object on standard output.
@@ -27,6 +27,11 @@ except ImportError as missing:
     print(json.dumps({"missing": str(missing)}))
     sys.exit(EX_UNAVAILABLE)
 
+if __package__:
+    from . import release  # noqa: TID252  # what is shipped names no package of ours
+else:  # in a bundle, whose modules lie side by side
+    import release  # type: ignore[import-not-found,no-redef]
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -35,55 +40,10 @@ def machine() -> Any:
     return importlib.import_module("facts")
 
 
-def load_manifest() -> dict[str, Any]:
-    """Return the bundle's manifest."""
-    with open(os.path.join(HERE, "manifest.json")) as file:
-        manifest: dict[str, Any] = json.load(file)
-    return manifest
-
-
-def load_engine(manifest: dict[str, Any], unit: dict[str, Any]) -> Any:
-    """Return the engine with the bundle's model loaded; `unit` says on which board or stick."""
-    sys.path.insert(0, HERE)
-    engine = importlib.import_module("engine")
-    engine_options = {**manifest["engine_options"], "unit": unit}
-    return engine.Engine(os.path.join(HERE, "model"), engine_options)
-
-
-def to_input(samples: Any, tensor: dict[str, Any]) -> Any:
-    """Return stored samples as one of the model's inputs: preprocessed, quantized if integer."""
-    preprocess = tensor["preprocess"]
-    # Numbers, or lists with one for each channel: the last axis of a sample.
-    floats = samples.astype(np.float32) * np.asarray(preprocess["scale"], np.float32)
-    floats += np.asarray(preprocess["offset"], np.float32)
-    dtype = np.dtype(tensor["dtype"])
-    if not tensor["scale"]:
-        return floats.astype(dtype)
-    limits = np.iinfo(dtype)
-    steps = np.rint(floats / np.float32(tensor["scale"])) + tensor["zero_point"]
-    return np.clip(steps, limits.min, limits.max).astype(dtype)
-
-
-def to_inputs(samples: list[Any], manifest: dict[str, Any]) -> list[Any]:
-    """Return the model's inputs from stored samples, an array of any length for each input."""
-    tensors = manifest["io"]["inputs"]
-    return [to_input(np.asarray(samples[place]), tensors[place]) for place in range(len(tensors))]
-
-
 def stored(samples: Any, manifest: dict[str, Any]) -> list[Any]:
     """Return the inputs of stored samples: a plain array is one, else the fields are."""
     names = [tensor["name"] for tensor in manifest["io"]["inputs"]]
     return [samples[name] for name in names] if samples.dtype.names else [samples]
-
-
-def rows(arrays: list[Any], start: int, stop: int) -> list[Any]:
-    """Return the same rows of each array."""
-    return [array[start:stop] for array in arrays]
-
-
-def listed(outputs: Any) -> list[Any]:
-    """Return an engine's answer as a list; one with one output may give the bare array."""
-    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
 # What is handed to an engine at once must fit into a small device's memory.
@@ -100,7 +60,7 @@ def run_all(engine: Any, samples: list[Any], manifest: dict[str, Any]) -> list[A
     floats_bytes = sum(4 * array[:1].size for array in samples)
     step = max(1, MANY_BYTES // floats_bytes) if many else 1
     every = [
-        listed(run(*to_inputs(rows(samples, row, row + step), manifest)))
+        release.listed(run(*release.to_inputs(release.rows(samples, row, row + step), manifest)))
         for row in range(0, len(samples[0]), step)
     ]
     return [np.concatenate([one[place] for one in every]) for place in range(len(every[0]))]
@@ -125,11 +85,11 @@ def worst_difference(actual: Any, expected: Any, tensor: dict[str, Any]) -> floa
 
 def golden(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the bundle's golden vectors and compare with what the host expects of them."""
-    manifest = load_manifest()
+    manifest = release.load_manifest(HERE)
     io = manifest["io"]
     expected = load_golden("y", io["outputs"])
     samples = load_golden("x", io["inputs"])
-    actual = run_all(load_engine(manifest, arguments.unit), samples, manifest)
+    actual = run_all(release.load_engine(HERE, manifest, arguments.unit), samples, manifest)
     if len(actual) != len(expected):
         sys.exit("%d outputs here, the host has %d" % (len(actual), len(expected)))
     worst = {}
@@ -148,10 +108,10 @@ def latencies(engine: Any, inputs: list[Any], warmup: int, runs: int) -> list[fl
     """Return the time of single inferences in ms, the clock running from input to output."""
     count = len(inputs[0])
     for index in range(warmup):
-        engine.infer(*rows(inputs, index % count, index % count + 1))
+        engine.infer(*release.rows(inputs, index % count, index % count + 1))
     times = []
     for index in range(runs):
-        sample = rows(inputs, index % count, index % count + 1)
+        sample = release.rows(inputs, index % count, index % count + 1)
         start = time.perf_counter()
         engine.infer(*sample)
         times.append((time.perf_counter() - start) * 1e3)
@@ -236,7 +196,7 @@ def pick(record: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def energy(engine: Any, inputs: list[Any]) -> dict[str, Any] | None:
     """Return what the machine's sensors say of one inference, or None where it has none."""
-    samples = itertools.cycle([rows(inputs, row, row + 1) for row in range(len(inputs[0]))])
+    samples = itertools.cycle([release.rows(inputs, row, row + 1) for row in range(len(inputs[0]))])
     found: dict[str, Any] | None = importlib.import_module("energy").measure(
         lambda: engine.infer(*next(samples))
     )
@@ -253,14 +213,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     Without a clock no time and no memory is answered; the engine's own figures are, in any case.
     """
-    manifest = load_manifest()
+    manifest = release.load_manifest(HERE)
     start = time.perf_counter()
-    engine = load_engine(manifest, arguments.unit)
+    engine = release.load_engine(HERE, manifest, arguments.unit)
     load_time_ms = (time.perf_counter() - start) * 1e3
     clock = has_clock(engine)
     before = conditions(engine)
     samples = stored(np.load(arguments.data, mmap_mode="r", allow_pickle=False), manifest)
-    timed = to_inputs(rows(samples, 0, TIMED_SAMPLES), manifest)
+    timed = release.to_inputs(release.rows(samples, 0, TIMED_SAMPLES), manifest)
     times = latencies(engine, timed, arguments.warmup, arguments.runs) if clock else []
     spent = (energy(engine, timed) if clock else None) or {}
     flags = throttle_flags()
@@ -278,6 +238,37 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             **pick(spent, "idle_power_w", "energy_sensors"),
         },
     }
+
+
+def predict(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Run samples one by one, each timed, and write the raw outputs to a file.
+
+    The first one is run before, and not timed. Without a clock no time is answered.
+    """
+    manifest = release.load_manifest(HERE)
+    engine = release.load_engine(HERE, manifest, arguments.unit)
+    samples = stored(np.load(arguments.data, allow_pickle=False), manifest)
+    if has_clock(engine):
+        inputs = release.to_inputs(samples, manifest)
+        outputs, times = run_timed(engine, inputs)
+    else:
+        outputs, times = run_all(engine, samples, manifest), []
+    digests = save_outputs(outputs, manifest, arguments.out)
+    return {"latencies_ms": times, "outputs_sha256": digests, "engine": engine.version()}
+
+
+def run_timed(engine: Any, inputs: list[Any]) -> tuple[list[Any], list[float]]:
+    """Return the raw outputs of all samples, and the time of each inference in ms."""
+    engine.infer(*release.rows(inputs, 0, 1))
+    every, times = [], []
+    for row in range(len(inputs[0])):
+        sample = release.rows(inputs, row, row + 1)
+        start = time.perf_counter()
+        outputs = engine.infer(*sample)
+        times.append((time.perf_counter() - start) * 1e3)
+        # A copy: what an engine gives may be its own memory, which the next sample overwrites.
+        every.append([np.array(one) for one in release.listed(outputs)])
+    return [np.concatenate([one[place] for one in every]) for place in range(len(every[0]))], times
 
 
 def claim_stdout() -> IO[str]:
@@ -299,6 +290,10 @@ def parse_arguments() -> argparse.Namespace:
     measuring.add_argument("--warmup", type=int, required=True)
     measuring.add_argument("--runs", type=int, required=True)
     measuring.set_defaults(run=measure)
+    predicting = verbs.add_parser("predict")
+    predicting.add_argument("--data", required=True)
+    predicting.add_argument("--out", required=True, help="start of the names of the output files")
+    predicting.set_defaults(run=predict)
     return parser.parse_args()
 
 

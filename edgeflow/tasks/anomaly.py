@@ -79,6 +79,19 @@ class Anomaly(Task):
         """Return the area under the ROC curve of the scores."""
         return auc(_scores(outputs, inputs), truth)
 
+    def meaning(
+        self,
+        outputs: "Floats",
+        inputs: "Floats",
+        truth: "Truth",
+        step: float,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return the threshold of the network's own scores (see `FALSE_ALARMS`), a float32."""
+        import numpy as np
+
+        scores = _scores(outputs, inputs)[truth == 0]
+        return {"threshold": float(np.float32(np.quantile(scores, 1 - FALSE_ALARMS)))}
+
     def decisions(
         self, outputs: Mapping[str, "Floats"], inputs: "Floats", truth: "Truth"
     ) -> dict[str, "Numbers"]:

@@ -193,6 +193,23 @@ class Task(ABC):
             truth: as for `figure`.
         """
 
+    def meaning(
+        self,
+        outputs: "Floats",  # noqa: ARG002
+        inputs: "Floats",  # noqa: ARG002
+        truth: "Truth",  # noqa: ARG002
+        step: float,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return what it takes to read answers from outputs, beside the labels.
+
+        Args:
+            outputs: as for `figure`, of the network that is deployed.
+            inputs: as for `figure`.
+            truth: as for `figure`.
+            step: of the outputs' integers; 0 where they are floats.
+        """
+        return {}
+
     def agree(
         self,
         one: "NDArray[Any]",

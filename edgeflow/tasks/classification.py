@@ -9,6 +9,9 @@ from edgeflow.tasks.metric import Metric
 if TYPE_CHECKING:
     from edgeflow.tasks.base import Floats, Numbers, Truth
 
+ROUNDING = 1e-3
+"""What float16 arithmetic may add to probabilities, or to their sum."""
+
 
 class Classification(Task):
     """The class of a sample."""
@@ -54,6 +57,25 @@ class Classification(Task):
     def figure(self, outputs: "Floats", inputs: "Floats", truth: "Truth") -> float:  # noqa: ARG002
         """Return the accuracy: the share of samples whose largest output is at the true class."""
         return float((outputs.argmax(axis=1) == truth).mean())
+
+    def meaning(
+        self,
+        outputs: "Floats",
+        inputs: "Floats",  # noqa: ARG002
+        truth: "Truth",  # noqa: ARG002
+        step: float,
+    ) -> dict[str, Any]:
+        """Return whether outputs are probabilities: none beyond 0..1, and each sample's add to 1.
+
+        Networks trained here give logits; those of model files may end in a softmax.
+        """
+        import numpy as np
+
+        within = ROUNDING + step / 2
+        sums = outputs.sum(axis=1, dtype=np.float64)
+        alike = np.abs(sums - 1) <= ROUNDING + outputs.shape[1] * step / 2
+        inside = (outputs >= -within) & (outputs <= 1 + within)
+        return {"probabilities": bool(alike.all() and inside.all())}
 
     def decisions(
         self,

@@ -1,7 +1,5 @@
 """The validate step: runs a deployed bundle on its device and measures it."""
 
-import math
-import posixpath
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,23 +12,23 @@ from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.artifact.step import Files, content_digest
-from edgeflow.bundle.manifest import BundleManifest, OutputTensor, read_bundle
+from edgeflow.bundle.manifest import BundleManifest, read_bundle
 from edgeflow.config.base import Section
 from edgeflow.config.deployment import Measure
 from edgeflow.config.gates import figures_of
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.agent import outputs_stem
+from edgeflow.deploy.outputs import fetch_outputs
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import Measured, measured
-from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.errors import DeployError
 from edgeflow.paths import lock_file
 from edgeflow.remote.answer import malformed
 from edgeflow.targets.host import REFERENCE, floats
 from edgeflow.tasks.registry import task_of
 from edgeflow.validate import metrics
 from edgeflow.validate.kept import Kept
-from edgeflow.validate.outputs import HEADER_MAX_BYTES, read_outputs
 from edgeflow.validate.schema import Validation
 
 if TYPE_CHECKING:
@@ -133,7 +131,7 @@ def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
     with open_device(slice_.device) as device, tempfile.TemporaryDirectory() as scratch:
         data = _test_data(dataset, indices, Path(scratch))
         record = _measure(device, manifest, sha256, data, slice_.measure)
-        outputs = _fetch(device, manifest, len(indices), record.outputs_sha256)
+        outputs = fetch_outputs(device, manifest, len(indices), record.outputs_sha256)
     io = manifest.io.model_dump()
     reference = floats(_reference(folders, manifest, indices), io)
     measured_outputs = floats(outputs, io)
@@ -195,45 +193,6 @@ def _require_declared(record: Measured, manifest: BundleManifest, device: str) -
     if odd := sorted(record.figures.keys() - declared):
         reason = f"figures that its target does not declare: {', '.join(odd)}"
         raise malformed(device, f"the runner of {manifest.model}", reason)
-
-
-def _fetch(
-    device: OpenDevice, manifest: BundleManifest, samples: int, digests: Mapping[str, str]
-) -> Tensors:
-    """Return the raw outputs that the device computed, by name."""
-    with tempfile.TemporaryDirectory() as scratch:
-        return Tensors(
-            {
-                tensor.name: _fetch_output(
-                    device, manifest, tensor, samples, digests[tensor.name], Path(scratch)
-                )
-                for tensor in manifest.io.outputs
-            }
-        )
-
-
-def _fetch_output(
-    device: OpenDevice,
-    manifest: BundleManifest,
-    tensor: OutputTensor,
-    samples: int,
-    sha256: str,
-    scratch: Path,
-) -> "NDArray[Any]":
-    import numpy as np
-
-    name = device.endpoint.name
-    shape = (samples, *tensor.shape[1:])
-    size = math.prod(shape) * np.dtype(tensor.dtype).itemsize
-    local = scratch / f"{outputs_stem()}.{tensor.name}.npy"
-    remote = posixpath.join(device.model_dir(manifest.model), local.name)
-    device.fetch(remote, local, size + HEADER_MAX_BYTES)
-    if sha256_file(local) != sha256:
-        raise IntegrityError(
-            f"the outputs from {name} changed on their way",
-            hint="run `snakemake` again; if it repeats, check the device's storage",
-        )
-    return read_outputs(local, shape, tensor.dtype, device=name, model=manifest.model)
 
 
 def _reference(folders: Folders, manifest: BundleManifest, indices: "NDArray[np.int64]") -> Tensors:

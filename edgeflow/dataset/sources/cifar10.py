@@ -3,15 +3,21 @@
 import tarfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import Cifar10Dataset
 from edgeflow.dataset.base import UINT8_SCALE, RawDataset, Samples
 from edgeflow.dataset.download import keras_download
+from edgeflow.dataset.image import decode, image_suffixes
 from edgeflow.dataset.unpickle import unpickle_arrays
 from edgeflow.errors import DataError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 TOOLS = ()
+suffixes = image_suffixes
 _FOLDER = "cifar-10-batches-py"
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = ("test_batch",)
@@ -64,6 +70,11 @@ def load(section: Cifar10Dataset) -> RawDataset:
         labels=_label_names(pickles[_META], path),
         scale=UINT8_SCALE,
     )
+
+
+def read(path: Path, section: Cifar10Dataset) -> "NDArray[np.uint8]":
+    """Return one image, (32, 32, 3)."""
+    return decode(path, (_SIDE, _SIDE), _CHANNELS)
 
 
 def _from_folder(folder: Path) -> dict[str, Any]:

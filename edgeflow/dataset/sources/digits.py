@@ -1,11 +1,18 @@
 """8x8 grey digits that ship with scikit-learn: always there, no download."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeflow.config.dataset import DigitsDataset
 from edgeflow.dataset.base import RawDataset, Samples
+from edgeflow.dataset.image import decode, image_suffixes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TOOLS = ("scikit-learn",)
+suffixes = image_suffixes
 _GREY_LEVELS = 16
 
 
@@ -27,3 +34,11 @@ def load(section: DigitsDataset) -> RawDataset:
         labels=tuple(str(name) for name in bunch.target_names),
         scale=1 / _GREY_LEVELS,
     )
+
+
+def read(path: Path, section: DigitsDataset) -> "NDArray[np.uint8]":
+    """Return one image, uint8 0..16, (8, 8, 1): bright on black, as those of the dataset."""
+    import numpy as np
+
+    levels: NDArray[np.uint8] = np.rint(decode(path, (8, 8), 1) * (_GREY_LEVELS / 255)).astype("u1")
+    return levels

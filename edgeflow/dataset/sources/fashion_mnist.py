@@ -1,13 +1,20 @@
 """Fashion-MNIST: 28x28 grey clothing, uint8 0..255, from IDX files or Keras' download."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeflow.config.dataset import FashionMnistDataset
 from edgeflow.dataset.base import RawDataset
 from edgeflow.dataset.download import keras_download
 from edgeflow.dataset.idx import idx_files, load_idx
+from edgeflow.dataset.image import decode, image_suffixes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TOOLS = ()
+suffixes = image_suffixes
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 _LABELS = (
     "T-shirt/top",
@@ -47,3 +54,8 @@ def load(section: FashionMnistDataset) -> RawDataset:
     if folder:
         return load_idx(folder, _LABELS, _WAYS)
     return keras_download("fashion_mnist", _LABELS, _WAYS)
+
+
+def read(path: Path, section: FashionMnistDataset) -> "NDArray[np.uint8]":
+    """Return one image, (28, 28, 1): bright on black, as those of the dataset."""
+    return decode(path, (28, 28), 1)

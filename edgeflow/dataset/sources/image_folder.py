@@ -1,26 +1,20 @@
 """Images of the user: a folder per class, decoded and resized to uint8 0..255."""
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgeflow.config.dataset import ImageFolderDataset
 from edgeflow.dataset.base import UINT8_SCALE, RawDataset
 from edgeflow.dataset.classes import Reader, read_classes
 from edgeflow.dataset.folders import class_files
-from edgeflow.errors import DataError
+from edgeflow.dataset.image import decode, image_suffixes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 TOOLS = ("pillow",)
-_MODES = {1: "L", 3: "RGB"}
-_DEEP = re.compile(r";16[BLN]$")
-"""How Pillow calls 16 bits per channel in a file; plain ``;16`` are 16 bits per pixel."""
-
-_STILL_OF_SEVERAL = frozenset({"MPO"})
-"""Formats whose first frame is the photograph: what follows are previews or depth."""
+suffixes = image_suffixes
 
 
 def files(section: ImageFolderDataset) -> dict[str, Path]:
@@ -31,79 +25,17 @@ def files(section: ImageFolderDataset) -> dict[str, Path]:
 def load(section: ImageFolderDataset, *, values: bool = True) -> RawDataset:
     """Return all images, (n, *size, channels); the class folders, sorted, give the numbers."""
     import numpy as np
-    from PIL import Image
 
     reader = Reader(
         shape=(*section.size, section.channels),
         dtype=np.uint8,
-        read=lambda path: _decode(path, section),
+        read=lambda path: read(path, section),
         what="images",
-        suffixes=frozenset(Image.registered_extensions()),
+        suffixes=suffixes(),
     )
     return read_classes(section.path, reader, UINT8_SCALE, values=values)
 
 
-def _decode(path: Path, section: ImageFolderDataset) -> "NDArray[np.uint8]":
-    """Return one image, uint8 (*size, channels), the way up that its EXIF orientation says."""
-    import numpy as np
-    from PIL import Image, ImageOps
-
-    height, width = section.size
-    try:
-        with Image.open(path) as image:
-            _require_still(path, image)
-            _require_8_bits(path, image)
-            image.load()
-            if _has_exif(image):
-                ImageOps.exif_transpose(image, in_place=True)
-            flat = _flat(image, section)
-            pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
-    except DataError:
-        raise
-    except Exception as error:  # on corrupt bytes Pillow's decoders raise many kinds
-        raise DataError(
-            f"{path} cannot be read as an image: {error}",
-            hint="replace it or move it out of the class folder",
-        ) from error
-    return pixels.reshape(height, width, section.channels)
-
-
-def _require_still(path: Path, image: Any) -> None:
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format not in _STILL_OF_SEVERAL:
-        raise DataError(
-            f"{path} has {frames} frames, and a sample is one image",
-            hint="save the frames that you want as images of their own",
-        )
-
-
-def _require_8_bits(path: Path, image: Any) -> None:
-    """Refuse what convert() would clip to a white image, or rob of its low bits."""
-    raw = [tile[3] if isinstance(tile[3], str) else (tile[3] or ("",))[0] for tile in image.tile]
-    if image.mode.startswith(("I", "F")) or any(_DEEP.search(str(mode)) for mode in raw):
-        raise DataError(
-            f"{path} has pixels of mode {image.mode}, not 8 bits per channel",
-            hint="convert the images to 8 bits, or give them as a float array with source: npz",
-        )
-
-
-def _has_exif(image: Any) -> bool:
-    """Return whether a decoded image has EXIF data that can be read.
-
-    A damaged block does not make the pixels bad: viewers show such an image as it is stored.
-    """
-    try:
-        return bool(image.getexif())
-    except Exception:  # on corrupt bytes Pillow's parser raises many kinds
-        return False
-
-
-def _flat(image: Any, section: ImageFolderDataset) -> Any:
-    """Return an image in grey or RGB, its transparent pixels laid on the background."""
-    from PIL import Image
-
-    if image.has_transparency_data:
-        over = image.convert("RGBA")
-        image = Image.new("RGBA", over.size, (*section.background, 255))
-        image.alpha_composite(over)
-    return image.convert(_MODES[section.channels])
+def read(path: Path, section: ImageFolderDataset) -> "NDArray[np.uint8]":
+    """Return one image, (*size, channels)."""
+    return decode(path, section.size, section.channels, section.background)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeflow.config.dataset import WavFolderDataset
 from edgeflow.dataset.base import RawDataset
@@ -10,7 +11,16 @@ from edgeflow.dataset.folders import class_files
 from edgeflow.dataset.sound import Recordings
 from edgeflow.ondevice.front_end import features
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 TOOLS = ("scipy",)
+
+
+def suffixes() -> frozenset[str]:
+    """Return that of WAV files."""
+    return frozenset({".wav"})
 
 
 def files(section: WavFolderDataset) -> dict[str, Path]:
@@ -28,7 +38,14 @@ def load(section: WavFolderDataset, *, values: bool = True) -> RawDataset:
         dtype=np.float32,
         read=lambda path: features(recordings.clip(path), parameters),
         what="WAV files",
-        suffixes=frozenset({".wav"}),
+        suffixes=suffixes(),
     )
     raw = read_classes(section.path, reader, scale=1.0, values=values)
     return replace(raw, front_end=parameters, notes=tuple(recordings.notes()))
+
+
+def read(path: Path, section: WavFolderDataset) -> "NDArray[np.float32]":
+    """Return the features of one file, float32 (frames, features, 1)."""
+    clip = Recordings(section=section).clip(path)
+    made: NDArray[np.float32] = features(clip, section.front_end())
+    return made

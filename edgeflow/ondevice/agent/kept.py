@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .answer import Json
     from .model import Model
 
-# A file for each output of a model and each project that measures it.
-OUTPUTS = re.compile(r"outputs\.[0-9a-f]{16}\..+\.npy")
+# A file for each output of a model and each project that measures it, or asks it of samples.
+OUTPUTS = re.compile(r"(outputs\.[0-9a-f]{16}\..+|samples\.[0-9a-f]{16})\.npy(\.part)?")
 FETCHED_S = 86400.0
 
 

@@ -17,6 +17,7 @@ def job(plan: Plan, target: str, model: str, recipe: str) -> Job:
         modules=(
             "edgeflow.bundle.pack",
             "edgeflow.ondevice.runner",
+            "edgeflow.ondevice.release",
             "edgeflow.ondevice.facts",
             "edgeflow.ondevice.energy",
             *(("edgeflow.ondevice.front_end",) if sound else ()),

@@ -15,7 +15,7 @@ from edgeflow.artifact.manifest import read_manifest
 from edgeflow.artifact.packed import packed_size
 from edgeflow.bundle import pack
 from edgeflow.bundle.archive import read_member, write_tar
-from edgeflow.bundle.manifest import read_bundle
+from edgeflow.bundle.manifest import Meaning, read_bundle
 from edgeflow.errors import IntegrityError
 from edgeflow.ondevice import runner
 from edgeflow.testing.trained import Trained
@@ -45,7 +45,7 @@ def test_what_is_in_a_bundle(packed: Path) -> None:
     del found["manifest.json"]
     assert list(found) == list(manifest.files) == sorted(manifest.files)
     assert set(found) == {
-        *("runner.py", "facts.py", "energy.py", "engine.py", "golden_x/input.npy"),
+        *("runner.py", "release.py", "facts.py", "energy.py", "engine.py", "golden_x/input.npy"),
         "golden_y/output.npy",
         "model/model.tflite",
     }
@@ -63,7 +63,10 @@ def test_its_manifest_says_how_to_run_it(trained: Trained, packed: Path) -> None
     io = manifest.io.model_dump(mode="json")
     preprocess = trained.view().facts.inputs["input"].preprocess.model_dump(mode="json")
     sources = compiled.facts["io"]["inputs"]
-    assert io["inputs"] == [{**tensor, "preprocess": preprocess} for tensor in sources]
+    told = {"preprocess": preprocess, "stored": "uint8"}
+    assert io["inputs"] == [{**tensor, **told} for tensor in sources]
+    assert manifest.decoding == {"source": "digits", "input_shape": None}
+    assert manifest.meaning == Meaning(task="classification", probabilities=False)
     sinks = compiled.facts["io"]["outputs"]
     assert io["outputs"] == [{**tensor, "tolerance": 0.0} for tensor in sinks]
     assert manifest.labels == trained.view().facts.labels
@@ -141,8 +144,9 @@ def test_a_comment_in_the_runner_changes_no_bundle(
 def test_what_is_shipped_needs_no_edgeflow(packed: Path) -> None:
     found = members(packed / "bundle.tar")
     assert found["runner.py"].decode() == normalized_source("edgeflow.ondevice.runner")
-    assert b"import edgeflow" not in found["runner.py"] + found["engine.py"]
-    assert b"from edgeflow" not in found["runner.py"] + found["engine.py"]
+    shipped = b"".join(data for name, data in found.items() if name.endswith(".py"))
+    assert b"import edgeflow" not in shipped
+    assert b"from edgeflow" not in shipped
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 500, None], ids=["empty", "bytes", "tar"])

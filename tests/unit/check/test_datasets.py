@@ -103,7 +103,7 @@ def test_the_samples_themselves_are_not_read(monkeypatch: pytest.MonkeyPatch) ->
     def fail(*_: object) -> None:
         raise DataError("read", hint="")
 
-    monkeypatch.setattr("edgeflow.dataset.sources.image_folder._decode", fail)
+    monkeypatch.setattr("edgeflow.dataset.sources.image_folder.read", fail)
     assert found(**images("a", "b")) == []
 
 

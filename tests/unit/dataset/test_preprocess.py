@@ -17,7 +17,7 @@ from edgeflow.dataset.channels import narrow, shared_scale
 from edgeflow.dataset.preprocess import moments
 from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.errors import DataError
-from edgeflow.ondevice.runner import to_input
+from edgeflow.ondevice.release import to_input
 
 WriteNpz = Callable[..., Path]
 SIGMAS = [60.0, 60.0, 0.5]

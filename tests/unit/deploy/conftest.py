@@ -212,6 +212,8 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             "labels": ["a", "b"],
             "engine_options": {},
             "io": {"inputs": [], "outputs": [OUTPUT]},
+            "decoding": {},
+            "meaning": {"task": "classification"},
             "bit_exact": True,
             "files": files,
             "signature": None,

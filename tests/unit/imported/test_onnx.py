@@ -84,8 +84,9 @@ def test_an_autoencoder_of_vectors(tmp_path: Path) -> None:
         np.save(tmp_path / f"{part}_x.npy", rng.normal(size=(9, 640)).astype(np.float32))
     facts = DatasetFacts(
         labels=["normal", "anomalous"],
-        inputs={"input": InputFacts(shape=[640], preprocess=Affine(scale=1.0))},
+        inputs={"input": InputFacts(shape=[640], dtype="float32", preprocess=Affine(scale=1.0))},
         task="anomaly",
+        decoding={},
         counts={},
     )
     view = DatasetView(folder=tmp_path, facts=facts)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from edgeflow.ondevice import facts, runner
+from edgeflow.ondevice import release as release_module
 from edgeflow.testing.trained import Trained
 from tests.unit.packed import compile_tiny, pack_tiny, unpack
 
@@ -183,9 +184,11 @@ def test_inputs_are_quantized_like_on_the_host(release: Path, trained: Trained) 
     view, tensor = trained.view(), manifest_of(release)["io"]["inputs"][0]
     steps = np.rint(view.inputs("test") / np.float32(tensor["scale"])) + tensor["zero_point"]
     wanted = np.clip(steps, -128, 127).astype(np.int8)
-    np.testing.assert_array_equal(runner.to_input(view.raw("test"), tensor), wanted)
+    np.testing.assert_array_equal(release_module.to_input(view.raw("test"), tensor), wanted)
     tensor.update({"dtype": "float32", "scale": 0.0, "zero_point": 0})
-    np.testing.assert_array_equal(runner.to_input(view.raw("test"), tensor), view.inputs("test"))
+    np.testing.assert_array_equal(
+        release_module.to_input(view.raw("test"), tensor), view.inputs("test")
+    )
 
 
 class Doubler:
@@ -323,7 +326,7 @@ def answer(
             return "doubler 1"
 
     monkeypatch.setattr(runner, "HERE", str(release))
-    monkeypatch.setattr(runner, "load_engine", lambda manifest, unit: Engine())
+    monkeypatch.setattr(release_module, "load_engine", lambda folder, manifest, unit: Engine())
     monkeypatch.setitem(sys.modules, "facts", facts)
     monkeypatch.setitem(sys.modules, "energy", SimpleNamespace(measure=lambda infer: None))
     verb = ["measure", "--data", str(trained.dataset / "test_x.npy"), "--warmup", "1"]
@@ -416,8 +419,8 @@ def test_several_inputs_and_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         np.save(tmp_path / "golden_y" / f"{name}.npy", array.astype(np.float32))
     manifest = {"io": {"inputs": inputs, "outputs": outputs}}
     monkeypatch.setattr(runner, "HERE", str(tmp_path))
-    monkeypatch.setattr(runner, "load_manifest", lambda: manifest)
-    monkeypatch.setattr(runner, "load_engine", lambda manifest, unit: Sums())
+    monkeypatch.setattr(release_module, "load_manifest", lambda folder: manifest)
+    monkeypatch.setattr(release_module, "load_engine", lambda folder, manifest, unit: Sums())
     answer = runner.golden(argparse.Namespace(unit={}))
     assert answer == {"passed": True, "max_abs": {"sum": 0.0, "difference": 0.0}}
 

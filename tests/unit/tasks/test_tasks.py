@@ -26,7 +26,10 @@ def facts(task: str) -> DatasetFacts:
     return DatasetFacts.model_validate(
         {
             "labels": ["good", "bad"],
-            "inputs": {"input": {"shape": [8, 1, 2], "preprocess": {"scale": 1.0}}},
+            "inputs": {
+                "input": {"shape": [8, 1, 2], "dtype": "uint8", "preprocess": {"scale": 1.0}}
+            },
+            "decoding": {},
             "task": task,
             "counts": {},
         }

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeflow.deploy.outputs import read_outputs
 from edgeflow.errors import DeployError
-from edgeflow.validate.outputs import read_outputs
 
 GOOD = np.arange(12, dtype=np.int8).reshape(4, 3)
 

@@ -1,9 +1,18 @@
 """The file of raw outputs that a device gives back, read only if it is exactly what was asked."""
 
+import math
+import posixpath
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.errors import DeployError
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.bundle.manifest import BundleManifest, OutputTensor
+from edgeflow.dataset.tensors import Tensors
+from edgeflow.deploy.agent import outputs_stem
+from edgeflow.deploy.release import OpenDevice
+from edgeflow.errors import DeployError, IntegrityError
 from edgeflow.remote.answer import malformed
 
 if TYPE_CHECKING:
@@ -11,6 +20,56 @@ if TYPE_CHECKING:
 
 HEADER_MAX_BYTES = 4096
 """More than the header of any .npy file that holds one plain array."""
+
+
+def fetch_outputs(
+    device: OpenDevice, manifest: BundleManifest, samples: int, digests: Mapping[str, str]
+) -> Tensors:
+    """Return the raw outputs that the device computed, by name.
+
+    Args:
+        device: where they are.
+        manifest: of the release that ran.
+        samples: how many it ran on.
+        digests: of the files, by name of the output, as the runner answered.
+
+    Raises:
+        DeployError: they are not what such a release gives.
+        IntegrityError: what came back is not what the device sent.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        return Tensors(
+            {
+                tensor.name: _fetch_output(
+                    device, manifest, tensor, samples, digests[tensor.name], Path(scratch)
+                )
+                for tensor in manifest.io.outputs
+            }
+        )
+
+
+def _fetch_output(
+    device: OpenDevice,
+    manifest: BundleManifest,
+    tensor: OutputTensor,
+    samples: int,
+    sha256: str,
+    scratch: Path,
+) -> "NDArray[Any]":
+    import numpy as np
+
+    name = device.endpoint.name
+    shape = (samples, *tensor.shape[1:])
+    size = math.prod(shape) * np.dtype(tensor.dtype).itemsize
+    local = scratch / f"{outputs_stem()}.{tensor.name}.npy"
+    remote = posixpath.join(device.model_dir(manifest.model), local.name)
+    device.fetch(remote, local, size + HEADER_MAX_BYTES)
+    if sha256_file(local) != sha256:
+        raise IntegrityError(
+            f"the outputs from {name} changed on their way",
+            hint="run `snakemake` again; if it repeats, check the device's storage",
+        )
+    return read_outputs(local, shape, tensor.dtype, device=name, model=manifest.model)
 
 
 def read_outputs(

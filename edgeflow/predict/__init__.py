@@ -1,0 +1,1 @@
+"""Answers of deployed models to files of the user."""
