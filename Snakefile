@@ -35,7 +35,10 @@ rule all:
     localrule: True
 
 
-ending.register(PLAN, RESULTS, STORAGE)
+rule selection:  # what `edgeflow run --device NAME` builds; the report is made at its end
+    input:
+        gates=[f"{DEVICE}/gates.json".format(**unit.names()) for unit in UNITS],
+    localrule: True
 
 
 onsuccess:

@@ -13,6 +13,7 @@ from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.artifact.tiers import environment as store_environment
+from edgeflow.cli.display import announced, selection
 from edgeflow.cli.workflow import call_own_command, claim
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
@@ -31,8 +32,9 @@ def load_config():
 
 try:
     PLAN = Plan(load_config())
+    UNITS = selection.select(PLAN, selection.given())
 except ConfigError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(announced.refuse(error)) from None
 claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
 call_own_command()
 
@@ -51,6 +53,23 @@ if workflow.storage_settings.default_storage_provider:
     os.environ.setdefault("EDGEFLOW_EVENTS", str(events))
 
 
+def planned_jobs():
+    """Return the jobs that Snakemake will run, once it has planned them."""
+    for job in list(workflow.dag.needrun_jobs(exclude_finished=False)):
+        step = announced.step_of(job.rule.shellcmd, job.rule.name)
+        yield announced.Planned(job.rule.name, step, job.wildcards_dict)
+
+
+announced.announce(
+    announced.Build(
+        plan=PLAN,
+        units=UNITS,
+        chosen=selection.options(selection.given()),
+        results=RESULTS,
+        carried_to=STORAGE,
+        jobs=planned_jobs,
+    )
+)
 cluster.guard_slurm()
 
 

@@ -15,11 +15,19 @@ from edgeflow.errors import EdgeflowError
 EVENTS = Path("logs/events.jsonl")
 """Where the events of a project are, below its folder."""
 _LOG: list[Path] = []
+_WORDS: dict[str, str] = {}
 
 
-def set_event_log(path: Path) -> None:
-    """Send this process' events to `path` (appended, one atomic write per event)."""
+def set_event_log(path: Path, log: Path | None = None) -> None:
+    """Send this process' events to `path` (appended, one atomic write per event).
+
+    Args:
+        path: the event log.
+        log: where this process says everything else.
+    """
     _LOG[:] = [path]
+    _WORDS.clear()
+    _WORDS.update({"log": str(log)} if log else {})
 
 
 @dataclass
@@ -65,6 +73,7 @@ def recorded(step: str, name: str) -> Iterator[Event]:
         outcome, code = "done", 0
     except EdgeflowError as error:
         code = error.exit_code
+        event.facts["error"] = error.message.partition("\n")[0]
         raise
     except MemoryError:
         event.facts["error"] = "MemoryError"
@@ -80,6 +89,7 @@ def recorded(step: str, name: str) -> Iterator[Event]:
             "seconds": round(time.monotonic() - start, 3),
             "peak_rss_mb": round(peak_kib / 1024, 1),
             **_job(),
+            **_WORDS,
             **event.facts,
         }
         for path in _LOG:

@@ -1,53 +1,47 @@
-"""What a run of the workflow says at its end."""
+"""What a run of the workflow says at its end, where no display does.
+
+Snakemake runs the handlers of the main Snakefile alone. Where that is a user's, which takes
+edgeflow as a module, they know of the module's builds from what these have announced.
+"""
 
 import sys
-from pathlib import Path
+from typing import TextIO
 
 from edgeflow import paths
 from edgeflow.artifact.fingerprint import fingerprint
-from edgeflow.plan import Plan
-
-_builds: dict[Path, tuple[Plan, str | None]] = {}
-"""By folder of results, what a workflow builds there and where its results are carried to."""
-
-
-def register(plan: Plan, results: Path, storage: str | None) -> None:
-    """Let the end of this run speak of a build.
-
-    Snakemake runs the handlers of the main Snakefile alone. Where that is a user's, which takes
-    edgeflow as a module, they know of the module's builds from here.
-
-    Args:
-        plan: what is built.
-        results: folder of the results.
-        storage: where results are carried to; None if they stay in their folder.
-    """
-    _builds[results] = (plan, storage)
+from edgeflow.cli.display.announced import Build, builds, is_displayed
 
 
 def show_results() -> None:
     """Print the table of all deployments as they were last measured, or where it is."""
-    for results, (plan, storage) in _builds.items():
-        if storage is None:
-            _print_table(plan, results)
-        else:
-            page = results / paths.REPORT / "index.html"
-            print(f"the report is in the storage: {storage}/{page}", file=sys.stderr)
+    for build in () if is_displayed() else builds():
+        finish(build, sys.stderr, build_report=bool(build.chosen))
 
 
 def report_failure() -> None:
     """Show what did get measured: the rule cannot run when a branch before it failed."""
-    from edgeflow.report.build import build_report
-
-    for results, (plan, storage) in _builds.items():
-        if storage is None:
-            job = plan.job("report")
-            build_report(job.slice, fingerprint(*job.modules), results, results / paths.REPORT)
-            _print_table(plan, results)
+    for build in () if is_displayed() else builds():
+        finish(build, sys.stderr, build_report=True)
 
 
-def _print_table(plan: Plan, results: Path) -> None:
+def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
+    """Print the table of all deployments as they were last measured, and where the report is.
+
+    Args:
+        build: what was built.
+        file: where to print.
+        build_report: make the report of what is there; its rule did not run.
+    """
+    page = build.results / paths.REPORT / "index.html"
+    if build.carried_to is not None:
+        print(f"the report is in the storage: {build.carried_to}/{page}", file=file)
+        return
+    from edgeflow.report.build import build_report as make
     from edgeflow.report.console import print_summary
     from edgeflow.report.rows import load_rows
 
-    print_summary(load_rows(results, plan.job("report").slice), sys.stderr)
+    job = build.plan.job("report")
+    if build_report:
+        make(job.slice, fingerprint(*job.modules), build.results, page.parent)
+    print_summary(load_rows(build.results, job.slice), file)
+    print(f"report: {page}", file=file)

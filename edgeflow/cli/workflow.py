@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeflow.artifact.events import EVENTS
+from edgeflow.cli.display.selection import Selection, environment
 from edgeflow.paths import workflow_folder
 
 _SNAKEFILES = [
@@ -19,6 +20,7 @@ _SNAKEFILES = [
 """Where Snakemake looks for the one of the project."""
 _PROFILES = (Path("default"), Path("profiles/default"))
 """Where it looks for the project's settings."""
+START = "edgeflow.cli.start_snakemake"
 _claims: list[int] = []
 """Descriptors that hold a project's claim until this process ends."""
 
@@ -46,16 +48,23 @@ def claim(folder: Path) -> bool:
     return True
 
 
-def run_snakemake(arguments: Sequence[str]) -> int:
+def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
     """Run Snakemake in this folder; return 0, or the exit code of the first failed step.
 
     Snakemake itself always fails with 1. The steps' event log tells the class of the failure.
+
+    Args:
+        arguments: Snakemake's own.
+        selection: names by kind; what is built is of one of each.
 
     Raises:
         ConfigError: this folder holds no project.
     """
     start = EVENTS.stat().st_size if EVENTS.exists() else 0
-    result = subprocess.run(snakemake_command(arguments), check=False)
+    chosen = environment(selection)
+    goals = ["selection"] if chosen else []
+    command = snakemake_command([*goals, *arguments, *_with_display(arguments)])
+    result = subprocess.run(command, check=False, env={**os.environ, **chosen})
     if result.returncode == 0:
         return 0
     return next((code for code in _exit_codes(start) if code), result.returncode)
@@ -79,7 +88,12 @@ def snakemake_command(arguments: Sequence[str]) -> list[str]:
         added += ["--snakefile", str(workflow / "Snakefile")]
     if not _has(arguments, "--workflow-profile") and not any(map(Path.exists, _PROFILES)):
         added += ["--workflow-profile", str(workflow / "profiles" / "default")]
-    return [sys.executable, "-m", "snakemake", *added, *_with_profiles(arguments)]
+    return [sys.executable, "-m", START, *added, *_with_profiles(arguments)]
+
+
+def _with_display(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the options for edgeflow's display, unless another one is wanted."""
+    return () if _has(arguments, "--logger") else ("--logger", "edgeflow")
 
 
 def _has(arguments: Sequence[str], *options: str) -> bool:

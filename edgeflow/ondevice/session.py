@@ -18,15 +18,9 @@ import stat
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO
 
-if TYPE_CHECKING:
-    import io
-
-BLOCK_BYTES = 256 << 10
-# Few enough not to slow a fast link down; a slow one is seen to be alive by the time.
-RECEIPT_BYTES = 1 << 20
-RECEIPT_S = 0.5
+BLOCK_BYTES = 64 << 10
 # Often enough that neither a slow disk nor a slow hash looks like a standstill.
 SYNC_BYTES = 8 << 20
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -101,17 +95,15 @@ def receive(part: str, path: str, size: str, sha256: str, idle_s: str) -> None:
 
 
 def write(file: BinaryIO, size: int, idle_s: int) -> None:
-    """Take the rest of a file, from the byte that the host says, and acknowledge what came."""
+    """Take the rest of a file, from the byte that the host says; acknowledge each block."""
     say(sha256=digest(file), have=file.tell())
     signal.alarm(idle_s)  # whose signal ends this process
     done = int(sys.stdin.buffer.readline())
     file.seek(done)
     file.truncate()
-    source = cast("io.BufferedReader", sys.stdin.buffer)
-    said, said_s = done, time.monotonic()
     while done < size:
         signal.alarm(idle_s)
-        block = source.read1(min(BLOCK_BYTES, size - done))  # as much as there is
+        block = sys.stdin.buffer.read(min(BLOCK_BYTES, size - done))
         if not block:
             sys.exit("the host is gone")
         file.write(block)
@@ -120,10 +112,7 @@ def write(file: BinaryIO, size: int, idle_s: int) -> None:
         if done % SYNC_BYTES < len(block) or done == size:
             signal.alarm(0)
             os.fsync(file.fileno())
-        now_s = time.monotonic()
-        if done == size or done - said >= RECEIPT_BYTES or now_s - said_s >= RECEIPT_S:
-            say(at=done)
-            said, said_s = done, now_s
+        say(at=done)
     signal.alarm(0)
 
 

@@ -4,6 +4,7 @@ import copy
 import csv
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -114,3 +115,24 @@ def test_a_device_runs_its_own_environment_built_once(pristine: Project, tmp_pat
     assert pristine.would_run()["deploy"] >= 1
     pristine.write_config(CONFIG)
     pristine.build()
+
+
+def test_a_selection_builds_its_deployments_alone(pristine: Project) -> None:
+    devices = pristine.folder / "results/devices"
+    kept = devices.rename(devices.with_name("kept"))
+    try:
+        seen = pristine.command("edgeflow", "run", "-n", "--device", "pi-1")
+        assert "selected: 1 of 2 deployments (--device pi-1)" in seen.stderr
+        assert "jobs:     3 (1 deploy, 1 validate, 1 gate)" in seen.stderr
+        done = pristine.command("edgeflow", "run", "--device", "pi-1", "--cores", "2")
+        assert done.returncode == 0, done.stderr
+        assert [path.parts[-3] for path in devices.glob("*/*/gates.json")] == ["pi-1"]
+        page = (pristine.folder / "results/report/index.html").read_text()
+        assert "not measured" in page, "the report is not of what is there"
+        assert "report: results/report/index.html" in done.stderr
+        unknown = pristine.command("edgeflow", "run", "--device", "pi-2")
+        assert (unknown.returncode, "did you mean 'pi-1'?" in unknown.stderr) == (2, True)
+    finally:
+        shutil.rmtree(devices)
+        kept.rename(devices)
+        pristine.build()

@@ -43,6 +43,8 @@ def test_a_wrong_config_stops_before_anything_runs(new_project: NewProject) -> N
     assert "Traceback" not in text
     assert not (project.folder / "results").exists()
     assert project.command("edgeflow", "check").returncode == 2
+    code, text = run(project)
+    assert (code, text.count("did you mean 'epochs'?")) == (2, 1)
 
 
 def test_an_empty_config_is_one_message(new_project: NewProject) -> None:
@@ -80,7 +82,10 @@ def test_a_gate_that_cannot_be_met_fails_its_own_branch(new_project: NewProject)
     project = new_project(config=config)
     code, text = run(project)
     assert code == 6
-    assert "latency_p50_ms_max" in text
+    assert "failed: gate pi-1/tiny: " in text
+    assert "  exit code 6: " in text
+    assert "  log: logs/gate/pi-1.tiny.log" in text
+    assert "report: results/report/index.html" in text
     devices = project.folder / "results/devices"
     assert not (devices / "pi-1/tiny/gates.json").exists()
     assert json.loads((devices / "intel-1/tiny/gates.json").read_text())["passed"] is True

@@ -1,3 +1,4 @@
+import json
 import os
 import platform
 from pathlib import Path
@@ -182,10 +183,26 @@ def test_run_exits_with_the_code_of_the_first_failure(
     assert cli("run").returncode == code
 
 
-@pytest.mark.parametrize("arguments", [("-n",), ("--cores", "4", "all"), ("-c2", "x/y")])
+@pytest.mark.parametrize("arguments", [("--cores", "4", "all"), ("-c2", "x/y"), ("--", "-c2")])
 def test_run_passes_its_arguments_on(
     cli: Cli, snakemake: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("FAKE", "pass")
     assert cli("run", *arguments).returncode == 0
-    assert (snakemake / "arguments").read_text().split()[-len(arguments) :] == list(arguments)
+    passed = (snakemake / "arguments").read_text()
+    assert passed.endswith(f"{' '.join(arguments).removeprefix('-- ')} --logger edgeflow")
+
+
+def test_run_has_its_own_options_and_leaves_the_others(
+    cli: Cli, snakemake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "open('selection', 'w').write(os.environ['EDGEFLOW_SELECTION'])"
+    monkeypatch.setenv("FAKE", program)
+    options = ("--device", "pi-1", "-n", "--cores", "4", "--device", "pc-1", "--logger", "mine")
+    assert cli("run", *options).returncode == 0
+    assert (
+        (snakemake / "arguments")
+        .read_text()
+        .endswith("selection --cores 4 --logger mine --dry-run")
+    )
+    assert json.loads((snakemake / "selection").read_text()) == {"device": ["pi-1", "pc-1"]}

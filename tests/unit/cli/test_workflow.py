@@ -11,7 +11,7 @@ from edgeflow.cli.workflow import call_own_command, snakemake_command
 from edgeflow.errors import ConfigError
 from edgeflow.paths import lock_file, workflow_folder
 
-SNAKEMAKE = [sys.executable, "-m", "snakemake"]
+SNAKEMAKE = [sys.executable, "-m", "edgeflow.cli.start_snakemake"]
 SNAKEFILE = ["--snakefile", str(workflow_folder() / "Snakefile")]
 SETTINGS = ["--workflow-profile", str(workflow_folder() / "profiles/default")]
 

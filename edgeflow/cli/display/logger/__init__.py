@@ -1,0 +1,1 @@
+"""Where Snakemake finds its plugin; on its path, not imported from here."""

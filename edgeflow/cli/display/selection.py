@@ -1,0 +1,64 @@
+"""Which deployments `edgeflow run` builds: those of the targets, devices and models given."""
+
+import difflib
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+from edgeflow.errors import ConfigError, Problem
+from edgeflow.plan import Plan, Unit
+
+SELECTION = "EDGEFLOW_SELECTION"
+"""Environment variable that carries the options of `edgeflow run` to the rules, as JSON."""
+KINDS = ("target", "device", "model")
+
+Selection = Mapping[str, Sequence[str]]
+
+
+def environment(selection: Selection) -> dict[str, str]:
+    """Return what tells the rules of a selection; nothing for none."""
+    given = {kind: list(names) for kind, names in selection.items() if names}
+    return {SELECTION: json.dumps(given)} if given else {}
+
+
+def given() -> Selection:
+    """Return the selection of this process' environment."""
+    found: Selection = json.loads(os.environ.get(SELECTION) or "{}")
+    return found
+
+
+def options(selection: Selection) -> str:
+    """Return the options that make a selection."""
+    return " ".join(f"--{kind} {name}" for kind in KINDS for name in selection.get(kind, ()))
+
+
+def select(plan: Plan, selection: Selection) -> list[Unit]:
+    """Return the deployments that are of one of the names of each kind given.
+
+    Raises:
+        ConfigError: a name is not in the configuration, or no deployment is of all kinds.
+    """
+    known = {kind: getattr(plan.config, f"{kind}s") for kind in KINDS}
+    problems = [
+        Problem(path=f"--{kind} {name}", message=f"no such {kind}", hint=_meant(name, known[kind]))
+        for kind in KINDS
+        for name in selection.get(kind, ())
+        if name not in known[kind]
+    ]
+    units = [
+        unit
+        for unit in plan.units
+        if all(getattr(unit, kind) in names for kind, names in selection.items() if names)
+    ]
+    if not problems and not units:
+        problems = [Problem(path=options(selection), message="no deployment is of all of these")]
+    if problems:
+        raise ConfigError(
+            problems, source="the selection", hint="see what there is: `edgeflow device list`"
+        )
+    return units
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,139 @@
+"""The display of one build: lines as they come, or a live picture on a terminal."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from edgeflow.artifact.events import EVENTS
+from edgeflow.cli.display import announced, text
+from edgeflow.cli.display.board import AGGREGATES, Board, State
+from edgeflow.cli.display.failures import events_since, failures, last_words
+from edgeflow.cli.log import QUIET
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+
+class Display:
+    """What is known of a build, and its picture.
+
+    Args:
+        file: where it is shown.
+        dry_run: nothing will be executed.
+        quiet: only what was resolved, failures and the end are shown.
+    """
+
+    def __init__(self, file: TextIO, *, dry_run: bool = False, quiet: bool = False) -> None:
+        self.board = Board()
+        self._file, self._dry_run, self._quiet = file, dry_run, quiet
+        self._live: Live | None = None
+        self._planned = False
+        self._notes: list[str] = []
+        self._events = Path(os.environ.get("EDGEFLOW_EVENTS") or EVENTS)
+        self._start = self._events.stat().st_size if self._events.exists() else 0
+
+    def say(self, line: str) -> None:
+        """Show a line, above the picture if there is one."""
+        if self._live is not None:
+            self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=self._file, flush=True)
+
+    def note(self, line: str) -> None:
+        """Keep what Snakemake says beside a build; it is shown if there is none."""
+        self._notes.append(line)
+
+    def plan(self, stats: Mapping[str, int]) -> None:
+        """Show what was resolved and how many jobs will run, once."""
+        if self._planned:  # Snakemake says it before and after a dry run
+            return
+        self._planned = True
+        builds = announced.builds()
+        for build in builds:
+            for line in text.resolved(build):
+                self.say(line)
+        self.say(text.counted(stats))
+        for build in builds[:1]:  # all of one workflow
+            self.board.plan(build.jobs())
+        if not self._dry_run and not self._quiet and _is_terminal(self._file):
+            self._go_live(builds)
+
+    def start(
+        self,
+        number: int,
+        planned: announced.Planned,
+        logs: Sequence[str],
+        reason: str,
+        now_s: float,
+    ) -> None:
+        """Show that a job was started, or would be."""
+        job = self.board.start(number, planned, logs, now_s)
+        if job.step in AGGREGATES or self._live is not None or self._quiet:
+            return
+        self.say(f"{job.title}: {text.why(reason)}" if self._dry_run else f"{job.title}: started")
+
+    def end(self, number: int, state: State, now_s: float) -> None:
+        """Show how a job ended."""
+        job = self.board.end(number, state, now_s)
+        if job is None or job.step in AGGREGATES:
+            return
+        if state is State.FAILED:
+            why = last_words(Path(job.logs[0])) if job.logs else ""
+            self.say(f"{text.ended(job, self.board)}: {text.short(why)}")
+        elif self._live is None and not self._quiet:
+            self.say(text.ended(job, self.board))
+
+    def close(self) -> None:
+        """Show the end: what failed, the table, and where the report is."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if not self._planned:
+            idle = any(line.startswith("Nothing to be done") for line in self._notes)
+            for line in ["nothing to do: all is up to date"] if idle else self._notes:
+                self.say(line)
+        elif not self._dry_run:
+            self._end()
+
+    def _end(self) -> None:
+        from edgeflow.cli.ending import finish
+
+        failed = self.board.of(State.FAILED)
+        reported = any(job.step == "report" for job in self.board.of(State.DONE))
+        for build in announced.builds():
+            finish(build, self._file, build_report=not reported)
+        for line in failures(failed, events_since(self._events, self._start)):
+            self.say(line)
+
+    def _go_live(self, builds: Sequence[announced.Build]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        from edgeflow.cli.display.matrix import picture
+
+        os.environ[QUIET] = "1"  # the jobs' own bars would run through the picture
+        console = Console(file=self._file)
+        unicode = console.encoding.startswith("utf")
+        self._live = Live(
+            get_renderable=lambda: picture(
+                builds, self.board, unicode=unicode, height=console.height
+            ),
+            console=console,
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start()
+
+
+def _is_terminal(file: TextIO) -> bool:
+    return file.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def on_standard_error(*, dry_run: bool, quiet: bool) -> Display:
+    """Return the display of this process' build."""
+    display = Display(sys.stderr, dry_run=dry_run, quiet=quiet)
+    announced.attach(display)
+    return display

@@ -1,0 +1,238 @@
+"""What `edgeflow run` shows, from Snakemake's events; without Snakemake."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from edgeflow.cli.display import announced, selection
+from edgeflow.cli.display.announced import Build, Planned, step_of
+from edgeflow.cli.display.board import Board, State
+from edgeflow.cli.display.failures import events_since, failures, last_words
+from edgeflow.cli.display.logger import snakemake_logger_plugin_edgeflow as plugin
+from edgeflow.cli.display.matrix import most_urgent, picture, rows
+from edgeflow.cli.display.show import Display
+from edgeflow.cli.display.text import duration, listed, resolved, why
+from edgeflow.config.load import load_file
+from edgeflow.errors import ConfigError
+from edgeflow.plan import Plan
+
+COMPILE_PI = Planned("compile", "compile", {"target": "pi", "model": "cnn", "recipe": "int8"})
+DEPLOY_PI = Planned("deploy", "deploy", {"device": "pi-1", "model": "cnn"})
+JOBS = [
+    Planned("all", "all", {}),
+    Planned("dataset", "dataset", {"dataset": "digits"}),
+    COMPILE_PI,
+    DEPLOY_PI,
+]
+
+
+@pytest.fixture
+def plan(project: Path) -> Plan:
+    return Plan(load_file(project / "config.yaml"))
+
+
+@pytest.fixture
+def build(plan: Plan) -> Iterator[Build]:
+    """The build of the whole plan, announced."""
+    made = Build(
+        plan=plan, units=plan.units, chosen="", results=Path("results"), carried_to=None,
+        jobs=lambda: JOBS,
+    )  # fmt: skip
+    announced.announce(made)
+    yield made
+    announced._builds.clear()
+
+
+@pytest.fixture
+def board() -> Board:
+    """Of two deployments, the compilation of one runs."""
+    board = Board()
+    board.plan(JOBS)
+    board.start(1, COMPILE_PI, ["logs/compile/pi.cnn.int8.log"], now_s=10.0)
+    return board
+
+
+def test_a_selection_leaves_what_is_of_one_name_of_each_kind(plan: Plan) -> None:
+    def left(**names: list[str]) -> list[str]:
+        return [unit.device for unit in selection.select(plan, names)]
+
+    assert left() == left(target=["pi", "intel"]) == left(model=["cnn"]) == ["pi-1", "pc-1"]
+    assert left(target=["intel"]) == left(device=["pc-1"], model=["cnn"]) == ["pc-1"]
+    with pytest.raises(ConfigError, match="--target pi --device pc-1: no deployment is of all"):
+        left(target=["pi"], device=["pc-1"])
+    with pytest.raises(ConfigError) as caught:
+        left(device=["pi-2"], model=["x"])
+    assert "--device pi-2: no such device (did you mean 'pi-1'?)" in str(caught.value)
+    assert "--model x: no such model" in str(caught.value)
+    assert "edgeflow device list" in str(caught.value)
+
+
+def test_the_rules_get_the_selection_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert selection.environment({"target": (), "device": ()}) == {}
+    chosen = {"device": ["a", "b"], "target": ["t"]}
+    for name, value in selection.environment(chosen).items():
+        monkeypatch.setenv(name, value)
+    assert selection.given() == chosen
+    assert selection.options(selection.given()) == "--target t --device a --device b"
+
+
+def test_what_was_resolved_is_said(build: Build, plan: Plan) -> None:
+    assert list(resolved(build))[-1] == "devices:  pi-1, pc-1"
+    some = Build(
+        plan=plan, units=plan.units[:1], chosen="--device pi-1", results=Path("results"),
+        carried_to=None, jobs=lambda: (),
+    )  # fmt: skip
+    assert list(resolved(some))[-2:] == [
+        "devices:  pi-1",
+        "selected: 1 of 2 deployments (--device pi-1)",
+    ]
+    assert listed(str(n) for n in range(1000)) == "0, 1, 2, 3, 4, 5, ... (1000 in all)"
+
+
+def test_a_cell_is_where_the_deployments_job_is(build: Build, board: Board) -> None:
+    steps, found = rows([build], board)
+    assert steps == ["dataset", "compile", "deploy"]
+    waiting = State.WAITING
+    assert [states for _, states in found] == [
+        [waiting, State.RUNNING, waiting],
+        [waiting, None, None],  # nothing to compile for the other target
+    ]
+    board.end(1, State.FAILED, now_s=12.5)
+    assert board.of(State.FAILED)[0].title == "compile pi/cnn/int8"
+    assert board.of(State.FAILED)[0].seconds == 2.5
+    assert board.count().total() == 3  # `all` is no work
+    board.start(2, COMPILE_PI, [], now_s=13.0)
+    assert not board.of(State.FAILED), "a job that is tried again has not failed"
+    assert board.end(99, State.DONE, now_s=0.0) is None
+
+
+def test_of_many_deployments_those_that_matter_are_shown(build: Build, board: Board) -> None:
+    names: dict[str, str] = {}
+    states = [State.DONE, State.DONE, State.WAITING, State.RUNNING, State.FAILED, None]
+    found = [(names, [state]) for state in states]
+    assert [row[1][0] for row in most_urgent(found, 2)] == [State.RUNNING, State.FAILED]
+    assert next(row[1][0] for row in most_urgent(found, 4)) is State.DONE
+
+    def shown(height: int, *, unicode: bool) -> str:
+        console = Console(file=io.StringIO(), width=100)
+        console.print(picture([build], board, unicode=unicode, height=height))
+        return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+    assert "▶" in shown(40, unicode=True)
+    small = shown(5, unicode=False)
+    assert small.isascii()
+    assert "and 1 more deployments" in small
+    assert "0 of 3 jobs done, 1 running" in small
+
+
+def test_failures_name_code_and_log(tmp_path: Path, board: Board) -> None:
+    log = tmp_path / "compile.log"
+    log.write_text("words\nerror: no such operator\n  hint: none\nTraceback\n")
+    board.start(1, COMPILE_PI, [str(log)], now_s=1.0)
+    board.start(2, DEPLOY_PI, [str(tmp_path / "none.log")], now_s=1.0)
+    board.end(1, State.FAILED, now_s=2.0)
+    board.end(2, State.FAILED, now_s=2.0)
+    events = tmp_path / "events.jsonl"
+    before = json.dumps({"exit_code": 3, "log": str(log), "error": "long ago"}) + "\n"
+    events.write_text(before)
+    failed = board.of(State.FAILED)
+    assert failures(failed, events_since(events, len(before))) == [
+        "failed: compile pi/cnn/int8: no such operator",
+        f"  log: {log}",
+        "failed: deploy pi-1/cnn: no reason was given",
+        f"  log: {tmp_path / 'none.log'}",
+    ]
+    with events.open("a") as file:
+        file.write(json.dumps({"exit_code": 7, "log": str(log), "error": "told"}) + "\n")
+    assert failures(failed[:1], events_since(events, len(before))) == [
+        "failed: compile pi/cnn/int8: told",
+        "  exit code 7: A converter or compiler rejects the model, or changes it",
+        f"  log: {log}",
+    ]
+    log.write_text("only\nlast words\n\n")
+    assert last_words(log) == "last words"
+
+
+@pytest.fixture
+def shown(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[plugin.LogHandler, io.StringIO]:
+    """A handler of Snakemake's events, and what it has said."""
+    monkeypatch.chdir(tmp_path)
+    said = io.StringIO()
+    monkeypatch.setattr(plugin, "on_standard_error", lambda **options: Display(said, **options))
+    settings: Any = SimpleNamespace(dryrun=True, quiet=None, printshellcmds=False)
+    return plugin.LogHandler(settings, None), said
+
+
+def emit(
+    handler: plugin.LogHandler, level: int = logging.INFO, msg: str = "", **extra: Any
+) -> None:
+    record = logging.LogRecord("snakemake", level, "", 0, msg, None, None)
+    record.__dict__.update(extra)
+    handler.emit(record)
+
+
+def test_a_dry_run_says_what_would_run_and_why(
+    shown: tuple[plugin.LogHandler, io.StringIO],
+) -> None:
+    handler, said = shown
+    stats = {"all": 1, "compile": 1, "total": 2}
+    reason = "Missing output files: a, b; Input files updated by another job: c"
+    emit(handler, msg="Building DAG of jobs...")
+    emit(handler, event="run_info", stats=stats)
+    job: dict[str, Any] = {
+        "jobid": 4,
+        "rule_name": "compile_long",
+        "wildcards": COMPILE_PI.wildcards,
+        "log": [],
+    }
+    emit(handler, event="job_info", shellcmd="edgeflow compile -x", reason=reason, **job)
+    emit(handler, event="run_info", stats=stats)
+    emit(handler, logging.ERROR, "At least one job did not complete successfully.")
+    emit(handler, logging.WARNING, "something odd")
+    handler.close()
+    handler.close()
+    assert said.getvalue().splitlines()[5:] == [
+        "jobs:     1 (1 compile)",
+        "compile pi/cnn/int8: missing output files, input files updated by another job",
+        "something odd",
+    ]
+
+
+def test_a_build_with_nothing_to_do_says_so(shown: tuple[plugin.LogHandler, io.StringIO]) -> None:
+    handler, said = shown
+    emit(handler, msg="Building DAG of jobs...")
+    emit(handler, msg="Nothing to be done (all requested files are present and up to date).")
+    handler.close()
+    assert said.getvalue() == "nothing to do: all is up to date\n"
+
+
+def test_what_snakemake_does_beside_building_is_shown(
+    shown: tuple[plugin.LogHandler, io.StringIO],
+) -> None:
+    handler, said = shown
+    emit(handler, msg="Unlocked working directory.")
+    handler.close()
+    assert said.getvalue() == "Unlocked working directory.\n"
+
+
+def test_words_for_people() -> None:
+    assert [duration(s) for s in (0.04, 59.9, 61, 3725)] == [
+        "0.0 s",
+        "59.9 s",
+        "1:01 min",
+        "1:02:05",
+    ]
+    assert why("Params have changed since last execution: x; y") == (
+        "params have changed since last execution, y"
+    )
+    assert step_of("edgeflow import --name x", "import_saved_model") == "import"
+    assert step_of("cp a b", "mine") == step_of(None, "mine") == "mine"
