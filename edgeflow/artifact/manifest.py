@@ -69,7 +69,7 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise IntegrityError(
             f"{path} cannot be read as a manifest: {error}",
-            hint=f"delete {path.parent} and run `snakemake` again",
+            hint=f"delete {path.parent} and run `edgeflow run` again",
         ) from error
 
 
@@ -96,7 +96,7 @@ def verify_files(manifest_path: Path, names: list[str] | None = None) -> Manifes
         if record is None or not path.is_file() or sha256_file(path) != record.sha256:
             raise IntegrityError(
                 f"{path} is missing or not what {manifest_path} says it is",
-                hint=f"delete {manifest_path} and run `snakemake` again",
+                hint=f"delete {manifest_path} and run `edgeflow run` again",
             )
     return manifest
 

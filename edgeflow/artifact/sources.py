@@ -142,7 +142,7 @@ class Sources:
         _index(self._step, self._name).unlink(missing_ok=True)  # in case it is what is wrong
         raise IntegrityError(
             f"{self._name}: the source of the step {self._step} changed {when}",
-            hint="wait until nothing writes to it, then run `snakemake` again",
+            hint="wait until nothing writes to it, then run `edgeflow run` again",
         )
 
 

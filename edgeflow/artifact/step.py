@@ -85,7 +85,7 @@ def content_digest(path: Path | Files | Sources) -> str:
         )
     if not path.is_file():
         raise IntegrityError(
-            f"{path} is not there; an earlier step makes it", hint="run `snakemake`"
+            f"{path} is not there; an earlier step makes it", hint="run `edgeflow run`"
         )
     if path.name not in MANIFESTS:
         return sha256_file(path)

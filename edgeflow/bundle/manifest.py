@@ -114,5 +114,5 @@ def read_bundle(path: Path) -> BundleManifest:
         return BundleManifest.model_validate(json.loads(read_member(path, MANIFEST)))
     except Exception as error:  # tarfile, json and pydantic: all mean the same here
         raise IntegrityError(
-            f"{path} is not a bundle: {error}", hint=f"delete {path} and run `snakemake` again"
+            f"{path} is not a bundle: {error}", hint=f"delete {path} and run `edgeflow run` again"
         ) from error

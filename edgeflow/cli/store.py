@@ -87,7 +87,7 @@ def verify(config: ConfigFile = CONFIG) -> None:
     if dropped:
         raise IntegrityError(
             f"{dropped} entries of {store.root} were corrupt",
-            hint="run `snakemake`: they are made again; if this comes back, check the disk",
+            hint="run `edgeflow run`: they are made again; if this comes back, check the disk",
         )
 
 

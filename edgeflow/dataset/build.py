@@ -138,7 +138,7 @@ def _require_fetched(files: Mapping[str, Path]) -> None:
     """
     found = ((name, what) for name, path in files.items() if (what := pointer(path)))
     for name, what in found:
-        raise DataError(f"{name} is only {what}", hint="fetch the files, then run `snakemake`")
+        raise DataError(f"{name} is only {what}", hint="fetch the files, then run `edgeflow run`")
 
 
 def _facts(section: Dataset, raw: RawDataset, parts: Mapping[Part, Selection]) -> DatasetFacts:

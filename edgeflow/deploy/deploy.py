@@ -82,6 +82,6 @@ def _model(bundle: Path) -> str:
     if not re.fullmatch(NAME_PATTERN, model):  # it becomes part of a path on the device
         raise IntegrityError(
             f"{bundle} is for a model with the unusable name {model!r}",
-            hint=f"delete {bundle} and run `snakemake` again",
+            hint=f"delete {bundle} and run `edgeflow run` again",
         )
     return model

@@ -67,7 +67,7 @@ def _fetch_output(
     if sha256_file(local) != sha256:
         raise IntegrityError(
             f"the outputs from {name} changed on their way",
-            hint="run `snakemake` again; if it repeats, check the device's storage",
+            hint="run `edgeflow run` again; if it repeats, check the device's storage",
         )
     return read_outputs(local, shape, tensor.dtype, device=name, model=manifest.model)
 

@@ -260,7 +260,7 @@ class OpenDevice:
             raise DeployError(
                 refusal.message,
                 hint=f"deploy it again: delete deploy.json of {self.endpoint.name}/{model}, "
-                "then run `snakemake`",
+                "then run `edgeflow run`",
             ) from refusal
 
     def _require_space(self, path: Path, need_bytes: int, have_bytes: int) -> None:

@@ -116,5 +116,5 @@ def _unpack(bundle: Path, name: str, manifest: BundleManifest, folder: Path) -> 
     if sha256_file(path) != manifest.files[name].sha256:
         raise IntegrityError(
             f"{name} in {bundle} is not what its manifest says",
-            hint=f"delete {bundle} and run `snakemake` again",
+            hint=f"delete {bundle} and run `edgeflow run` again",
         )

@@ -25,6 +25,7 @@ NOISE_MAX_BYTES = 1 << 20
 _LINE_MAX_BYTES = 4096
 _ERRORS_MAX_BYTES = 64 << 10
 _READ_BYTES = 256 << 10
+_MOMENT_S = 0.2
 
 
 class Ready(Answer):
@@ -165,6 +166,16 @@ class Program:
     def send(self, data: bytes) -> None:
         """Send bytes to the program's standard input."""
         self._channel.sendall(data)
+
+    def send_some(self, data: bytes) -> int:
+        """Send what there is room for on the way, within a moment; return how many bytes."""
+        self._channel.settimeout(_MOMENT_S)
+        try:
+            return self._channel.send(data)
+        except TimeoutError:
+            return 0
+        finally:
+            self._channel.settimeout(None)
 
     def exit_code(self) -> int:
         """Return the exit code of whatever ran; -1 if a signal or the connection ended it."""

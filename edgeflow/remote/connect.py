@@ -3,7 +3,7 @@
 import math
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.errors import DeployError
 from edgeflow.remote.diagnose import no_forwarding, no_login
@@ -19,6 +19,8 @@ _WEAK = {
     "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
     "macs": ["hmac-md5", "hmac-md5-96", "hmac-sha1", "hmac-sha1-96"],
 }
+# On the way to this machine at once: that of paramiko is less than a fast and long way holds.
+_WINDOW_BYTES = 8 << 20
 
 
 def open_connection(account: Account) -> "Connection":
@@ -74,6 +76,7 @@ def _prepare(account: Account, jump: "Connection | None") -> "Connection":
             "auth_timeout": limit_s,
             "channel_timeout": limit_s,
             "disabled_algorithms": _WEAK,
+            "transport_factory": _transport,
         },
     )
     # Fabric's own client accepts any host key and reads no known_hosts file.
@@ -82,6 +85,16 @@ def _prepare(account: Account, jump: "Connection | None") -> "Connection":
     key = _pinned_key(account)
     connection.client.get_host_keys().add(_pin_name(account), key.get_name(), key)
     return connection
+
+
+def _transport(sock: socket.socket, **options: Any) -> "paramiko.Transport":
+    """Return a transport that prefers the ciphers that are their own checksum: half the work."""
+    import paramiko
+
+    transport = paramiko.Transport(sock, default_window_size=_WINDOW_BYTES, **options)
+    security = transport.get_security_options()
+    security.ciphers = sorted(security.ciphers, key=lambda name: "gcm" not in name)
+    return transport
 
 
 def _pin_name(account: Account) -> str:
@@ -113,3 +126,5 @@ def _tune(transport: "paramiko.Transport", timeout_s: float) -> None:
         # paramiko's keepalive never notices that nobody answers; the kernel does.
         limit_ms = math.ceil(timeout_s * 1000)
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
+        # The other way round: OpenSSH holds its first answer back until ours comes.
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -7,7 +7,7 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.remote.channel import Program, Receipt
 from edgeflow.remote.watchdog import Watchdog
 
-_BLOCK_BYTES = 64 << 10
+_BLOCK_BYTES = 256 << 10
 
 
 class Upload:
@@ -52,18 +52,21 @@ class Upload:
         return receipt.have if digest.hexdigest() == receipt.sha256 else 0
 
     def _send(self, program: Program, dog: Watchdog) -> str | None:
-        """Send the rest; return the digest if the device has said it already."""
+        """Send the rest; return the digest if the device has said it already.
+
+        It waits for no receipt, only for room on the way; and hears the receipts while it waits.
+        """
         ended = None
         with self._local.open("rb") as file:
             file.seek(self._stored)
-            block = f"{self._stored}\n".encode()
             try:
-                program.send(block)
+                program.send(f"{self._stored}\n".encode())
                 while block := file.read(_BLOCK_BYTES):
-                    program.send(block)
-                    self.sent += len(block)
-                    while program.has_message():
-                        ended = self._next(program, dog).stored
+                    while block:
+                        sent = program.send_some(block)
+                        self.sent, block = self.sent + sent, block[sent:]
+                        while program.has_message():
+                            ended = self._next(program, dog).stored
             except OSError as error:
                 if error.errno:
                     raise

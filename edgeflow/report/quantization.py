@@ -87,5 +87,5 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise IntegrityError(
             f"{path} cannot be read as figures of a quantization: {error}",
-            hint=f"delete {path} and run `snakemake` again",
+            hint=f"delete {path} and run `edgeflow run` again",
         ) from error

@@ -147,7 +147,7 @@ def _read(path: Path) -> Validation | None:
     except (OSError, ValueError) as error:
         raise IntegrityError(
             f"{path} cannot be read as a validation: {error}",
-            hint=f"delete {path} and run `snakemake` again",
+            hint=f"delete {path} and run `edgeflow run` again",
         ) from error
 
 

@@ -66,7 +66,7 @@ def _training(model: str, folder: Path) -> Training:
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(
             f"{path} cannot be read as training curves: {error!r}",
-            hint=f"delete {folder} and run `snakemake` again",
+            hint=f"delete {folder} and run `edgeflow run` again",
         ) from error
     manifest = read_manifest(folder / "manifest.json")
     return Training(model=model, epochs=epochs, curves=curves, manifest=manifest)

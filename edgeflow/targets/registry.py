@@ -22,5 +22,5 @@ def get(kind: str) -> type[Target]:
     except (Exception, SystemExit) as error:  # someone else's module may raise anything
         raise MissingToolError(
             f"target kind {kind!r} cannot be loaded: {type(error).__name__}: {error}",
-            hint="reinstall the package that provides it (for edgeflow's own: `uv sync`)",
+            hint="reinstall the package that provides it (edgeflow's own: edgeflow-ml)",
         ) from error

@@ -98,7 +98,7 @@ class Worker:
         if self.identity and changed:
             raise IntegrityError(
                 f"{self.title}: {', '.join(changed)} is of another version than planned with",
-                hint="run `snakemake` again",
+                hint="run `edgeflow run` again",
             )
 
 

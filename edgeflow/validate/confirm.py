@@ -77,7 +77,7 @@ def _hints(failed: list[GateResult]) -> Iterator[str]:
     """Yield what to do about gates that were missed, and about figures that there are not."""
     if any(result.value is not None for result in failed):
         yield (
-            "improve the model or its recipe, or relax the gate, then run `snakemake` again; "
+            "improve the model or its recipe, or relax the gate, then run `edgeflow run` again; "
             "the report shows where the figures come from"
         )
     lacking = [result.figure for result in failed if result.value is None]

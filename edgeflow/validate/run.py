@@ -183,7 +183,7 @@ def _measure(
             return record
     raise DeployError(
         f"{name} throttled its CPU in {ATTEMPTS} runs; its latency means nothing",
-        hint="check its power supply and cooling, let it cool down, then run `snakemake` again",
+        hint="check its power supply and cooling, let it cool down, then run `edgeflow run` again",
     )
 
 

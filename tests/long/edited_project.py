@@ -206,7 +206,7 @@ class World:
         self.history.append(self.state)
 
     def heed(self, error: IntegrityError) -> None:
-        advice = re.fullmatch("delete (.*) and run `snakemake` again", error.hint)
+        advice = re.fullmatch("delete (.*) and run `edgeflow run` again", error.hint)
         assert advice, error
         remove(Path(advice[1]))
 

@@ -252,7 +252,7 @@ def test_what_changed_since_it_was_planned_is_not_built(pets: Path, store: Store
     overwrite(pets)
     with pytest.raises(IntegrityError, match="changed since this job was planned") as caught:
         run_step(spec_of(pets, digest), pets.parent / "out", lambda _: {})
-    assert "run `snakemake` again" in caught.value.hint
+    assert "run `edgeflow run` again" in caught.value.hint
     run_step(spec_of(pets, planned(pets)), pets.parent / "out", lambda _: {})
     assert len(entries(store)) == 1
 

@@ -30,6 +30,13 @@ class Wire:
     def sendall(self, data: bytes) -> None:
         self.sent += data
 
+    def send(self, data: bytes) -> int:
+        self.sendall(data)
+        return len(data)
+
+    def settimeout(self, timeout: float | None) -> None:
+        pass
+
     def recv(self, _size: int) -> bytes:
         return self._said.pop(0).replace(b"MARK", self._nonce) if self._said else b""
 
@@ -153,3 +160,28 @@ def test_only_progress_is_a_sign_of_life(tmp_path: Path) -> None:
     assert upload.run(it, dog) == digest
     assert dog.touches == 5
     assert upload.doing() == "sending file, 9 of 9 bytes"
+
+
+def test_receipts_are_heard_while_there_is_no_room_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(range(200)))
+    digest = "0" * 64
+
+    class Narrow(Wire):
+        """Takes 50 bytes at a time, and the device is slow with them."""
+
+        waits = 0
+
+        def send(self, data: bytes) -> int:
+            self.waits += 1
+            if self.waits % 3:
+                self._said.append(message(at=self.waits))
+                raise TimeoutError
+            return super().send(data[:50])
+
+    wire: Any = Narrow(message(have=0, sha256=digest))
+    dog: Any = Dog()
+    it, upload = Program(wire, "device pi", "python3", ["run"]), Upload(tmp_path / "file")
+    with pytest.raises(EndedError):
+        upload.run(it, dog)
+    assert bytes(wire.sent) == b"0\n" + bytes(range(200))
+    assert (upload.sent, dog.touches) == (200, 8)

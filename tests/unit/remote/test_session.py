@@ -1,12 +1,14 @@
 """Programs and files of a session: their end, their limits, and logins that get in the way."""
 
+import io
 import os
 import random
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -181,6 +183,26 @@ def test_an_upload_that_was_cut_goes_on_where_it_ended(lab: "Lab", tmp_path: Pat
         assert 1_500_000 <= session.put(sent, "folder/file") < 2_500_000
     assert (lab.root(pi) / "folder" / "file").read_bytes() == sent.read_bytes()
     assert not (lab.root(pi) / "folder" / "file.part").exists()
+
+
+@pytest.mark.parametrize(("block_s", "receipts"), [(0.0, 4), (1.0, 14)], ids=["fast", "slow"])
+def test_receipts_are_few_and_come_in_time_on_a_slow_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_s: float, receipts: int
+) -> None:
+    from edgeflow.ondevice import session
+
+    said: list[dict[str, Any]] = []
+    size, now_s = 13 * session.BLOCK_BYTES, iter(range(99))
+    whole = io.BytesIO(b"0\n" + b"x" * size)
+    source = io.BufferedReader(whole)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=source))
+    clock = SimpleNamespace(monotonic=lambda: next(now_s) * block_s)
+    monkeypatch.setattr(session, "time", clock)
+    monkeypatch.setattr(session, "say", lambda **receipt: said.append(receipt))
+    with (tmp_path / "part").open("w+b") as file:
+        session.write(file, size, 60)
+    assert said[-1] == {"at": size}
+    assert len(said) == 1 + receipts  # after what is there already
 
 
 def test_a_receiver_that_hears_nothing_ends(lab: "Lab", tmp_path: Path) -> None:
