@@ -8,6 +8,7 @@ import typer
 from edgeflow.cli import device, explain, steps, store
 from edgeflow.cli.check import check
 from edgeflow.cli.doctor import doctor
+from edgeflow.cli.init import init, schema
 from edgeflow.cli.predict import predict
 from edgeflow.cli.run import run
 from edgeflow.cli.summary import summary
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (check, doctor, predict, summary, targets):
+for command in (init, check, doctor, predict, summary, targets, schema):
     app.command(rich_help_panel="Project")(command)
 # What `run` does not know is snakemake's.
 app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)
