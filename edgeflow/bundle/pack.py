@@ -37,6 +37,7 @@ GOLDEN_VECTORS = 16
 PARTS: tuple[Part, ...] = ("test",)
 RUNNER = "edgeflow.ondevice.runner"
 RELEASE = "edgeflow.ondevice.release"
+IMAGE = "edgeflow.ondevice.image"
 FACTS = "edgeflow.ondevice.facts"
 ENERGY = "edgeflow.ondevice.energy"
 FRONT_END = "edgeflow.ondevice.front_end"
@@ -109,6 +110,7 @@ def _write_bundle(
     members = {
         "runner.py": _source(RUNNER),
         "release.py": _source(RELEASE),
+        "image.py": _source(IMAGE),
         "facts.py": _source(FACTS),
         "energy.py": _source(ENERGY),
         "engine.py": _source(runtime.engine_module),

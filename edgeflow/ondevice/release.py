@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+# Of sources whose samples do not have the levels of pixels, 0..255.
+LEVELS = {"digits": 16}
+
 
 def load_manifest(folder: str) -> dict[str, Any]:
     """Return a release's manifest."""
@@ -24,20 +27,22 @@ def load_manifest(folder: str) -> dict[str, Any]:
 
 
 def load_engine(folder: str, manifest: dict[str, Any], unit: dict[str, Any]) -> Any:
-    """Return the engine with the release's model loaded; `unit` says on which board or stick.
+    """Return the engine with the release's model loaded; `unit` says on which board or stick."""
+    engine_options = {**manifest["engine_options"], "unit": unit}
+    return load_module(folder, "engine").Engine(os.path.join(folder, "model"), engine_options)
 
-    The module is that of the folder, whichever release this process opened before.
-    """
-    spec: Any = importlib.util.spec_from_file_location("engine", os.path.join(folder, "engine.py"))
-    module = sys.modules["engine"] = importlib.util.module_from_spec(spec)
+
+def load_module(folder: str, name: str) -> Any:
+    """Return a module of the release in a folder, whichever this process opened before."""
+    spec: Any = importlib.util.spec_from_file_location(name, os.path.join(folder, name + ".py"))
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     writes = sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # a release with more files than its manifest lists is damaged
     try:
         spec.loader.exec_module(module)
     finally:
         sys.dont_write_bytecode = writes
-    engine_options = {**manifest["engine_options"], "unit": unit}
-    return module.Engine(os.path.join(folder, "model"), engine_options)
+    return module
 
 
 def rows(arrays: list[Any], start: int, stop: int) -> list[Any]:
@@ -129,6 +134,24 @@ class Release:
     def labels(self) -> list[str]:
         """Names of the classes or values."""
         return list(self.manifest["labels"])
+
+    def sample(self, recorded: Any) -> Any:
+        """Return what a camera or microphone gives in the form of the dataset's samples.
+
+        Args:
+            recorded: pixels uint8 (height, width) or (height, width, 3) of any size; or, where the
+                model takes features of sound, what was recorded at their rate, (n,) or
+                (n, channels). All else is returned as it is.
+        """
+        tensor, parameters = self.manifest["io"]["inputs"][0], self.manifest["front_end"]
+        if parameters:
+            return load_module(self.folder, "front_end").features(recorded, parameters)
+        shape = tuple(tensor["shape"][1:])
+        if tensor["stored"] != "uint8" or len(shape) != 3 or recorded.dtype != np.uint8:
+            return recorded
+        pixels = load_module(self.folder, "image").fitted(recorded, shape)
+        levels = LEVELS.get(self.manifest["decoding"]["source"])
+        return np.rint(pixels * (levels / 255)).astype(np.uint8) if levels else pixels
 
     def answer(self, *sample: Any) -> dict[str, Any]:
         """Return what the network says of one sample, see `meaning`.

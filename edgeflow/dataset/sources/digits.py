@@ -40,5 +40,6 @@ def read(path: Path, section: DigitsDataset) -> "NDArray[np.uint8]":
     """Return one image, uint8 0..16, (8, 8, 1): bright on black, as those of the dataset."""
     import numpy as np
 
-    levels: NDArray[np.uint8] = np.rint(decode(path, (8, 8), 1) * (_GREY_LEVELS / 255)).astype("u1")
+    pixels = decode(path, (8, 8), 1)
+    levels: NDArray[np.uint8] = np.rint(pixels * (_GREY_LEVELS / 255)).astype(np.uint8)
     return levels

@@ -18,6 +18,7 @@ def job(plan: Plan, target: str, model: str, recipe: str) -> Job:
             "edgeflow.bundle.pack",
             "edgeflow.ondevice.runner",
             "edgeflow.ondevice.release",
+            "edgeflow.ondevice.image",
             "edgeflow.ondevice.facts",
             "edgeflow.ondevice.energy",
             *(("edgeflow.ondevice.front_end",) if sound else ()),

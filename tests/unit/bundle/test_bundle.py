@@ -45,7 +45,15 @@ def test_what_is_in_a_bundle(packed: Path) -> None:
     del found["manifest.json"]
     assert list(found) == list(manifest.files) == sorted(manifest.files)
     assert set(found) == {
-        *("runner.py", "release.py", "facts.py", "energy.py", "engine.py", "golden_x/input.npy"),
+        *(
+            "runner.py",
+            "release.py",
+            "image.py",
+            "facts.py",
+            "energy.py",
+            "engine.py",
+            "golden_x/input.npy",
+        ),
         "golden_y/output.npy",
         "model/model.tflite",
     }
