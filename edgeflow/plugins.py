@@ -1,5 +1,6 @@
 """Named plug-ins, found by entry point or by import path, never by a list in the code."""
 
+import functools
 import importlib
 import inspect
 import re
@@ -144,6 +145,7 @@ def import_path(path: str) -> Any:
         raise ImportError(f"{module} has no {attribute!r}") from error
 
 
+@functools.cache
 def options_model(function: Callable[..., object], title: str) -> type[BaseModel]:
     """Return a pydantic model of a function's keyword-only parameters.
 

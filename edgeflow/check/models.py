@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.check.networks import known_facts
-from edgeflow.check.sections import valid_datasets, valid_models
-from edgeflow.check.suits import deployed_recipes
+from edgeflow.check.sections import valid_models
+from edgeflow.check.suits import deployed, deployed_recipes
 from edgeflow.config.finding import Finding
 from edgeflow.config.modelfile import files_of, kind_of, trains
 from edgeflow.config.neighbours import is_there
 from edgeflow.config.pointer import pointer
-from edgeflow.config.raw import deployments
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import CompileError
 from edgeflow.imported.ends import Inputs, Outputs
@@ -66,8 +65,8 @@ def check_keras(raw: Mapping[str, Any]) -> Iterator[Finding]:
 def _untrainable(raw: Mapping[str, Any], model: str, outputs: list[str]) -> Iterator[Finding]:
     """Yield the deployments whose recipe trains a model on whose other outputs have no truth."""
     recipes = deployed_recipes(raw, model)
-    for keys, entry, _ in deployments(raw):
-        recipe = recipes.get(str(entry.get("recipe"))) if entry.get("model") == model else None
+    for keys, entry in deployed(raw).get(model, []):
+        recipe = recipes.get(entry["recipe"])
         if recipe is not None and recipe.stages() and len(outputs) > 1:
             yield Finding(
                 keys=(*keys, "recipe"),
@@ -79,12 +78,11 @@ def _untrainable(raw: Mapping[str, Any], model: str, outputs: list[str]) -> Iter
 
 def _files(raw: Mapping[str, Any]) -> Iterator[_File]:
     """Yield the model files that are there; what else is wrong with the others is told already."""
-    datasets = valid_datasets(raw)
     for name, model in valid_models(raw).items():
         path = Path(model.source).expanduser() if model.source and not model.architecture else None
         if path is None or not is_there(path) or kind_of(path) is None:
             continue
         if any(pointer(file) for file in files_of(path)):
             continue
-        facts = known_facts(datasets.get(model.dataset))
+        facts = known_facts(raw, model.dataset)
         yield _File(model=name, path=path, facts=facts, input=model.input, output=model.output)

@@ -6,12 +6,11 @@ from typing import Any
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.check.peek import peek
 from edgeflow.check.sections import valid_datasets, valid_models
-from edgeflow.check.suits import deployed_recipes, refusals
-from edgeflow.config.dataset import Dataset
+from edgeflow.check.suits import deployed, deployed_recipes, refusals
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.model import Architecture
 from edgeflow.config.networkcheck import check_networks
-from edgeflow.config.raw import deployments
+from edgeflow.config.raw import Entry, once
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.samples import Affine
 from edgeflow.dataset.view import DatasetFacts, InputFacts
@@ -26,12 +25,12 @@ def check_builds(raw: Mapping[str, Any]) -> Iterator[Finding]:
 
     Equal architectures with the same recipes are built once.
     """
-    datasets, problems = valid_datasets(raw), dict[str, list[_Problem]]()
+    problems = dict[str, list[_Problem]]()
     told = {finding.keys[1] for finding in check_networks(raw)}
     for name, model in valid_models(raw).items():
         if name in told or model.architecture is None:
             continue
-        facts, recipes = known_facts(datasets.get(model.dataset)), deployed_recipes(raw, name)
+        facts, recipes = known_facts(raw, model.dataset), deployed_recipes(raw, name)
         parts = [one and one.model_dump(mode="json") for one in (model.architecture, facts)]
         key = sha256_json([*parts, sorted(recipes)])
         if key not in problems:
@@ -47,13 +46,15 @@ def _places(raw: Mapping[str, Any], model: str, recipe: str | None) -> Iterator[
     if recipe is None:
         yield ("models", model, "architecture")
         return
-    for keys, entry, _ in deployments(raw):
-        if (entry.get("model"), entry.get("recipe")) == (model, recipe):
+    for keys, entry in deployed(raw).get(model, []):
+        if entry["recipe"] == recipe:
             yield (*keys, "recipe")
 
 
-def known_facts(section: Dataset | None) -> DatasetFacts | None:
+@once
+def known_facts(raw: Entry, dataset: str) -> DatasetFacts | None:
     """Return a dataset's facts as they are known before it is built, or None if they are not."""
+    section = valid_datasets(raw).get(dataset)
     try:
         seen = peek(section) if section else None
     except DataError:  # among the files' findings

@@ -1,20 +1,23 @@
 """Entries of a raw configuration that are valid by themselves, whatever is wrong elsewhere."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.model import Model
-from edgeflow.config.raw import Entry, entries
+from edgeflow.config.raw import Entry, entries, once
 
 
-def valid_datasets(raw: Entry) -> dict[str, Dataset]:
+@once
+def valid_datasets(raw: Entry) -> Mapping[str, Dataset]:
     """Return the datasets that are valid, by name."""
     return _valid(raw, "datasets", Dataset)
 
 
-def valid_models(raw: Entry) -> dict[str, Model]:
+@once
+def valid_models(raw: Entry) -> Mapping[str, Model]:
     """Return the models that are valid, by name."""
     return _valid(raw, "models", Model)
 

@@ -1,13 +1,14 @@
 """A YAML file as a plain value that still knows the line of every key."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from edgeflow.config.finding import Finding, Keys
-from edgeflow.config.yaml12 import Loader
+from edgeflow.config.yaml12 import read
 from edgeflow.errors import ConfigError, Problem
 
 
@@ -18,15 +19,20 @@ class Document:
     value: object
     root: yaml.Node | None = None
 
-    def line(self, keys: Keys) -> int | None:
-        """Return the 1-based line where the key, or its closest parent, stands."""
-        node, line = self.root, None
-        for key in keys:
-            pair = _child(node, key)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        return line
+    def lines(self) -> Callable[[Keys], int | None]:
+        """Return a function of keys: the 1-based line where the last, or its parent, stands."""
+        children = functools.cache(_children)  # of one mapping many keys may be asked
+
+        def line_of(keys: Keys) -> int | None:
+            node, line = self.root, None
+            for key in keys:
+                pair = children(node).get(key if isinstance(node, yaml.SequenceNode) else str(key))
+                if pair is None:
+                    break
+                line, node = pair[0].start_mark.line + 1, pair[1]
+            return line
+
+        return line_of
 
     def repeated(self) -> list[Finding]:
         """Return the keys that stand twice in one mapping, where PyYAML takes the last."""
@@ -49,9 +55,7 @@ def read_document(path: Path) -> Document:
     """
     require_project(path)
     try:
-        loader = Loader(path.read_text(encoding="utf-8"))
-        root = loader.get_single_node()
-        value = None if root is None else loader.construct_document(root)
+        root, value = read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from error
     except yaml.MarkedYAMLError as error:
@@ -68,14 +72,14 @@ def _unreadable(path: Path, message: str, line: int | None = None) -> ConfigErro
     return ConfigError([Problem(path=path.name, message=message, line=line)], source=str(path))
 
 
-def _child(node: yaml.Node | None, key: int | str) -> tuple[yaml.Node, yaml.Node] | None:
-    """Return the nodes of a key and of its value; for a list both are the item."""
+def _children(node: yaml.Node | None) -> dict[int | str, tuple[yaml.Node, yaml.Node]]:
+    """Return the nodes of each key and of its value; in a list both are the item."""
     if isinstance(node, yaml.MappingNode):
         # Of a key that stands twice the last one counts.
-        return next((pair for pair in reversed(node.value) if pair[0].value == str(key)), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        return node.value[key], node.value[key]
-    return None
+        return {pair[0].value: pair for pair in node.value if isinstance(pair[0].value, str)}
+    if isinstance(node, yaml.SequenceNode):
+        return {index: (item, item) for index, item in enumerate(node.value)}
+    return {}
 
 
 def _repeated(node: yaml.Node | None, keys: Keys, visited: set[int]) -> Iterator[Finding]:

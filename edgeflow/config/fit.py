@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from edgeflow.config.finding import Finding
 from edgeflow.config.names import missing
-from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
+from edgeflow.config.raw import Entry, deployments, entries, kind_of_device, once
 from edgeflow.config.recipe import INT8, Recipe
 from edgeflow.config.target import target_classes
 
@@ -78,18 +78,20 @@ def _teachers_of_other_data(raw: Entry, known: Mapping[str, Recipe]) -> Iterator
     models = entries(raw, "models")
     for keys, deployment, _ in deployments(raw):
         model = deployment.get("model")
+        student = models.get(model) if isinstance(model, str) else None
         for recipe in candidates(known, deployment.get("recipe")).values():
-            teacher = recipe.distill.teacher if recipe.distill else None
-            if teacher not in models or not isinstance(model, str) or model not in models:
+            if student is None or recipe.distill is None or recipe.distill.teacher not in models:
                 continue
-            own, other = (models[name].get("dataset") for name in (model, teacher))
+            teacher = recipe.distill.teacher
+            own, other = student.get("dataset"), models[teacher].get("dataset")
             if own != other:
                 message = f"model {model!r} is of dataset {own!r}, and its teacher of {other!r}"
                 hint = f"learn from a model of {own!r}, not from {teacher!r}"
                 yield Finding(keys=(*keys, "model"), message=message, hint=hint)
 
 
-def valid_recipes(raw: Entry) -> dict[str, Recipe]:
+@once
+def valid_recipes(raw: Entry) -> Mapping[str, Recipe]:
     """Return the recipes that are valid by themselves."""
     found: dict[str, Recipe] = {}
     for name, entry in entries(raw, "recipes").items():

@@ -13,6 +13,7 @@ from edgeflow.config.explain import explain
 from edgeflow.config.finding import Finding, Keys, dotted
 from edgeflow.config.gatefit import unmeasurable
 from edgeflow.config.networkcheck import check_networks
+from edgeflow.config.raw import Raw
 from edgeflow.config.root import Config
 from edgeflow.config.sourcecheck import check_sources
 from edgeflow.config.tasks import check_tasks
@@ -34,7 +35,7 @@ def load_file(path: Path, looks: Iterable[Look] = ()) -> Config:
     """
     document = read_document(path)
     config, findings = _validate(document.value, looks)
-    return _result(config, [*document.repeated(), *findings], str(path), document.line)
+    return _result(config, [*document.repeated(), *findings], str(path), document.lines())
 
 
 def parse(raw: object, *, source: str = "config") -> Config:
@@ -58,15 +59,16 @@ def _validate(raw: object, looks: Iterable[Look] = ()) -> tuple[Config | None, l
         hint = f"it needs the sections {', '.join(required)}"
         return None, [Finding(keys=(), message=message, hint=hint)]
     expansion = expand(raw)
-    findings = cross_check(expansion.raw, families=expansion.families)
-    findings += [*check_networks(expansion.raw), *check_sources(expansion.raw)]
-    findings += [*check_tasks(expansion.raw), *unmeasurable(expansion.raw)]
+    plain = Raw(expansion.raw)
+    findings = cross_check(plain, families=expansion.families)
+    findings += [*check_networks(plain), *check_sources(plain)]
+    findings += [*check_tasks(plain), *unmeasurable(plain)]
     config = None
     try:
         config = Config.model_validate(expansion.raw)
     except ValidationError as error:
         findings += explain(error, Config, expansion.raw)
-    findings += [finding for look in looks for finding in look(expansion.raw)]
+    findings += [finding for look in looks for finding in look(plain)]
     return config, [*expansion.findings, *expansion.locate(findings)]
 
 

@@ -1,7 +1,8 @@
 """What the source of a user's own architecture tells, without running it."""
 
 import ast
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgeflow import plugins
@@ -32,11 +33,10 @@ def check_module(name: str, options: Entry, keys: Keys) -> Iterator[Finding]:
     if path.suffix != ".py" or not path.is_file():
         return  # compiled, or a package without a file: the build tells
     try:
-        tree = ast.parse(path.read_bytes())
+        bound = _bound(path.read_bytes())
     except (SyntaxError, ValueError, OSError) as error:
         yield Finding(keys=here, message=_unparsed(path, error))
         return
-    bound = _bound(tree)
     if function in bound:
         yield from _call(bound[function], options, keys)
     elif "*" not in bound and "__getattr__" not in bound:
@@ -54,10 +54,18 @@ def _is_function(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef)
 
 
-def _bound(tree: ast.Module) -> dict[str, ast.AST]:
-    """Return the names that a module gives a meaning, anywhere in it, with what does so."""
+@functools.lru_cache(maxsize=64)
+def _bound(source: bytes) -> Mapping[str, ast.AST]:
+    """Return the names that a module gives a meaning, anywhere in it, with what does so.
+
+    Of one module, many networks may be made.
+
+    Raises:
+        SyntaxError: it is no Python.
+        ValueError: it has null bytes.
+    """
     found: dict[str, ast.AST] = {}
-    queue: list[ast.AST] = [tree]
+    queue: list[ast.AST] = [ast.parse(source)]
     while queue:
         for node in ast.iter_child_nodes(queue.pop(0)):
             for name in _names(node):  # of two meanings, only a run tells which holds

@@ -1,14 +1,41 @@
 """Parts of a raw configuration, as far as they have the shape that they should have."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, cast
 
 from edgeflow.config.finding import Keys
 
 Entry = Mapping[Any, Any]
 
 
-def entries(raw: Entry, section: str) -> dict[str, Entry]:
+class Raw(dict[Any, Any]):
+    """A raw configuration that nobody changes, with what was found out about it once."""
+
+    def __init__(self, raw: Entry) -> None:
+        super().__init__(raw)
+        self.known: dict[object, Any] = {}
+
+
+_Look = TypeVar("_Look", bound=Callable[..., Any])
+
+
+def once(look: _Look) -> _Look:
+    """Let a function look through a `Raw` once, as it may be asked for each of many entries."""
+
+    @functools.wraps(look)
+    def ask(raw: Entry, *args: object) -> Any:
+        if not isinstance(raw, Raw):
+            return look(raw, *args)
+        if (look, *args) not in raw.known:
+            raw.known[look, *args] = look(raw, *args)
+        return raw.known[look, *args]
+
+    return cast("_Look", ask)
+
+
+@once
+def entries(raw: Entry, section: str) -> Mapping[str, Entry]:
     """Return the named entries of a section that are mappings."""
     found = raw.get(section)
     items = found.items() if isinstance(found, Mapping) else ()
