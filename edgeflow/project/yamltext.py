@@ -4,9 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-import yaml
-
-from edgeflow.config.yaml12 import Loader
+from edgeflow.config.yaml12 import read
 
 _PLAIN = re.compile(r"[\w./~][\w ./~+-]*[\w./~+-]|\w", re.ASCII)
 
@@ -21,7 +19,7 @@ def flow(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    if _PLAIN.fullmatch(text) and yaml.load(text, Loader) == text:  # noqa: S506 -- a safe loader
+    if _PLAIN.fullmatch(text) and read(text)[1] == text:
         return text
     return json.dumps(text, ensure_ascii=False)
 
