@@ -20,6 +20,8 @@ from edgeflow.config.load import parse as parse_config
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan, wildcards_of
 from edgeflow.plan.files import arrays_of_dataset, manifest_of_dataset, network_of_model
+from edgeflow.stepserver.launch import serve_steps
+from edgeflow.stepserver.protocol import ADDRESS as STEP_SERVER, OFF as NO_STEP_SERVER
 
 
 def load_config():
@@ -41,6 +43,11 @@ call_own_command()
 # For the steps that this and all jobs run; what the caller's environment says goes first.
 for variable, value in store_environment(PLAN.config.store).items():
     os.environ.setdefault(variable, value)
+
+if workflow.remote_exec:  # a job of a cluster runs its step by itself
+    os.environ[STEP_SERVER] = NO_STEP_SERVER
+elif workflow.is_main_process and not workflow.dryrun:
+    serve_steps()
 
 
 RESULTS = Path(workflow.pathvars.apply("<results>"))

@@ -16,6 +16,7 @@ EVENTS = Path("logs/events.jsonl")
 """Where the events of a project are, below its folder."""
 _LOG: list[Path] = []
 _WORDS: dict[str, str] = {}
+_PROCESS = {"process": "own"}
 
 
 def set_event_log(path: Path, log: Path | None = None) -> None:
@@ -28,6 +29,11 @@ def set_event_log(path: Path, log: Path | None = None) -> None:
     _LOG[:] = [path]
     _WORDS.clear()
     _WORDS.update({"log": str(log)} if log else {})
+
+
+def set_process(process: str) -> None:
+    """Let this process' events say how it began: as its ``own``, or ``forked`` from a warm one."""
+    _PROCESS["process"] = process
 
 
 @dataclass
@@ -88,6 +94,7 @@ def recorded(step: str, name: str) -> Iterator[Event]:
             "ended_unix_s": round(time.time(), 3),
             "seconds": round(time.monotonic() - start, 3),
             "peak_rss_mb": round(peak_kib / 1024, 1),
+            **_PROCESS,
             **_job(),
             **_WORDS,
             **event.facts,

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from tests.workflow.conftest import CONFIG, ROOT, NewProject, Project
 
@@ -78,10 +79,14 @@ def test_manifests_name_no_time_host_or_folder(built: Project) -> None:
 
 
 def test_a_clean_build_elsewhere_gives_the_same_bytes(
-    built: Project, new_project: NewProject
+    built: Project, new_project: NewProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Here each step is a process of its own; there only the training was."""
+    monkeypatch.setenv("EDGEFLOW_STEP_SERVER", "off")
     other = new_project("another-place/with a space")
     other.build("--until", "bundle", "debug")
+    assert {event["process"] for event in other.events()} == {"own"}
+    assert {e["step"] for e in built.events()[:12] if e["process"] == "own"} == {"train"}
     for part in ("datasets", "models", "targets"):
         mine, theirs = (digests(p.folder / "results" / part) for p in (built, other))
         assert mine == theirs

@@ -1,0 +1,87 @@
+"""Snakemake's side of the step server: a socket for its jobs, and a server from the first on."""
+
+import atexit
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from edgeflow.stepserver.protocol import ADDRESS, OFF
+
+_LONGEST_PATH_BYTES = 100  # the kernel takes 107
+_END_TIMEOUT_S = 10.0
+
+
+class Launcher:
+    """A listening socket in a private folder, and what serves it from the first connection on."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="edgeflow-", dir=_short_place()))
+        self.address = str(self._folder / "steps")
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(self.address)
+        self._listening.listen(128)
+        # The server ends when this end closes, however Snakemake ends; no job inherits it.
+        self._alive, self._ours = os.pipe()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._closing = threading.Lock()
+        self._closed = False
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        """Start the server when the first command connects, which takes no CPU until then."""
+        from edgeflow.stepserver.server import start
+
+        select.select([self._listening.fileno(), self._alive], [], [])
+        with self._closing:
+            if self._closed:
+                return
+            listening = self._listening.fileno()
+            arguments = (str(listening), str(self._alive), str(self._folder))
+            self._server = start(
+                "edgeflow.stepserver.server",
+                [place for place in sys.path if isinstance(place, str)],
+                *arguments,
+                keep=(listening, self._alive),
+                start_new_session=True,
+            )
+            self._listening.close()
+
+    def close(self) -> None:
+        """End the server, and wait for it, so that its time counts as Snakemake's."""
+        with self._closing:
+            self._closed = True
+            os.close(self._ours)
+        if self._server is not None:
+            try:
+                self._server.wait(_END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                return  # steps outlive Snakemake, and the server ends with them
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_launched: list[Launcher] = []
+
+
+def serve_steps() -> None:
+    """Give the jobs of this process a step server, unless the environment says `off`."""
+    if os.environ.get(ADDRESS) == OFF or not hasattr(os, "pidfd_open") or _launched:
+        return
+    try:
+        _launched.append(Launcher())
+    except OSError:  # no place for the socket: each step runs by itself
+        os.environ[ADDRESS] = OFF
+        return
+    os.environ[ADDRESS] = _launched[0].address
+    atexit.register(_launched[0].close)
+
+
+def _short_place() -> str:
+    """Return a folder for temporary files whose path leaves room for a socket's."""
+    place = tempfile.gettempdir()
+    return place if len(os.fsencode(place)) < _LONGEST_PATH_BYTES - 30 else "/tmp"  # noqa: S108

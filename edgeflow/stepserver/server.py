@@ -1,0 +1,145 @@
+"""The step server: passes each step's command on to a warm process, which it starts on demand.
+
+A process of its own in the session of its own, with one thread. It ends when Snakemake does: the
+other end of its pipe is open in Snakemake alone.
+"""
+
+import hashlib
+import json
+import os
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from edgeflow.stepserver.protocol import is_ours, receive, send
+from edgeflow.stepserver.steps import KINDS, kind_of
+
+MOST_WARM = 4
+"""Warm processes at a time; what would need one more runs by itself."""
+REQUEST_TIMEOUT_S = 10.0
+LOOSE = ("_", "OLDPWD", "PWD", "SHLVL")
+"""Variables of the shell's, which nothing reads at import; all others are a warm process' own."""
+_BEGIN = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[2])
+from importlib import import_module
+import_module(sys.argv[1]).main(*sys.argv[3:])
+"""
+
+
+def start(
+    module: str,
+    path: list[str],
+    *arguments: str,
+    keep: tuple[int, ...],
+    executable: str = sys.executable,
+    **options: Any,
+) -> "subprocess.Popen[bytes]":
+    """Start a Python process of no terminal, which looks for modules in `path`.
+
+    Args:
+        module: whose `main` runs.
+        path: its `sys.path`, before it imports anything but the standard library.
+        arguments: for `main`.
+        keep: descriptors that it inherits.
+        executable: the interpreter.
+        options: for `subprocess.Popen`.
+    """
+    return subprocess.Popen(
+        [executable, "-P", "-c", _BEGIN, module, json.dumps(path), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=keep,
+        **options,
+    )
+
+
+class Server:
+    """Accepts commands on a socket until the pipe from Snakemake closes."""
+
+    def __init__(self, listening: socket.socket, alive: int) -> None:
+        self._listening = listening
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listening, selectors.EVENT_READ)
+        self._selector.register(alive, selectors.EVENT_READ)
+        self._warm: dict[str, tuple[socket.socket, subprocess.Popen[bytes]]] = {}
+
+    def serve(self) -> None:
+        """Serve until Snakemake has ended; steps that still run then are their commands' matter."""
+        while all(key.fileobj is self._listening for key, _ in self._selector.select()):
+            connection, _ = self._listening.accept()
+            with connection:
+                connection.settimeout(REQUEST_TIMEOUT_S)
+                self._pass_on(connection)
+        for link, _ in self._warm.values():
+            link.close()
+        for _, process in self._warm.values():
+            process.wait()
+
+    def _pass_on(self, connection: socket.socket) -> None:
+        """Pass a command on with its open files; closing the connection refuses it."""
+        try:
+            received = receive(connection, 3) if is_ours(connection) else None
+        except (OSError, ValueError):
+            return
+        if received is None:
+            return
+        request, files = received
+        try:
+            link = self._link(request)
+            if link is not None:
+                loose = {k: v for k, v in request["environment"].items() if k in LOOSE}
+                message = {"argv": request["argv"], "environment": loose}
+                send(link, message, [connection.fileno(), *files])
+        except OSError:  # it has died, or cannot be started
+            return
+        finally:
+            for file in files:
+                os.close(file)
+
+    def _link(self, request: dict[str, Any]) -> socket.socket | None:
+        """Return the socket of the warm process that serves a command; None if none does."""
+        kind = kind_of(request["argv"])
+        if kind is None or not KINDS[kind].suits(request["environment"]):
+            return None
+        environment = {k: v for k, v in request["environment"].items() if k not in LOOSE}
+        own = {**request, "environment": environment, "argv": request["argv"][0]}
+        key = hashlib.sha256(json.dumps([kind, own], sort_keys=True).encode()).hexdigest()
+        if key not in self._warm:
+            if len(self._warm) == MOST_WARM:
+                return None
+            self._warm[key] = _warm_up(kind, own)
+        return self._warm[key][0]
+
+
+def _warm_up(kind: str, own: dict[str, Any]) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """Start a warm process that begins as the command's own would; return its socket too."""
+    link, theirs = socket.socketpair()
+    with theirs:
+        process = start(
+            "edgeflow.stepserver.warm",
+            own["path"],
+            kind,
+            str(theirs.fileno()),
+            own["version"],
+            keep=(theirs.fileno(),),
+            executable=own["executable"],
+            cwd=own["cwd"],
+            env=own["environment"],
+            umask=own["umask"],
+        )
+    return link, process
+
+
+def main(listening: str, alive: str, folder: str) -> None:
+    """Serve on an inherited socket, and remove its folder in the end."""
+    try:
+        with socket.socket(fileno=int(listening)) as own:
+            Server(own, int(alive)).serve()
+    finally:
+        shutil.rmtree(Path(folder), ignore_errors=True)
