@@ -22,9 +22,14 @@ class EdgeflowError(Exception):
     Args:
         message: what failed and why it is likely.
         hint: what to run or change next; printed on its own line.
+
+    Attributes:
+        exit_code: what the command exits with.
+        anchor: its entry in docs/errors.md.
     """
 
-    exit_code = 1
+    exit_code: int = 1
+    anchor: str = "other"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -56,7 +61,7 @@ class ConfigError(EdgeflowError):
         problems: all that is wrong with a configuration.
     """
 
-    exit_code = 2
+    exit_code, anchor = 2, "config"
 
     def __init__(
         self,
@@ -74,46 +79,56 @@ class ConfigError(EdgeflowError):
 class MissingToolError(EdgeflowError):
     """A compiler, interpreter or package is not installed."""
 
-    exit_code = 3
+    exit_code, anchor = 3, "missing-tool"
 
 
 class UnreachableError(EdgeflowError):
     """A device or compile host does not answer, or not in time."""
 
-    exit_code = 4
+    exit_code, anchor = 4, "unreachable"
 
 
 class DeployError(EdgeflowError):
     """A device or host refuses the login or bundle, cannot run it, or gives a malformed answer."""
 
-    exit_code = 5
+    exit_code, anchor = 5, "deploy"
 
 
 class GateError(EdgeflowError):
     """A measured figure misses its gate; the device serves what it served before."""
 
-    exit_code = 6
+    exit_code, anchor = 6, "gate"
 
 
 class CompileError(EdgeflowError):
     """A converter or compiler rejects the model, or changes it."""
 
-    exit_code = 7
+    exit_code, anchor = 7, "compile"
 
 
 class IntegrityError(EdgeflowError):
     """Bytes are not the ones that a manifest, a pin or the plan promises."""
 
-    exit_code = 8
+    exit_code, anchor = 8, "integrity"
 
 
 class DataError(EdgeflowError):
     """A dataset is missing, corrupt or unusable."""
 
-    exit_code = 9
+    exit_code, anchor = 9, "data"
 
 
 class TrainingError(EdgeflowError):
     """The training diverged or cannot start."""
 
-    exit_code = 10
+    exit_code, anchor = 10, "training"
+
+
+def leaves() -> list[type[EdgeflowError]]:
+    """Return the classes of failure that have an exit code of their own."""
+    return [kind for kind in EdgeflowError.__subclasses__() if "exit_code" in vars(kind)]
+
+
+def shown(error: EdgeflowError) -> str:
+    """Return what a command prints of a failure that ends it."""
+    return f"error: {error}\n  see: edgeflow help {error.anchor}"

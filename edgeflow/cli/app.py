@@ -5,15 +5,16 @@ import sys
 
 import typer
 
-from edgeflow.cli import device, explain, steps, store
+from edgeflow.cli import device, explain, steps, store, target
 from edgeflow.cli.check import check
+from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
+from edgeflow.cli.help import help_
 from edgeflow.cli.init import init, schema
 from edgeflow.cli.predict import predict
 from edgeflow.cli.run import run
 from edgeflow.cli.summary import summary
-from edgeflow.cli.targets import targets
-from edgeflow.errors import EdgeflowError
+from edgeflow.errors import EdgeflowError, shown
 
 app = typer.Typer(
     name="edgeflow",
@@ -23,13 +24,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, check, doctor, predict, summary, targets, schema):
+for command in (init, check, doctor, predict, summary, clean, schema):
     app.command(rich_help_panel="Project")(command)
 # What `run` does not know is snakemake's.
 app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)
+app.command("help", rich_help_panel="Project")(help_)
 explain.register(app)
 steps.register(app)
 app.add_typer(device.app, name="device")
+app.add_typer(target.app, name="target")
 store.register(app)
 
 
@@ -40,5 +43,5 @@ def main() -> None:
     try:
         app()
     except EdgeflowError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        print(shown(error), file=sys.stderr, flush=True)
         sys.exit(error.exit_code)

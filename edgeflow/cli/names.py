@@ -1,6 +1,8 @@
 """Names of the configuration, for shell completion: quick, and silent where there are none."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -14,20 +16,20 @@ def names_of(section: str) -> Complete:
     """
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
-        config = context.params.get("config") or "config.yaml"
-        return [name for name in _names(config, section) if name.startswith(incomplete)]
+        config = Path(context.params.get("config") or "config.yaml")
+        return sorted(name for name in raw_section(config, section) if name.startswith(incomplete))
 
     return complete
 
 
-def _names(config: object, section: str) -> Iterator[str]:
+def raw_section(config: Path, section: str) -> dict[str, Any]:
+    """Return a section of a configuration, as it is written; empty if there is none."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        with open(str(config), encoding="utf-8") as file:  # noqa: PTH123 # the shell waits
-            value = yaml.load(file, loader)  # noqa: S506 # both loaders are safe
+        value = yaml.load(config.read_text(encoding="utf-8"), loader)  # noqa: S506 # both are safe
     except (OSError, ValueError, yaml.YAMLError):
-        return
+        return {}
     found = value.get(section) if isinstance(value, dict) else None
-    yield from sorted(map(str, found)) if isinstance(found, dict) else ()
+    return {str(name): it for name, it in found.items()} if isinstance(found, dict) else {}

@@ -2,13 +2,25 @@
 
 import sys
 
-from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Results, load_plan
+from edgeflow.cli.project import (
+    CONFIG,
+    RESULTS,
+    ConfigFile,
+    Json,
+    Results,
+    load_plan,
+    print_json,
+)
 
 
-def summary(config: ConfigFile = CONFIG, results: Results = RESULTS) -> None:
+def summary(config: ConfigFile = CONFIG, results: Results = RESULTS, as_json: Json = False) -> None:
     """Print the table of all deployments as they were last measured."""
     from edgeflow.report.console import print_summary
+    from edgeflow.report.metrics import records
     from edgeflow.report.rows import load_rows
 
-    plan = load_plan(config)
-    print_summary(load_rows(results, plan.job("report").slice), sys.stdout)
+    rows = load_rows(results, load_plan(config).job("report").slice)
+    if as_json:
+        print_json(records(rows))
+    else:
+        print_summary(rows, sys.stdout)

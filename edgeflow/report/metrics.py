@@ -40,13 +40,20 @@ def columns(rows: Sequence[Row]) -> list[str]:
     return [*_FIRST, *[name for name in figures if name not in _FIRST], *_LAST]
 
 
+def records(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Return the columns of each row by name; None where a figure does not exist."""
+    names, figures = columns(rows), {figure.name for figure in known_figures(rows)}
+    return [
+        {name: row.figure(name) if name in figures else getattr(row, name) for name in names}
+        for row in rows
+    ]
+
+
 def write_metrics(rows: Sequence[Row], path: Path) -> None:
     """Write one line per row; a figure that does not exist is an empty cell."""
     names = columns(rows)
-    figures = {figure.name for figure in known_figures(rows)}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
-        for row in rows:
-            values = [row.figure(n) if n in figures else getattr(row, n) for n in names]
-            writer.writerow([_cell(value) for value in values])
+        for record in records(rows):
+            writer.writerow([_cell(value) for value in record.values()])

@@ -1,11 +1,22 @@
 import inspect
 import re
-from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from edgeflow import errors
-from edgeflow.errors import ConfigError, EdgeflowError, Problem
+from edgeflow.cli.app import app
+from edgeflow.cli.help import entry, page
+from edgeflow.errors import (
+    ConfigError,
+    EdgeflowError,
+    Problem,
+    UnreachableError,
+    leaves,
+    shown,
+)
 
 LEAVES: list[type[EdgeflowError]] = [
     item
@@ -20,12 +31,56 @@ def test_exit_codes_are_those_of_the_documentation() -> None:
     assert {leaf.__name__: str(leaf.exit_code) for leaf in ALL} == documented
 
 
-@pytest.mark.parametrize("leaf", LEAVES)
-def test_the_documentation_says_of_a_code_what_its_error_says(leaf: type[EdgeflowError]) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    [meaning] = re.findall(rf"^\| {leaf.exit_code} \| (.+) \|$", readme, re.MULTILINE)
-    said = (leaf.__doc__ or "").partition(".")[0]
-    assert meaning == said[0].lower() + said[1:]
+@pytest.mark.parametrize("kind", ALL)
+def test_each_failure_has_its_entry(kind: type[EdgeflowError]) -> None:
+    said = entry(kind.anchor)
+    [code, meaning] = re.findall(r"^Exit code (\d+): (.+)\.$", said, re.MULTILINE)[0]
+    assert code == str(kind.exit_code)
+    if kind is not EdgeflowError:
+        first = (kind.__doc__ or "").partition(".")[0]
+        assert meaning == first[0].lower() + first[1:]
+    assert "Usual causes:\n\n- " in said
+    assert "\nWhat to do: " in said
+
+
+def test_the_page_has_no_entry_of_no_failure() -> None:
+    assert len(re.findall("^## ", page(), re.MULTILINE)) == len(ALL)
+    assert leaves() == sorted(LEAVES, key=lambda leaf: leaf.exit_code)
+
+
+def test_commands_and_options_of_the_page_exist() -> None:
+    root = typer.main.get_command(app)
+    for line in re.findall(r"`edgeflow ([a-z -]+?)(?: [A-Z]+)?`", page()):
+        command: Any = root
+        for word in line.split():
+            if word == "--" or not hasattr(command, "commands"):
+                break
+            command = command.commands[word]
+
+
+@pytest.mark.parametrize(
+    ("topic", "begins"),
+    [
+        ("", "# Errors"),
+        ("4", "## Unreachable"),
+        ("missing-tool", "## Missing tool"),
+        ("run", "Usage: edgeflow run"),
+    ],
+)
+def test_help_prints_the_page_an_entry_or_a_command(topic: str, begins: str) -> None:
+    done = CliRunner().invoke(app, ["help", *([topic] if topic else [])], prog_name="edgeflow")
+    assert done.exit_code == 0
+    assert done.stdout.strip().startswith(begins)
+
+
+def test_what_ends_a_command_names_its_entry() -> None:
+    error = UnreachableError("it is off", hint="switch it on")
+    assert shown(error).splitlines() == [
+        "error: it is off",
+        "  hint: switch it on",
+        "  see: edgeflow help unreachable",
+    ]
+    assert CliRunner().invoke(app, ["help", "nonsense"]).exit_code == 2
 
 
 def test_no_two_errors_share_an_exit_code() -> None:

@@ -9,7 +9,7 @@ import typer
 
 from edgeflow.cli.names import names_of
 from edgeflow.console import say
-from edgeflow.errors import EdgeflowError
+from edgeflow.errors import EdgeflowError, shown
 
 if TYPE_CHECKING:
     from edgeflow.plan import Plan
@@ -66,5 +66,5 @@ def with_errors(found: Mapping[str, Any], failed: Failures) -> dict[str, Any]:
 def leave(failed: Failures, *, said: bool = False) -> NoReturn:
     """End the command with the exit code of the first failure; say all of them before."""
     for name, error in failed.items() if not said else ():
-        say(f"error: device {name}: {error}")
+        say(shown(error).replace("error: ", f"error: device {name}: ", 1))
     raise typer.Exit(next((error.exit_code for error in failed.values()), 0))

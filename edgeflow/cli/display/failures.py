@@ -26,12 +26,12 @@ def failures(jobs: Iterable[Job], events: Mapping[str, Mapping[str, Any]]) -> li
 
 
 def meaning(code: int) -> str:
-    """Return what an exit code stands for."""
-    from edgeflow.errors import EdgeflowError
+    """Return what an exit code stands for, and where more is said of it."""
+    from edgeflow.errors import EdgeflowError, leaves
 
-    kinds: list[type[EdgeflowError]] = [EdgeflowError, *EdgeflowError.__subclasses__()]
-    found = next((kind for kind in kinds if kind.exit_code == code), EdgeflowError)
-    return str(found.__doc__).partition("\n")[0].rstrip(".")
+    kind = next((kind for kind in leaves() if kind.exit_code == code), EdgeflowError)
+    said = str(kind.__doc__).partition(".")[0]
+    return f"{said}; see: edgeflow help {kind.anchor}"
 
 
 def events_since(log: Path, start: int) -> dict[str, dict[str, Any]]:

@@ -53,7 +53,7 @@ def test_help_imports_nothing_heavy(cli: Cli) -> None:
 def test_help_lists_every_command(cli: Cli) -> None:
     text = cli("--help").stdout
     for command in (
-        *("check", "run", "summary", "targets", "device"),
+        *("check", "run", "summary", "target", "device"),
         *("dataset", "train", "compress", "compile", "bundle", "deploy", "validate", "gate"),
         "report",
     ):

@@ -153,7 +153,8 @@ def test_failures_name_code_and_log(tmp_path: Path, board: Board) -> None:
         file.write(json.dumps({"exit_code": 7, "log": str(log), "error": "told"}) + "\n")
     assert failures(failed[:1], events_since(events, len(before))) == [
         "failed: compile pi/cnn/int8: told",
-        "  exit code 7: A converter or compiler rejects the model, or changes it",
+        "  exit code 7: A converter or compiler rejects the model, or changes it; "
+        "see: edgeflow help compile",
         f"  log: {log}",
     ]
     log.write_text("only\nlast words\n\n")

@@ -76,7 +76,7 @@ def test_check_says_which_tool_is_missing(project: Path, monkeypatch: pytest.Mon
     done = CliRunner().invoke(app, ["check", "--fast", "--config", config])
     assert done.exit_code == 3
     assert "target intel needs frobc: apt install frobc" in done.output
-    listed = CliRunner().invoke(app, ["targets"])
+    listed = CliRunner().invoke(app, ["target", "list"])
     takes = "openvino: fp16, none, ptq-int8, qat-int8"
     assert f"{takes}: needs frobc: apt install frobc" in listed.output
     takes = "litert: dynamic, fp16, none, ptq-int16x8, ptq-int8, qat-int8"
@@ -85,7 +85,7 @@ def test_check_says_which_tool_is_missing(project: Path, monkeypatch: pytest.Mon
 
 def test_targets_lists_figures_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpenVINO, "figures", (INSTRUCTIONS,), raising=False)
-    lines = CliRunner().invoke(app, ["targets"]).output.splitlines()
+    lines = CliRunner().invoke(app, ["target", "list"]).output.splitlines()
     (place,) = [number for number, line in enumerate(lines) if line.startswith("openvino: ")]
     assert lines[place + 1] == (
         "  instructions: number of instructions of one inference (emulated; gate instructions_max)"
@@ -98,7 +98,7 @@ def test_targets_shows_one_that_needs_options(monkeypatch: pytest.MonkeyPatch) -
         chip: str
 
     monkeypatch.setattr(OpenVINO, "Options", Options)
-    listed = CliRunner().invoke(app, ["targets"])
+    listed = CliRunner().invoke(app, ["target", "list"])
     assert listed.exit_code == 0
     assert "qat-int8: needs options: chip\n" in listed.output
 
@@ -108,7 +108,7 @@ def test_targets_asks_for_the_programs_of_a_toolchain(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         OpenVINO, "toolchain", staticmethod(lambda _: Toolchain(programs=(tool,))), raising=False
     )
-    listed = CliRunner().invoke(app, ["targets"])
+    listed = CliRunner().invoke(app, ["target", "list"])
     assert listed.exit_code == 0
     missing = "qat-int8: this machine has no program no-such-frobc: apt install frobc\n"
     assert missing in listed.output
@@ -123,7 +123,7 @@ def test_targets_shows_a_broken_one_and_goes_on(monkeypatch: pytest.MonkeyPatch)
         return real(group, name)
 
     monkeypatch.setattr(plugins, "load", load)
-    done = CliRunner().invoke(app, ["targets"])
+    done = CliRunner().invoke(app, ["target", "list"])
     assert done.exit_code == 0
     assert (
         "litert: target kind 'litert' cannot be loaded: ImportError: no module frob" in done.output

@@ -14,7 +14,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from edgeflow.cli.display.announced import Planned, refusal, step_of
 from edgeflow.cli.display.board import State
 from edgeflow.cli.display.show import on_standard_error
-from edgeflow.errors import EdgeflowError
+from edgeflow.errors import EdgeflowError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class LogHandler(LogHandlerBase):
             try:
                 self._display.close()
             except EdgeflowError as error:
-                self._display.say(f"error: {error}")
+                self._display.say(shown(error))
             except Exception:
                 traceback.print_exc()
         super().close()
@@ -80,7 +80,7 @@ class LogHandler(LogHandlerBase):
     def _error(self, record: Any) -> None:
         message, error = str(record.msg).rstrip(), refusal()
         if error is not None:  # without the place in the rules where it was raised
-            self._display.say(f"error: {error}")
+            self._display.say(shown(error))
         elif not any(text in message for text in SAID_BETTER):
             self._display.say(message)
 
