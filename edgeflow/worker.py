@@ -84,7 +84,9 @@ def read_result(folder: Path, *, title: str, hint: str) -> dict[str, Any]:
     answer = _json(folder / RESULT)
     result, refusal = answer.get("result"), answer.get("refusal")
     if isinstance(refusal, dict):
-        raise CompileError(f"{title}: {refusal.get('message')}", hint=str(refusal.get("hint")))
+        raise CompileError(
+            f"{title}: {refusal.get('message')}", hint=str(refusal.get("hint") or "")
+        )
     if not isinstance(result, dict):
         raise CompileError(f"{title}: the worker left no readable {RESULT}", hint=hint)
     return result

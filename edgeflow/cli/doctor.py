@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from edgeflow import paths
+from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, ask_all, chosen
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
 from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.console import say
-from edgeflow.errors import EdgeflowError
 
 if TYPE_CHECKING:
     from edgeflow.deploy.facts import Facts
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    devices: Annotated[
-        list[str] | None, typer.Argument(help="Devices to ask; by default all of them.")
-    ] = None,
+    devices: Devices = None,
     config: ConfigFile = CONFIG,
+    connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
     """Say what this machine, the devices and the compilers are, and warn of what does not fit."""
@@ -29,24 +28,29 @@ def doctor(
 
     plan = load_plan(config) if devices or config.is_file() else None
     known = plan.config.devices if plan else {}
-    for name in devices or ():
-        if name not in known:
-            raise typer.BadParameter(f"no device {name!r} in {config}")
     here = of_this_machine()
-    found, failed = _ask_all({name: known[name] for name in devices or known})
+    found, errors = ask_all(
+        chosen(plan, devices, config) if plan else (),
+        lambda name: _ask(name, known[name]),
+        connections,
+    )
+    failed = {f"device {name}": error for name, error in errors.items()}
     compilers = list(toolchains(plan, over_ssh=True)) if plan and not devices else []
     failed |= failures(compilers)
     said = list(warnings(plan, here, found))
     if as_json:
         asked = {name: facts.model_dump() for name, facts in found.items()}
-        errors = {title: {"error": str(error)} for title, error in failed.items()}
+        problems = {
+            title: {"error": str(error), "exit_code": error.exit_code}
+            for title, error in failed.items()
+        }
         print_json(
             {
                 "build_machine": here.model_dump(),
-                "devices": {**asked, **_without("device ", errors)},
+                "devices": {**asked, **_without("device ", problems)},
                 "targets": {
                     **{each.target: each.record() for each in compilers},
-                    **_without("target ", errors),
+                    **_without("target ", problems),
                 },
                 "warnings": said,
             }
@@ -60,18 +64,6 @@ def doctor(
         for text in said:
             say(f"warning: {text}")
     raise typer.Exit(next((error.exit_code for error in failed.values()), 0))
-
-
-def _ask_all(devices: Mapping[str, Any]) -> "tuple[dict[str, Facts], dict[str, EdgeflowError]]":
-    """Return what devices are by name, and why the others do not say it."""
-    found: dict[str, Facts] = {}
-    failed: dict[str, EdgeflowError] = {}
-    for name, device in devices.items():
-        try:
-            found[name] = _ask(name, device)
-        except EdgeflowError as error:
-            failed[f"device {name}"] = error
-    return found, failed
 
 
 def _without(prefix: str, errors: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +84,7 @@ def _print(machines: Mapping[str, "Facts"]) -> None:
         print(f"  instruction sets: {', '.join(it.instruction_sets) or 'unknown'}")
         installed = ", ".join(f"{name} {version}" for name, version in it.packages.items())
         print(f"  packages: {installed or 'none that edgeflow uses'}")
+        print(f"  energy sensors: {', '.join(it.energy_sensors) or 'none that can be read'}")
 
 
 def warnings(plan: "Plan | None", here: "Facts", devices: Mapping[str, "Facts"]) -> Iterator[str]:

@@ -3,8 +3,10 @@
 import inspect
 import json
 
+from pydantic import Field
+
 from edgeflow.errors import MissingToolError
-from edgeflow.ondevice import facts
+from edgeflow.ondevice import energy, facts
 from edgeflow.remote.answer import Answer, Words, parse
 from edgeflow.remote.inventory import Endpoint
 from edgeflow.remote.session import Session
@@ -21,11 +23,27 @@ class Facts(Answer):
     python: Words
     packages: dict[Words, Words]
     unrelated_pycoral: bool
+    energy_sensors: list[Words] = Field(default_factory=list)
+
+
+class Sensors(Answer):
+    """The names of the energy sensors of a machine that the account may read."""
+
+    energy_sensors: list[Words]
+
+
+_ENERGY = """
+import json
+print(json.dumps({"energy_sensors": [sensor.name for sensor in sensors()]}))
+"""
+"""Appended to the module that measures energy."""
 
 
 def of_this_machine() -> Facts:
     """Return the facts of the machine that builds."""
-    return Facts.model_validate_json(json.dumps(facts.facts()))
+    found = Facts.model_validate_json(json.dumps(facts.facts()))
+    names = [sensor.name for sensor in energy.sensors()]
+    return found.model_copy(update={"energy_sensors": names})
 
 
 def of_device(endpoint: Endpoint) -> Facts:
@@ -39,9 +57,15 @@ def of_device(endpoint: Endpoint) -> Facts:
     with Session(endpoint) as session:
         program = [endpoint.python, "-c", inspect.getsource(facts)]
         done = session.run(program, endpoint.run_timeout_s)
+        sensors = [endpoint.python, "-c", inspect.getsource(energy) + _ENERGY]
+        seen = session.run(sensors, endpoint.run_timeout_s)
     if done.exit_code != 0:
         raise MissingToolError(
             f"{endpoint.python} does not run on device {endpoint.name}: {tail(done.stderr)}",
             hint="install Python 3.7 or newer there, or set `python` of the device",
         )
-    return parse(Facts, done.stdout, device=endpoint.title, program="Python")
+    found = parse(Facts, done.stdout, device=endpoint.title, program="Python")
+    if seen.exit_code != 0:
+        return found
+    energies = parse(Sensors, seen.stdout, device=endpoint.title, program="Python")
+    return found.model_copy(update=energies.model_dump())

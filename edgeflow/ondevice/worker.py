@@ -36,7 +36,7 @@ def run(module: str, place: str = "") -> None:
         if not hasattr(error, "hint"):  # a crash, not a refusal
             raise
         message = getattr(error, "message", str(error))
-        answer = {"refusal": {"message": message, "hint": str(error.hint)}}
+        answer = {"refusal": {"message": message, "hint": str(error.hint or "")}}
     (folder / RESULT).write_text(json.dumps(answer))
 
 

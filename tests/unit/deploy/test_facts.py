@@ -1,12 +1,15 @@
 """What a device is, asked over SSH."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeflow.deploy import facts as deploy_facts
 from edgeflow.deploy.facts import of_device, of_this_machine
 from edgeflow.errors import MissingToolError
+from edgeflow.ondevice import energy
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Lab
@@ -17,6 +20,20 @@ def test_a_device_says_what_it_is(lab: "Lab") -> None:
     assert there.instruction_sets == here.instruction_sets
     assert (there.cpu, there.machine) == (here.cpu, here.machine)
     assert "numpy" in there.packages
+    assert there.energy_sensors == here.energy_sensors
+
+
+def test_energy_sensors_are_named(
+    lab: "Lab", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = tmp_path / "class/powercap/intel-rapl:0"
+    zone.mkdir(parents=True)
+    for name, text in {"name": "package-0", "max_energy_range_uj": "9", "energy_uj": "1"}.items():
+        (zone / name).write_text(text)
+    monkeypatch.setattr(energy, "SYS", str(tmp_path))
+    assert of_this_machine().energy_sensors == ["intel-rapl:0 package-0"]
+    monkeypatch.setattr(deploy_facts, "_ENERGY", f"SYS = {str(tmp_path)!r}\n{deploy_facts._ENERGY}")
+    assert of_device(lab.endpoint(lab.device())).energy_sensors == ["intel-rapl:0 package-0"]
 
 
 def test_one_without_python_is_missing_it(lab: "Lab") -> None:

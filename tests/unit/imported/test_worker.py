@@ -65,6 +65,17 @@ def test_a_worker_that_fails(run: Any, body: str, message: str, hint: str) -> No
     assert caught.value.exit_code == 7
 
 
+def test_a_refusal_without_a_hint_has_none(run: Any) -> None:
+    bodies = (
+        "error = CompileError('no'); error.hint = None; raise error",
+        '(folder / \'result.json\').write_text(\'{"refusal": {"message": "no"}}\'); os._exit(0)',
+    )
+    for body in bodies:
+        with pytest.raises(CompileError) as caught:
+            run(body)
+        assert str(caught.value) == "mine: no"
+
+
 @pytest.fixture
 def served(
     view: DatasetView,
