@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeflow.errors import ConfigError, Problem
 from edgeflow.project.draft import Draft, texts
 
-KEPT = (".gitignore", "README.md")
+KEPT = (".gitignore", "README.md", "profiles")
 """Files that a folder may have before it is a project; they stay as they are."""
 
 
@@ -20,16 +20,17 @@ def create(folder: Path, draft: Draft) -> list[str]:
         ConfigError: one of them is there already.
     """
     files = texts(folder.absolute().name, draft)
-    wanted = [name for name in (*files, draft.brought) if name]
+    wanted = [*dict.fromkeys(Path(name).parts[0] for name in (*files, draft.brought) if name)]
     there = [name for name in wanted if (folder / name).exists() or (folder / name).is_symlink()]
     taken = [name for name in there if name not in KEPT]
     if taken or (folder.exists() and not folder.is_dir()):
         raise _taken(folder, taken)
     new = [name for name in wanted if name not in there]
     with _into(folder, new) as scratch:
-        for name in new:
-            if name in files:
-                (scratch / name).write_text(files[name], encoding="utf-8")
+        for name, text in files.items():
+            if Path(name).parts[0] in new:
+                (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+                (scratch / name).write_text(text, encoding="utf-8")
         if draft.brought in new:
             draft.bring(scratch / draft.brought)
     return new

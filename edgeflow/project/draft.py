@@ -4,7 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeflow.paths import workflow_folder
+
 TEMPLATES = Path(__file__).parent / "templates"
+SETTINGS = "profiles/default/config.yaml"
+"""Snakemake reads them in the project alone; `edgeflow run` would find edgeflow's own."""
 
 FLOAT, INT8, AS_IT_IS = "fp32", "int8", "as-it-is"
 RECIPES: Mapping[str, str] = {
@@ -55,6 +59,7 @@ def texts(name: str, draft: Draft) -> dict[str, str]:
     """
     return {
         "Snakefile": (TEMPLATES / "Snakefile").read_text(encoding="utf-8"),
+        SETTINGS: (workflow_folder() / SETTINGS).read_text(encoding="utf-8"),
         "config.schema.json": schema_text(),
         ".gitignore": (TEMPLATES / "gitignore").read_text(encoding="utf-8"),
         "README.md": _rendered("README.md", name=name, **_fields(draft)),

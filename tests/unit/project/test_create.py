@@ -13,7 +13,7 @@ from edgeflow.project.draft import texts
 from edgeflow.project.kinds import Template, draft_of
 
 TEMPLATES: list[Template] = ["image", "audio", "signal", "model-file"]
-ALWAYS = {".gitignore", "README.md", "Snakefile", "config.schema.json", "config.yaml"}
+ALWAYS = {".gitignore", "README.md", "Snakefile", "config.schema.json", "config.yaml", "profiles"}
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
