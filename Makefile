@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo env lint format test test-isa test-long test-system bench mutate clean
+.PHONY: help demo env lint format test test-isa test-long test-system test-sweep bench mutate clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to make
@@ -47,8 +47,11 @@ test-isa: env ## Run the tests of engines as on CPUs without AVX-512, and withou
 	for isa in AVX2 SSE41; do \
 		ONEDNN_MAX_CPU_ISA=$$isa pytest -n 2 --dist loadfile tests/unit/targets tests/unit/ondevice || exit; done
 
-test-long: env ## Run killed builds, shared stores and 1,000 random sequences of edits (needs no root)
+test-long: env ## Run killed builds, shared stores and a sample of random edits (needs no root)
 	pytest -n 2 --dist loadfile tests/long
+
+test-sweep: env ## Run all random edits: 1,000 sequences, and 2,000 against the stamp (hours)
+	EDGEFLOW_SWEEP=1 pytest -n 2 --dist loadfile tests/long/test_random_edits.py tests/long/test_stamp.py
 
 test-system: env ## Run the tests that need root or system packages (installs them when root)
 	tests/system/install.sh

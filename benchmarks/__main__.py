@@ -4,14 +4,17 @@ import argparse
 import json
 import sys
 
-from benchmarks.cases import fresh_checkout, full_build, nothing_to_do, one_target_changed
+from benchmarks.cases import fresh_checkout, full_build, one_target_changed
+from benchmarks.nothing import few, many, stamped
 from benchmarks.project import ROOT, machine
 from benchmarks.sources import many_source_images
 from benchmarks.table import update
 
 CASES = {
     "full": (full_build, 3),
-    "noop": (nothing_to_do, 5),
+    "few": (few, 5),
+    "many": (many, 5),
+    "run": (stamped, 5),
     "sources": (many_source_images, 5),
     "change": (one_target_changed, 3),
     "warm": (fresh_checkout, 3),

@@ -4,11 +4,10 @@ import json
 import shlex
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case
-from benchmarks.project import CORES, ROOT, Project, alternating, project
+from benchmarks.project import CORES, ROOT, alternating, project
 
 BARE = ROOT / "benchmarks" / "bare"
 MODEL = {"dataset": "digits", "architecture": {"name": "ds_cnn", "width": 32, "blocks": 3}}
@@ -39,49 +38,6 @@ def full_build(repeats: int) -> Case:
         baseline=other,
         events=events,
     )
-
-
-def nothing_to_do(repeats: int) -> Case:
-    """Measure a build that is up to date against rules of the same shape with `touch`."""
-    with project(commands=str(BARE)) as here, tempfile.TemporaryDirectory() as name:
-        bare = Project(folder=Path(name), store="off")
-        (bare.folder / "Snakefile").symlink_to(BARE / "Snakefile")
-        (bare.folder / "profiles").symlink_to(ROOT / "profiles")
-        here.write_config(_grid(models=29))
-        bare.write_config({**_grid(models=29), "models": [f"m-seed{seed}" for seed in range(29)]})
-        for one in (here, bare):  # `bare/edgeflow` makes empty outputs
-            one.snakemake("--no-hooks")
-        jobs = [len(list((one.folder / "results").rglob("*.json"))) for one in (here, bare)]
-        if jobs[0] != jobs[1]:
-            raise RuntimeError(f"{jobs[0]} and {jobs[1]} manifests: the shapes differ")
-        own, other = alternating(repeats, here.snakemake, bare.snakemake)
-    return Case(
-        name=f"Nothing to do, {jobs[0]} artifacts with a manifest",
-        what="`snakemake`, all up to date",
-        against="`benchmarks/bare/Snakefile`: the same files by `touch`",
-        target=1.3,
-        seconds=own,
-        baseline=other,
-    )
-
-
-def _grid(models: int) -> dict[str, Any]:
-    """Return models x recipes x targets x devices; a device's name says its target and recipe."""
-    names = [f"{t}-{r}-{n}" for t in ("pi", "intel") for r in RECIPES for n in range(2)]
-    targets = {"pi": {"kind": "litert"}, "intel": {"kind": "openvino"}}
-    return {
-        "datasets": {"digits": {"source": "digits"}},
-        "models": {"m": {**MODEL, "vary": {"train.seed": [*range(models)]}}},
-        "recipes": RECIPES,
-        "targets": targets,
-        "devices": {
-            name: {"target": name.partition("-")[0], "transport": "virtual"} for name in names
-        },
-        "deployments": [
-            {"model": "m", "recipe": r, "devices": [name for name in names if f"-{r}-" in name]}
-            for r in RECIPES
-        ],
-    }
 
 
 def one_target_changed(repeats: int, models: int = 10) -> Case:

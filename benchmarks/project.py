@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,13 @@ class Project:
                 f"{' '.join(command)}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
             )
         return seconds
+
+    def cpu(self, *command: str) -> float:
+        """Run a command in the folder and return the CPU seconds it took, with its children's."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.run(*command)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def snakemake(self, *arguments: str) -> float:
         """Run Snakemake and return the seconds it took."""

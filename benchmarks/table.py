@@ -35,6 +35,10 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f}" if seconds < 1 else f"{seconds:.1f}"
+
+
 _OWN_LINE = ("machine", "system", "cases")
 
 
@@ -42,10 +46,10 @@ def _row(case: dict[str, Any]) -> str:
     ratio = bool(case["baseline"])
     cells = (
         f"{case['name']}: {case['what']}",
-        f"{median(case['seconds']):.1f} (of {len(case['seconds'])})",
+        f"{_seconds(median(case['seconds']))} (of {len(case['seconds'])})",
         case["against"] or "-",
-        f"{median(case['baseline']):.1f}" if ratio else "-",
-        f"{case['value']:.2f} times" if ratio else f"{case['value']:.1f} s",
+        _seconds(median(case["baseline"])) if ratio else "-",
+        f"{case['value']:.2f} times" if ratio else f"{_seconds(case['value'])} s",
         f"≤ {case['target']:g} {'times' if ratio else 's'}",
         "yes" if case["held"] else "no",
     )

@@ -14,6 +14,7 @@ from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.artifact.tiers import environment as store_environment
 from edgeflow.cli.display import announced, selection
+from edgeflow.cli.offer import offer
 from edgeflow.cli.workflow import call_own_command, claim
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
@@ -77,6 +78,12 @@ announced.announce(
         jobs=planned_jobs,
     )
 )
+
+
+if STORAGE is None:
+    offer(PLAN, workflow, RESULTS)
+
+
 cluster.guard_slurm()
 
 

@@ -5,11 +5,14 @@ edgeflow as a module, they know of the module's builds from what these have anno
 """
 
 import sys
+from io import StringIO
 from typing import TextIO
 
 from edgeflow import paths
+from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.cli.display.announced import Build, builds, is_displayed
+from edgeflow.stamp.keep import TABLE
 
 
 def show_results() -> None:
@@ -43,5 +46,9 @@ def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
     job = build.plan.job("report")
     if build_report:
         make(job.slice, fingerprint(*job.modules), build.results, page.parent)
-    print_summary(load_rows(build.results, job.slice), file)
-    print(f"report: {page}", file=file)
+    rows, where = load_rows(build.results, job.slice), f"report: {page}"
+    print_summary(rows, file)
+    print(where, file=file)
+    kept = StringIO()  # for runs that find nothing to do
+    print_summary(rows, kept)
+    write_text(TABLE, f"{kept.getvalue()}{where}\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgeflow.artifact.events import EVENTS
 from edgeflow.cli.display.selection import Selection, environment
 from edgeflow.paths import workflow_folder
+from edgeflow.stamp.keep import attempt
 
 _SNAKEFILES = [
     Path(folder, name) for folder in ("", "workflow") for name in ("Snakefile", "snakefile")
@@ -64,9 +65,11 @@ def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
     chosen = environment(selection)
     goals = ["selection"] if chosen else []
     command = snakemake_command([*goals, *arguments, *_with_display(arguments)])
-    result = subprocess.run(command, check=False, env={**os.environ, **chosen})
-    if result.returncode == 0:
-        return 0
+    with attempt([*goals, *arguments]) as tried:
+        result = subprocess.run(command, check=False, env={**tried.environment, **chosen})
+        if result.returncode == 0:
+            tried.succeeded()
+            return 0
     return next((code for code in _exit_codes(start) if code), result.returncode)
 
 

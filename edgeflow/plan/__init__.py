@@ -62,6 +62,10 @@ class Plan:
         """Return what device and model belong to; KeyError if the plan has no such pair."""
         return self._by_device[device, model]
 
+    def asked(self) -> list[Job]:
+        """Return the jobs that `job` has returned so far."""
+        return list(self._jobs.values())
+
     def job(self, step: str, **names: str) -> Job:
         """Return what a step is asked to make.
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from edgeflow.plan import Plan
 from tests.long import cheap_tools
+from tests.long.conftest import SWEEP
 from tests.long.edited_project import (
     ADDITIONS,
     DEPLOYMENTS,
@@ -35,7 +36,7 @@ from tests.long.edited_project import (
 )
 from tests.long.stand_in import STEPS, StandIn, jobs_of, remove, rule, set_time
 
-SEQUENCES = 1_000
+SEQUENCES = 1_000 if SWEEP else 300
 
 Edit = Callable[[World], None]
 
