@@ -88,14 +88,18 @@ def _source(section: Dataset) -> Source:
     return cast("Source", importlib.import_module(f"edgeflow.dataset.sources.{section.source}"))
 
 
-def rehearse(section: Dataset) -> None:
+def rehearse(section: Dataset) -> dict[Part, int]:
     """Do all that the step does of a dataset of files, but read their samples.
+
+    Returns:
+        The number of samples in each part.
 
     Raises:
         DataError: the step would fail, by names, counts, shapes, dtypes, classes or sizes of parts.
     """
     raw = cast("Any", _source(section)).load(section, values=False)
-    split_dataset(_checked(raw, section, values=False), section)
+    parts = split_dataset(_checked(raw, section, values=False), section)
+    return {part: len(selection.index) for part, selection in parts.items()}
 
 
 def _checked(raw: RawDataset, section: Dataset, *, values: bool = True) -> RawDataset:

@@ -50,7 +50,7 @@ class Recordings:
             DataError: it is no WAV file, empty, of another rate, or its samples are no sound.
         """
         rate = self.section.features.rate
-        found, samples = _stored(path)
+        found, samples = stored(path)
         _require_sound(path, samples)
         if not 1 <= found <= FASTEST:
             message = f"{path} has a header of {found} samples per second"
@@ -84,7 +84,7 @@ class Recordings:
             self.told.setdefault(what, []).append(path)
 
 
-def _stored(path: Path) -> "tuple[int, NDArray[Any]]":
+def stored(path: Path) -> "tuple[int, NDArray[Any]]":
     """Return a file's rate, and its samples as they are stored, (n,) or (n, channels)."""
     from scipy.io import wavfile
 

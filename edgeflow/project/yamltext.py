@@ -2,10 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from edgeflow.config.yaml12 import read
+from edgeflow.text import excerpt
 
+WIDTH = 94
+"""Columns of a line, from which on a mapping is broken up and a comment stands above."""
 _PLAIN = re.compile(r"[\w./~][\w ./~+-]*[\w./~+-]|\w", re.ASCII)
 
 
@@ -26,11 +29,23 @@ def _text(text: str) -> str:
 
 def entry(name: str, values: Mapping[str, object], comments: Mapping[str, str]) -> str:
     """Return the lines of a named entry, a key in each, with comments behind them."""
-    lines = [f"  {key}: {flow(value)}" for key, value in values.items()]
-    told = [f" # {comments[key]}" if key in comments else "" for key in values]
-    return "\n".join([f"{name}:", *map("".join, zip(lines, told, strict=True))])
+    return "\n".join([f"{name}:", *_lines(values, comments)])
+
+
+def _lines(values: Mapping[str, object], comments: Mapping[str, str]) -> Iterator[str]:
+    for key, value in values.items():
+        told = comments.get(key, "")
+        line = f"  {key}: {flow(value)}"
+        if isinstance(value, Mapping) and len(line) > WIDTH:
+            yield f"  {key}: # {told}" if told else f"  {key}:"
+            yield from (f"  {each}" for each in _lines(value, {}))
+        elif told and len(line) + len(told) > WIDTH:
+            yield f"  # {told}"
+            yield line
+        else:
+            yield f"{line} # {told}" if told else line
 
 
 def comment(lines: Iterable[str]) -> str:
-    """Return lines as comments, each with its end."""
-    return "".join(f"# {line}\n" for line in lines)
+    """Return lines as comments, each with its end; what they name may hold any character."""
+    return "".join(f"# {excerpt(line, 400)}\n" for line in lines)
