@@ -6,7 +6,8 @@ from typing import Any
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.check.peek import peek
 from edgeflow.check.sections import valid_datasets, valid_models
-from edgeflow.check.suits import deployed, deployed_recipes, refusals
+from edgeflow.check.suits import deployed, deployed_recipes
+from edgeflow.compress.suits import refusals
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.model import Architecture
 from edgeflow.config.networkcheck import check_networks
@@ -68,7 +69,7 @@ def known_facts(raw: Entry, dataset: str) -> DatasetFacts | None:
             for name, shape in seen.inputs.items()
         },
         task=section.task,
-        decoding=section.decoding(),
+        decoding={},  # networks do not depend on it
         counts={},
     )
 

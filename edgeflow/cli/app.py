@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from edgeflow.cli import device, explain, steps, store, target
+from edgeflow.cli import device, explain, model, steps, store, target
 from edgeflow.cli.check import check
 from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
@@ -33,6 +33,7 @@ explain.register(app)
 steps.register(app)
 app.add_typer(device.app, name="device")
 app.add_typer(target.app, name="target")
+app.add_typer(model.app, name="model")
 store.register(app)
 
 

@@ -56,7 +56,7 @@ def fitted(
     Raises:
         CompileError: it cannot be loaded, or does not fit.
     """
-    model, names = selected(keras, _open(keras, source), list(facts.inputs), given, wanted)
+    model, names = selected(keras, open_keras(keras, source), list(facts.inputs), given, wanted)
     model = resized(keras, model, facts)
     shapes = [tensor.shape[1:] for tensor in model.outputs]
     order = judged_first(names, shapes, wanted, facts)
@@ -65,8 +65,12 @@ def fitted(
     return model, reordered(names, order), fit_output(shapes[order[0]], facts)
 
 
-def _open(keras: Any, source: Path) -> Any:
-    """Load a model, but no code: what a Lambda layer holds is not run."""
+def open_keras(keras: Any, source: Path) -> Any:
+    """Load a model, but no code: what a Lambda layer holds is not run.
+
+    Raises:
+        CompileError: it cannot be loaded so.
+    """
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     try:

@@ -34,8 +34,8 @@ def load(request: Request, out: Path) -> Imported:
     from edgeflow.train.keras import load_keras
 
     load_keras(seed=0)  # TensorFlow, made quiet and deterministic
-    loaded = _open(request.source)  # its variables live as long as it does
-    signature = _signature(loaded)
+    loaded = open_saved_model(request.source)  # its variables live as long as it does
+    signature = serving_signature(loaded)
     keys = chosen_outputs(sorted(signature.structured_outputs), request.output)
     served = _served(signature, request, keys)
     outputs = run(served, keys, request.samples())
@@ -61,7 +61,12 @@ def load(request: Request, out: Path) -> Imported:
     )
 
 
-def _open(source: Path) -> Any:
+def open_saved_model(source: Path) -> Any:
+    """Load a SavedModel.
+
+    Raises:
+        CompileError: TensorFlow cannot.
+    """
     import tensorflow as tf
 
     try:
@@ -73,8 +78,12 @@ def _open(source: Path) -> Any:
         ) from error
 
 
-def _signature(loaded: Any) -> Any:
-    """Return the function to serve."""
+def serving_signature(loaded: Any) -> Any:
+    """Return the function to serve.
+
+    Raises:
+        CompileError: there is none.
+    """
     signatures = loaded.signatures
     if SERVING not in signatures:
         raise CompileError(

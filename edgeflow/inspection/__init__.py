@@ -1,0 +1,1 @@
+"""What is in a model file: tensors, operators, weights and the work that they make."""

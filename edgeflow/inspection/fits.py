@@ -1,0 +1,126 @@
+"""Which recipes a model file can go through, and which targets take what they make."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from edgeflow.config.fit import clashes
+from edgeflow.config.modelfile import kind_of, misfit, quantization
+from edgeflow.config.recipe import Quantize, Recipe
+from edgeflow.config.root import Config
+from edgeflow.config.target import target_class, target_kind
+from edgeflow.errors import EdgeflowError
+from edgeflow.targets import registry
+from edgeflow.targets.base import Target
+from edgeflow.targets.lint import lint
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecipeFit:
+    """Whether a recipe can be applied; `reason` says why not, and is empty if it can."""
+
+    recipe: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetFit:
+    """Which recipes' models a target takes.
+
+    Attributes:
+        target: name in the configuration, or kind.
+        kind: of the target.
+        takes: names of recipes.
+        refuses: why not the others, by name.
+        findings: what the target says of the operators, as far as they are known.
+    """
+
+    target: str
+    kind: str
+    takes: tuple[str, ...]
+    refuses: Mapping[str, str]
+    findings: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return it in JSON form."""
+        return asdict(self)
+
+
+def known_recipes(config: Config | None) -> dict[str, Recipe]:
+    """Return the recipes of a configuration; without one, a recipe for each `quantize`."""
+    if config is not None:
+        return {name: one for name, one in config.recipes.items() if one.auto is None}
+    return {quantize: Recipe(quantize=quantize) for quantize in get_args(Quantize)}
+
+
+def recipe_fits(
+    source: Path, recipes: Mapping[str, Recipe], refusals: Mapping[str, str]
+) -> list[RecipeFit]:
+    """Return for each recipe whether a model file can go through it.
+
+    Args:
+        source: the file.
+        recipes: by name.
+        refusals: why stages of some cannot take the network.
+    """
+    return [
+        RecipeFit(recipe=name, reason=misfit(source, recipe) or refusals.get(name, ""))
+        for name, recipe in recipes.items()
+    ]
+
+
+def target_fits(
+    source: Path, tflite: Path | None, config: Config | None, recipes: Mapping[str, Recipe]
+) -> Iterator[TargetFit]:
+    """Yield for each target what it takes.
+
+    Args:
+        source: the model file.
+        tflite: the same as .tflite, whose operators targets look at; None where there is none.
+        config: whose targets they are; without one, those of all kinds with default options.
+        recipes: that the file can go through.
+    """
+    for name, target, options in _targets(config):
+        refused = {
+            one: reason
+            for one, recipe in recipes.items()
+            if (reason := _refusal(source, recipe, target))
+        }
+        found = lint(target, tflite, options) if tflite and options else []
+        yield TargetFit(
+            target=name,
+            kind=target.name,
+            takes=tuple(one for one in recipes if one not in refused),
+            refuses=refused,
+            findings=tuple(map(str, found)),
+        )
+
+
+def _refusal(source: Path, recipe: Recipe, target: type[Target]) -> str:
+    capabilities = target.capabilities
+    given = quantization(source) if kind_of(source) == "tflite" else {}
+    if given:
+        quantize = given["quantize"]
+        if quantize in capabilities.quantized_source:
+            return ""
+        return f"takes no .tflite that is {quantize} already: bring the float model"
+    return "; ".join(f"{asked} ({there})" for asked, there in clashes(recipe, capabilities))
+
+
+def _targets(config: Config | None) -> Iterator[tuple[str, type[Target], BaseModel | None]]:
+    """Yield names, classes and options; None for options that have no defaults."""
+    if config is not None:
+        for name, options in config.targets.items():
+            yield name, target_class(target_kind(options)), options
+        return
+    for kind in registry.names():
+        try:
+            target = registry.get(kind)
+            yield kind, target, target.Options.model_validate({"kind": kind})
+        except ValidationError:
+            yield kind, registry.get(kind), None
+        except EdgeflowError:
+            continue  # it cannot be loaded here: `edgeflow target list` says so
