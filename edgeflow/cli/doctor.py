@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeflow import paths
-from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, ask_all, chosen
+from edgeflow.cli.device.several import (
+    CONNECTIONS,
+    Connections,
+    Devices,
+    ask_all,
+    chosen,
+    with_errors,
+)
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
 from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.console import say
 
 if TYPE_CHECKING:
+    from edgeflow.cli.toolchains import Found
     from edgeflow.deploy.facts import Facts
     from edgeflow.plan import Plan
 
@@ -39,22 +47,7 @@ def doctor(
     failed |= failures(compilers)
     said = list(warnings(plan, here, found))
     if as_json:
-        asked = {name: facts.model_dump() for name, facts in found.items()}
-        problems = {
-            title: {"error": str(error), "exit_code": error.exit_code}
-            for title, error in failed.items()
-        }
-        print_json(
-            {
-                "build_machine": here.model_dump(),
-                "devices": {**asked, **_without("device ", problems)},
-                "targets": {
-                    **{each.target: each.record() for each in compilers},
-                    **_without("target ", problems),
-                },
-                "warnings": said,
-            }
-        )
+        print_json(_record(here, found, compilers, with_errors({}, failed), said))
     else:
         _print({"build machine": here, **{f"device {name}": it for name, it in found.items()}})
         for each in compilers:
@@ -64,6 +57,24 @@ def doctor(
         for text in said:
             say(f"warning: {text}")
     raise typer.Exit(next((error.exit_code for error in failed.values()), 0))
+
+
+def _record(
+    here: "Facts",
+    found: Mapping[str, "Facts"],
+    compilers: "Iterable[Found]",
+    problems: Mapping[str, Any],
+    said: list[str],
+) -> dict[str, Any]:
+    """Return all of it for programs."""
+    devices = {name: facts.model_dump() for name, facts in found.items()}
+    targets = {each.target: each.record() for each in compilers}
+    return {
+        "build_machine": here.model_dump(),
+        "devices": {**devices, **_without("device ", problems)},
+        "targets": {**targets, **_without("target ", problems)},
+        "warnings": said,
+    }
 
 
 def _without(prefix: str, errors: Mapping[str, Any]) -> dict[str, Any]:

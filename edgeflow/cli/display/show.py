@@ -29,6 +29,9 @@ class Display:
         self.board = Board()
         self._file, self._dry_run, self._quiet = file, dry_run, quiet
         self._live: Live | None = None
+        self._pictured = not dry_run and not quiet and _is_terminal(file)
+        if self._pictured:  # the jobs' own bars would run through the picture
+            os.environ[QUIET] = "1"
         self._planned = False
         self._notes: list[str] = []
         self._events = Path(os.environ.get("EDGEFLOW_EVENTS") or EVENTS)
@@ -57,7 +60,7 @@ class Display:
         self.say(text.counted(stats))
         for build in builds[:1]:  # all of one workflow
             self.board.plan(build.jobs())
-        if not self._dry_run and not self._quiet and _is_terminal(self._file):
+        if self._pictured:
             self._go_live(builds)
 
     def start(
@@ -113,7 +116,6 @@ class Display:
 
         from edgeflow.cli.display.matrix import picture
 
-        os.environ[QUIET] = "1"  # the jobs' own bars would run through the picture
         console = Console(file=self._file)
         unicode = console.encoding.startswith("utf")
         self._live = Live(
