@@ -93,22 +93,28 @@ class Display:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        if not self._planned:
-            idle = any(line.startswith("Nothing to be done") for line in self._notes)
-            for line in ["nothing to do: all is up to date"] if idle else self._notes:
-                self.say(line)
-        elif not self._dry_run:
+        idle = any(line.startswith("Nothing to be done") for line in self._notes)
+        if self._planned and not self._dry_run:
             self._end()
+        elif idle:
+            self._tables(build_report=False)
+            self.say("nothing to do: all is up to date")
+        elif not self._planned:
+            for line in self._notes:
+                self.say(line)
 
     def _end(self) -> None:
-        from edgeflow.cli.ending import finish
-
         failed = self.board.of(State.FAILED)
         reported = any(job.step == "report" for job in self.board.of(State.DONE))
-        for build in announced.builds():
-            finish(build, self._file, build_report=not reported)
+        self._tables(build_report=not reported)
         for line in failures(failed, events_since(self._events, self._start)):
             self.say(line)
+
+    def _tables(self, *, build_report: bool) -> None:
+        from edgeflow.cli.ending import finish
+
+        for build in announced.builds():
+            finish(build, self._file, build_report=build_report)
 
     def _go_live(self, builds: Sequence[announced.Build]) -> None:
         from rich.console import Console
