@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-SIZES = (100, 200, 400)
+SIZES = (50, 100, 200)
 
 
 def calls(function: Callable[[], object]) -> int:

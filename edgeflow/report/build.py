@@ -53,7 +53,8 @@ def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
             *input_names(unit["model"], unit["recipe"]),
         )
     ]
-    found = {name: results / name for name in wanted if (results / name).is_file()}
+    found = {name: results / name for name in dict.fromkeys(wanted)}
+    found = {name: path for name, path in found.items() if path.is_file()}
     return {**found, **{f"templates/{path.name}": path for path in _templates()}}
 
 
@@ -67,6 +68,7 @@ def templates_digest() -> str:
 
 
 def _draw(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:
+    from edgeflow.report.excerpt import FIGURES, ROWS, telling
     from edgeflow.report.metrics import write_metrics
     from edgeflow.report.page import write_page
     from edgeflow.report.plots import layer_error
@@ -75,12 +77,13 @@ def _draw(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> dic
     from edgeflow.report.training import load_training
 
     rows = load_rows(results, slice_)
-    trainings = load_training(results, [row.model for row in rows])
-    quantizations = load_quantizations(results, slice_)
+    shown = telling(rows, ROWS)
+    trainings = load_training(results, [row.model for row in shown])
+    quantizations = load_quantizations(results, [(row.model, row.recipe) for row in shown])
     (out / "plots").mkdir()
     write_metrics(rows, out / "metrics.csv")
     plots = draw_plots(rows, trainings, out / "plots")
-    plots |= layer_error.draw_all(quantizations, out / "plots")
+    plots |= layer_error.draw_all(quantizations[:FIGURES], out / "plots")
     lints = load_lints(results, slice_)
     write_page(rows, trainings, plots, code, out, quantizations=quantizations, lints=lints)
     return {}

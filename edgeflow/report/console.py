@@ -1,10 +1,12 @@
 """The table at the end of a run: what each deployment reached on each device."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, TextIO
 
 from edgeflow.figures.figure import Figure
 from edgeflow.report.columns import own_figures
+from edgeflow.report.excerpt import LINES, telling
 from edgeflow.report.rows import Row
 from edgeflow.report.text import NONE, adaptive, gate_text, kib, metric, metric_title, shown
 
@@ -68,16 +70,25 @@ def _missed(rows: Sequence[Row]) -> list[str]:
 def print_summary(rows: Sequence[Row], file: TextIO) -> None:
     """Print a line per row, then what else is known of rows, then a line per missed gate.
 
-    It is a table on a terminal, else plain text.
+    It is a table on a terminal, of many rows those that tell most; else plain text of all.
 
     Colours are left out where NO_COLOR is set.
     """
+    shown = telling(rows, LINES) if file.isatty() else rows
     if file.isatty():
-        _print_table(rows, file)
+        _print_table(shown, file)
     else:
-        _print_plain(rows, file)
-    for line in (*_further(rows), *_missed(rows)):
+        _print_plain(shown, file)
+    for line in (*_further(shown), *_missed(shown)):
         print(line, file=file)
+    if len(shown) < len(rows):
+        print(f"and {_counted(rows, shown)}: metrics.csv of the report has all", file=file)
+
+
+def _counted(rows: Sequence[Row], shown: Sequence[Row]) -> str:
+    """Return how many rows of each status are not shown."""
+    rest = Counter(row.status for row in rows) - Counter(row.status for row in shown)
+    return ", ".join(f"{count:,} more {status}" for status, count in rest.items())
 
 
 def _print_table(rows: Sequence[Row], file: TextIO) -> None:

@@ -1,5 +1,6 @@
 """`index.html`: the report as one page that needs nothing else."""
 
+import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -11,10 +12,11 @@ from markupsafe import Markup
 from edgeflow.figures.figure import Figure
 from edgeflow.report import text
 from edgeflow.report.columns import results_columns
+from edgeflow.report.excerpt import FIGURES, ROWS, telling
 from edgeflow.report.lint import Linted
 from edgeflow.report.pareto import METRIC_LATENCY_SIZE, efficient
-from edgeflow.report.plots.build import Plot, confusion_name
-from edgeflow.report.plots.size_by_recipe import sizes
+from edgeflow.report.plots.build import Plot, confusion_name, drawn_matrices
+from edgeflow.report.plots.size_by_recipe import BUILDS, sizes
 from edgeflow.report.quantization import Quantization
 from edgeflow.report.rows import Row
 from edgeflow.report.svg import inline_svg
@@ -48,20 +50,28 @@ def write_page(
         # Our own SVG: its texts were escaped when it was written as XML.
         return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))
 
-    metrics = _metrics(rows)
+    metrics, shown = _metrics(rows), telling(rows, ROWS)
+    matrices = {row.matrices: row for row in drawn_matrices(shown)}
     page = (
         _environment()
         .get_template("report.html.j2")
         .render(
-            rows=rows,
-            trainings=trainings,
-            quantizations=quantizations,
-            lints=lints,
+            rows=shown,
+            most=ROWS,
+            total=len(rows),
+            trainings=trainings[:FIGURES],
+            more_trainings=len(trainings) > FIGURES or _models(shown) != _models(rows),
+            quantizations=quantizations[:FIGURES],
+            more_quantizations=len(quantizations) > FIGURES or _recipes(shown) != _recipes(rows),
+            lints=lints[:ROWS],
+            more_lints=len(lints) - len(lints[:ROWS]),
+            drawn=lambda row: matrices.get(row.matrices),
             plots=plots,
             plot=plot,
-            sizes=sizes(rows),
+            sizes=sizes(rows)[:BUILDS],
+            more_sizes=max(len(sizes(rows)) - BUILDS, 0),
             columns=results_columns(rows),
-            efficient=efficient(rows),
+            efficient={id(row) for row in efficient(rows)},
             front=METRIC_LATENCY_SIZE,
             counts=Counter(row.status for row in rows),
             headline=headline(rows),
@@ -75,6 +85,14 @@ def write_page(
         )
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _models(rows: Sequence[Row]) -> set[str]:
+    return {row.model for row in rows}
+
+
+def _recipes(rows: Sequence[Row]) -> set[tuple[str, str]]:
+    return {(row.model, row.recipe) for row in rows}
 
 
 def _metrics(rows: Sequence[Row]) -> list[Metric]:
@@ -113,13 +131,13 @@ def headline(rows: Sequence[Row]) -> str:
 def confused(row: Row) -> list[tuple[str, str, int, int]]:
     """Return (true, predicted, float count, device count) of the mistakes, most frequent first."""
     before, after = row.confusion_baseline, row.confusion_device
-    cells = [
-        (row.labels[i], row.labels[j], before[i][j], after[i][j])
-        for i in range(len(after))
-        for j in range(len(after))
-        if i != j and (before[i][j] or after[i][j])
-    ]
-    return sorted(cells, key=lambda cell: -max(cell[2:]))[:_MOST_CONFUSED]
+    cells = (
+        (row.labels[i], row.labels[j], old, new)
+        for i, pair in enumerate(zip(before, after, strict=True))
+        for j, (old, new) in enumerate(zip(*pair, strict=True))
+        if i != j and (old or new)
+    )
+    return heapq.nsmallest(_MOST_CONFUSED, cells, key=lambda cell: -max(cell[2:]))
 
 
 def notes(row: Row, figure: Figure) -> list[str]:
@@ -151,6 +169,7 @@ def _environment() -> Environment:
         "fact_title": text.title,
         "fact": text.fact,
         "gate": text.gate_text,
+        "id": id,
         "confused": confused,
         "confusion_name": confusion_name,
     }

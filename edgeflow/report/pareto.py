@@ -1,5 +1,6 @@
 """Pareto fronts: which rows nothing else beats."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,10 +56,9 @@ def pareto(rows: Sequence[Row], *costs: str) -> list[Row]:
     of the figures do not count.
     """
     points = [(point, row) for row in rows if (point := _point(row, costs))]
-    front = [
-        (mine, row) for mine, row in points if not any(_beats(other, mine) for other, _ in points)
-    ]
-    return [row for _, row in sorted(front, key=lambda pair: pair[0])]
+    front = _unbeaten({point for point, _ in points})
+    best = [(point, row) for point, row in points if point in front]
+    return [row for _, row in sorted(best, key=lambda pair: pair[0])]
 
 
 def efficient(rows: Sequence[Row]) -> list[Row]:
@@ -80,5 +80,22 @@ def _point(row: Row, costs: Sequence[str]) -> tuple[float, ...] | None:
     return tuple(known) if len(known) == len(figures) else None
 
 
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
+def _unbeaten(points: set[tuple[float, ...]]) -> set[tuple[float, ...]]:
+    """Return the points of two or three figures that no other beats, in n log n.
+
+    In the order of the first figure only what came before can beat a point. Of that, the points
+    that matter form a staircase: the larger the next figure, the smaller the last.
+    (H. T. Kung, F. Luccio, F. P. Preparata, "On Finding the Maxima of a Set of Vectors", 1975.)
+    """
+    front = set()
+    middles, lasts = list[float](), list[float]()
+    for point in sorted(points):
+        middle, last = point[1] if len(point) == 3 else 0.0, point[-1]
+        place = bisect_right(middles, middle)
+        if place and lasts[place - 1] <= last:
+            continue
+        front.add(point)
+        start = bisect_left(middles, middle)
+        end = next((at for at in range(start, len(lasts)) if lasts[at] < last), len(lasts))
+        middles[start:end], lasts[start:end] = [middle], [last]
+    return front

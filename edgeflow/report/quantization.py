@@ -1,7 +1,7 @@
 """What quantization did to each model, as the steps compress and debug left it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,13 @@ class Quantization:
         return list(zip(found["labels"], found["by_class"], strict=True))
 
 
-def load_quantizations(results: Path, slice_: Mapping[str, Any]) -> list[Quantization]:
-    """Return what there is to say of each model and recipe of the report's slice.
+def load_quantizations(results: Path, pairs: Iterable[tuple[str, str]]) -> list[Quantization]:
+    """Return what there is to say of each distinct model and recipe.
 
     Raises:
         IntegrityError: a file cannot be read.
     """
-    pairs = {(str(unit["model"]), str(unit["recipe"])): None for unit in slice_["units"]}
-    found = [_load(results, model, recipe) for model, recipe in pairs]
+    found = [_load(results, model, recipe) for model, recipe in dict.fromkeys(pairs)]
     return [item for item in found if item.layers or "tried" in item.facts]
 
 

@@ -1,11 +1,13 @@
 """What was measured, as one tidy row per deployment and device."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgeflow import paths
+from edgeflow.artifact.manifest import read_manifest
 from edgeflow.config.gates import figures_of
 from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
@@ -70,6 +72,12 @@ class Row:
         return self.figures.get(name)
 
     @property
+    def matrices(self) -> tuple[object, ...]:
+        """What its confusion matrices show: rows in which this is equal look the same."""
+        both = (self.confusion_baseline, self.confusion_device)
+        return (self.labels, *(tuple(map(tuple, matrix)) for matrix in both))
+
+    @property
     def kind_of_figures(self) -> str | None:
         """``measured``, then the names of the figures that are not, by their kind."""
         others: dict[str, list[str]] = {}
@@ -112,10 +120,13 @@ class Row:
         return f"{self.status} {count} of {len(self.checks)}"
 
 
-def _measured(validation: Validation, record: Mapping[str, Any]) -> dict[str, Any]:
+def _measured(
+    validation: Validation, record: Mapping[str, Any], outputs: Sequence[str]
+) -> dict[str, Any]:
     parity, known = validation.parity, figures_of([validation.kind])
     values = {name: figure.read(record) for name, figure in known.items()}
     figures = {name: value for name, value in values.items() if value is not None}
+    ordered = [*filter(parity.outputs.__contains__, outputs), *parity.outputs]
     return {
         "kind": validation.kind,
         "metric": validation.metric.name,
@@ -124,7 +135,7 @@ def _measured(validation: Validation, record: Mapping[str, Any]) -> dict[str, An
         "kinds": {name: known[name].kind for name in figures},
         "bit_exact": parity.bit_exact,
         "parity_max_abs": parity.max_abs,
-        "parity_outputs": parity.outputs,
+        "parity_outputs": {name: parity.outputs[name] for name in ordered},
         "first_divergence": validation.first_divergence,
         "latency_runs": validation.latency_ms and validation.latency_ms.runs,
         "samples": validation.samples,
@@ -151,7 +162,13 @@ def _read(path: Path) -> Validation | None:
         ) from error
 
 
-def _row(unit: Mapping[str, Any], results: Path) -> Row:
+def _outputs(compiled: Path) -> list[str]:
+    """Return the outputs of a compiled model in the order of its engine, which JSON forgets."""
+    facts = read_manifest(compiled).facts if compiled.is_file() else {}
+    return [str(tensor["name"]) for tensor in facts.get("io", {}).get("outputs", ())]
+
+
+def _row(unit: Mapping[str, Any], results: Path, outputs: Callable[[Path], Sequence[str]]) -> Row:
     names: dict[str, Any] = {key: str(unit[key]) for key in ("model", "recipe", "target", "device")}
     limits = dict(unit["gates"])
     path = results / paths.DEVICE.format(**names) / "validation.json"
@@ -160,7 +177,9 @@ def _row(unit: Mapping[str, Any], results: Path) -> Row:
     if validation is None or any(getattr(validation, key) != names[key] for key in names):
         return Row(**names, limits=limits)
     record = validation.model_dump()
-    checks, measured = tuple(check_gates(record, limits)), _measured(validation, record)
+    compiled = results / paths.COMPILED.format(**names) / "compile.json"
+    checks = tuple(check_gates(record, limits))
+    measured = _measured(validation, record, outputs(compiled))
     return Row(**names, limits=limits, measured=True, checks=checks, **measured)
 
 
@@ -168,6 +187,7 @@ def load_rows(results: Path, slice_: Mapping[str, Any]) -> list[Row]:
     """Return one row per unit of the report's slice, in their order.
 
     Raises:
-        IntegrityError: a validation.json cannot be read.
+        IntegrityError: a validation.json or compile.json cannot be read.
     """
-    return [_row(unit, results) for unit in slice_["units"]]
+    outputs = functools.cache(_outputs)  # one compilation may be on many devices
+    return [_row(unit, results, outputs) for unit in slice_["units"]]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeflow.report.excerpt import FIGURES, ROWS, telling
 from edgeflow.report.plots import (
     confusion,
     metric_latency,
@@ -25,14 +26,24 @@ class Plot:
 
 
 def draw_plots(rows: Sequence[Row], trainings: Sequence[Training], folder: Path) -> dict[str, Plot]:
-    """Draw every plot into `folder`; return them by name."""
+    """Draw every plot into `folder`; return them by name.
+
+    Overviews are of all rows; of the plots of one training or deployment each, only some are drawn.
+    """
     metric_latency.draw(rows, folder / "metric_latency.svg")
     metric_size.draw(rows, folder / "metric_size.svg")
     size_by_recipe.draw(rows, folder / "size_by_recipe.svg")
     plots = [_metric_latency(rows), _metric_size(rows), _sizes(rows)]
-    plots += [_training(item, folder) for item in trainings]
-    plots += [_confusion(row, folder) for row in rows if row.confusion_baseline]
+    plots += [_training(item, folder) for item in trainings[:FIGURES]]
+    plots += [_confusion(row, folder) for row in drawn_matrices(telling(rows, ROWS))]
     return {plot.name: plot for plot in plots}
+
+
+def drawn_matrices(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose confusion matrices are drawn: of equal ones the first, of many few."""
+    having = [row for row in rows if 0 < len(row.confusion_baseline) <= confusion.MOST_DRAWN]
+    distinct = {row.matrices: row for row in reversed(having)}
+    return telling([row for row in having if distinct[row.matrices] is row], FIGURES)
 
 
 def confusion_name(row: Row) -> str:
@@ -61,11 +72,12 @@ def _metric_size(rows: Sequence[Row]) -> Plot:
 
 
 def _sizes(rows: Sequence[Row]) -> Plot:
-    count = len(size_by_recipe.sizes(rows))
+    count, most = len(size_by_recipe.sizes(rows)), size_by_recipe.BUILDS
+    of = f", of which {most} are drawn" if count > most else ""
     return Plot(
         name="size_by_recipe",
-        alt=f"Bars of model size in {count} builds: float, after the recipe, compiled, bundled; "
-        "for the last two also how large they are packed. Figures in the table below.",
+        alt=f"Bars of model size in {count} builds{of}: float, after the recipe, compiled, "
+        "bundled; for the last two also how large they are packed. Figures in the table below.",
     )
 
 

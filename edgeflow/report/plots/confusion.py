@@ -11,6 +11,8 @@ from edgeflow.report.theme import INK, MUTED, SERIES, SURFACE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_DRAWN = 100
+"""Classes up to which a matrix is drawn: of more, no cell can be told from the next."""
 _MOST_WRITTEN = 12
 """Classes up to which counts fit into their cells."""
 _MOST_NAMED = 24

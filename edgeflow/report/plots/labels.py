@@ -23,16 +23,25 @@ _SPOTS: tuple[tuple[tuple[int, int], str, str], ...] = (
 )
 
 
-def place_labels(axis: "Axes", points: Sequence[tuple[float, float, str]]) -> int:
+def place_labels(
+    axis: "Axes",
+    points: Sequence[tuple[float, float, str]],
+    whiskers: Sequence[tuple[float, float, float]] = (),
+) -> int:
     """Write each (x, y, name) beside its point, first come first served; return how many fit.
 
     The layout of the figure must be settled, limits and scales included.
+
+    Args:
+        whiskers: start, end and height of horizontal lines that no name may cover.
     """
     from matplotlib.transforms import Bbox
 
     pixels = axis.transData.transform([(x, y) for x, y, _ in points])
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
     taken += [thing.get_window_extent() for thing in (*axis.texts, *axis.lines)]
+    ends = [((start, y), (end, y)) for start, end, y in whiskers]
+    taken += [Bbox(axis.transData.transform(pair)) for pair in ends]
     return sum(_place(axis, point, taken) for point in points[:MOST])
 
 

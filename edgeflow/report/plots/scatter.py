@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.figures.figure import Figure
+from edgeflow.report.excerpt import POINTS, telling
 from edgeflow.report.pareto import Front
 from edgeflow.report.plots.gate_lines import draw_gates
 from edgeflow.report.plots.labels import place_labels
@@ -72,8 +73,9 @@ def _y(row: Row) -> float:
 
 
 def draw_scatter(rows: Sequence[Row], cost: Cost, path: Path) -> None:
-    """Draw all measured rows: colour is the target, shape the recipe."""
-    shown = [row for row in rows if not math.isnan(cost.x(row) + _y(row))]
+    """Draw all measured rows, up to a limit: colour is the target, shape the recipe."""
+    known = [row for row in rows if not math.isnan(cost.x(row) + _y(row))]
+    shown = telling(known, POINTS)
     panels = _panels(shown)
     columns = min(len(panels), 2)
     height = math.ceil(len(panels) / 2) * 3.5 + 0.7
@@ -91,9 +93,10 @@ def draw_scatter(rows: Sequence[Row], cost: Cost, path: Path) -> None:
         _legend(drawing, cost, colours, markers)
         drawing.draw_without_rendering()
         for axis, group in zip(grid.flat, panels.values(), strict=False):
-            best = [row for front in cost.front.of(group).values() for row in front]
-            ordered = best + [row for row in group if row not in best]
-            place_labels(axis, [(cost.x(row), _y(row), row.device) for row in ordered])
+            best = {id(row) for front in cost.front.of(group).values() for row in front}
+            ordered = sorted(group, key=lambda row: id(row) not in best)
+            points = [(cost.x(row), _y(row), row.device) for row in ordered]
+            place_labels(axis, points, _whiskers(group, cost))
 
 
 def _panels(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -128,8 +131,8 @@ def _panel(
     axis.grid(visible=True)
     for target, front in cost.front.of(rows).items():
         _front(axis, front, cost, colours[target] if target else MUTED.light)
-    for row in rows:
-        _point(axis, row, cost, colours[row.target], markers[row.recipe])
+    for (target, recipe), some in _alike(rows).items():
+        _points(axis, some, cost, colours[target], markers[recipe])
     axis.margins(x=0.12)
     axis.ticklabel_format(useOffset=False)
     farthest = max(x for row in rows for x in (cost.x(row), cost.end(row)) if not math.isnan(x))
@@ -154,12 +157,26 @@ def _front(axis: "Axes", front: Sequence[Row], cost: Cost, colour: str) -> None:
     axis.scatter(xs, ys, s=130, facecolors="none", edgecolors=INK.light, linewidths=0.9)
 
 
-def _point(axis: "Axes", row: Row, cost: Cost, colour: str, marker: str) -> None:
-    if not math.isnan(cost.end(row)):
-        axis.plot([cost.x(row), cost.end(row)], [_y(row)] * 2, color=colour, linewidth=1.2)
-    axis.plot(
-        [cost.x(row)], [_y(row)], marker, color=colour, markersize=7, markeredgecolor=SURFACE.light
+def _alike(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Group rows that look the same: an artist for each row would take seconds of a thousand."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.target, row.recipe), []).append(row)
+    return groups
+
+
+def _points(axis: "Axes", rows: Sequence[Row], cost: Cost, colour: str, marker: str) -> None:
+    xs, ys, ends = ([at(row) for row in rows] for at in (cost.x, _y, cost.end))
+    axis.hlines(ys, xs, ends, colors=colour, linewidth=1.2)
+    axis.scatter(
+        xs, ys, s=49, marker=marker, color=colour, edgecolors=SURFACE.light, linewidths=1, zorder=2
     )
+
+
+def _whiskers(rows: Sequence[Row], cost: Cost) -> list[tuple[float, float, float]]:
+    """Return where each whisker starts and ends, and how high it is."""
+    found = [(cost.x(row), cost.end(row), _y(row)) for row in rows]
+    return [whisker for whisker in found if not math.isnan(whisker[1])]
 
 
 def _legend(

@@ -30,6 +30,8 @@ _TICK: Mapping[str, Any] = {
     "marker": "|", "markersize": 8, "markeredgewidth": 1.6, "color": INK.light,
 }  # fmt: skip
 _MOST_WRITTEN = 24
+BUILDS = 40
+"""Most builds that are drawn."""
 
 
 def sizes(rows: Sequence[Row]) -> list[Row]:
@@ -43,7 +45,7 @@ def sizes(rows: Sequence[Row]) -> list[Row]:
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw one group of bars per model, recipe and target, in the target's colour."""
-    groups = sizes(rows)
+    groups = sizes(rows)[:BUILDS]
     roomy = len(groups) <= _MOST_WRITTEN
     step = 0.66 if roomy else 0.34
     with figure(path, 9.2, 1.0 + step * max(len(groups), 1)) as drawing:

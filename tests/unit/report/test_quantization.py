@@ -11,7 +11,6 @@ from edgeflow.errors import IntegrityError
 from edgeflow.report.plots import layer_error
 from edgeflow.report.quantization import load_quantizations
 from edgeflow.report.text import MINUS, NONE
-from tests.unit.report.samples import UNITS
 from tests.unit.report.test_build import build
 from tests.unit.report.test_plots import texts
 
@@ -61,6 +60,9 @@ FIGURES: dict[str, Any] = {
         {"samples": 50, "sqnr_db": None, "metric": None},
     ],
 }
+
+
+PAIRS = [("net", "int8")]
 
 
 def write(results: Path, figures: dict[str, Any] | None, **facts: Any) -> Path:
@@ -115,7 +117,7 @@ def test_figures_that_cannot_be_read(results: Path) -> None:
     path = write(results, FIGURES, metric="accuracy")
     path.write_text("{")
     with pytest.raises(IntegrityError, match=r"quantization\.json cannot be read"):
-        load_quantizations(results, UNITS)
+        load_quantizations(results, PAIRS)
 
 
 def test_a_changed_figure_makes_another_report(results: Path) -> None:
@@ -130,7 +132,7 @@ def test_a_changed_figure_makes_another_report(results: Path) -> None:
 def test_the_plot_names_layers_and_what_they_add(results: Path, tmp_path: Path) -> None:
     figures = FIGURES | {"layers": [*FIGURES["layers"], layer("last", 17.0, 35.0, "float32")]}
     write(results, figures)
-    (found,) = load_quantizations(results, UNITS)
+    (found,) = load_quantizations(results, PAIRS)
     for name in ("a.svg", "b.svg"):
         layer_error.draw(found, tmp_path / name)
     written = texts(tmp_path / "a.svg")
@@ -141,7 +143,7 @@ def test_the_plot_names_layers_and_what_they_add(results: Path, tmp_path: Path) 
 
 def test_the_plot_says_when_there_is_no_error(results: Path, tmp_path: Path) -> None:
     write(results, FIGURES | {"layers": [layer("first", None, None)], "hurting": []})
-    (found,) = load_quantizations(results, UNITS)
+    (found,) = load_quantizations(results, PAIRS)
     layer_error.draw(found, tmp_path / "plot.svg")
     assert texts(tmp_path / "plot.svg") == ["no layer differs from float"]
 
@@ -149,6 +151,6 @@ def test_the_plot_says_when_there_is_no_error(results: Path, tmp_path: Path) -> 
 def test_hundreds_of_layers_are_drawn_without_their_names(results: Path, tmp_path: Path) -> None:
     many = [layer(f"conv-{number}", 30.0, 40.0) for number in range(300)]
     write(results, FIGURES | {"layers": many, "hurting": []})
-    (found,) = load_quantizations(results, UNITS)
+    (found,) = load_quantizations(results, PAIRS)
     layer_error.draw(found, tmp_path / "plot.svg")
     assert not any(text.startswith("conv-") for text in texts(tmp_path / "plot.svg"))
