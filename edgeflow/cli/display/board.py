@@ -34,6 +34,7 @@ class Job:
         logs: files with what it says.
         began_unix_s: when it was started last.
         seconds: how long it ran, once it has ended.
+        message: what whoever ran it says of a failure, such as a cluster's state of the job.
     """
 
     step: str
@@ -42,6 +43,7 @@ class Job:
     logs: Sequence[str] = ()
     began_unix_s: float = 0.0
     seconds: float = 0.0
+    message: str = ""
 
     @property
     def title(self) -> str:

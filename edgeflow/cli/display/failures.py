@@ -15,14 +15,19 @@ def failures(jobs: Iterable[Job], events: Mapping[str, Mapping[str, Any]]) -> li
     """Return lines about each failed job: what, the first line of the error, code, log."""
     lines = []
     for job in jobs:
-        log = job.logs[0] if job.logs else ""
-        event = events.get(log, {})
+        event = next((events[log] for log in job.logs if log in events), {})
         code = event.get("exit_code")
-        reason = str(event.get("error") or "") or last_words(Path(log)) or "no reason was given"
-        lines.append(f"failed: {job.title}: {short(reason, 300)}")
+        lines.append(f"failed: {job.title}: {short(str(event.get('error') or why(job)), 300)}")
+        lines += [f"  {short(job.message, 300)}"] if job.message else []
         lines += [f"  exit code {code}: {meaning(code)}"] if code else []
-        lines += [f"  log: {log}"] if log else []
+        lines += [f"  log: {log}" for log in job.logs]
     return lines
+
+
+def why(job: Job) -> str:
+    """Return why a job failed, as far as its own log or whoever ran it tells."""
+    own = last_words(Path(job.logs[0])) if job.logs else ""
+    return own or job.message or "no reason was given"
 
 
 def meaning(code: int) -> str:

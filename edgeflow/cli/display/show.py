@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from edgeflow.artifact.events import EVENTS
 from edgeflow.cli.display import announced, text
 from edgeflow.cli.display.board import AGGREGATES, Board, State
-from edgeflow.cli.display.failures import events_since, failures, last_words
+from edgeflow.cli.display.failures import events_since, failures, why
 from edgeflow.cli.log import QUIET
 
 if TYPE_CHECKING:
@@ -77,15 +77,27 @@ class Display:
             return
         self.say(f"{job.title}: {text.why(reason)}" if self._dry_run else f"{job.title}: started")
 
-    def end(self, number: int, state: State, now_s: float) -> None:
-        """Show how a job ended."""
-        job = self.board.end(number, state, now_s)
+    def fail(self, number: int, logs: Sequence[str], message: str, now_s: float) -> None:
+        """Show that a job failed; it may be tried again.
+
+        Args:
+            number: Snakemake's number of the job.
+            logs: files that say why; of a cluster's job more than those of the step.
+            message: what whoever ran it says, if anything.
+            now_s: Unix time.
+        """
+        job = self.board.end(number, State.FAILED, now_s)
+        if job is not None:
+            job.logs, job.message = logs, message
+            said = " ".join([why(job), message if message != why(job) else ""]).strip()
+            self.say(f"{text.ended(job, self.board)}: {text.short(said, 300)}")
+
+    def finish(self, number: int, now_s: float) -> None:
+        """Show that a job is done."""
+        job = self.board.end(number, State.DONE, now_s)
         if job is None or job.step in AGGREGATES:
             return
-        if state is State.FAILED:
-            why = last_words(Path(job.logs[0])) if job.logs else ""
-            self.say(f"{text.ended(job, self.board)}: {text.short(why)}")
-        elif self._live is None and not self._quiet:
+        if self._live is None and not self._quiet:
             self.say(text.ended(job, self.board))
 
     def close(self) -> None:

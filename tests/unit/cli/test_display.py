@@ -23,6 +23,7 @@ from edgeflow.config.load import load_file
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan
 
+Shown = tuple[plugin.LogHandler, io.StringIO]
 COMPILE_PI = Planned("compile", "compile", {"target": "pi", "model": "cnn", "recipe": "int8"})
 DEPLOY_PI = Planned("deploy", "deploy", {"device": "pi-1", "model": "cnn"})
 JOBS = [
@@ -159,12 +160,18 @@ def test_failures_name_code_and_log(tmp_path: Path, board: Board) -> None:
     ]
     log.write_text("only\nlast words\n\n")
     assert last_words(log) == "last words"
+    failed[1].message = "SLURM-job '9' failed"
+    failed[1].logs = ["none.log", "slurm/9.log"]
+    assert failures(failed[1:], {}) == [
+        "failed: deploy pi-1/cnn: SLURM-job '9' failed",
+        "  SLURM-job '9' failed",
+        "  log: none.log",
+        "  log: slurm/9.log",
+    ]
 
 
 @pytest.fixture
-def shown(
-    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[plugin.LogHandler, io.StringIO]:
+def shown(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shown:
     """A handler of Snakemake's events, and what it has said."""
     monkeypatch.chdir(tmp_path)
     said = io.StringIO()
@@ -182,7 +189,7 @@ def emit(
 
 
 def test_a_dry_run_says_what_would_run_and_why(
-    shown: tuple[plugin.LogHandler, io.StringIO],
+    shown: Shown,
 ) -> None:
     handler, said = shown
     stats = {"all": 1, "compile": 1, "total": 2}
@@ -208,7 +215,16 @@ def test_a_dry_run_says_what_would_run_and_why(
     ]
 
 
-def test_a_build_with_nothing_to_do_says_so(shown: tuple[plugin.LogHandler, io.StringIO]) -> None:
+def test_a_failure_is_told_when_it_happens(shown: Shown) -> None:
+    handler, said = shown
+    job: dict[str, Any] = {"jobid": 4, "rule_name": "compile", "log": ["a.log"]}
+    emit(handler, event="job_info", shellcmd="edgeflow compile", reason="", wildcards={}, **job)
+    Path("a.log").write_text("error: it broke\n")
+    emit(handler, event="job_error", rule_msg="CANCELLED", jobid=4, log=["a.log", "b.log"])
+    assert said.getvalue().splitlines()[-1].endswith("1 of 1: it broke CANCELLED")
+
+
+def test_a_build_with_nothing_to_do_says_so(shown: Shown) -> None:
     handler, said = shown
     emit(handler, msg="Building DAG of jobs...")
     emit(handler, msg="Nothing to be done (all requested files are present and up to date).")
@@ -219,7 +235,7 @@ def test_a_build_with_nothing_to_do_says_so(shown: tuple[plugin.LogHandler, io.S
 
 
 def test_what_snakemake_does_beside_building_is_shown(
-    shown: tuple[plugin.LogHandler, io.StringIO],
+    shown: Shown,
 ) -> None:
     handler, said = shown
     emit(handler, msg="Unlocked working directory.")

@@ -12,7 +12,6 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from edgeflow.cli.display.announced import Planned, refusal, step_of
-from edgeflow.cli.display.board import State
 from edgeflow.cli.display.show import on_standard_error
 from edgeflow.errors import EdgeflowError, shown
 
@@ -33,8 +32,8 @@ class LogHandler(LogHandlerBase):
         self._handlers: dict[object, Callable[[Any], None]] = {
             LogEvent.RUN_INFO: lambda record: self._display.plan(record.stats),
             LogEvent.JOB_INFO: self._start,
-            LogEvent.JOB_FINISHED: lambda it: self._end(it, it.job_id, State.DONE),
-            LogEvent.JOB_ERROR: lambda it: self._end(it, it.jobid, State.FAILED),
+            LogEvent.JOB_FINISHED: lambda it: self._display.finish(it.job_id, it.created),
+            LogEvent.JOB_ERROR: self._fail,
             LogEvent.SHELLCMD: self._command,
             LogEvent.ERROR: self._error,
         }
@@ -69,8 +68,9 @@ class LogHandler(LogHandlerBase):
         job = Planned(record.rule_name, step, record.wildcards or {})
         self._display.start(record.jobid, job, list(record.log), record.reason, record.created)
 
-    def _end(self, record: Any, number: int, state: State) -> None:
-        self._display.end(number, state, record.created)
+    def _fail(self, record: Any) -> None:
+        message = str(record.rule_msg or "")
+        self._display.fail(record.jobid, list(record.log), message, record.created)
 
     def _command(self, record: Any) -> None:
         command = getattr(record, "shellcmd", None)
