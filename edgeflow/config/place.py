@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from edgeflow.config.docstrings import descriptions
 from edgeflow.config.finding import Keys
 
 
@@ -98,7 +99,8 @@ def _inside(annotation: Any, part: int | str) -> dict[str, Any]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(str(part))
         if field:
-            return {"expected": field.annotation, "description": field.description or ""}
+            text = field.description or descriptions(annotation).get(str(part), "")
+            return {"expected": field.annotation, "description": text}
     return {"expected": None}
 
 
