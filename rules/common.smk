@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.common.configfile import load_configfile
 
 from edgeflow import cluster, paths, retries
-from edgeflow.artifact.fingerprint import fingerprint
+from edgeflow.artifact.fingerprint import distributions, fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.artifact.tiers import environment as store_environment
@@ -109,8 +109,8 @@ def job(step, wildcards):
 
 
 @functools.cache
-def versions(distributions):
-    return canonical_json(tool_versions(distributions))
+def versions(names):
+    return canonical_json(tool_versions(names))
 
 
 def of_step(step):
@@ -122,7 +122,7 @@ def of_step(step):
     return {
         "slice": lambda wildcards: canonical_json(job(step, wildcards).slice),
         "code": lambda wildcards: fingerprint(*job(step, wildcards).modules),
-        "tools": lambda wildcards: versions(job(step, wildcards).distributions()),
+        "tools": lambda wildcards: versions(distributions(job(step, wildcards))),
     }
 
 

@@ -7,11 +7,17 @@ does makes it run again. Snakemake alone sees no edit in an imported module.
 import ast
 import hashlib
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeflow import plugins
+from edgeflow.artifact.code import Code, keep, read_code, stripped
 from edgeflow.errors import EdgeflowError
+
+if TYPE_CHECKING:
+    from edgeflow.plan.job import Job
 
 # How a step talks about its work, and where it finds what it made before: never what it writes.
 _SILENT = frozenset(
@@ -20,36 +26,6 @@ _SILENT = frozenset(
         *("edgeflow.artifact.entry", "edgeflow.artifact.tiers"),
     }
 )
-
-
-class _Strip(ast.NodeTransformer):
-    """Drops what cannot change behaviour: docstrings, `pass`, blocks for type checkers."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        value = node.value
-        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
-
-    def visit_Pass(self, node: ast.Pass) -> None:
-        """Drop it: a body that held only a docstring is then the same as `pass`."""
-
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        self.generic_visit(node)
-        name = getattr(node.test, "id", getattr(node.test, "attr", ""))
-        return node.orelse if name == "TYPE_CHECKING" else node
-
-
-def _imports(tree: ast.Module, package: str) -> set[str]:
-    """Return the dotted names that the tree may import; `package` is what a dot stands for."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
-            base = ".".join([*parts, *([node.module] if node.module else [])])
-            names.add(base)
-            names.update(f"{base}.{alias.name}" for alias in node.names)
-    return names
 
 
 @cache
@@ -63,26 +39,22 @@ def _is_ours(top: str) -> bool:
 
 
 @cache
-def _read(module: str) -> tuple[str, frozenset[str]] | None:
-    """Return digest and imports of a module's source, or None where there is none."""
+def _read(module: str) -> Code | None:
+    """Return what counts of a module's source, or None where there is none."""
     spec = plugins.find_module(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
+    package = module if spec.submodule_search_locations else module.rpartition(".")[0]
     try:
-        tree = _Strip().visit(ast.parse(Path(spec.origin).read_bytes()))
+        code = read_code(Path(spec.origin).read_bytes(), package)
     except SyntaxError as error:
         raise EdgeflowError(
             f"{spec.origin}, line {error.lineno}: {error.msg}", hint="fix the file"
         ) from error
-    package = module if spec.submodule_search_locations else module.rpartition(".")[0]
-    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
     own = module.partition(".")[0]
-    imports = _imports(tree, package)
-    return digest, frozenset(
-        name
-        for name in imports
-        if name.partition(".")[0] == own or _is_ours(name.partition(".")[0])
-    )
+    tops = {name: name.partition(".")[0] for name in code.imports}
+    ours = tuple(name for name, top in tops.items() if top == own or _is_ours(top))
+    return replace(code, imports=ours)
 
 
 @cache
@@ -98,8 +70,9 @@ def _closure(modules: tuple[str, ...]) -> dict[str, str]:
         queue.append(module.rpartition(".")[0])  # importing a module runs its packages
         entry = _read(module)
         if entry is not None:
-            found[module] = entry[0]
-            queue.extend(entry[1])
+            found[module] = entry.digest
+            queue.extend(entry.imports)
+    keep()
     return found
 
 
@@ -119,6 +92,15 @@ def fingerprint(*modules: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def distributions(job: "Job") -> tuple[str, ...]:
+    """Return all distributions whose version shapes what a job makes.
+
+    Its modules name them as `TOOLS`, a literal: nothing is imported for that.
+    """
+    codes = [_read(name) for name in job.modules if name.startswith("edgeflow.")]
+    return tuple(sorted({*job.tools, *(tool for code in codes if code for tool in code.tools)}))
+
+
 def closure(*modules: str) -> list[str]:
     """Return the sorted names of the modules that count in `fingerprint(*modules)`."""
     return sorted(_closure(modules))
@@ -132,7 +114,7 @@ def normalized_source(module: str) -> str:
     spec = plugins.find_module(module)
     if spec is None or spec.origin is None:
         raise EdgeflowError(f"no module {module}", hint="reinstall the package that provides it")
-    tree = _Strip().visit(ast.parse(Path(spec.origin).read_bytes()))
+    tree = stripped(Path(spec.origin).read_bytes())
     for node in ast.walk(tree):
         if getattr(node, "body", None) == []:
             node.body = [ast.Pass()]  # type: ignore[attr-defined]  # it has, see above

@@ -1,6 +1,5 @@
 """What a step is asked to make."""
 
-import importlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +26,3 @@ class Job:
     threads: int = 1
     holds: tuple[str, ...] = ()
     cluster: Cluster = field(default_factory=Cluster)
-
-    def distributions(self) -> tuple[str, ...]:
-        """Return all distributions whose version shapes the output.
-
-        A user's own module is not imported here: it may import anything.
-        """
-        ours = [name for name in self.modules if name.startswith("edgeflow.")]
-        named = [getattr(importlib.import_module(name), "TOOLS", ()) for name in ours]
-        return tuple(sorted({*self.tools, *(tool for tools in named for tool in tools)}))

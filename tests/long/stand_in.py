@@ -28,7 +28,7 @@ from unittest.mock import MagicMock
 
 import edgeflow.plan.files
 from edgeflow import paths
-from edgeflow.artifact.fingerprint import fingerprint
+from edgeflow.artifact.fingerprint import distributions, fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
 from edgeflow.bundle.pack import pack_bundle
@@ -63,7 +63,7 @@ STEPS: dict[str, Callable[..., object]] = {
 _PARAMS: dict[str, Callable[[Planned], str]] = {
     "slice": lambda job: canonical_json(job.slice),
     "code": lambda job: fingerprint(*job.modules),
-    "tools": lambda job: canonical_json(tool_versions(job.distributions())),
+    "tools": lambda job: canonical_json(tool_versions(distributions(job))),
 }
 
 

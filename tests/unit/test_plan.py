@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import edgeflow.plan.steps
-from edgeflow.artifact.fingerprint import closure
+from edgeflow.artifact.fingerprint import closure, distributions
 from edgeflow.artifact.hashing import canonical_json
 from edgeflow.cli.app import app
 from edgeflow.compress.slice import CompressSlice
@@ -254,7 +254,7 @@ def test_an_import_depends_on_its_choice_and_on_what_its_worker_runs(
     raw["models"]["a"] = {"dataset": "digits", "source": "mine.onnx", "output": "logits"}
     job = Plan(parse(raw)).job("import_model", model="a")
     assert job.slice == {"kind": "onnx", "input": None, "output": "logits"}
-    assert {"onnx2tf", "onnxsim", "onnxruntime", "tensorflow"} <= {*job.distributions()}
+    assert {"onnx2tf", "onnxsim", "onnxruntime", "tensorflow"} <= {*distributions(job)}
     modules = set(closure(*job.modules))
     ours = {f"edgeflow.{name}" for name in ("worker", "imported.onnx_graph", "imported.shapes")}
     assert ours <= modules
