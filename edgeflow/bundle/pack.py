@@ -77,7 +77,7 @@ def pack_bundle(
 
     def build(folder: Path) -> dict[str, object]:
         path = folder / "bundle.tar"
-        _write_bundle(path, dataset, compiled, slice_, runtime)
+        write_bundle(path, dataset, compiled, slice_, runtime)
         data = path.read_bytes()
         frame = packed(data)
         packed_path(path).write_bytes(frame)
@@ -98,9 +98,18 @@ def _model_sizes(compiled: Path) -> dict[str, object]:
     return {"model_bytes": len(model), "model_packed_bytes": packed_size(model)}
 
 
-def _write_bundle(
+def write_bundle(
     path: Path, folder: Path, compiled: Path, slice_: Mapping[str, Any], runtime: Runtime
 ) -> None:
+    """Write a bundle, as `pack_bundle` does.
+
+    Args:
+        path: of the tar.
+        folder: of the dataset.
+        compiled: see `pack_bundle`.
+        slice_: see `pack_bundle`.
+        runtime: what is shipped beside the model.
+    """
     record = verify_files(compiled / "compile.json")
     facts, files = record.facts, record.files
     dataset = open_dataset(folder, PARTS)

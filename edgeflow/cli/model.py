@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeflow import paths
+from edgeflow.cli.profile import profile
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
 from edgeflow.config.base import NAME_PATTERN
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from edgeflow.inspection.inspect import Inspection
 
 app = typer.Typer(help="Look into model files, and measure them.", no_args_is_help=True)
+
+
+app.command()(profile)
 
 
 @app.command()

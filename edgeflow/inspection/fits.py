@@ -87,7 +87,7 @@ def target_fits(
         refused = {
             one: reason
             for one, recipe in recipes.items()
-            if (reason := _refusal(source, recipe, target))
+            if (reason := refusal(source, recipe, target))
         }
         found = lint(target, tflite, options) if tflite and options else []
         yield TargetFit(
@@ -99,7 +99,8 @@ def target_fits(
         )
 
 
-def _refusal(source: Path, recipe: Recipe, target: type[Target]) -> str:
+def refusal(source: Path, recipe: Recipe, target: type[Target]) -> str:
+    """Return why a target cannot take a file after a recipe; empty if it can."""
     capabilities = target.capabilities
     given = quantization(source) if kind_of(source) == "tflite" else {}
     if given:

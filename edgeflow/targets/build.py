@@ -63,7 +63,7 @@ def compile_model(
     """
     target = registry.get(slice_["target"]["kind"])
     parsed = parse_options(target, slice_["target"])
-    _require_tools(name, target.check(parsed))
+    require_tools(name, target.check(parsed))
     tools = toolchain_of(target, parsed)
     identity = toolchain or identify(tools, host)
     applied = _applied(target, recipe)
@@ -89,7 +89,12 @@ def compile_model(
     )
 
 
-def _require_tools(name: str, missing: Sequence[Missing]) -> None:
+def require_tools(name: str, missing: Sequence[Missing]) -> None:
+    """Refuse to compile where something is missing.
+
+    Raises:
+        MissingToolError: something is.
+    """
     if missing:
         raise MissingToolError(
             f"{name} needs {', '.join(item.what for item in missing)}",
@@ -195,8 +200,8 @@ def _reference(
     """Make the reference outputs for the test set; return I/O and metric."""
     import numpy as np
 
-    engine = _reference_engine(job, runtime, model, out / COMPILED)
-    io = _named(engine.io(), list(dataset.facts.inputs), outputs)
+    engine = reference_engine(job, runtime, model, out / COMPILED)
+    io = named(engine.io(), list(dataset.facts.inputs), outputs)
     inputs = dataset.tensors("test")
     raw = run_engine(engine, io, inputs)
     found = list(floats(raw, io).arrays.values())
@@ -209,7 +214,7 @@ def _reference(
     return io, task_of(dataset.facts).figure(found[0], inputs.first, dataset.truth("test"))
 
 
-def _reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:
+def reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:
     """Return the compiled model in its engine, or the recipe's where the host lacks the engine."""
     engine_class = importlib.import_module(runtime.reference_module).Engine
     if runtime.reference == "recipe":
@@ -219,7 +224,7 @@ def _reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: P
     return engine_class(str(folder), {**fixed, **runtime.host_engine_options})
 
 
-def _named(io: Io, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
+def named(io: Io, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
     """Return an engine's I/O with the names of dataset and network: formats keep but the order."""
     names = {"inputs": inputs, "outputs": outputs}
     return {

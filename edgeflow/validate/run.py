@@ -129,8 +129,9 @@ def _validate(slice_: ValidateSlice, folders: Folders) -> Validation:
     strata = task_of(dataset.facts).strata(dataset.truth("test"))
     indices = metrics.stratified_indices(strata, slice_.measure.samples)
     with open_device(slice_.device) as device, tempfile.TemporaryDirectory() as scratch:
-        data = _test_data(dataset, indices, Path(scratch))
-        record = _measure(device, manifest, sha256, data, slice_.measure)
+        device.verify(manifest.model, sha256)
+        data = device.send_data(_test_data(dataset, indices, Path(scratch)))
+        record = measure_release(device, manifest, sha256, data, slice_.measure)
         outputs = fetch_outputs(device, manifest, len(indices), record.outputs_sha256)
     io = manifest.io.model_dump()
     reference = floats(_reference(folders, manifest, indices), io)
@@ -156,13 +157,22 @@ def _test_data(dataset: DatasetView, indices: "NDArray[np.int64]", scratch: Path
     return scratch / "test_x.npy"
 
 
-def _measure(
-    device: OpenDevice, manifest: BundleManifest, sha256: str, data: Path, measure: Measure
+def measure_release(
+    device: OpenDevice, manifest: BundleManifest, sha256: str, data: str, measure: Measure
 ) -> Measured:
-    """Run until the device does not throttle; return the runner's record."""
-    device.verify(manifest.model, sha256)
-    remote = device.send_data(data)
-    arguments = ["measure", "--data", remote, "--out", outputs_stem()]
+    """Run until the device does not throttle; return the runner's record.
+
+    Args:
+        device: where the release is.
+        manifest: of the release.
+        sha256: its name.
+        data: path of the samples on the device.
+        measure: how often to run.
+
+    Raises:
+        DeployError: the runner fails, answers what cannot be, or the device keeps throttling.
+    """
+    arguments = ["measure", "--data", data, "--out", outputs_stem()]
     runs = measure.runs if manifest.clock == "device" else 0
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
     name, timeout_s = device.endpoint.name, device.endpoint.run_timeout_s

@@ -1,0 +1,131 @@
+"""`edgeflow model profile`: a model file measured on a device, without a dataset."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeflow.cli.names import names_of
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, print_json
+
+if TYPE_CHECKING:
+    from edgeflow.config.recipe import Recipe
+    from edgeflow.plan import Plan
+    from edgeflow.profiling.bundle import Board
+    from edgeflow.profiling.profile import Profile
+
+VIRTUAL = {"name": "model.profile", "device": {"transport": "virtual"}}
+"""The device where none is named; no device of a configuration has a dot in its name."""
+
+
+def profile(
+    file: Annotated[
+        Path, typer.Argument(help="A .tflite, .onnx, .h5 or .keras file, or a SavedModel's folder.")
+    ],
+    target: Annotated[
+        str,
+        typer.Option(
+            help="A target of the configuration, or a kind with default options; by default that "
+            "of the device, or litert.",
+            autocompletion=names_of("targets"),
+        ),
+    ] = "",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="A device of the configuration; by default a virtual one.",
+            autocompletion=names_of("devices"),
+        ),
+    ] = "",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="For a float file: a recipe of the configuration that needs no data, or fp16 or "
+            "dynamic.",
+            autocompletion=names_of("recipes"),
+        ),
+    ] = "",
+    runs: Annotated[int, typer.Option(min=10, help="Timed inferences.")] = 200,
+    warmup: Annotated[int, typer.Option(min=0, help="Inferences before them.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random samples.")] = 0,
+    config: ConfigFile = CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Measure latency, memory and size of a model file on a device, with random samples.
+
+    It runs there under a name of its own beside what is deployed, and is removed at the end.
+    """
+    from edgeflow.cli.project import load_plan
+    from edgeflow.config.deployment import Measure
+    from edgeflow.config.modelfile import FORMS
+    from edgeflow.inspection.inspect import require_model
+    from edgeflow.profiling.profile import profile as run
+
+    if not file.exists():
+        raise typer.BadParameter(f"{file} does not exist: name {FORMS}", param_hint="FILE")
+    require_model(file)
+    plan = load_plan(config) if config != CONFIG or config.is_file() else None
+    if device and (plan is None or device not in plan.config.devices):
+        raise typer.BadParameter(f"no device {device!r} in {config}", param_hint="--device")
+    where = plan.job("deploy", device=device).slice if plan and device else VIRTUAL
+    board, applied = _board(plan, target, device), _recipe(plan, recipe)
+    found = run(file, applied, board, where, Measure(runs=runs, warmup=warmup), seed)
+    if as_json:
+        print_json({"file": str(file), **found.record()})
+        return
+    for line in _lines(file, found):
+        print(line)
+
+
+def _board(plan: "Plan | None", target: str, device: str) -> "Board":
+    """Return the target that is named, or that of the device."""
+    from pydantic import ValidationError
+
+    from edgeflow.plan import targets
+    from edgeflow.profiling.bundle import Board
+    from edgeflow.targets import registry
+
+    name = target or (plan.config.devices[device].target if plan and device else "litert")
+    if plan and name in plan.config.targets:
+        return Board(
+            name=name,
+            target=targets.class_of(plan, name),
+            options=plan.config.targets[name],
+            host=targets.compile_host(plan, name),
+        )
+    if name not in registry.names():
+        listed = ", ".join([*(plan.config.targets if plan else ()), *registry.names()])
+        raise typer.BadParameter(f"no target {name!r}; there are {listed}", param_hint="--target")
+    kind = registry.get(name)
+    try:
+        return Board(name=name, target=kind, options=kind.Options.model_validate({"kind": name}))
+    except ValidationError as error:
+        keys = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        message = f"target kind {name!r} needs options ({keys}): name a target of a configuration"
+        raise typer.BadParameter(message, param_hint="--target") from error
+
+
+def _recipe(plan: "Plan | None", name: str) -> "Recipe":
+    from edgeflow.config.recipe import Recipe
+    from edgeflow.inspection.fits import known_recipes
+
+    known = {**known_recipes(None), **(plan.config.recipes if plan else {})}
+    if name and name not in known:
+        listed = ", ".join(known)
+        raise typer.BadParameter(f"no recipe {name!r}; there are {listed}", param_hint="--recipe")
+    return known[name] if name else Recipe()
+
+
+def _lines(file: Path, found: "Profile") -> Iterator[str]:
+    on = "a virtual device" if found.device == VIRTUAL["name"] else f"device {found.device}"
+    yield f"{file} ({found.quantize}) for {found.target} on {on}, random samples"
+    for line in found.figures:
+        yield f"  {line.name:<22} {line.value:>14,.6g}  {line.kind:<10} {line.meaning}"
+    yield f"  operators              {_places(found.operators)}"
+    yield from (f"  {finding}" for finding in found.findings)
+    yield "  {engine}, {cpu}, {machine}".format(**found.conditions)
+
+
+def _places(operators: Mapping[str, Any]) -> str:
+    return ", ".join(f"{count} on {place}" for place, count in operators.items()) or "not told"

@@ -1,0 +1,1 @@
+"""Model files measured on a device without a dataset."""

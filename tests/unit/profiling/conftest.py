@@ -1,0 +1,3 @@
+from tests.unit.served import served, served_project
+
+__all__ = ["served", "served_project"]
