@@ -1,14 +1,17 @@
 """Why steps failed: from the event log, and from the log of a step that left no event."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgeflow.cli.display.board import Job
 from edgeflow.cli.display.text import short
+from edgeflow.text import clean
 
 TAIL_BYTES = 16 << 10
+TAIL_LINES, ERROR_LINES = 10, 30
+ERROR = "error: "
 
 
 def failures(jobs: Iterable[Job], events: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -55,17 +58,35 @@ def events_since(log: Path, start: int) -> dict[str, dict[str, Any]]:
 
 
 def last_words(log: Path) -> str:
-    """Return the error in a log, or its last line; empty if there is none.
+    """Return the first line of the error in a log, or its last line; empty if there is none."""
+    lines = _end_of(log)
+    if (begin := _begin(lines)) is not None:
+        return lines[begin].removeprefix(ERROR).strip()
+    return lines[-1].strip() if lines else ""
 
-    It is the last line that begins with ``error:``, as edgeflow writes it, of the log's end.
-    """
+
+def error_in(log: Path) -> list[str]:
+    """Return the whole error in a log as lines; where there is none, the end of the log."""
+    lines = _end_of(log)
+    begin = _begin(lines)
+    if begin is None:
+        return lines[-TAIL_LINES:]
+    return [lines[begin].removeprefix(ERROR), *lines[begin + 1 : begin + ERROR_LINES]]
+
+
+def _begin(lines: Sequence[str]) -> int | None:
+    """Return which line the last error begins with, as edgeflow writes it."""
+    found = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
+    return found[-1] if found else None
+
+
+def _end_of(log: Path) -> list[str]:
+    """Return the lines at the end of a log that say anything."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").split("\n")
+            text = file.read().decode("utf-8", "replace")
     except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip()]
-    errors = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
-    return (errors or said or [""])[-1]
+        return []
+    return [clean(line).rstrip() for line in text.splitlines() if line.strip()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from edgeflow.artifact.events import EVENTS
 from edgeflow.cli.display import announced, text
 from edgeflow.cli.display.board import AGGREGATES, Board, State
-from edgeflow.cli.display.failures import events_since, failures, why
+from edgeflow.cli.display.failures import error_in, events_since, failures
 from edgeflow.cli.log import QUIET
 
 if TYPE_CHECKING:
@@ -89,8 +89,10 @@ class Display:
         job = self.board.end(number, State.FAILED, now_s)
         if job is not None:
             job.logs, job.message = logs, message
-            said = " ".join([why(job), message if message != why(job) else ""]).strip()
-            self.say(f"{text.ended(job, self.board)}: {text.short(said, 300)}")
+            self.say(text.ended(job, self.board))
+            own = error_in(Path(logs[0])) if logs else []
+            for line in [*own, *([message] if message else [])]:
+                self.say(f"  {line}")
 
     def finish(self, number: int, now_s: float) -> None:
         """Show that a job is done."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from edgeflow.cli.display import announced, selection
 from edgeflow.cli.display.announced import Build, Planned, step_of
 from edgeflow.cli.display.board import Board, State
-from edgeflow.cli.display.failures import events_since, failures, last_words
+from edgeflow.cli.display.failures import error_in, events_since, failures, last_words
 from edgeflow.cli.display.logger import snakemake_logger_plugin_edgeflow as plugin
 from edgeflow.cli.display.matrix import most_urgent, picture, rows
 from edgeflow.cli.display.show import Display
@@ -219,9 +219,17 @@ def test_a_failure_is_told_when_it_happens(shown: Shown) -> None:
     handler, said = shown
     job: dict[str, Any] = {"jobid": 4, "rule_name": "compile", "log": ["a.log"]}
     emit(handler, event="job_info", shellcmd="edgeflow compile", reason="", wildcards={}, **job)
-    Path("a.log").write_text("error: it broke\n")
+    Path("a.log").write_text("error: long ago\nwords\nerror: it broke\n  hint: mend it\n")
     emit(handler, event="job_error", rule_msg="CANCELLED", jobid=4, log=["a.log", "b.log"])
-    assert said.getvalue().splitlines()[-1].endswith("1 of 1: it broke CANCELLED")
+    assert said.getvalue().splitlines()[-4:] == [
+        "compile: failed (0.0 s), 1 of 1", "  it broke", "    hint: mend it", "  CANCELLED",
+    ]  # fmt: skip
+    many = [str(number) for number in range(99)]
+    Path("a.log").write_text("\n".join(many))
+    assert error_in(Path("a.log")) == many[-10:]
+    assert error_in(Path("none.log")) == []
+    Path("a.log").write_text("\x1b[2Jred\n")
+    assert "\x1b" not in last_words(Path("a.log")), "a log may hold what a device said"
 
 
 def test_a_build_with_nothing_to_do_says_so(shown: Shown) -> None:
