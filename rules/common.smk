@@ -27,9 +27,9 @@ from edgeflow.stepserver.protocol import ADDRESS as STEP_SERVER, OFF as NO_STEP_
 
 def load_config():
     """Return the validated configuration, with line numbers in errors where a file is all of it."""
-    files = workflow.configfiles
-    if len(files) == 1 and config == load_configfile(files[0]):
-        return load_config_file(Path(files[0]))
+    for file in dict.fromkeys([*workflow.configfiles, *workflow.overwrite_configfiles]):
+        if config == load_configfile(file):
+            return load_config_file(Path(file))
     return parse_config({key: config[key] for key in config if key != "pathvars"})
 
 

@@ -23,12 +23,14 @@ def own(tmp_path: Path) -> Iterator[Project]:
     project.stop_devices()
 
 
-def test_a_wrong_configuration_is_shown_by_line(own: Project) -> None:
-    own.edit("config.yaml", "target: intel\n", "target: inTel\n")
-    lines = (own.folder / "config.yaml").read_text().splitlines()
+@pytest.mark.parametrize("name", ["config.yaml", "other.yaml"])
+def test_a_wrong_configuration_is_shown_by_line(own: Project, name: str) -> None:
+    text = (own.folder / "config.yaml").read_text()
+    lines = text.replace("target: intel\n", "target: inTel\n").splitlines()
+    (own.folder / name).write_text("\n".join(lines))
     number = next(i for i, line in enumerate(lines, 1) if "target: inTel" in line)
 
-    done = own.snakemake("--dry-run")
+    done = own.snakemake("--dry-run", *(["--configfile", name] if name == "other.yaml" else []))
 
     assert done.returncode == 1
     assert f"line {number}: devices.intel-1.target: no target 'inTel'" in done.stdout
