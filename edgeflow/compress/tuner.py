@@ -1,7 +1,7 @@
 """Trains a network on within a stage of a recipe."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgeflow.compress.network import Network
@@ -11,7 +11,7 @@ from edgeflow.console import progress
 from edgeflow.errors import TrainingError
 from edgeflow.tasks.base import Task
 from edgeflow.tasks.registry import task_of
-from edgeflow.train.batches import Batches
+from edgeflow.train.batches import Batches, run_epochs
 
 
 def fine_tune(
@@ -34,22 +34,22 @@ def fine_tune(
         TrainingError: the loss became NaN or infinite.
     """
     keras, train = network.keras, _settings(network)
-    batches = Batches(keras, network.dataset, train)
+    batches = Batches(network.dataset, train)
     rate = keras.optimizers.schedules.CosineDecay(
         stage.learning_rate, max(1, len(batches) * stage.epochs)
     )
     # The legacy Adam is the one that the wrappers of tfmot know.
     loss = _loss(keras, task_of(network.dataset.facts), distill)
     model.compile(optimizer=keras.optimizers.legacy.Adam(rate), loss=loss)
+    taught, epochs = _taught(batches.training, network.teacher), range(stage.epochs)
     with progress(network.title, stage.epochs) as advance:
-        for epoch in range(stage.epochs):
-            data = _taught(batches.epoch(model, epoch), network.teacher)
-            history = model.fit(
-                data, initial_epoch=epoch, epochs=epoch + 1, callbacks=list(callbacks), verbose=0
-            )
-            reached = float(history.history["loss"][0])
-            _require_finite(reached, stage)
-            advance(f"loss {reached:.4f}")
+
+        def after(logs: Mapping[str, float]) -> bool:
+            _require_finite(float(logs["loss"]), stage)
+            advance(f"loss {logs['loss']:.4f}")
+            return True
+
+        run_epochs(keras, model, batches, epochs, after, x=taught, callbacks=callbacks)
 
 
 def steps(network: Network, stage: Tuning) -> int:

@@ -3,10 +3,11 @@
 All that is random in an epoch follows from the seed and the epoch's number alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.model import Augment, Train
+from edgeflow.config.samples import Part
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
 from edgeflow.tasks.registry import task_of
@@ -16,66 +17,131 @@ if TYPE_CHECKING:
 
 
 class Batches:
-    """Batches of (input, target of the task) from the train part; all of the validation part."""
+    """Batches of (input, target of the task), as `tf.data.Dataset`.
 
-    def __init__(self, keras: Any, dataset: DatasetView, train: Train) -> None:
+    Both datasets are built once: one for each epoch would be traced for each.
+
+    Attributes:
+        training: the train part, in the order of the epoch that was drawn last.
+        validation: all of the validation part.
+    """
+
+    def __init__(self, dataset: DatasetView, train: Train) -> None:
         import tensorflow as tf
 
-        self._keras, self._train, self._task = keras, train, task_of(dataset.facts)
+        self._train, self._task = train, task_of(dataset.facts)
         with tf.device("cpu:0"):  # an accelerator gets them batch by batch
-            self._x = tf.nest.map_structure(tf.constant, dataset.tensors("train").argument)
-            self._y = tf.constant(dataset.truth("train"))
-            given = dataset.tensors("validation").argument
-            validation = self._pair(given, dataset.truth("validation"))
-            self.validation = tf.data.Dataset.from_tensor_slices(validation).batch(train.batch_size)
+            self._count = len(dataset.truth("train"))
+            self._order = tf.Variable(tf.range(self._count, dtype=tf.int64), trainable=False)
+            self._changes = tf.Variable(tf.zeros((self._count, 3), tf.int32), trainable=False)
+            self.training = self._shuffled(*self._constants(dataset, "train")).prefetch(1)
+            self.validation = self._ordered(*self._constants(dataset, "validation")).prefetch(1)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return -(-len(self._y) // self._train.batch_size)
+        return -(-self._count // self._train.batch_size)
 
-    def epoch(self, model: Any, number: int) -> Any:
-        """Return an epoch's batches as `tf.data.Dataset`; restart what draws random numbers.
+    def draw(self, layers: Sequence[Any], number: int) -> None:
+        """Draw what is random in an epoch; who iterates over `training` next, has it.
 
         Args:
-            model: its random layers are seeded for the epoch.
+            layers: the `random_layers` of the model, which are seeded for the epoch.
             number: of the epoch, from 0.
         """
         import numpy as np
-        import tensorflow as tf
 
         random = np.random.default_rng((self._train.seed, number))
-        order = random.permutation(len(self._y))
-        for layer in model.submodules:
-            if isinstance(layer, self._keras.__internal__.layers.BaseRandomLayer):
-                # Keras keeps the generator out of the layer's weights and has no other way to it.
-                generator = getattr(layer._random_generator, "_generator", None)
-                if generator:  # the layer that a Bidirectional one copies is never built
-                    generator.reset_from_seed(int(random.integers(2**63)))
+        self._order.assign(random.permutation(self._count))
+        for layer in layers:
+            # Keras keeps the generator out of the layer's weights and has no other way to it.
+            generator = getattr(layer._random_generator, "_generator", None)
+            if generator:  # the layer that a Bidirectional one copies is never built
+                generator.reset_from_seed(int(random.integers(2**63)))
+        if self._train.augment != Augment():
+            self._changes.assign(_changes(random, self._count, self._train.augment))
 
-        def samples(rows: Any) -> tuple[Any, Any]:
-            x = tf.nest.map_structure(lambda array: tf.gather(array, rows), self._x)
-            return self._pair(x, tf.gather(self._y, rows))
+    def _shuffled(self, x: Any, y: Any) -> Any:
+        import tensorflow as tf
 
-        rows = tf.data.Dataset.from_tensor_slices(order).batch(self._train.batch_size)
-        batches = rows.map(samples)
-        return self._augmented(batches, random).prefetch(1)
+        augment, size = self._train.augment, self._train.batch_size
+        moves = augment != Augment()
+        if moves:
+            _require_images([array.shape[1:] for array in tf.nest.flatten(x)], augment)
+
+        def batch(start: Any) -> tuple[Any, Any]:
+            rows = self._order[start : start + size]
+            samples = tf.nest.map_structure(lambda array: tf.gather(array, rows), x)
+            if moves:
+                samples = _moved(samples, self._changes[start : start + size], augment.shift)
+            return self._pair(samples, tf.gather(y, rows))
+
+        return tf.data.Dataset.range(0, self._count, size).map(batch)
+
+    def _ordered(self, x: Any, y: Any) -> Any:
+        import tensorflow as tf
+
+        size = self._train.batch_size
+
+        def batch(start: Any) -> tuple[Any, Any]:
+            rows = slice(start, start + size)
+            return self._pair(tf.nest.map_structure(lambda array: array[rows], x), y[rows])
+
+        return tf.data.Dataset.range(0, len(y), size).map(batch)
+
+    def _constants(self, dataset: DatasetView, part: Part) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        inputs = tf.nest.map_structure(tf.constant, dataset.tensors(part).argument)
+        return inputs, tf.constant(dataset.truth(part))
 
     def _pair(self, x: Any, y: Any) -> tuple[Any, Any]:
         return x, self._task.target(x, y)
 
-    def _augmented(self, batches: Any, random: "np.random.Generator") -> Any:
-        import tensorflow as tf
 
-        augment = self._train.augment
-        if augment == Augment():
-            return batches
-        _require_images([array.shape[1:] for array in tf.nest.flatten(self._x)], augment)
-        changes = _changes(random, len(self._y), augment)
-        drawn = tf.data.Dataset.from_tensor_slices(changes).batch(self._train.batch_size)
-        both = tf.data.Dataset.zip((batches, drawn))
-        return both.map(
-            lambda batch, change: self._pair(_moved(batch[0], change, augment.shift), batch[1])
-        )
+def random_layers(keras: Any, model: Any) -> list[Any]:
+    """Return the layers of a model that draw random numbers, such as dropout."""
+    kind = keras.__internal__.layers.BaseRandomLayer
+    return [layer for layer in model.submodules if isinstance(layer, kind)]
+
+
+def run_epochs(
+    keras: Any,
+    model: Any,
+    batches: Batches,
+    epochs: range,
+    after: Callable[[Mapping[str, float]], bool],
+    **more: Any,
+) -> None:
+    """Train a compiled model for some epochs, all in one call of Keras: each has its overhead.
+
+    Args:
+        keras: the Keras module of the model.
+        model: trained in place.
+        batches: what is random in an epoch is drawn before it.
+        epochs: their numbers, from 0 for the first of a training.
+        after: gets the figures of each epoch; training ends where it returns False.
+        more: for `fit` of the model, `x` if it is not `batches.training`.
+    """
+    layers = random_layers(keras, model)
+
+    def end(epoch: int, logs: Mapping[str, float]) -> None:
+        model.stop_training = not after(logs)
+        if epoch + 1 < epochs.stop:
+            # Not when the next one begins: by then Keras has an iterator of it.
+            batches.draw(layers, epoch + 1)
+
+    if not epochs:
+        return
+    batches.draw(layers, epochs.start)
+    callbacks = [*more.pop("callbacks", ()), keras.callbacks.LambdaCallback(on_epoch_end=end)]
+    model.fit(
+        more.pop("x", batches.training),
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
+        callbacks=callbacks,
+        verbose=0,
+        **more,
+    )
 
 
 def _require_images(shapes: Sequence[Any], augment: Augment) -> None:

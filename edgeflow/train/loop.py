@@ -6,7 +6,8 @@ checkpoint ends in the bytes of one that was never stopped.
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,14 @@ from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import TrainingError
 from edgeflow.tasks.metric import Metric
 from edgeflow.tasks.registry import task_of
-from edgeflow.train.batches import Batches
-from edgeflow.train.checkpoint import Checkpoint, Progress, Row
+from edgeflow.train.batches import Batches, run_epochs
+from edgeflow.train.checkpoint import Arrays, Checkpoint, Progress, Row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+SAVE_EVERY_S = 5.0
+"""A training that was killed repeats as much, and the epoch that it was in."""
 
 
 def columns(metric: Metric) -> tuple[str, ...]:
@@ -41,19 +45,25 @@ def fit(
         TrainingError: the loss, also that on the validation set, became NaN or infinite.
     """
     epochs = _Epochs(keras, model, dataset, train)
-    now = checkpoint.load()
-    if now:
-        epochs.restore(now)
-        say(f"{title}: continues after epoch {len(now.rows)} of {train.epochs}")
-    with progress(title, train.epochs - (len(now.rows) if now else 0)) as advance:
-        while now is None or not _finished(now.rows, train):
-            now = epochs.run(now)
-            checkpoint.save(now)
-            row = now.rows[-1]
+    before = checkpoint.load()
+    if before:
+        epochs.restore(before)
+        say(f"{title}: continues after epoch {len(before.rows)} of {train.epochs}")
+    with progress(title, train.epochs - len(epochs.rows)) as advance:
+        saved_s = time.monotonic()
+
+        def after() -> None:
+            nonlocal saved_s
+            if time.monotonic() - saved_s >= SAVE_EVERY_S:
+                checkpoint.save(epochs.progress())
+                saved_s = time.monotonic()
+            row = epochs.rows[-1]
             judged = epochs.judged if epochs.judged in row else "val_loss"
             advance(f"loss {row['loss']:.4f}, {judged} {row[judged]:.4f}")
-    model.set_weights(now.best)
-    return now.rows
+
+        epochs.run(after)
+    model.set_weights(epochs.best)
+    return epochs.rows
 
 
 def best_epoch(rows: Sequence[Mapping[str, float]]) -> int:
@@ -66,15 +76,23 @@ def _finished(rows: Sequence[Mapping[str, float]], train: Train) -> bool:
 
 
 class _Epochs:
-    """A compiled model and its data; each epoch can run in another process than the last."""
+    """A compiled model and its data; any epoch can run in another process than the last.
+
+    Attributes:
+        rows: the training curves, one row per epoch.
+        best: the model's weights after the epoch of the lowest validation loss.
+        judged: the column that tells best how good the model is.
+    """
 
     def __init__(self, keras: Any, model: Any, dataset: DatasetView, train: Train) -> None:
         self._keras, self._model, self._train = keras, model, train
-        self._batches = Batches(keras, dataset, train)
+        self._batches = Batches(dataset, train)
         task = task_of(dataset.facts)
         curve = task.curve(keras)
         self._columns = columns(task.metric)
         self.judged = self._columns[4]
+        self.rows: list[Row] = []
+        self.best: Arrays = []
         model.compile(
             optimizer=keras.optimizers.Adam(_learning_rate(keras, train, len(self._batches))),
             loss=task.loss(keras),
@@ -82,34 +100,41 @@ class _Epochs:
         )
         model.optimizer.build(model.trainable_variables)
 
-    def restore(self, now: Progress) -> None:
+    def restore(self, before: Progress) -> None:
         """Set model and optimizer to where they were."""
-        self._model.set_weights(now.weights)
-        for variable, value in zip(self._model.optimizer.variables, now.optimizer, strict=True):
+        self.rows, self.best = [*before.rows], before.best
+        self._model.set_weights(before.weights)
+        for variable, value in zip(self._model.optimizer.variables, before.optimizer, strict=True):
             variable.assign(value)
 
-    def run(self, before: Progress | None) -> Progress:
-        """Train one epoch on from `before`, which model and optimizer stand at."""
-        done = len(before.rows) if before else 0
-        history = self._model.fit(
-            self._batches.epoch(self._model, done),
-            initial_epoch=done,
-            epochs=done + 1,
-            validation_data=self._batches.validation,
-            verbose=0,
-        ).history
-        row: Row = {name: float(history[name][0]) for name in self._columns[1:5] if name in history}
-        _require_finite(row, done + 1, self._train)
-        optimizer = self._model.optimizer
-        rate = float(self._keras.backend.get_value(optimizer.learning_rate))
-        rows = [*(before.rows if before else ()), {"epoch": done + 1, **row, "learning_rate": rate}]
+    def progress(self) -> Progress:
+        """Return all that `restore` needs."""
+        optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
         weights = self._model.get_weights()
-        return Progress(
-            rows=rows,
-            weights=weights,
-            optimizer=[variable.numpy() for variable in optimizer.variables],
-            best=weights if before is None or best_epoch(rows) == len(rows) else before.best,
-        )
+        return Progress(rows=self.rows, weights=weights, optimizer=optimizer, best=self.best)
+
+    def run(self, after: Callable[[], None]) -> None:
+        """Train to the end, on from where model and optimizer stand; call `after` each epoch."""
+
+        def end(logs: Mapping[str, float]) -> bool:
+            self._note(logs)
+            after()
+            return not _finished(self.rows, self._train)
+
+        if not (self.rows and _finished(self.rows, self._train)):
+            left = range(len(self.rows), self._train.epochs)
+            validation = {"validation_data": self._batches.validation}
+            run_epochs(self._keras, self._model, self._batches, left, end, **validation)
+
+    def _note(self, logs: Mapping[str, float]) -> None:
+        """Add an epoch's row, and keep the weights if they are the best so far."""
+        number = len(self.rows) + 1
+        row: Row = {name: float(logs[name]) for name in self._columns[1:5] if name in logs}
+        _require_finite(row, number, self._train)
+        rate = float(self._keras.backend.get_value(self._model.optimizer.learning_rate))
+        self.rows.append({"epoch": number, **row, "learning_rate": rate})
+        if best_epoch(self.rows) == number:
+            self.best = self._model.get_weights()
 
 
 def _require_finite(row: Mapping[str, float], epoch: int, train: Train) -> None:

@@ -15,7 +15,7 @@ from edgeflow.config.recipe import Cluster, Prune, Recipe
 from edgeflow.config.samples import Part
 from edgeflow.errors import CompileError
 from edgeflow.testing.trained import Trained
-from edgeflow.train.batches import Batches
+from edgeflow.train.batches import Batches, random_layers
 from tests.unit.compress.networks import STRUCTURES, TRAIN, network, structure
 
 QAT = Recipe.model_validate({"quantize": "qat-int8", "qat": {"epochs": 0}})
@@ -95,5 +95,6 @@ def test_clustering_takes_a_network(keras: Any, trained: Trained, name: str) -> 
 
 def test_a_bidirectional_network_trains(keras: Any, trained: Trained) -> None:
     """The layer that it copies is never built, and so has no random numbers to restart."""
-    batches = Batches(keras, trained.view(*PARTS), TRAIN)
-    assert len(list(batches.epoch(structure(keras, "both-ways"), 0))) == len(batches)
+    batches = Batches(trained.view(*PARTS), TRAIN)
+    batches.draw(random_layers(keras, structure(keras, "both-ways")), 0)
+    assert len(list(batches.training)) == len(batches)

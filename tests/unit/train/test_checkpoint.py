@@ -16,9 +16,11 @@ SLICE = {
 TRAIN_AND_DIE = """
 import os, sys, signal
 from pathlib import Path
+from edgeflow.train import loop
 from edgeflow.train.build import train_model
 from edgeflow.train.checkpoint import Checkpoint
 
+loop.SAVE_EVERY_S = 0
 save = Checkpoint.save
 
 def save_and_die(self, progress):
