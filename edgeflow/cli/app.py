@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from edgeflow.cli import device, explain, model, steps, store, target
+from edgeflow.cli import data, device, explain, model, steps, store, target
 from edgeflow.cli.check import check
 from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
@@ -31,6 +31,7 @@ app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options
 app.command("help", rich_help_panel="Project")(help_)
 explain.register(app)
 steps.register(app)
+app.add_typer(data.app, name="data")
 app.add_typer(device.app, name="device")
 app.add_typer(target.app, name="target")
 app.add_typer(model.app, name="model")

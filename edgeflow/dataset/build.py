@@ -88,6 +88,11 @@ def _source(section: Dataset) -> Source:
     return cast("Source", importlib.import_module(f"edgeflow.dataset.sources.{section.source}"))
 
 
+def load_raw(section: Dataset) -> RawDataset:
+    """Read all samples of a dataset, unchecked; DataError if they are missing or corrupt."""
+    return _source(section).load(section)
+
+
 def rehearse(section: Dataset) -> dict[Part, int]:
     """Do all that the step does of a dataset of files, but read their samples.
 
@@ -98,7 +103,21 @@ def rehearse(section: Dataset) -> dict[Part, int]:
         DataError: the step would fail, by names, counts, shapes, dtypes, classes or sizes of parts.
     """
     raw = cast("Any", _source(section)).load(section, values=False)
-    parts = split_dataset(_checked(raw, section, values=False), section)
+    return require_parts(raw, section, values=False)
+
+
+def require_parts(raw: RawDataset, section: Dataset, *, values: bool = True) -> dict[Part, int]:
+    """Return the number of samples that each part of a dataset will have.
+
+    Args:
+        raw: the dataset as its source holds it.
+        section: what the user asks for.
+        values: whether to look at the samples too.
+
+    Raises:
+        DataError: no network could be trained on it, or it cannot be split.
+    """
+    parts = split_dataset(_checked(raw, section, values=values), section)
     return {part: len(selection.index) for part, selection in parts.items()}
 
 

@@ -85,6 +85,19 @@ def propose(
     return _with_calibration(place, *draft)
 
 
+def section_of(path: Path) -> Dataset:
+    """Return the section for data at a place, whether or not a dataset can be made of it.
+
+    Raises:
+        DataError: nothing lies there that edgeflow has a source for.
+    """
+    place = find(path.expanduser().absolute())
+    _require_plain(place.path)
+    values, _, _ = _LOOKS[place.kind](place, None, None)
+    seen = peek(parsed(values))
+    return parsed({**values, "calibration": seen.labels if seen else 1})
+
+
 def _require_plain(path: Path) -> None:
     try:
         TypeAdapter(LocalPath).validate_python(str(path))

@@ -24,16 +24,20 @@ def files(section: ImageFolderDataset) -> dict[str, Path]:
 
 def load(section: ImageFolderDataset, *, values: bool = True) -> RawDataset:
     """Return all images, (n, *size, channels); the class folders, sorted, give the numbers."""
+    return read_classes(section.path, reader(section), UINT8_SCALE, values=values)
+
+
+def reader(section: ImageFolderDataset) -> Reader:
+    """Return what reads each image."""
     import numpy as np
 
-    reader = Reader(
+    return Reader(
         shape=(*section.size, section.channels),
         dtype=np.uint8,
         read=lambda path: read(path, section),
         what="images",
         suffixes=suffixes(),
     )
-    return read_classes(section.path, reader, UINT8_SCALE, values=values)
 
 
 def read(path: Path, section: ImageFolderDataset) -> "NDArray[np.uint8]":

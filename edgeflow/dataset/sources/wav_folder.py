@@ -30,18 +30,23 @@ def files(section: WavFolderDataset) -> dict[str, Path]:
 
 def load(section: WavFolderDataset, *, values: bool = True) -> RawDataset:
     """Return the features of all clips, float32 (n, frames, features, 1)."""
+    recordings = Recordings(section=section)
+    raw = read_classes(section.path, reader(recordings), scale=1.0, values=values)
+    return replace(raw, front_end=section.front_end(), notes=tuple(recordings.notes()))
+
+
+def reader(recordings: Recordings) -> Reader:
+    """Return what reads each file, and keeps in `recordings` what there is to tell."""
     import numpy as np
 
-    parameters, recordings = section.front_end(), Recordings(section=section)
-    reader = Reader(
+    parameters = recordings.section.front_end()
+    return Reader(
         shape=features(np.zeros(1), parameters).shape,
         dtype=np.float32,
         read=lambda path: features(recordings.clip(path), parameters),
         what="WAV files",
         suffixes=suffixes(),
     )
-    raw = read_classes(section.path, reader, scale=1.0, values=values)
-    return replace(raw, front_end=parameters, notes=tuple(recordings.notes()))
 
 
 def read(path: Path, section: WavFolderDataset) -> "NDArray[np.float32]":

@@ -7,6 +7,9 @@ from typing import Literal
 NAMED = 10
 """Files that a finding names; the others are counted."""
 
+PICTURES = 8
+"""Files of a finding that are shown."""
+
 Level = Literal["error", "warning", "note"]
 """error: a build would fail. warning: the figures would suffer or mislead. note: good to know."""
 
@@ -19,13 +22,15 @@ class Finding:
         level: how grave it is.
         message: what was found.
         hint: what to do about it.
-        files: names of the first files that it is about.
+        files: the first files that it is about, in words.
+        pictures: names of some of them, to show.
     """
 
     level: Level
     message: str
     hint: str = ""
     files: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
     def line(self) -> str:
         """Return it as one line."""
@@ -33,11 +38,19 @@ class Finding:
         return f"{self.level}: {self.message}{told}" + (f" ({self.hint})" if self.hint else "")
 
 
-def about(level: Level, message: str, files: Sequence[str], hint: str = "") -> Finding:
+def about(
+    level: Level, message: str, files: Sequence[str], hint: str = "", pictures: Sequence[str] = ()
+) -> Finding:
     """Return a finding that names the first of many files."""
     shown = tuple(files[:NAMED])
     more = f" (the first {NAMED})" if len(files) > NAMED else ""
-    return Finding(level=level, message=message + more, hint=hint, files=shown)
+    return Finding(
+        level=level,
+        message=message + more,
+        hint=hint,
+        files=shown,
+        pictures=tuple(pictures[:PICTURES]),
+    )
 
 
 def failed(findings: Iterable[Finding]) -> bool:
