@@ -97,7 +97,7 @@ def remove(
     plan = load_plan(config)
     names = chosen(plan, devices, config)
     _require_name(model)
-    _require_unused(plan, list(names), model, config)
+    _require_unused(plan, set(names), model, config)
 
     def ask(name: str) -> dict[str, Any]:
         from edgeflow.deploy.release import open_device
@@ -121,7 +121,7 @@ def _require_name(model: str) -> None:
         raise typer.BadParameter(f"{model!r} is no name of a model")
 
 
-def _require_unused(plan: "Plan", devices: list[str], model: str, config: Path) -> None:
+def _require_unused(plan: "Plan", devices: set[str], model: str, config: Path) -> None:
     used = [unit.device for unit in plan.units if unit.model == model and unit.device in devices]
     if used:
         raise typer.BadParameter(f"{config} deploys {model!r} to {', '.join(used)}")

@@ -28,7 +28,7 @@ from edgeflow.cli.project import (
 
 if TYPE_CHECKING:
     from edgeflow.deploy.agent_answer import Status
-    from edgeflow.plan import Plan, Unit
+    from edgeflow.plan import Unit
 
 
 def list_(config: ConfigFile = CONFIG, as_json: Json = False) -> None:
@@ -150,8 +150,16 @@ def status(
     plan = load_plan(config)
     sections = chosen(plan, devices, config)
 
+    units: dict[str, list[Unit]] = {name: [] for name in plan.config.devices}
+    for unit in plan.units:
+        units[unit.device].append(unit)
+
     def ask(name: str) -> dict[str, Any]:
-        return _status(plan, name, results)
+        from edgeflow.deploy.release import connect
+        from edgeflow.remote.inventory import endpoint
+
+        with connect(endpoint(name, sections[name])) as device:
+            return {it.model: _served(device.status(it.model), it, results) for it in units[name]}
 
     found, failed = ask_all(sections, ask, connections)
     if as_json:
@@ -171,16 +179,6 @@ def status(
     ]
     print_columns(("device", "model", "current", "since", "previous", "state"), rows)
     leave(failed)
-
-
-def _status(plan: "Plan", name: str, results: Path) -> dict[str, Any]:
-    """Return what a device serves, by model."""
-    from edgeflow.deploy.release import connect
-    from edgeflow.remote.inventory import endpoint
-
-    units = [unit for unit in plan.units if unit.device == name]
-    with connect(endpoint(name, plan.config.devices[name])) as device:
-        return {unit.model: _served(device.status(unit.model), unit, results) for unit in units}
 
 
 def _served(found: "Status", unit: "Unit", results: Path) -> dict[str, Any]:

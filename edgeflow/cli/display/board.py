@@ -55,9 +55,15 @@ class Job:
 
 @dataclass(slots=True)
 class Board:
-    """All jobs that Snakemake planned, by what they make, and those that it started, by id."""
+    """All jobs that Snakemake planned, by what they make, and those that it started, by id.
+
+    Attributes:
+        jobs: by rule and wildcards.
+        counts: how many jobs are in each state, without those that only name what is wanted.
+    """
 
     jobs: dict[Key, Job] = field(default_factory=dict)
+    counts: Counter[State] = field(default_factory=Counter)
     _by_id: dict[int, Job] = field(default_factory=dict)
     _rules: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
 
@@ -69,7 +75,8 @@ class Board:
     def start(self, number: int, planned: Planned, logs: Sequence[str], now_s: float) -> Job:
         """Note that a job was started, perhaps once more."""
         job = self._job(planned)
-        job.state, job.logs, job.began_unix_s = State.RUNNING, logs, now_s
+        job.logs, job.began_unix_s = logs, now_s
+        self._move(job, State.RUNNING)
         self._by_id[number] = job
         return job
 
@@ -77,7 +84,8 @@ class Board:
         """Note how a job ended; None if it is none that was started."""
         job = self._by_id.get(number)
         if job is not None:
-            job.state, job.seconds = state, now_s - job.began_unix_s
+            job.seconds = now_s - job.began_unix_s
+            self._move(job, state)
         return job
 
     def of(self, state: State) -> list[Job]:
@@ -85,10 +93,6 @@ class Board:
         return [
             job for job in self.jobs.values() if job.state is state and job.step not in AGGREGATES
         ]
-
-    def count(self) -> Counter[State]:
-        """Return how many jobs are in each state."""
-        return Counter(job.state for job in self.jobs.values() if job.step not in AGGREGATES)
 
     def cell(self, step: str, names: Mapping[str, str]) -> State | None:
         """Return where a step is for one deployment; None if it has nothing to do there."""
@@ -106,4 +110,13 @@ class Board:
         ordered = tuple(sorted(job.wildcards))
         self._rules.setdefault(job.step, {})[job.rule] = ordered
         key = (job.rule, tuple((name, job.wildcards[name]) for name in ordered))
-        return self.jobs.setdefault(key, Job(job.step, dict(job.wildcards)))
+        if key not in self.jobs:
+            self.jobs[key] = Job(job.step, dict(job.wildcards))
+            self.counts[State.WAITING] += job.step not in AGGREGATES
+        return self.jobs[key]
+
+    def _move(self, job: Job, state: State) -> None:
+        if job.step not in AGGREGATES:
+            self.counts[job.state] -= 1
+            self.counts[state] += 1
+        job.state = state

@@ -75,7 +75,7 @@ def picture(builds: Sequence[Build], board: Board, *, unicode: bool, height: int
 
 def progress(board: Board) -> str:
     """Return how far the build is."""
-    count = board.count()
+    count = board.counts
     said = [f"{count[State.DONE]} of {count.total()} jobs done"]
     others = (State.RUNNING, State.FAILED)
     said += [f"{count[state]} {state.value}" for state in others if count[state]]

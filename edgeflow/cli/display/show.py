@@ -15,6 +15,9 @@ from edgeflow.cli.log import QUIET
 if TYPE_CHECKING:
     from rich.live import Live
 
+MANY = 100
+"""Deployments beyond which the picture changes once a second: it looks at each of them."""
+
 
 class Display:
     """What is known of a build, and its picture.
@@ -143,7 +146,7 @@ class Display:
                 builds, self.board, unicode=unicode, height=console.height
             ),
             console=console,
-            refresh_per_second=4,
+            refresh_per_second=4 if sum(len(it.units) for it in builds) <= MANY else 1,
             redirect_stdout=False,
             redirect_stderr=False,
         )

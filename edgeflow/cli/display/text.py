@@ -43,7 +43,7 @@ def counted(stats: Mapping[str, int]) -> str:
 
 def ended(job: Job, board: Board) -> str:
     """Return one line about a job that ended."""
-    states = board.count()
+    states = board.counts
     past = states[State.DONE] + states[State.FAILED]
     return f"{job.title}: {job.state.value} ({duration(job.seconds)}), {past} of {states.total()}"
 

@@ -108,7 +108,7 @@ def test_a_cell_is_where_the_deployments_job_is(build: Build, board: Board) -> N
     board.end(1, State.FAILED, now_s=12.5)
     assert board.of(State.FAILED)[0].title == "compile pi/cnn/int8"
     assert board.of(State.FAILED)[0].seconds == 2.5
-    assert board.count().total() == 3  # `all` is no work
+    assert board.counts.total() == 3  # `all` is no work
     board.start(2, COMPILE_PI, [], now_s=13.0)
     assert not board.of(State.FAILED), "a job that is tried again has not failed"
     assert board.end(99, State.DONE, now_s=0.0) is None
