@@ -18,7 +18,7 @@ from edgeflow.errors import EdgeflowError, shown
 
 app = typer.Typer(
     name="edgeflow",
-    help="From data to a fleet of embedded devices. `snakemake` builds; these commands look, "
+    help="From data to a fleet of embedded devices. `edgeflow run` builds; the others look, "
     "check, and run single steps.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -10,6 +10,7 @@ from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
 from edgeflow.cli.toolchains import look
 from edgeflow.errors import EdgeflowError
+from edgeflow.paths import workflow_folder
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -91,6 +92,7 @@ def _described(target: "type[Target]") -> dict[str, Any]:
 
     schema = target.Options.model_json_schema()
     needed, missing = _missing(target)
+    lock = workflow_folder() / "envs" / f"{target.name}-device.txt"
     figures = [
         {"name": it.name, "meaning": it.meaning, "kind": it.kind, "gate": it.gate}
         for it in own_figures(target)
@@ -105,6 +107,7 @@ def _described(target: "type[Target]") -> dict[str, Any]:
         "needed_options": needed,
         "missing": missing,
         "figures": figures,
+        "device_lock": str(lock) if lock.is_file() else None,
     }
 
 
@@ -137,6 +140,8 @@ def _lines(name: str, said: Mapping[str, Any]) -> Iterator[str]:
     if "devices" in said:
         yield f"devices: {', '.join(said['devices']) or 'none'}"
     yield f"quantize: {', '.join(said['quantize'])}"
+    if said["device_lock"]:
+        yield f"packages of a device, for pip: {said['device_lock']}"
     yield "options:"
     for key, value in said["options"].items():
         if key != "kind":

@@ -226,8 +226,9 @@ class OpenDevice:
         python, name = self._agent.python, self.endpoint.name
         return MissingToolError(
             f"{python} on device {name} lacks what the model needs: {answer.missing}",
-            hint=f"install it there: {python} -m pip install PACKAGE, in the version of "
-            "envs/*-device.txt; or set `python` of the device to an interpreter that has it",
+            hint=f"install it there: {python} -m pip install PACKAGE, in the version of the file "
+            "that `edgeflow target show KIND` names; or set `python` of the device to an "
+            "interpreter that has it",
         )
 
     def _call(self, kind: type[A], verb: str, *arguments: str) -> A:

@@ -13,6 +13,7 @@ from edgeflow.cli.app import app
 from edgeflow.cli.names import names_of
 from edgeflow.cli.workflow import claim
 from edgeflow.errors import ConfigError, EdgeflowError
+from edgeflow.paths import workflow_folder
 
 
 def run(*arguments: str) -> Any:
@@ -120,6 +121,8 @@ def test_a_target_is_shown_by_its_name_or_its_kind(built: Path) -> None:
     assert (own["kind"], own["devices"]) == ("litert", ["pi-1"])
     assert own["options"]["threads"] == 1
     lines = run("target", "show", "openvino").stdout.splitlines()
+    lock = workflow_folder() / "envs/openvino-device.txt"
+    assert f"packages of a device, for pip: {lock}" in lines
     assert lines[0] == "openvino: ready"
     assert any(line.strip().startswith("device: CPU") for line in lines)
     unknown = run("target", "show", "x")
