@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow import paths
+from edgeflow.cli.names import names_of
 from edgeflow.cli.project import (
     CONFIG,
     RESULTS,
@@ -30,8 +31,16 @@ if TYPE_CHECKING:
 
 
 def predict(
-    device: Annotated[str, typer.Argument(help="Name of a device of the configuration.")],
-    model: Annotated[str, typer.Argument(help="Name of a model that it serves.")],
+    device: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a device of the configuration.", autocompletion=names_of("devices")
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Argument(help="Name of a model that it serves.", autocompletion=names_of("models")),
+    ],
     files: Annotated[
         list[Path], typer.Argument(help="Photos, WAV files, .npy or .npz arrays, or folders.")
     ],

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,11 @@ def _shape(tensor: Any) -> Shape:
 
 
 def _dtype(tensor: Any) -> str:
+    return _types().get(tensor.type, f"type {tensor.type}")
+
+
+@cache
+def _types() -> dict[int, str]:
     from ai_edge_litert import schema_py_generated as schema
 
-    names = {number: name for name, number in vars(schema.TensorType).items() if name.isupper()}
-    return str(names.get(tensor.type, f"type {tensor.type}")).lower()
+    return {code: name.lower() for name, code in vars(schema.TensorType).items() if name.isupper()}

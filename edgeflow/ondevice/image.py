@@ -22,8 +22,13 @@ def fitted(pixels: Any, shape: tuple[int, int, int]) -> Any:
     Args:
         pixels: uint8 (height, width) or (height, width, channels), of 1 or 3 channels (RGB).
         shape: height, width and channels (1 or 3) wanted.
+
+    Raises:
+        ValueError: the pixels have another number of channels.
     """
     image = pixels if pixels.ndim == 3 else pixels[..., None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3):
+        raise ValueError("pixels of shape %s are neither grey nor RGB" % (pixels.shape,))
     if image.shape[2] != shape[2]:
         image = grey(image) if shape[2] == 1 else np.repeat(image, 3, axis=2)
     if image.shape[1] != shape[1]:

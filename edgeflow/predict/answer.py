@@ -1,13 +1,20 @@
 """What a release answers to samples, by the meaning that its manifest gives its outputs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from edgeflow.bundle.manifest import BundleManifest
+from edgeflow.config.dataset import of_decoding
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.ondevice import release
 from edgeflow.predict.samples import Samples
+
+VALUES_MAX = 1 << 26
+"""Of a sample and its outputs; a manifest that says more is not believed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +53,24 @@ class Answer:
         """Return it in JSON form."""
         further = {"outputs": dict(self.outputs)} if self.outputs else {}
         return {"sample": self.sample, **self.says, **further, "latency_ms": self.latency_ms}
+
+
+def contradiction(manifest: BundleManifest) -> str | None:
+    """Return why a manifest cannot be that of a model which answers; None if it can."""
+    io, meaning = manifest.io, manifest.meaning
+    if not io.inputs or not io.outputs:
+        return "it has no inputs or outputs"
+    if sum(math.prod(tensor.shape) for tensor in (*io.inputs, *io.outputs)) > VALUES_MAX:
+        return f"more than {VALUES_MAX} values go in or come out"
+    try:
+        of_decoding(manifest.decoding)
+    except ValidationError:
+        return "it does not say how files are read"
+    values, labels = math.prod(io.outputs[0].shape), len(manifest.labels)
+    if meaning.task == "anomaly":
+        fits = meaning.threshold is not None and labels == 2
+        return None if fits and values == math.prod(io.inputs[0].shape) else "it tells no anomalies"
+    return None if values == labels else f"{values} values come out for {labels} labels"
 
 
 def answers(samples: Samples, raw: Raw, manifest: BundleManifest) -> list[Answer]:

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest
-from edgeflow.config.dataset import of_decoding
 from edgeflow.deploy.agent import outputs_stem
 from edgeflow.deploy.outputs import fetch_outputs
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import predicted
 from edgeflow.errors import DeployError
-from edgeflow.predict.answer import Raw
+from edgeflow.predict.answer import Raw, contradiction
 from edgeflow.predict.samples import Samples
 from edgeflow.remote.answer import malformed, parse
 
@@ -106,8 +103,6 @@ def _manifest(device: OpenDevice, model: str, sha256: str) -> BundleManifest:
         found = parse(BundleManifest, local.read_bytes(), device=where, program=program)
     if found.model != model:
         raise malformed(where, program, f"its manifest is of {found.model}")
-    try:
-        of_decoding(found.decoding)
-    except ValidationError as error:
-        raise malformed(where, program, "it says not how files are read") from error
+    if reason := contradiction(found):
+        raise malformed(where, program, reason)
     return found

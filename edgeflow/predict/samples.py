@@ -1,6 +1,7 @@
 """Files of the user, read as those that the network was trained on."""
 
 import importlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,9 @@ class _Reader:
                 error.message, hint=error.hint.partition(" or move it out")[0]
             ) from error
         tensor = self._inputs[0]
+        if sample.size != math.prod(tensor.shape):
+            message = f"{path} gives {sample.size} values, the network takes {tensor.shape[1:]}"
+            raise DataError(message, hint="deploy the model again: its manifest contradicts itself")
         return {tensor.name: sample.reshape(1, *tensor.shape[1:])}
 
 

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from edgeflow.artifact.manifest import read_manifest
+from edgeflow.bundle.manifest import read_bundle
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.compress.build import compress_model
 from edgeflow.dataset.build import build_dataset
@@ -17,6 +18,7 @@ from edgeflow.dataset.view import open_dataset
 from edgeflow.errors import TrainingError
 from edgeflow.report.training import load_training
 from edgeflow.targets.build import compile_model
+from edgeflow.tasks.anomaly import FALSE_ALARMS
 from edgeflow.testing.subject import run_python
 from edgeflow.train.build import train_model
 from tests.signals import write_signals
@@ -109,6 +111,8 @@ def test_outputs_of_any_shape_reach_the_device(
     assert facts["metric_test"] > 0.8
     names = {"model": "net", "recipe": quantize}
     pack_bundle("net", dataset, out, {**names, **target}, "0", out)
+    threshold = read_bundle(out / "bundle.tar").meaning.threshold
+    assert threshold is not None
     release = unpack(out / "bundle.tar", tmp_path / "release")
     assert json.loads(run_python(str(release / "runner.py"), "golden"))["passed"]
     measured = tmp_path / "outputs"
@@ -120,3 +124,9 @@ def test_outputs_of_any_shape_reach_the_device(
     assert reference.shape == (88, 32, 1, 1)
     found = np.load(tmp_path / "outputs.output.npy")
     np.testing.assert_allclose(found, reference, atol=0 if kind == "litert" else 1e-4)
+    tensor = facts["io"]["outputs"][0]
+    floats = (reference.astype(np.float32) - tensor["zero_point"]) * (tensor["scale"] or 1.0)
+    view = open_dataset(dataset, ("test",))
+    scores = np.square(floats - view.inputs("test")).reshape(88, -1).mean(axis=1)
+    alarms = (scores > threshold)[view.truth("test") == 0]
+    assert 0 < alarms.mean() <= FALSE_ALARMS + 1 / len(alarms)

@@ -111,11 +111,13 @@ def test_a_host_has_one_upload_of_data_and_none_of_what_is_stored(tmp_path: Path
 
 def test_outputs_go_once_they_must_have_been_fetched(call: "Call", folder: Path) -> None:
     old, new, mine = (f"outputs.{uploader}.y.npy" for uploader in (MINE, OTHER, "mine"))
-    for name, age_s in ((old, FETCHED_S + 60), (new, FETCHED_S - 60), (mine, 9e9)):
+    asked, cut = f"samples.{MINE}.npy", f"samples.{OTHER}.npy.part"
+    ages = {old: FETCHED_S + 60, new: FETCHED_S - 60, mine: 9e9, asked: 9e9, cut: 9e9}
+    for name, age_s in ages.items():
         (folder / name).write_bytes(b"y")
         os.utime(folder / name, (time.time() - age_s,) * 2)
     prepare(call, SHA)
-    assert set(names(folder)) & {old, new, mine} == {new, mine}
+    assert set(names(folder)) & ages.keys() == {new, mine}
 
 
 @pytest.mark.parametrize("uploader", ["", "../x", "A" * 16, "0" * 15])

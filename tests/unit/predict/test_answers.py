@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeflow.bundle.manifest import BundleManifest
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.deploy.runner import predicted
 from edgeflow.errors import DeployError
 from edgeflow.ondevice import image, release, runner
+from edgeflow.predict.answer import Raw, answers
+from edgeflow.predict.samples import Samples
 from edgeflow.tasks.anomaly import Anomaly
 from edgeflow.tasks.classification import Classification
 from edgeflow.tasks.regression import Regression
@@ -74,6 +78,39 @@ def test_the_threshold_is_that_of_normal_samples() -> None:
     found = Anomaly().meaning(outputs, np.zeros_like(outputs), truth, 0.0)
     assert found["threshold"] == pytest.approx(95, rel=1e-6)
     assert Regression().meaning(outputs, outputs, outputs, 0.0) == {}
+
+
+def test_further_outputs_have_their_names_and_no_clock_no_latency() -> None:
+    tensor = {"dtype": "float32", "scale": 0.0, "zero_point": 0}
+    source = {**tensor, "name": "input", "shape": [1, 1], "stored": "float32"}
+    rounded = {"dtype": "int8", "scale": 0.5, "zero_point": 1}
+    manifest = BundleManifest.model_validate(
+        {
+            **{"target": {}, "model": "net", "recipe": "r", "quantize": "none", "labels": ["t"]},
+            "engine_options": {},
+            "io": {
+                "inputs": [{**source, "preprocess": {"scale": 1.0}}],
+                "outputs": [
+                    {**tensor, "name": "value", "shape": [1, 1], "tolerance": 0.0},
+                    {**rounded, "name": "heat", "shape": [1, 1, 2], "tolerance": 0.0},
+                ],
+            },
+            "decoding": {"source": "npz"},
+            "meaning": {"task": "regression"},
+            **{"bit_exact": False, "clock": "none", "files": {}},
+        }
+    )
+    samples = Samples(names=("a", "b"), inputs=Tensors({"input": np.zeros((2, 1), np.float32)}))
+    outputs: dict[str, Any] = {
+        "value": np.array([[3.0], [4.0]], np.float32),
+        "heat": np.array([[[1, 3]], [[5, -1]]], np.int8),
+    }
+    raw = Raw(outputs=Tensors(outputs), latencies_ms=[], engine="e 1")
+    found = [one.record() for one in answers(samples, raw, manifest)]
+    assert found == [
+        {"sample": "a", "values": {"t": 3.0}, "outputs": {"heat": [[0, 1]]}, "latency_ms": None},
+        {"sample": "b", "values": {"t": 4.0}, "outputs": {"heat": [[2, -1]]}, "latency_ms": None},
+    ]
 
 
 GOOD = {"latencies_ms": [1.0, 2.0], "outputs_sha256": {"output": "0" * 64}, "engine": "e 1"}

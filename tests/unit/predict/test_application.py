@@ -92,6 +92,12 @@ def test_photos_of_any_size(model: Path, application: Any, tmp_path: Path) -> No
         release.answer(sample[..., 0])
 
 
+@pytest.mark.parametrize("shape", [(4, 4, 4), (4,), (2, 4, 4, 3)])
+def test_pixels_of_other_forms(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="are neither grey nor RGB"):
+        image.fitted(np.zeros(shape, np.uint8), (8, 8, 3))
+
+
 @pytest.mark.parametrize("channels", [(1, 1), (1, 3), (3, 1), (3, 3)])
 def test_pixels_are_those_of_pillow(channels: tuple[int, int]) -> None:
     rng = np.random.default_rng(7)

@@ -13,6 +13,7 @@ from edgeflow.config.dataset import of_decoding
 from edgeflow.dataset.build import build_dataset
 from edgeflow.dataset.view import DatasetFacts, open_dataset
 from edgeflow.errors import DataError
+from edgeflow.predict.answer import contradiction
 from edgeflow.predict.samples import Samples, read_samples
 
 
@@ -174,6 +175,30 @@ def test_what_holds_no_samples(tmp_path: Path) -> None:
         "photo.png holds no arrays",
     ):
         assert said in message
+
+
+def test_a_manifest_that_contradicts_itself(tmp_path: Path) -> None:
+    arrays(tmp_path / "mine.npz", (6,))
+    manifest, _ = built(tmp_path, source="npz", path=str(tmp_path / "mine.npz"))
+    assert contradiction(manifest) is None
+    io = manifest.io
+    wide = io.outputs[0].model_copy(update={"shape": [1, 3]})
+    huge = io.outputs[0].model_copy(update={"shape": [1, 1 << 30]})
+    anomaly = manifest.meaning.model_copy(update={"task": "anomaly"})
+    for changes, said in (
+        ({"labels": ["a"]}, "2 values come out for 1 labels"),
+        ({"io": io.model_copy(update={"outputs": [wide]})}, "3 values come out for 2 labels"),
+        ({"io": io.model_copy(update={"outputs": []})}, "no inputs or outputs"),
+        ({"io": io.model_copy(update={"outputs": [*io.outputs, huge]})}, "more than"),
+        ({"decoding": {"source": "camera"}}, "does not say how files are read"),
+        ({"meaning": anomaly}, "tells no anomalies"),
+    ):
+        assert said in str(contradiction(manifest.model_copy(update=changes)))
+    photo = {"source": "image_folder", "size": [4, 4], "channels": 3}
+    other = manifest.model_copy(update={"decoding": photo})
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "photo.png")
+    with pytest.raises(DataError, match="gives 48 values, the network takes"):
+        read(other, tmp_path / "photo.png")
 
 
 def test_a_decoding_names_a_source() -> None:
