@@ -3,20 +3,24 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 
+from benchmarks.case import Case
 from benchmarks.cases import fresh_checkout, full_build, one_target_changed
+from benchmarks.devices import many_devices
 from benchmarks.nothing import few, many, stamped
 from benchmarks.project import ROOT, machine
 from benchmarks.sources import many_source_images
 from benchmarks.table import update
 
-CASES = {
+CASES: dict[str, tuple[Callable[[int], Case | list[Case]], int]] = {
     "full": (full_build, 3),
     "few": (few, 5),
     "many": (many, 5),
     "run": (stamped, 5),
     "sources": (many_source_images, 5),
     "change": (one_target_changed, 3),
+    "devices": (many_devices, 3),
     "warm": (fresh_checkout, 3),
 }
 
@@ -30,9 +34,10 @@ def main() -> int:
     here, records = machine(), []
     for name in arguments.cases or CASES:
         measure, repeats = CASES[name]
-        case = measure(arguments.repeats or repeats)
-        records.append(case.record())
-        print(json.dumps(records[-1], indent=2), file=sys.stderr, flush=True)
+        measured = measure(arguments.repeats or repeats)
+        for case in measured if isinstance(measured, list) else [measured]:
+            records.append(case.record())
+            print(json.dumps(records[-1], indent=2), file=sys.stderr, flush=True)
     result = {**here, "cases": records}
     (ROOT / "benchmarks" / "results.json").write_text(json.dumps(result, indent=2) + "\n")
     if not arguments.cases:

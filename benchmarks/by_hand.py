@@ -20,6 +20,7 @@ from edgeflow.config.load import load_file
 from edgeflow.config.model import Model
 from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.build import build_dataset
+from edgeflow.dataset.tensors import OUTPUT
 from edgeflow.dataset.view import DatasetView, open_dataset
 from edgeflow.deploy.deploy import deploy
 from edgeflow.plan import Plan, Unit
@@ -181,6 +182,7 @@ def _accuracy(logits: Any, dataset: DatasetView) -> float:
 def _describe(folder: Path, step: str, **facts: object) -> None:
     """Write the manifest that the next function reads."""
     files = describe_files(folder)
+    facts |= {"outputs": [OUTPUT], "metric": Classification.metric.name}
     manifest = Manifest(
         step=step, inputs={}, slice={}, code=CODE, tools={}, files=files, facts=facts
     )

@@ -93,10 +93,23 @@ def project(store: str = "off", commands: str | None = None) -> Iterator[Project
         try:
             yield Project(folder=folder, store=store, commands=commands)
         finally:
-            _stop_devices(folder)
+            stop_devices(folder)
 
 
-def _stop_devices(folder: Path) -> None:
+def timed(run: Callable[[], float]) -> tuple[float, float]:
+    """Return the seconds that `run` says it took, and the CPU seconds of what it started.
+
+    Only processes that are waited for count: not virtual devices, and not what runs on them.
+    """
+    before = os.times()
+    seconds = run()
+    after = os.times()
+    user = after.children_user - before.children_user
+    return seconds, round(user + after.children_system - before.children_system, 2)
+
+
+def stop_devices(folder: Path) -> None:
+    """End a project's virtual devices."""
     for record in folder.glob(".edgeflow/virtual/*/endpoint.json"):
         try:
             os.kill(json.loads(record.read_text())["pid"], 15)

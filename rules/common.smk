@@ -22,7 +22,7 @@ from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan, wildcards_of
 from edgeflow.plan.files import arrays_of_dataset, manifest_of_dataset, network_of_model
 from edgeflow.stepserver.launch import serve_steps
-from edgeflow.stepserver.protocol import ADDRESS as STEP_SERVER, OFF as NO_STEP_SERVER
+from edgeflow.stepserver.client import ADDRESS as STEP_SERVER, OFF as NO_STEP_SERVER
 
 
 def load_config():

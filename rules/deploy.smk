@@ -1,8 +1,12 @@
 """A bundle brought to a device over SSH, verified and tried there; not in use yet."""
 
-from edgeflow.plan.steps.deploy import lock_of_device, slots as device_slots
+from edgeflow.connections import make_room
+from edgeflow.plan.steps.deploy import CONNECTIONS, lock_of_device, slots as device_slots
 
 DEVICE_SLOTS = slots_of("deploy", device_slots(PLAN))
+if "connections" not in workflow.global_resources:
+    workflow.register_resource("connections", CONNECTIONS)
+make_room(workflow.global_resources["connections"].value)
 
 
 rule deploy:
@@ -15,8 +19,10 @@ rule deploy:
     log:
         "<logs>/deploy/{device}.{model}.log",
     localrule: True
+    threads: threads_of("deploy")
     resources:
         **DEVICE_SLOTS,
+        connections=1,
     params:
         **of_step("deploy"),
         environment=once(lambda device: digest_of(lock_of_device(PLAN, device))),

@@ -21,8 +21,10 @@ rule validate:
     log:
         "<logs>/validate/{device}.{model}.log",
     localrule: True
+    threads: threads_of("deploy")
     resources:
         **DEVICE_SLOTS,
+        connections=1,
     params:
         **of_step("validate"),
         dataset=subpath(input.dataset, parent=True),
@@ -46,8 +48,10 @@ rule gate:
     log:
         "<logs>/gate/{device}.{model}.log",
     localrule: True
+    threads: threads_of("deploy")
     resources:
         **DEVICE_SLOTS,
+        connections=1,
     params:
         **of_step("gate"),
     message:

@@ -1,7 +1,9 @@
 """`edgeflow`: the command line, and the exit code of every failure."""
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -38,12 +40,18 @@ app.add_typer(model.app, name="model")
 store.register(app)
 
 
+@functools.cache
+def command_line() -> Callable[[], object]:
+    """Return the command line, made of `app` once."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command line; a known failure prints its message and exits with its code."""
     # Said once here rather than in each step: TensorFlow writes its start-up notes otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        app()
+        command_line()()
     except EdgeflowError as error:
         print(shown(error), file=sys.stderr, flush=True)
         sys.exit(error.exit_code)

@@ -15,7 +15,7 @@ class Job:
         modules: dotted modules whose import closure is the step's code.
         tools: distributions whose version the step's output depends on, beside those that the
             modules name as `TOOLS`.
-        threads: cores that the step computes on.
+        threads: cores of this machine that the step computes on.
         holds: resources of Snakemake's of which it holds one: a device, a licence.
         cluster: what it asks for as a job of a cluster; changes no result.
     """

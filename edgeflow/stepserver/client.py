@@ -1,19 +1,27 @@
 """A step's command hands its work to the step server, and ends as the step ends.
 
-Standard library only. Until the server says that it has started the step, nothing has been done,
-and the command goes on by itself.
+Until the server says that it has started the step, nothing has been done, and the command goes on
+by itself. Each step runs this, so it imports what is in every Python already, or is written in C:
+`socket`, `signal` and `json` would take twice as long as all else.
 """
 
+import _signal  # type: ignore[import-not-found]  # the types know `signal` alone
+import _socket
 import os
-import signal
-import socket
 import sys
-from types import FrameType
-from typing import Any, NoReturn
+from array import array
 
-from edgeflow.stepserver.protocol import ADDRESS, OFF, is_ours, receive, send
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import NoReturn
 
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+ADDRESS = "EDGEFLOW_STEP_SERVER"
+"""Variable with the path of the server's socket, for Snakemake's jobs; `off` for no server."""
+OFF = "off"
+HEAD_BYTES = 4
+STARTED, ENDED = b"started", b"ended"
+_PASSED_ON = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
 
 
 def hand_over() -> None:
@@ -22,31 +30,43 @@ def hand_over() -> None:
     Returns where this process is to run the command itself: there is no server, it has another
     code or environment, or does not serve this command.
     """
+    _compute_on_one_core()
     address = os.environ.get(ADDRESS, OFF)
     if address == OFF or sys.orig_argv[1:] != sys.argv:  # options of the interpreter
         return
     del os.environ[ADDRESS]  # a Snakemake that the command starts has one of its own
-    connection = socket.socket(socket.AF_UNIX)
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    answers = _lines(connection)
     try:
-        started = _start(connection, address)
+        started = _request(connection, address) and next(answers, b"") == STARTED
     except OSError:
         started = False
     if started:
-        _attend(connection)
+        _attend(connection, answers)
     connection.close()
 
 
-def _start(connection: socket.socket, address: str) -> bool:
-    """Return whether the server has started the step."""
+def _compute_on_one_core() -> None:
+    """Let libraries compute on one core, not on all, where Snakemake reserves none for a job."""
+    for name in os.environ:
+        if name.endswith("_THREADS") and os.environ[name] == "0":
+            os.environ[name] = "1"
+
+
+def _request(connection: _socket.socket, address: str) -> bool:
+    """Send what the command is, with its open files; return whether the server is this user's."""
     connection.connect(address)
-    if not is_ours(connection):
+    credentials = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    if int.from_bytes(credentials[4:8], sys.byteorder) != os.getuid():
         return False
-    send(connection, _request(), [0, 1, 2])
-    answer = receive(connection, 0)
-    return answer is not None and "started" in answer[0]
+    data = repr(_beginning()).encode("utf-8", "surrogatepass")
+    files = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", (0, 1, 2)))
+    connection.sendmsg([len(data).to_bytes(HEAD_BYTES, "big")], [files])
+    connection.sendall(data)
+    return True
 
 
-def _request() -> dict[str, Any]:
+def _beginning() -> dict[str, object]:
     """Return all that a process of its own would begin with."""
     umask = os.umask(0o077)
     os.umask(umask)
@@ -61,33 +81,41 @@ def _request() -> dict[str, Any]:
     }
 
 
-def _attend(connection: socket.socket) -> NoReturn:
+def _lines(connection: _socket.socket) -> "Iterator[bytes]":
+    """Yield what the server says, line by line."""
+    text = b""
+    while block := connection.recv(64):
+        *lines, text = (text + block).split(b"\n")
+        yield from lines
+
+
+def _attend(connection: _socket.socket, answers: "Iterator[bytes]") -> "NoReturn":
     """Pass signals on to the step until it has ended; end as it did."""
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def pass_on(number: int, _frame: object) -> None:
         connection.send(bytes([number]))
 
     for number in _PASSED_ON:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, pass_on)
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, pass_on)
     try:
-        answer = receive(connection, 0)
+        word, _, status = next(answers, b"").partition(b" ")
     except OSError:
-        answer = None
-    if answer is None:
+        word, status = b"", b""
+    if word != ENDED:
         print("error: the step server was killed, and the step with it", file=sys.stderr)
         sys.exit(1)
-    _end_as(int(answer[0]["ended"]))
+    _end_as(int(status))
 
 
-def _end_as(status: int) -> NoReturn:
+def _end_as(status: int) -> "NoReturn":
     """End with the exit code, or by the signal, of a process with this wait status."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the step left its own
-        if -code != signal.SIGKILL:
-            signal.signal(-code, signal.SIG_DFL)
+        if -code != _signal.SIGKILL:
+            _signal.signal(-code, _signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     sys.exit(code)

@@ -1,6 +1,7 @@
 """Snakemake's side of the step server: a socket for its jobs, and a server from the first on."""
 
 import atexit
+import contextlib
 import os
 import select
 import shutil
@@ -11,7 +12,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from edgeflow.stepserver.protocol import ADDRESS, OFF
+from edgeflow.stepserver.client import ADDRESS, OFF
 
 _LONGEST_PATH_BYTES = 100  # the kernel takes 107
 _END_TIMEOUT_S = 10.0
@@ -70,15 +71,14 @@ _launched: list[Launcher] = []
 
 def serve_steps() -> None:
     """Give the jobs of this process a step server, unless the environment says `off`."""
-    if os.environ.get(ADDRESS) == OFF or not hasattr(os, "pidfd_open") or _launched:
+    if os.environ.get(ADDRESS) == OFF or _launched:
         return
-    try:
-        _launched.append(Launcher())
-    except OSError:  # no place for the socket: each step runs by itself
-        os.environ[ADDRESS] = OFF
-        return
-    os.environ[ADDRESS] = _launched[0].address
-    atexit.register(_launched[0].close)
+    os.environ[ADDRESS] = OFF
+    if hasattr(os, "pidfd_open"):
+        with contextlib.suppress(OSError):  # no place for a socket
+            _launched.append(Launcher())
+            os.environ[ADDRESS] = _launched[0].address
+            atexit.register(_launched[0].close)
 
 
 def _short_place() -> str:

@@ -1,46 +1,38 @@
-"""Messages between a step's command, the server and its warm processes: JSON with descriptors.
+"""Messages to the server and its warm processes: a size and a literal, with open files."""
 
-Standard library only, as little of it as can be: each step's command imports this.
-"""
-
-import json
+import ast
 import os
 import socket
 import struct
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-ADDRESS = "EDGEFLOW_STEP_SERVER"
-"""Variable with the path of the server's socket, for Snakemake's jobs; `off` for no server."""
-OFF = "off"
-_HEAD_BYTES = 4
+from edgeflow.stepserver.client import HEAD_BYTES
+
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
-def send(connection: socket.socket, message: dict[str, Any], descriptors: list[int]) -> None:
+def send(connection: socket.socket, message: Mapping[str, Any], files: Sequence[int]) -> None:
     """Send a message, and copies of open files with it."""
-    data = json.dumps(message).encode()
-    frame = len(data).to_bytes(_HEAD_BYTES, "big") + data
-    sent = socket.send_fds(connection, [frame], descriptors)
-    connection.sendall(frame[sent:])
+    data = repr(message).encode("utf-8", "surrogatepass")
+    socket.send_fds(connection, [len(data).to_bytes(HEAD_BYTES, "big")], files)
+    connection.sendall(data)
 
 
-def receive(connection: socket.socket, descriptors: int) -> tuple[dict[str, Any], list[int]] | None:
+def receive(connection: socket.socket, files: int) -> tuple[dict[str, Any], list[int]] | None:
     """Return a message and the open files that came with it; None if there is no whole one.
 
     Args:
         connection: a stream.
-        descriptors: how many open files the message brings.
+        files: how many open files the message brings.
     """
-    head, files, _, _ = socket.recv_fds(
-        connection, _HEAD_BYTES, descriptors, socket.MSG_CMSG_CLOEXEC
-    )
-    data = head + _exactly(connection, _HEAD_BYTES - len(head)) if head else b""
-    body = _exactly(connection, int.from_bytes(data, "big"))
-    if not body or len(files) != descriptors:
-        for file in files:
+    head, opened, _, _ = socket.recv_fds(connection, HEAD_BYTES, files, socket.MSG_CMSG_CLOEXEC)
+    body = _exactly(connection, int.from_bytes(head, "big"))
+    if not body or len(opened) != files:
+        for file in opened:
             os.close(file)
         return None
-    return json.loads(body), files
+    return ast.literal_eval(body.decode("utf-8", "surrogatepass")), opened
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

@@ -85,7 +85,7 @@ class Server:
         """Pass a command on with its open files; closing the connection refuses it."""
         try:
             received = receive(connection, 3) if is_ours(connection) else None
-        except (OSError, ValueError):
+        except (OSError, ValueError, SyntaxError):
             return
         if received is None:
             return

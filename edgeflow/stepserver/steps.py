@@ -39,8 +39,10 @@ KINDS: Mapping[str, Kind] = {
             "edgeflow.bundle.pack",
             "edgeflow.cli.slices",
             "edgeflow.deploy.deploy",
+            "edgeflow.remote.virtual.start",
             "edgeflow.validate.confirm",
             "edgeflow.validate.run",
+            "encodings.idna",
             "fabric",
             "filelock",
             "numpy",
@@ -88,7 +90,8 @@ def load(kind: Kind) -> None:
     kept = dict(os.environ)
     os.environ.update(kind.held)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for module in ("edgeflow.cli.app", *kind.modules):
+    importlib.import_module("edgeflow.cli.app").command_line()
+    for module in kind.modules:
         importlib.import_module(module)
     restore(kept)
 

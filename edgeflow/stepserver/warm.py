@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeflow.stepserver.child import become, die_with
-from edgeflow.stepserver.protocol import receive, send
+from edgeflow.stepserver.client import ENDED, STARTED
+from edgeflow.stepserver.protocol import receive
 from edgeflow.stepserver.sources import Loaded
 from edgeflow.stepserver.steps import KINDS, load
 
@@ -89,7 +90,7 @@ class Warm:
         os.close(told)
         os.setpgid(pid, pid)
         try:
-            send(command, {"started": pid}, [])
+            command.sendall(STARTED + b"\n")
         except OSError:
             os.close(tell)
             os.waitpid(pid, 0)
@@ -133,7 +134,7 @@ class Warm:
         with contextlib.suppress(KeyError):  # the command may be gone
             self._selector.unregister(child.command)
         with contextlib.suppress(OSError), child.command:
-            send(child.command, {"ended": status}, [])
+            child.command.sendall(b"%s %d\n" % (ENDED, status))
 
 
 def main(kind: str, link: str, version: str) -> None:

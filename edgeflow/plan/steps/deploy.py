@@ -13,6 +13,9 @@ Snakemake asks each job for each resource. One for each device is a cost that gr
 square, so more devices than this take turns for a slot.
 """
 
+CONNECTIONS = 16
+"""Most jobs on devices at a time, unless Snakemake is told another `--resources connections=`."""
+
 
 def job(plan: Plan, device: str) -> Job:
     """Return the job that brings a bundle to a device."""
@@ -20,6 +23,8 @@ def job(plan: Plan, device: str) -> Job:
     return Job(
         slice={"name": device, "device": section.model_dump(mode="json", exclude={"target"})},
         modules=("edgeflow.deploy.deploy", "edgeflow.ondevice.agent"),
+        # Programs of a virtual device run on this machine's cores.
+        threads=int(section.transport == "virtual"),
         holds=(_slot(plan.shared[device]),) if device in plan.shared else (),
     )
 

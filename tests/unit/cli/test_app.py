@@ -29,7 +29,7 @@ def test_every_failure_has_its_exit_code(
     def fail() -> None:
         raise raised
 
-    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.setattr(app_module, "command_line", lambda: fail)
     monkeypatch.setattr(sys, "path", list(sys.path))
     with pytest.raises(SystemExit) as caught:
         app_module.main()

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from edgeflow.stepserver.client import ADDRESS
 from edgeflow.stepserver.launch import Launcher
-from edgeflow.stepserver.protocol import ADDRESS
 
 STUB = """
 import sys, types
 app = types.ModuleType("edgeflow.cli.app")
+app.command_line = lambda: None
 app.main = lambda: exec(sys.argv[2])
 sys.modules["edgeflow.cli.app"] = app
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeflow.stepserver.protocol import ADDRESS
+from edgeflow.stepserver.client import ADDRESS
 from tests.unit.stepserver.conftest import Commands
 
 SEEN = """
