@@ -116,6 +116,8 @@ def meaning(sample: Any, output: Any, manifest: dict[str, Any]) -> dict[str, Any
         score = float(np.square(values.ravel() - sample.ravel()).mean())
         label = labels[int(score > said["threshold"])]
         return {"label": label, "score": score, "threshold": said["threshold"]}
+    if said["task"] != "classification":
+        raise ValueError("a release of the unknown task %r" % said["task"])
     shares = values.ravel() if said["probabilities"] else softmax(values.ravel())
     named = dict(zip(labels, shares.tolist()))  # noqa: B905  # Python 3.7
     return {"label": labels[int(shares.argmax())], "probabilities": named}

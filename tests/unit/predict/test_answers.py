@@ -17,6 +17,7 @@ from edgeflow.predict.answer import Raw, answers
 from edgeflow.predict.samples import Samples
 from edgeflow.tasks.anomaly import Anomaly
 from edgeflow.tasks.classification import Classification
+from edgeflow.tasks.registry import TASKS
 from edgeflow.tasks.regression import Regression
 
 
@@ -50,6 +51,16 @@ def test_anomalies_are_above_the_threshold(score: float, label: str) -> None:
 
 def test_values_have_the_names_of_targets() -> None:
     assert meaning({"task": "regression"}, [1.5, -2.0]) == {"values": {"a": 1.5, "b": -2.0}}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_answers_of_every_task_can_be_read(task: str) -> None:
+    assert meaning({"task": task, "probabilities": False, "threshold": 1.0}, [1.0, 2.0])
+
+
+def test_an_unknown_task() -> None:
+    with pytest.raises(ValueError, match="unknown task 'ranking'"):
+        meaning({"task": "ranking"}, [1.0, 2.0])
 
 
 def softmax(logits: Any) -> Any:
