@@ -46,7 +46,8 @@ def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
     job = build.plan.job("report")
     if build_report:
         make(job.slice, fingerprint(*job.modules), build.results, page.parent)
-    rows, where = load_rows(build.results, job.slice), f"report: {page}"
+    rows = load_rows(build.results, job.slice)
+    where = f"report: {page}" if page.is_file() else "report: none yet"
     print_summary(rows, file)
     print(where, file=file)
     kept = StringIO()  # for runs that find nothing to do

@@ -13,6 +13,11 @@ def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
+def short_sha(digest: str | None) -> str:
+    """Return the start of a digest, as people compare it; a dash for none."""
+    return digest[:12] if digest else "-"
+
+
 def when(unix_s: float) -> str:
     """Return a time for people, in this machine's zone."""
     return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M")

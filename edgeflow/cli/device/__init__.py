@@ -3,7 +3,8 @@
 import typer
 
 from edgeflow.cli.device.change import remove, rollback
-from edgeflow.cli.device.look import list_, models, ping, status
+from edgeflow.cli.device.look import list_, models, ping
+from edgeflow.cli.device.status import status
 from edgeflow.cli.device.trust import trust
 
 app = typer.Typer(

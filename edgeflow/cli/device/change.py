@@ -1,21 +1,16 @@
 """Changes of what devices have, by hand: back to a release, a model removed."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeflow.cli.device.several import (
-    CONNECTIONS,
-    Connections,
-    ask_all,
-    chosen,
-    leave,
-    with_errors,
-)
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
+from edgeflow.cli.listing import short_sha
 from edgeflow.cli.names import names_of
-from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
 from edgeflow.config.base import NAME_PATTERN
 from edgeflow.errors import DeployError
 
@@ -43,22 +38,20 @@ def rollback(
     names = chosen(plan, devices, config)
     _require_name(model)
 
-    def ask(name: str) -> dict[str, Any]:
+    def ask(name: str) -> dict[str, str | None]:
         from edgeflow.deploy.release import open_device
 
         with open_device(plan.job("deploy", device=name).slice) as device:
             return _roll_back(device, model, reason)
 
-    found, failed = ask_all(names, ask, connections)
-    if as_json:
-        print_json(with_errors(found, failed))
-        leave(failed, said=True)
-    for name, it in found.items():
-        print(f"{name}: {model}: {_back(it)}")
-    leave(failed)
+    def show(found: Mapping[str, Mapping[str, str | None]]) -> None:
+        for name, it in found.items():
+            print(f"{name}: {model}: {_back(it)}")
+
+    answer_for_all(names, ask, show, connections=connections, as_json=as_json)
 
 
-def _roll_back(device: "OpenDevice", model: str, reason: str) -> dict[str, Any]:
+def _roll_back(device: "OpenDevice", model: str, reason: str) -> dict[str, str | None]:
     """Reject what is current; refuse where nothing would serve afterwards.
 
     Raises:
@@ -80,10 +73,10 @@ def _roll_back(device: "OpenDevice", model: str, reason: str) -> dict[str, Any]:
     return {"rejected_sha256": before.current, "current_sha256": rejection.current}
 
 
-def _back(done: dict[str, Any]) -> str:
-    current, rejected = done["current_sha256"], done["rejected_sha256"][:12]
-    serves = f"serves {current[:12]}" if current else "serves none, as none before it is whole"
-    return f"rejected {rejected}; {serves}"
+def _back(done: Mapping[str, str | None]) -> str:
+    current = done["current_sha256"]
+    serves = f"serves {short_sha(current)}" if current else "serves none: none before it is whole"
+    return f"rejected {short_sha(done['rejected_sha256'])}; {serves}"
 
 
 def remove(
@@ -99,20 +92,18 @@ def remove(
     _require_name(model)
     _require_unused(plan, set(names), model, config)
 
-    def ask(name: str) -> dict[str, Any]:
+    def ask(name: str) -> dict[str, str]:
         from edgeflow.deploy.release import open_device
 
         with open_device(plan.job("deploy", device=name).slice) as device:
             device.forget(model)
         return {"removed": model}
 
-    found, failed = ask_all(names, ask, connections)
-    if as_json:
-        print_json(with_errors(found, failed))
-        leave(failed, said=True)
-    for name in found:
-        print(f"{name}: {model}: removed")
-    leave(failed)
+    def show(found: Mapping[str, Mapping[str, str]]) -> None:
+        for name in found:
+            print(f"{name}: {model}: removed")
+
+    answer_for_all(names, ask, show, connections=connections, as_json=as_json)
 
 
 def _require_name(model: str) -> None:

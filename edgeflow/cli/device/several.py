@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from edgeflow.cli.names import names_of
+from edgeflow.cli.project import print_json
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError, shown
 
@@ -63,8 +64,28 @@ def with_errors(found: Mapping[str, Any], failed: Failures) -> dict[str, Any]:
     return {**found, **errors}
 
 
-def leave(failed: Failures, *, said: bool = False) -> NoReturn:
-    """End the command with the exit code of the first failure; say all of them before."""
-    for name, error in failed.items() if not said else ():
-        say(shown(error).replace("error: ", f"error: device {name}: ", 1))
+def answer_for_all(
+    names: Iterable[str],
+    ask: Callable[[str], T],
+    show: Callable[[dict[str, T]], None],
+    *,
+    connections: int,
+    as_json: bool,
+) -> NoReturn:
+    """Ask devices, print what they say, and end the command with the code of the first failure.
+
+    Args:
+        names: of the devices.
+        ask: returns what one of them says.
+        show: prints the answers, by name, for people.
+        connections: most devices that are asked at a time.
+        as_json: print the answers for programs.
+    """
+    found, failed = ask_all(names, ask, connections)
+    if as_json:
+        print_json(with_errors(found, failed))
+    else:
+        show(found)
+        for name, error in failed.items():
+            say(shown(error).replace("error: ", f"error: device {name}: ", 1))
     raise typer.Exit(next((error.exit_code for error in failed.values()), 0))

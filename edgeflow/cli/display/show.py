@@ -114,7 +114,7 @@ class Display:
         if self._planned and not self._dry_run:
             self._end()
         elif idle:
-            self._tables(build_report=False)
+            self._tables()
             self.say("nothing to do: all is up to date")
         elif not self._planned:
             for line in self._notes:
@@ -122,16 +122,24 @@ class Display:
 
     def _end(self) -> None:
         failed = self.board.of(State.FAILED)
-        reported = any(job.step == "report" for job in self.board.of(State.DONE))
-        self._tables(build_report=not reported)
+        self._tables()
         for line in failures(failed, events_since(self._events, self._start)):
             self.say(line)
 
-    def _tables(self, *, build_report: bool) -> None:
+    def _tables(self) -> None:
+        """Print the table, after making the report where its rule did not run but others did.
+
+        That rule waits for all deployments: some failed, were interrupted, or were left out.
+        """
         from edgeflow.cli.ending import finish
 
+        done = self.board.counts[State.DONE] == self.board.counts.total()
         for build in announced.builds():
-            finish(build, self._file, build_report=build_report)
+            finish(
+                build,
+                self._file,
+                build_report=self._planned and (not done or bool(build.chosen)),
+            )
 
     def _go_live(self, builds: Sequence[announced.Build]) -> None:
         from rich.console import Console

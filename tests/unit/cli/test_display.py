@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from edgeflow.cli.display.logger import snakemake_logger_plugin_edgeflow as plug
 from edgeflow.cli.display.matrix import most_urgent, picture, rows
 from edgeflow.cli.display.show import Display
 from edgeflow.cli.display.text import duration, listed, resolved, why
+from edgeflow.cli.log import QUIET
 from edgeflow.config.load import load_file
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan
@@ -230,6 +233,40 @@ def test_a_failure_is_told_when_it_happens(shown: Shown) -> None:
     assert error_in(Path("none.log")) == []
     Path("a.log").write_text("\x1b[2Jred\n")
     assert "\x1b" not in last_words(Path("a.log")), "a log may hold what a device said"
+
+
+class Terminal(io.StringIO):
+    """A terminal that cannot show what ASCII has not."""
+
+    encoding = "ascii"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("colours", [True, False])
+def test_a_terminal_gets_the_picture(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, colours: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR", QUIET):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if not colours:
+        monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal()
+    display = Display(terminal)
+    assert os.environ[QUIET], "the jobs' own bars run through the picture"
+    display.plan({"compile": 1, "total": 1})
+    display.start(1, COMPILE_PI, ["none.log"], "", time.time())
+    assert display._live is not None
+    display._live.stop()
+    said = terminal.getvalue()
+    assert "compile pi/cnn/int8" in said
+    assert "0 of 3 jobs done, 1 running" in said
+    assert ("\x1b[33m" in said) is colours
+    monkeypatch.setenv("TERM", "dumb")
+    assert Display(terminal)._pictured is False
 
 
 def test_a_build_with_nothing_to_do_says_so(shown: Shown) -> None:

@@ -28,7 +28,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         settings = self.common_settings
         self._display = on_standard_error(dry_run=settings.dryrun, quiet=bool(settings.quiet))
-        self._closed = False
+        self._closed = self._refused = False
         self._handlers: dict[object, Callable[[Any], None]] = {
             LogEvent.RUN_INFO: lambda record: self._display.plan(record.stats),
             LogEvent.JOB_INFO: self._start,
@@ -80,8 +80,8 @@ class LogHandler(LogHandlerBase):
     def _error(self, record: Any) -> None:
         message, error = str(record.msg).rstrip(), refusal()
         if error is not None:  # without the place in the rules where it was raised
-            self._display.say(shown(error))
-        elif not any(text in message for text in SAID_BETTER):
+            message, self._refused = "" if self._refused else shown(error), True
+        if message and not any(text in message for text in SAID_BETTER):
             self._display.say(message)
 
     @property

@@ -1,0 +1,97 @@
+"""`edgeflow device status`: what devices serve of each deployment."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeflow import paths
+from edgeflow.cli.device.several import (
+    CONNECTIONS,
+    Connections,
+    Devices,
+    answer_for_all,
+    chosen,
+)
+from edgeflow.cli.listing import print_columns, short_sha, when
+from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
+
+if TYPE_CHECKING:
+    from edgeflow.deploy.agent_answer import Status
+    from edgeflow.plan import Unit
+
+HEADER = ("device", "model", "current", "since", "previous", "state")
+
+
+def status(
+    devices: Devices = None,
+    config: ConfigFile = CONFIG,
+    results: Results = RESULTS,
+    connections: Connections = CONNECTIONS,
+    as_json: Json = False,
+) -> None:
+    """Say what devices serve of each deployment, since when, and what is wrong there."""
+    plan = load_plan(config)
+    sections = chosen(plan, devices, config)
+    units: dict[str, list[Unit]] = {name: [] for name in plan.config.devices}
+    for unit in plan.units:
+        units[unit.device].append(unit)
+
+    def ask(name: str) -> dict[str, Any]:
+        from edgeflow.deploy.release import connect
+        from edgeflow.remote.inventory import endpoint
+
+        with connect(endpoint(name, sections[name])) as device:
+            return {it.model: _served(device.status(it.model), it, results) for it in units[name]}
+
+    answer_for_all(sections, ask, _show, connections=connections, as_json=as_json)
+
+
+def _show(found: Mapping[str, Mapping[str, Any]]) -> None:
+    rows = [
+        (
+            name,
+            model,
+            short_sha(it["current_sha256"]),
+            when(it["since_unix_s"]) if it["since_unix_s"] else "-",
+            short_sha(it["previous_sha256"]),
+            it["fault"] or it["state"],
+        )
+        for name, served in found.items()
+        for model, it in served.items()
+    ]
+    print_columns(HEADER, rows)
+
+
+def _served(found: "Status", unit: "Unit", results: Path) -> dict[str, Any]:
+    built = _deployed(results / paths.DEVICE.format(**unit.names()) / "deploy.json")
+    return {
+        "recipe": unit.recipe,
+        "current_sha256": found.current,
+        "since_unix_s": found.since_unix_s,
+        "previous_sha256": found.previous,
+        "deployed_sha256": built,
+        "rejected_sha256": list(found.rejected),
+        "fault": found.fault,
+        "state": _state(found, built),
+        "free_bytes": found.free_bytes,
+    }
+
+
+def _deployed(record: Path) -> str | None:
+    """Return the bundle that this project deployed last; None if it never did."""
+    try:
+        return str(json.loads(record.read_text())["bundle_sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _state(found: "Status", built: str | None) -> str:
+    """Say how what a device serves compares with what this project brought there last."""
+    if found.current is None:
+        return "serves none"
+    if built is None:
+        return "not deployed from here"
+    if found.current == built:
+        return "serves the last build"
+    return "rejected the last build" if built in found.rejected else "serves another build"
