@@ -41,10 +41,14 @@ class Document:
 
 def require_project(path: Path) -> None:
     """Raise a ConfigError if a project's configuration is not there, with how to begin one."""
-    if not path.exists():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         problem = Problem(path=path.name, message=f"no such file in {path.parent.absolute()}")
         hint = "run `edgeflow init DIR` to start a project, then commands in its folder"
-        raise ConfigError([problem], source=str(path), hint=hint)
+        raise ConfigError([problem], source=str(path), hint=hint) from None
+    except (OSError, ValueError):
+        return  # reading it says what is wrong
 
 
 def read_document(path: Path) -> Document:

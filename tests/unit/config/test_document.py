@@ -116,8 +116,10 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, data: bytes, says: str)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such file"):
+    with pytest.raises(ConfigError, match="no such file(.|\n)*edgeflow init"):
         load_file(tmp_path / "absent.yaml")
+    with pytest.raises(ConfigError, match="File name too long"):
+        load_file(tmp_path / f"{300 * 'x'}.yaml")
 
 
 def test_a_value_that_contains_itself(good_text: str, lines: Lines) -> None:
