@@ -2,16 +2,17 @@
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgeflow.config.modelbytes import flaw
 from edgeflow.config.modelfile import FORMS, SAVED_MODEL, kind_of, quantization
-from edgeflow.config.onnxfile import read_onnx
-from edgeflow.config.tflitefile import read_tflite
 from edgeflow.errors import CompileError
+from edgeflow.inspection.facts import ModelFacts
+from edgeflow.inspection.of_onnx import inspect_onnx
+from edgeflow.inspection.of_tflite import inspect_tflite
 
 SERVING = "serving_default"
 Sizes = tuple[int | None, ...]
@@ -46,12 +47,14 @@ class ModelEnds:
         inputs: those that a caller gives.
         outputs: in their order.
         quantized: how it is quantized already, as a recipe's `quantize`; empty where it is float.
+        notes: what else the file tells, in words.
     """
 
     kind: str
     inputs: tuple[End, ...]
     outputs: tuple[End, ...]
     quantized: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def image(self) -> tuple[int | None, int | None, int | None] | None:
@@ -92,44 +95,25 @@ def model_ends(path: Path) -> ModelEnds:
     wrong = flaw(path)
     if wrong:
         raise CompileError(wrong, hint="replace the file")
-    inputs, outputs = _READERS[kind](path)
+    inputs, outputs, notes = _READERS[kind](path)
     if not inputs or not outputs:
         raise CompileError(f"{path} tells no inputs or outputs", hint="export it again")
     quantized = quantization(path).get("quantize", "")
-    return ModelEnds(kind=kind, inputs=inputs, outputs=outputs, quantized=quantized)
+    return ModelEnds(kind=kind, inputs=inputs, outputs=outputs, quantized=quantized, notes=notes)
 
 
-Ends = tuple[tuple[End, ...], tuple[End, ...]]
+Ends = tuple[tuple[End, ...], tuple[End, ...], tuple[str, ...]]
+"""Inputs, outputs, and what else the file tells."""
 
 
-def _onnx(path: Path) -> Ends:
-    graph = read_onnx(path).graph
-    constant = {each.name for each in graph.initializer}
-    inputs = [each for each in graph.input if each.name not in constant]
-    return tuple(map(_onnx_end, inputs)), tuple(map(_onnx_end, graph.output))
-
-
-def _onnx_end(value: Any) -> End:
-    from onnx import helper
-
-    tensor = value.type.tensor_type
-    dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type)) if tensor.elem_type else ""
-    if not tensor.HasField("shape"):
-        return End(value.name, None, dtype)
-    sizes = tuple(each.dim_value or None for each in tensor.shape.dim)
-    return End(value.name, sizes[1:], dtype)
-
-
-def _tflite(path: Path) -> Ends:
-    file = read_tflite(path)
-    if file is None:
-        return (), ()
-    sides = [[file.tensors[place] for place in places] for places in (file.inputs, file.outputs)]
+def _of_facts(facts: ModelFacts) -> Ends:
+    sides = (facts.inputs, facts.outputs)
     inputs, outputs = (
         tuple(End(each.name, _positive(each.shape[1:]), each.dtype) for each in side)
         for side in sides
     )
-    return inputs, outputs
+    macs = sum(facts.macs.values())
+    return inputs, outputs, (f"{facts.parameters:,} parameters", f"{macs:,} MACs")
 
 
 def _positive(sizes: tuple[int, ...]) -> Sizes:
@@ -138,24 +122,17 @@ def _positive(sizes: tuple[int, ...]) -> Sizes:
 
 def _keras(path: Path) -> Ends:
     model = _keras_config(path).get("config", {})
-    layers = [each for each in model.get("layers", []) if isinstance(each, Mapping)]
-    shapes = {
-        str(each["config"].get("name")): _batched(each["config"])
-        for each in layers
-        if isinstance(each.get("config"), Mapping)
-    }
-    last = layers[-1]["config"] if layers else {}
+    found = (each.get("config") for each in model.get("layers", []) if isinstance(each, Mapping))
+    layers = {str(each.get("name")): each for each in found if isinstance(each, Mapping)}
+    shapes = {name: _batched(config) for name, config in layers.items()}
     names = [list(_keras_names(model.get(side))) for side in ("input_layers", "output_layers")]
+    # A Sequential model names neither: it begins where a shape stands, and ends with its layers.
     inputs = names[0] or [name for name, sizes in shapes.items() if sizes][:1]
-    outputs = names[1] or [str(last.get("name"))]
-    units = {
-        str(each["config"].get("name")): each["config"].get("units")
-        for each in layers
-        if isinstance(each.get("config"), Mapping)
-    }
+    units = {name: layers.get(name, {}).get("units") for name in names[1] or list(layers)[-1:]}
     return (
         tuple(End(name, shapes.get(name)) for name in inputs),
-        tuple(End(name, (units[name],) if units.get(name) else None) for name in outputs),
+        tuple(End(name, (count,) if count else None) for name, count in units.items()),
+        (),
     )
 
 
@@ -213,7 +190,7 @@ def _saved_model(path: Path) -> Ends:
         tuple(_saved_end(name, side[name]) for name in sorted(side))
         for side in (served.inputs, served.outputs)
     )
-    return inputs, outputs
+    return inputs, outputs, ()
 
 
 def _saved_end(name: str, info: Any) -> End:
@@ -224,4 +201,9 @@ def _saved_end(name: str, info: Any) -> End:
     return End(name, sizes, as_dtype(info.dtype).name)
 
 
-_READERS = {"onnx": _onnx, "tflite": _tflite, "keras": _keras, "saved_model": _saved_model}
+_READERS: Mapping[str, Callable[[Path], Ends]] = {
+    "onnx": lambda path: _of_facts(inspect_onnx(path)),
+    "tflite": lambda path: _of_facts(inspect_tflite(path)),
+    "keras": _keras,
+    "saved_model": _saved_model,
+}

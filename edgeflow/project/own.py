@@ -118,6 +118,8 @@ def _said(proposal: Proposal) -> Iterator[str]:
 def _said_of(ends: ModelEnds) -> Iterator[str]:
     yield f"inputs: {', '.join(end.told() for end in ends.inputs)}"
     yield f"outputs: {', '.join(end.told() for end in ends.outputs)}"
+    if ends.notes:
+        yield ", ".join(ends.notes)
     if ends.quantized:
         yield f"quantized already: {ends.quantized}"
 

@@ -42,7 +42,7 @@ def test_photos(project: Path, draw: Draw) -> None:
     assert "# warning: classes are unbalanced" in text
     [model] = config.models.values()
     assert model.architecture is not None
-    assert model.architecture.name == "mobilenet_v1"
+    assert model.architecture.name == "ds_cnn"
     # three of the 14 test samples may differ before a gate is missed
     assert config.deployments[0].gates.model_dump()["accuracy_drop_max"] == 0.22
 
