@@ -69,14 +69,17 @@ def module_of(group: str, name: str) -> str:
 def find_module(module: str) -> ModuleSpec | None:
     """Return where a dotted module lies, without running any of its packages; None if nowhere."""
     _see_working_folder()
-    folders, spec = None, None
-    for depth in range(1, module.count(".") + 2):
-        name = ".".join(module.split(".")[:depth])
-        spec = _spec(name, folders)
-        if spec is None:
-            return None
-        folders = list(spec.submodule_search_locations or ())
-    return spec
+    package = module.rpartition(".")[0]
+    folders = _folders(package, tuple(sys.path)) if package else None
+    return _spec(module, folders)
+
+
+@cache
+def _folders(package: str, path: tuple[str, ...]) -> list[str]:  # part of the key
+    """Return where the modules of a package lie, on an import path; nothing if there is none."""
+    above = package.rpartition(".")[0]
+    spec = _spec(package, _folders(above, path) if above else None)
+    return list(spec.submodule_search_locations or ()) if spec else []
 
 
 def _spec(name: str, folders: list[str] | None) -> ModuleSpec | None:

@@ -15,7 +15,7 @@ from edgeflow.artifact.manifest import tool_versions
 from edgeflow.artifact.tiers import environment as store_environment
 from edgeflow.cli.display import announced, selection
 from edgeflow.cli.offer import offer
-from edgeflow.cli.workflow import call_own_command, claim
+from edgeflow.cli.workflow import call_own_command, claim, collect_less
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
 from edgeflow.errors import ConfigError
@@ -23,6 +23,8 @@ from edgeflow.plan import Plan, wildcards_of
 from edgeflow.plan.files import arrays_of_dataset, manifest_of_dataset, network_of_model
 from edgeflow.stepserver.launch import serve_steps
 from edgeflow.stepserver.client import ADDRESS as STEP_SERVER, OFF as NO_STEP_SERVER
+
+collect_less()
 
 
 def load_config():
@@ -113,6 +115,17 @@ def versions(names):
     return canonical_json(tool_versions(names))
 
 
+WILDCARDS = inspect.Signature(
+    [inspect.Parameter("wildcards", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+)
+
+
+def asked(function):
+    """Return a function of wildcards that says so: Snakemake inspects it for each job, slowly."""
+    function.__signature__ = WILDCARDS
+    return function
+
+
 def of_step(step):
     """Return the parameters of a step's rule that let Snakemake see a reason to run it again.
 
@@ -120,9 +133,9 @@ def of_step(step):
     tools that shape its output, which no command reads.
     """
     return {
-        "slice": lambda wildcards: canonical_json(job(step, wildcards).slice),
-        "code": lambda wildcards: fingerprint(*job(step, wildcards).modules),
-        "tools": lambda wildcards: versions(distributions(job(step, wildcards))),
+        "slice": asked(lambda wildcards: canonical_json(job(step, wildcards).slice)),
+        "code": asked(lambda wildcards: fingerprint(*job(step, wildcards).modules)),
+        "tools": asked(lambda wildcards: versions(distributions(job(step, wildcards)))),
     }
 
 
@@ -134,6 +147,7 @@ def reads(function):
     """Return a function of wildcards: the files that a function of the plan names for them."""
     names = wildcards_of(function)
 
+    @asked
     def files(wildcards):
         found = function(PLAN, *(wildcards[name] for name in names))
         return f"<results>/{found}" if isinstance(found, str) else [f"<results>/{f}" for f in found]
@@ -143,7 +157,11 @@ def reads(function):
 
 def of_unit(pattern):
     """Return a function of device and model that fills in their target and recipe too."""
-    return lambda wildcards: pattern.format(**PLAN.unit(wildcards.device, wildcards.model).names())
+
+    def file(wildcards):
+        return pattern.format(**PLAN.unit(wildcards.device, wildcards.model).names())
+
+    return asked(file)
 
 
 def of_all_units(pattern):
@@ -154,7 +172,7 @@ def of_all_units(pattern):
 def once(function):
     """Return a function of the wildcards that `function` takes, which asks it once for each."""
     names, cached = tuple(inspect.signature(function).parameters), functools.cache(function)
-    return lambda wildcards: cached(*(wildcards[name] for name in names))
+    return asked(lambda wildcards: cached(*(wildcards[name] for name in names)))
 
 
 def digest_of(path):
@@ -168,26 +186,26 @@ def any_of(names):
 
 
 def threads_of(step):
-    return lambda wildcards: job(step, wildcards).threads
+    return asked(lambda wildcards: job(step, wildcards).threads)
 
 
 def resources_of(step):
     """Return what a step asks of a cluster; None stands for its default."""
 
-    def asked(key):
-        return lambda wildcards: getattr(job(step, wildcards).cluster, key)
+    def of_cluster(key):
+        return asked(lambda wildcards: getattr(job(step, wildcards).cluster, key))
 
     def memory(wildcards, attempt):  # as a function of the attempt, it is asked for each
         kills = retries.memory_kills(wildcards.items())
         return job(step, wildcards).cluster.mem_mb * (1 + kills)
 
     return {
-        "slurm_partition": asked("partition"),
-        "slurm_account": asked("account"),
+        "slurm_partition": of_cluster("partition"),
+        "slurm_account": of_cluster("account"),
         "mem_mb": memory,
-        "runtime": asked("runtime_min"),
-        "gres": asked("gres"),
-        "cpus_per_task": asked("cpus"),
+        "runtime": of_cluster("runtime_min"),
+        "gres": of_cluster("gres"),
+        "cpus_per_task": of_cluster("cpus"),
     }
 
 
@@ -196,7 +214,7 @@ def slots_of(step, sizes):
     for name, size in sizes.items():
         workflow.register_resource(name, size)
 
-    def held(name):  # no functools.partial: Snakemake inspects it for each job, slowly
-        return lambda wildcards: int(name in job(step, wildcards).holds)
+    def held(name):
+        return asked(lambda wildcards: int(name in job(step, wildcards).holds))
 
     return {name: held(name) for name in sizes}

@@ -1,6 +1,7 @@
 """Starts Snakemake; with the rules, the only place that knows it."""
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -113,6 +114,15 @@ def _with_profiles(arguments: Sequence[str]) -> Iterator[str]:
             value = str(ours) if ours.is_dir() else value
         yield f"{option}{equals}{value}"
         before = argument
+
+
+def collect_less() -> None:
+    """Let the garbage collector rest: Snakemake's plan makes many objects and drops few.
+
+    It looked through all of them again and again, for a fifth of the time that a plan takes.
+    """
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
 
 
 def call_own_command() -> None:

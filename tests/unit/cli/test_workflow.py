@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -108,3 +109,16 @@ def test_rules_call_the_edgeflow_of_this_python(
     monkeypatch.setenv("EDGEFLOW_BIN", str(other.parent))
     call_own_command()
     assert shutil.which("edgeflow") == str(other)
+
+
+def test_objects_that_are_kept_are_not_collected_again_and_again() -> None:
+    code = """\
+import gc
+from edgeflow.cli.workflow import collect_less
+collect_less()
+before = [each["collections"] for each in gc.get_stats()]
+kept = [[] for _ in range(150_000)]
+print([each["collections"] for each in gc.get_stats()] == before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
