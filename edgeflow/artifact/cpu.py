@@ -42,6 +42,16 @@ def hold_kernels(held: Mapping[str, str] = HELD) -> None:
         os.environ.pop(name, None)
 
 
+def reproducible(slice_: object) -> bool:
+    """Return whether a step gives the same bytes each time, by its slice of the configuration.
+
+    It does, unless it trains with `deterministic: false`, or tries a recipe that does.
+    """
+    if isinstance(slice_, Mapping):
+        return slice_.get("deterministic") is not False and all(map(reproducible, slice_.values()))
+    return True
+
+
 def held_environment() -> dict[str, str]:
     """Return the environment for a program that is to compute as after `hold_kernels`."""
     return {**{key: value for key, value in os.environ.items() if key not in DROPPED}, **HELD}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeflow.artifact.cpu import reproducible
 from edgeflow.artifact.events import EVENTS
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, print_json
 from edgeflow.cli.store import open_store
@@ -38,6 +39,7 @@ def explain(
         "as_built": made.as_built,
         "key": made.key,
         **made.identity,
+        "reproducible": reproducible(made.identity["slice"]),
         "name": entry.name if entry else None,
         "in_store": entry is not None,
         "previous": key,
@@ -59,6 +61,8 @@ def _origin(made: "Origin") -> Iterator[str]:
     yield f"  code: {made.identity['code']}"
     for name, version in made.identity["tools"].items():
         yield f"  tool {name}: {version}"
+    if not reproducible(made.identity["slice"]):
+        yield "  not reproducible: trained with `deterministic: false`"
 
 
 def _store(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeflow.artifact.cpu import hold_kernels
+from edgeflow.artifact.cpu import hold_kernels, reproducible
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.conversion import running
@@ -65,7 +65,8 @@ def compress_model(
     )
 
     def build(out: Path) -> dict[str, object]:
-        hold_kernels()  # also where TensorFlow is imported for its converter alone
+        if reproducible(spec.slice):
+            hold_kernels()  # also where TensorFlow is imported for its converter alone
         view = open_dataset(dataset, parts)
         way = "choose" if parsed.recipe.auto else "pipeline"
         run = importlib.import_module(f"edgeflow.compress.{way}").run

@@ -37,11 +37,11 @@ def load_model(folder: Path, train: Train | None) -> tuple[Any, Any]:
 
     Args:
         folder: of the train step, or of a stage.
-        train: gives seed and threads, where the model is trained on.
+        train: gives seed, threads and determinism, where the model is trained on.
     """
-    from edgeflow.train.keras import load_keras
+    from edgeflow.train.keras import keras_for, load_keras
 
-    keras = load_keras(train.seed, train.threads) if train else load_keras(seed=0)
+    keras = keras_for(train) if train else load_keras(seed=0)
     return keras, keras.models.load_model(folder / MODEL_FILE, compile=False)
 
 

@@ -82,6 +82,10 @@ class Train(Section):
     """Random changes of the training samples."""
     threads: Annotated[int, Field(ge=1, le=256)] = 2
     """Cores of one training. Another number may sum in another order and give other weights."""
+    deterministic: bool = True
+    """Whether the same data and settings give the same weights, byte for byte, on any CPU of a
+    vendor. `false` takes the fastest kernels of the CPU at hand; training and recipes that train
+    are faster, and their results cannot be reproduced."""
 
 
 SlurmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow import paths
+from edgeflow.artifact.cpu import reproducible
 from edgeflow.artifact.manifest import Manifest, read_manifest
 from edgeflow.errors import IntegrityError
 
@@ -30,6 +31,11 @@ class Training:
     def facts(self) -> Mapping[str, Any]:
         """Figures that training left in its manifest."""
         return self.manifest.facts
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether another training of the same gives the same bytes."""
+        return reproducible(self.manifest.slice)
 
     @property
     def metric(self) -> str:

@@ -79,11 +79,11 @@ def _train(
 ) -> dict[str, object]:
     import numpy as np
 
-    from edgeflow.train.keras import load_keras, save_model
+    from edgeflow.train.keras import keras_for, save_model
     from edgeflow.train.loop import best_epoch, fit, predict, write_history
 
     dataset = open_dataset(folder, PARTS)
-    keras = load_keras(slice_.train.seed, slice_.train.threads)
+    keras = keras_for(slice_.train)
     model = build_network(keras, dataset.facts, slice_.architecture)
     rows = fit(keras, model, dataset, slice_.train, checkpoint, f"train {name}")
     save_model(model, out / MODEL_FILE)

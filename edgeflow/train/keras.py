@@ -8,21 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.cpu import hold_kernels
+from edgeflow.config.model import Train
 
 
-def load_keras(seed: int, threads: int = 1) -> Any:
-    """Import TensorFlow and tf-keras with fixed seeds, threads, kernels and operators.
+def load_keras(seed: int, threads: int = 1, *, deterministic: bool = True) -> Any:
+    """Import TensorFlow and tf-keras with fixed seeds and threads, kernels and operators.
 
     Args:
         seed: seeds Python, numpy and TensorFlow.
         threads: cores for one operator; the order of a sum, and so its rounding, depends on it.
+        deterministic: False lets TensorFlow take the fastest kernels of this CPU, and sum in any
+            order. In a process that had it True before, it stays so.
 
     Returns:
         The `tf_keras` module.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    hold_kernels()
+    if deterministic:
+        hold_kernels()
     with _quiet():
         import tensorflow as tf
         import tf_keras
@@ -32,12 +36,18 @@ def load_keras(seed: int, threads: int = 1) -> Any:
     tf_keras.utils.set_random_seed(seed)
     # Dropout draws from a generator that can be restarted, as each epoch does.
     tf_keras.backend.experimental.enable_tf_random_generator()
-    tf.config.experimental.enable_op_determinism()
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     # Fused with a convolution, normalization takes a square root whose last bits are the vendor's.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf_keras
+
+
+def keras_for(train: Train) -> Any:
+    """Return `load_keras` with the seed, the threads and the determinism of training settings."""
+    return load_keras(train.seed, train.threads, deterministic=train.deterministic)
 
 
 def save_model(model: Any, path: Path) -> None:

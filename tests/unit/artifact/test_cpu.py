@@ -113,3 +113,14 @@ def test_programs_that_are_started_compute_so_too(monkeypatch: pytest.MonkeyPatc
     held = cpu.held_environment()
     assert {name: held[name] for name in cpu.HELD} == cpu.HELD
     assert not held.keys() & set(cpu.DROPPED)
+
+
+@pytest.mark.parametrize("slice_", [{}, {"train": {"deterministic": True}}, {"source": "digits"}])
+def test_a_step_is_reproducible(slice_: dict[str, Any]) -> None:
+    assert cpu.reproducible(slice_)
+
+
+def test_a_training_that_is_not_deterministic_is_not_reproducible() -> None:
+    slice_ = {"train": {"epochs": 1, "deterministic": False}}
+    assert not cpu.reproducible(slice_)
+    assert not cpu.reproducible({"candidates": {"pruned": {"slice": slice_}}, "train": None})

@@ -177,6 +177,16 @@ def test_explain_says_what_made_a_file_and_what_changed(
     assert (value["in_store"], value["as_built"], value["key"]) == (True, True, new)
 
 
+def test_explain_names_what_cannot_be_made_again(edgeflow: Cli, kept: Store, project: Path) -> None:
+    assert "not reproducible" not in edgeflow("explain", "out/model.bin").stdout
+    path = project / "out" / "manifest.json"
+    path.write_text(path.read_text().replace('"epochs": 2', '"deterministic": false'))
+    assert "not reproducible: trained with" in edgeflow("explain", "out/model.bin").stdout
+    assert (
+        json.loads(edgeflow("explain", "out/model.bin", "--json").stdout)["reproducible"] is False
+    )
+
+
 def test_explain_without_a_store_or_a_build_before(
     edgeflow: Cli, kept: Store, project: Path
 ) -> None:

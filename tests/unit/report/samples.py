@@ -76,7 +76,7 @@ def write_validation(results: Path, unit: Mapping[str, Any], labels: list[str]) 
     return path
 
 
-def write_training(results: Path, model: str) -> Path:
+def write_training(results: Path, model: str, **train: Any) -> Path:
     folder = results / "models" / model / "baseline"
     folder.mkdir(parents=True)
     (folder / "history.csv").write_text(
@@ -84,7 +84,7 @@ def write_training(results: Path, model: str) -> Path:
         "1,0.9,0.5,1.0,0.4,0.001\n2,0.3,0.9,0.4,0.85,0.001\n"
     )
     Manifest(
-        step="train", inputs={"dataset": "cd" * 32}, slice={}, code="ef" * 32,
+        step="train", inputs={"dataset": "cd" * 32}, slice={"train": train}, code="ef" * 32,
         tools={"tensorflow": "2.21.0"}, files={},
         facts={"best_epoch": 2, "parameters": 8810, "metric": "accuracy"},
     ).write(folder / "manifest.json")  # fmt: skip

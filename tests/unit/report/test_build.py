@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from edgeflow.report.rows import load_rows
 from edgeflow.report.text import NONE
 from edgeflow.targets.litert import LiteRT
 from tests.unit.config.test_gatefit import INSTRUCTIONS
-from tests.unit.report.samples import UNITS, make_row, validation, write_validation
+from tests.unit.report.samples import UNITS, make_row, validation, write_training, write_validation
 
 CODE = "0123" * 16
 
@@ -89,6 +90,14 @@ def test_page_names_stage_conditions_and_provenance(results: Path) -> None:
     assert "Cortex-A72" in text
     assert "ab" * 32 in text
     assert CODE in text
+
+
+def test_page_names_a_training_that_cannot_be_made_again(results: Path) -> None:
+    assert "Reproducible" not in build(results).text
+    folder = results / "models" / "net" / "baseline"
+    shutil.rmtree(folder)
+    write_training(results, "net", deterministic=False)
+    assert "Reproducible no: deterministic is false" in build(results).text
 
 
 def test_page_marks_what_is_efficient_and_shows_packed_sizes(results: Path) -> None:

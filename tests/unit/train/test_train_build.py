@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edgeflow.artifact.manifest import verify_files
+from edgeflow.config.model import Train
 from edgeflow.dataset.view import open_dataset
 from edgeflow.errors import TrainingError
 from edgeflow.tasks.classification import Classification
@@ -134,3 +135,20 @@ def test_a_users_own_architecture(
     own = {"name": "own_nets:linear", "bias": False}
     facts = train_model("own", digits, slice_of(own), "0", tmp_path / "out").facts
     assert facts["parameters"] == 8 * 8 * 10
+
+
+@pytest.mark.parametrize(("deterministic", "held"), [(True, ["kernels", "order"]), (False, [])])
+def test_only_a_deterministic_training_holds_kernels_and_order(
+    keras: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    deterministic: bool,
+    held: list[str],
+) -> None:
+    from edgeflow.train import keras as module
+
+    done: list[str] = []
+    order = "tensorflow.config.experimental.enable_op_determinism"
+    monkeypatch.setattr(module, "hold_kernels", lambda: done.append("kernels"))
+    monkeypatch.setattr(order, lambda: done.append("order"))
+    module.keras_for(Train(deterministic=deterministic, threads=1))
+    assert done == held
