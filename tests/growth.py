@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from typing import TypeVar
 
-SIZES = (50, 100, 200)
+_Work = TypeVar("_Work", bound=Callable[[], object])
 
 
 def calls(function: Callable[[], object]) -> int:
@@ -22,13 +23,20 @@ def calls(function: Callable[[], object]) -> int:
     return count
 
 
-def growth(work: Callable[[int], Callable[[], object]]) -> float:
-    """Return how many times more work an input of twice the size adds.
+def growth(
+    work: Callable[[int], _Work],
+    *,
+    count: Callable[[_Work], int] = calls,
+    sizes: tuple[int, int, int] = (50, 100, 200),
+) -> float:
+    """Return how much more work the second step between sizes adds than the first.
 
-    It is 2 where the work grows with the input, and 4 where it grows with its square.
+    It is 2 where the work grows with the input; where it grows with its square, it is over 3.
 
     Args:
-        work: from a size to the function whose calls are counted.
+        work: from a size to the function whose work is counted.
+        count: counts the work of such a function.
+        sizes: the second step between them is twice the first.
     """
-    small, middle, large = (calls(work(size)) for size in SIZES)
+    small, middle, large = (count(work(size)) for size in sizes)
     return (large - middle) / (middle - small)

@@ -1,9 +1,31 @@
 """A hundred models from a few lines."""
 
 import copy
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from benchmarks.sizes import many_devices
+from tests.growth import growth
 from tests.workflow.conftest import CONFIG, make_project
+
+COUNT = """
+import sys
+from snakemake.cli import main
+count = 0
+def see(frame, event, argument):
+    global count
+    path = frame.f_code.co_filename
+    count += event == "call" and (path.endswith(".smk") or "/edgeflow/" in path)
+sys.setprofile(see)
+try:
+    main(["--dry-run", "--quiet", "rules", "--cores", "2"])
+finally:
+    sys.setprofile(None)
+    print("calls", count)
+"""
+"""Plans a project and says how many calls of edgeflow's that took; Snakemake's own are its own."""
 
 
 def test_a_hundred_models_are_planned(tmp_path: Path) -> None:
@@ -47,3 +69,25 @@ def test_a_new_value_makes_only_its_own_models(tmp_path: Path) -> None:
         assert project.would_run() == dict.fromkeys(steps, 1)
     finally:
         project.stop_devices()
+
+
+def _devices_and_models(count: int) -> dict[str, Any]:
+    """Return a project with devices of two units each, and a family of models on one of them."""
+    config = many_devices(count, units=2)
+    config["models"]["m"] = {**config["models"]["m0"], "vary": {"train.seed": [*range(count)]}}
+    config["deployments"] += [{"model": "m", "recipe": "fp32", "devices": ["bench-0"]}]
+    return config
+
+
+def test_planning_grows_with_devices_and_models_and_no_faster(tmp_path: Path) -> None:
+    def work(size: int) -> Callable[[], int]:
+        project = make_project(tmp_path / str(size), _devices_and_models(size))
+
+        def plan() -> int:
+            done = project.command(sys.executable, "-c", COUNT)
+            assert "calls" in done.stdout, done.stderr
+            return int(done.stdout.rpartition("calls")[2])
+
+        return plan
+
+    assert growth(work, count=lambda plan: plan(), sizes=(16, 24, 40)) < 2.3
