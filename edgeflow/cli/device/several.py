@@ -1,6 +1,5 @@
 """Several devices at a time: each answers for itself, and one that fails stops no other."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -9,6 +8,7 @@ import typer
 
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import print_json
+from edgeflow.config.finding import did_you_mean
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError, shown
 
@@ -32,9 +32,8 @@ def chosen(plan: "Plan", names: Iterable[str] | None, config: Path) -> dict[str,
     known = plan.config.devices
     for name in names or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise typer.BadParameter(f"no device {name!r} in {config}{meant}")
+            meant = did_you_mean(name, known)
+            raise typer.BadParameter(f"no device {name!r} in {config}; {meant}")
     return {name: known[name] for name in names or known}
 
 

@@ -1,10 +1,10 @@
 """Which deployments `edgeflow run` builds: those of the targets, devices and models given."""
 
-import difflib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from edgeflow.config.finding import did_you_mean
 from edgeflow.errors import ConfigError, Problem
 from edgeflow.plan import Plan, Unit
 
@@ -40,7 +40,9 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
     """
     known = {kind: getattr(plan.config, f"{kind}s") for kind in KINDS}
     problems = [
-        Problem(path=f"--{kind} {name}", message=f"no such {kind}", hint=_meant(name, known[kind]))
+        Problem(
+            path=f"--{kind} {name}", message=f"no such {kind}", hint=did_you_mean(name, known[kind])
+        )
         for kind in KINDS
         for name in selection.get(kind, ())
         if name not in known[kind]
@@ -59,6 +61,6 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
     return units
 
 
-def _meant(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
+def _unknown(kind: str, name: str, known: Iterable[str]) -> Problem:
+    hint = did_you_mean(name, known)
+    return Problem(path=f"--{kind} {name}", message=f"no such {kind}", hint=hint)
