@@ -40,9 +40,7 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
     """
     known = {kind: getattr(plan.config, f"{kind}s") for kind in KINDS}
     problems = [
-        Problem(
-            path=f"--{kind} {name}", message=f"no such {kind}", hint=did_you_mean(name, known[kind])
-        )
+        _unknown(kind, name, known[kind])
         for kind in KINDS
         for name in selection.get(kind, ())
         if name not in known[kind]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from edgeflow import errors
 from edgeflow.cli import app as app_module
@@ -115,3 +116,14 @@ def test_a_file_of_the_user_shadows_no_library(cli: Cli, project: Path) -> None:
     arguments = ("--name", "digits", "--slice", slice_, "--code", "0", "--out", "out")
     done = cli("dataset", *arguments, options=("-P",))
     assert done.returncode == 0, done.stderr
+
+
+def test_all_that_looks_at_something_has_json() -> None:
+    root: Any = typer.main.get_command(app_module.app)
+    looks = [root.commands[name] for name in ("check", "clean", "doctor", "explain", "summary")]
+    for group in ("data", "device", "model", "target"):
+        found = root.commands[group].commands
+        looks += [command for name, command in found.items() if name != "trust"]
+    assert len(looks) > 12
+    for command in looks:
+        assert "--json" in {option for it in command.params for option in it.opts}, command.name
