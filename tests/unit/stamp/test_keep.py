@@ -82,13 +82,20 @@ def test_what_changes_during_a_run_prevents_the_stamp(project: Path, path: str) 
     assert not run(changes=path, outputs=("results/model.h5",))
 
 
-def test_an_output_that_is_gone_prevents_the_stamp(project: Path) -> None:
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_an_output_that_went_meanwhile_prevents_the_stamp(project: Path, meanwhile: bool) -> None:
+    Path("results/model.h5").write_text("made")
+    if not meanwhile:
+        Path("results/model.h5").unlink()
+    time.sleep(0.15)
     with keep.attempt([]) as tried:
         assert tried.offer
         content = {"roots": [(RESULTS, "results")], "outputs": ["results/model.h5"]}
         tried.offer.write_text(json.dumps(content))
+        if meanwhile:
+            Path("results/model.h5").unlink()
         tried.succeeded()
-    assert check.answer([]) is None
+    assert (check.answer([]) is None) == meanwhile
 
 
 @pytest.mark.parametrize("folder", ["locks", "incomplete"])
