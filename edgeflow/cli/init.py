@@ -51,8 +51,9 @@ def init(
 
     Without options it asks on a terminal, and takes the template `image` elsewhere.
     """
-    from edgeflow.project.create import create
+    from edgeflow.project.create import create, require_free
 
+    require_free(folder)
     wanted = Wanted(template, data, model, device)
     if wanted == Wanted() and sys.stdin.isatty() and sys.stdout.isatty():
         wanted = _asked()

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgeflow.errors import ConfigError, Problem
 from edgeflow.project.draft import Draft, texts
 
+PROJECT = "config.yaml"
 KEPT = (".gitignore", "README.md", "profiles")
 """Files that a folder may have before it is a project; they stay as they are."""
 
@@ -19,11 +20,12 @@ def create(folder: Path, draft: Draft) -> list[str]:
     Raises:
         ConfigError: one of them is there already.
     """
+    require_free(folder)
     files = texts(folder.absolute().name, draft)
     wanted = [*dict.fromkeys(Path(name).parts[0] for name in (*files, draft.brought) if name)]
     there = [name for name in wanted if (folder / name).exists() or (folder / name).is_symlink()]
     taken = [name for name in there if name not in KEPT]
-    if taken or (folder.exists() and not folder.is_dir()):
+    if taken:
         raise _taken(folder, taken)
     new = [name for name in wanted if name not in there]
     with _into(folder, new) as scratch:
@@ -34,6 +36,18 @@ def create(folder: Path, draft: Draft) -> list[str]:
         if draft.brought in new:
             draft.bring(scratch / draft.brought)
     return new
+
+
+def require_free(folder: Path) -> None:
+    """Refuse a folder that is a project already, or no folder: before its user is asked anything.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise _taken(folder, [])
+    if (folder / PROJECT).exists():
+        raise _taken(folder, [PROJECT])
 
 
 def _taken(folder: Path, names: Sequence[str]) -> ConfigError:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from edgeflow.project import examples
 from edgeflow.project.draft import FLOAT, INT8, Draft
-from edgeflow.project.yamltext import comment, entry
+from edgeflow.project.yamltext import CALIBRATION, comment, entry
 
 Template = Literal["image", "audio", "signal", "model-file"]
 
@@ -41,7 +41,7 @@ def _image() -> Draft:
                 "for each class: {source: image_folder, path: photos, size: [96, 96]}",
             ]
         )
-        + entry("digits", dataset, {"calibration": "samples that int8 takes its ranges from"}),
+        + entry("digits", dataset, {"calibration": CALIBRATION}),
         model=entry("digits-cnn", model, {"architecture": "or `your_module:function`"}),
         gates=_GATES,
     )

@@ -1,11 +1,9 @@
 """What a model file takes and gives, read without running it."""
 
-import json
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from edgeflow.config.modelbytes import flaw
 from edgeflow.config.modelfile import FORMS, SAVED_MODEL, kind_of, quantization
@@ -13,29 +11,10 @@ from edgeflow.errors import CompileError
 from edgeflow.inspection.facts import ModelFacts
 from edgeflow.inspection.of_onnx import inspect_onnx
 from edgeflow.inspection.of_tflite import inspect_tflite
+from edgeflow.project.end import End, Ends, Sizes
+from edgeflow.project.kerasends import keras_ends
 
 SERVING = "serving_default"
-Sizes = tuple[int | None, ...]
-"""Sizes without the batch; None where one is free."""
-
-
-class End(NamedTuple):
-    """An input or output.
-
-    Attributes:
-        name: as the file has it.
-        sizes: None where the file does not tell them.
-        dtype: as numpy names it; empty where the file does not tell.
-    """
-
-    name: str
-    sizes: Sizes | None
-    dtype: str = ""
-
-    def told(self) -> str:
-        """Return it in words."""
-        sizes = ["?" if size is None else str(size) for size in self.sizes or ()]
-        return " ".join(filter(None, [self.name, "x".join(sizes), self.dtype]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,10 +81,6 @@ def model_ends(path: Path) -> ModelEnds:
     return ModelEnds(kind=kind, inputs=inputs, outputs=outputs, quantized=quantized, notes=notes)
 
 
-Ends = tuple[tuple[End, ...], tuple[End, ...], tuple[str, ...]]
-"""Inputs, outputs, and what else the file tells."""
-
-
 def _of_facts(facts: ModelFacts) -> Ends:
     sides = (facts.inputs, facts.outputs)
     inputs, outputs = (
@@ -118,60 +93,6 @@ def _of_facts(facts: ModelFacts) -> Ends:
 
 def _positive(sizes: tuple[int, ...]) -> Sizes:
     return tuple(size if size > 0 else None for size in sizes)
-
-
-def _keras(path: Path) -> Ends:
-    model = _keras_config(path).get("config", {})
-    found = (each.get("config") for each in model.get("layers", []) if isinstance(each, Mapping))
-    layers = {str(each.get("name")): each for each in found if isinstance(each, Mapping)}
-    shapes = {name: _batched(config) for name, config in layers.items()}
-    names = [list(_keras_names(model.get(side))) for side in ("input_layers", "output_layers")]
-    # A Sequential model names neither: it begins where a shape stands, and ends with its layers.
-    inputs = names[0] or [name for name, sizes in shapes.items() if sizes][:1]
-    units = {name: layers.get(name, {}).get("units") for name in names[1] or list(layers)[-1:]}
-    return (
-        tuple(End(name, shapes.get(name)) for name in inputs),
-        tuple(End(name, (count,) if count else None) for name, count in units.items()),
-        (),
-    )
-
-
-def _batched(config: Mapping[str, Any]) -> Sizes | None:
-    """Return the sizes of a layer that says what the model takes."""
-    for key in ("batch_shape", "batch_input_shape"):
-        if isinstance(config.get(key), list):
-            return tuple(config[key][1:])
-    return None
-
-
-def _keras_names(layers: Any) -> Iterator[str]:
-    """Yield the names in Keras' lists of layers: `[name, 0, 0]`, or a list or mapping of such."""
-    if isinstance(layers, Mapping):
-        for each in layers.values():
-            yield from _keras_names(each)
-    elif isinstance(layers, list) and layers and isinstance(layers[0], str):
-        yield layers[0]
-    elif isinstance(layers, list):
-        for each in layers:
-            yield from _keras_names(each)
-
-
-def _keras_config(path: Path) -> Mapping[str, Any]:
-    """Return the architecture that a file of Keras holds as JSON."""
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                text: Any = archive.read("config.json")
-        else:
-            import h5py
-
-            with h5py.File(path) as file:
-                text = file.attrs["model_config"]
-        found = json.loads(text)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        hint = "save the whole model, not its weights alone"
-        raise CompileError(f"{path} holds no model of Keras", hint=hint) from error
-    return found if isinstance(found, Mapping) else {}
 
 
 def _saved_model(path: Path) -> Ends:
@@ -204,6 +125,6 @@ def _saved_end(name: str, info: Any) -> End:
 _READERS: Mapping[str, Callable[[Path], Ends]] = {
     "onnx": lambda path: _of_facts(inspect_onnx(path)),
     "tflite": lambda path: _of_facts(inspect_tflite(path)),
-    "keras": _keras,
+    "keras": keras_ends,
     "saved_model": _saved_model,
 }

@@ -80,7 +80,7 @@ def propose(
         DataError: no dataset can be made of it.
     """
     place = find(path.expanduser().absolute())
-    _require_plain(place.path)
+    require_plain(place.path)
     draft = _LOOKS[place.kind](place, size, channels)
     return _with_calibration(place, *draft)
 
@@ -92,13 +92,18 @@ def section_of(path: Path) -> Dataset:
         DataError: nothing lies there that edgeflow has a source for.
     """
     place = find(path.expanduser().absolute())
-    _require_plain(place.path)
+    require_plain(place.path)
     values, _, _ = _LOOKS[place.kind](place, None, None)
     seen = peek(parsed(values))
     return parsed({**values, "calibration": seen.labels if seen else 1})
 
 
-def _require_plain(path: Path) -> None:
+def require_plain(path: Path) -> None:
+    """Refuse a path that a configuration cannot hold.
+
+    Raises:
+        DataError: it is one.
+    """
     try:
         TypeAdapter(LocalPath).validate_python(str(path))
         str(path).encode()

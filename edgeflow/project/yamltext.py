@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from edgeflow.config.yaml12 import read
 from edgeflow.text import excerpt
 
+CALIBRATION = "samples that int8 takes its ranges from"
+"""What stands behind `calibration`."""
 WIDTH = 94
 """Columns of a line, from which on a mapping is broken up and a comment stands above."""
 _PLAIN = re.compile(r"[\w./~][\w ./~+-]*[\w./~+-]|\w", re.ASCII)

@@ -14,7 +14,7 @@ from edgeflow.project.survey.base import Advance, Survey
 from edgeflow.project.survey.copies import Copies
 from edgeflow.project.survey.finding import Finding, about, counted
 from edgeflow.project.survey.pictures import CLASSES, picture, spread
-from edgeflow.tasks.registry import task_of
+from edgeflow.tasks.registry import DEFAULT, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def survey_arrays(name: str, section: Dataset, advance: Advance) -> Survey:
     survey.findings = [*_of_split(raw, section), *_of_values(raw), *_of_copies(raw, advance)]
     if task_of(section).classes and not any(f.level == "error" for f in survey.findings):
         survey.counts = _counts(raw)
-        survey.findings += balance(survey.counts["train"])
+        survey.findings += balance(survey.counts["train"]) if section.task == DEFAULT else ()
         survey.pictures = dict(_pictures(raw))
     survey.findings += [Finding(level="note", message=note) for note in raw.notes]
     survey.sort()

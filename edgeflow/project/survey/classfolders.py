@@ -21,6 +21,7 @@ from edgeflow.project.survey.finding import Finding, Level, about, counted
 from edgeflow.project.survey.images import Images
 from edgeflow.project.survey.pictures import CLASSES, picture, spread
 from edgeflow.project.survey.sounds import Sounds
+from edgeflow.tasks.registry import DEFAULT
 
 Section = ImageFolderDataset | WavFolderDataset
 REMOVE = "replace them, or move them out of the class folders"
@@ -137,7 +138,8 @@ class _FolderSurvey:
             yield from self.headers.findings(self.section.features.rate)
         yield from self._of_sounds()
         yield from self.copies.findings()
-        yield from balance(self.survey.counts.get("train", {}))
+        if self.section.task == DEFAULT:  # of anomalies there are few
+            yield from balance(self.survey.counts.get("train", {}))
 
     def _of_sounds(self) -> Iterator[Finding]:
         told = self.recordings.told if self.recordings else {}

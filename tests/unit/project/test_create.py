@@ -59,12 +59,12 @@ def test_a_commented_device_is_valid_with_its_own_key(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("mine")
+    (tmp_path / "Snakefile").write_text("mine")
     (tmp_path / "sounds").mkdir()
-    with pytest.raises(ConfigError, match=r"config\.yaml, sounds"):
+    with pytest.raises(ConfigError, match="Snakefile, sounds"):
         create(tmp_path, draft_of("audio"))
-    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "sounds"}
-    assert (tmp_path / "config.yaml").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"Snakefile", "sounds"}
+    assert (tmp_path / "Snakefile").read_text() == "mine"
 
 
 def test_a_repository_that_is_there_keeps_its_files(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from edgeflow.check.project import check_project
 from edgeflow.cli.app import app
 from edgeflow.errors import CompileError, ConfigError
 from edgeflow.project.create import create
-from edgeflow.project.modelends import End, model_ends
+from edgeflow.project.end import End
+from edgeflow.project.modelends import model_ends
 from edgeflow.project.own import draft_from
 from tests.unit.project.conftest import Draw
 
@@ -133,6 +134,8 @@ def test_each_kind_of_file_tells_its_ends(
     assert ends.classes == 4
     assert len(ends.inputs) == len(ends.outputs) == 1
     photos = draw(counts=dict.fromkeys("abcd", 8))
+    with pytest.raises(CompileError, match=r"its dataset has 3 (classes|labels)"):
+        draft_from(tmp_path / "new", draw("three", counts=dict.fromkeys("abc", 8)), files / name)
     draft, told = draft_from(tmp_path / "new", photos, files / name)
     assert any(line.startswith("inputs: ") and "12x10x3" in line for line in told)
     create(tmp_path / "new", draft)

@@ -204,6 +204,12 @@ def test_data_check_of_the_command_line(
     assert CliRunner().invoke(app, ["data", "check", "none"]).exit_code == 2
 
 
+def test_few_anomalies_are_as_it_should_be(draw: Draw) -> None:
+    values = {"source": "image_folder", "path": str(draw(counts={"bad": 9, "good": 60}))}
+    asked = {"size": [30, 40], "calibration": 5, "task": "anomaly", "labels": ["good", "bad"]}
+    assert not told(survey("parts", parsed({**values, **asked})))
+
+
 def test_a_dataset_that_edgeflow_brings() -> None:
     found = survey("digits", parsed({"source": "digits"}))
     assert found.facts["number of samples"] == "train 1,797"
