@@ -5,10 +5,12 @@ import gc
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgeflow.artifact.events import EVENTS
@@ -22,6 +24,8 @@ _SNAKEFILES = [
 """Where Snakemake looks for the one of the project."""
 _PROFILES = (Path("default"), Path("profiles/default"))
 """Where it looks for the project's settings."""
+INTERRUPTED = 128 + signal.SIGINT
+"""What shells say of a program that Ctrl-C ended."""
 START = "edgeflow.cli.start_snakemake"
 _claims: list[int] = []
 """Descriptors that hold a project's claim until this process ends."""
@@ -66,12 +70,32 @@ def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
     chosen = environment(selection)
     goals = ["selection"] if chosen else []
     command = snakemake_command([*goals, *arguments, *_with_display(arguments)])
-    with attempt([*goals, *arguments]) as tried:
+    with attempt([*goals, *arguments]) as tried, _left_interrupts() as interrupts:
         result = subprocess.run(command, check=False, env={**tried.environment, **chosen})
         if result.returncode == 0:
             tried.succeeded()
             return 0
+    if interrupts:
+        return INTERRUPTED
     return next((code for code in _exit_codes(start) if code), result.returncode)
+
+
+@contextmanager
+def _left_interrupts() -> Iterator[list[int]]:
+    """Leave Ctrl-C to Snakemake, which ends its jobs in order; yield the signals that came.
+
+    A terminal sends it to both of us, and a parent that stops waiting kills its child.
+    """
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # in the background; the child ignores it as well
+        yield came
+        return
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def snakemake_command(arguments: Sequence[str]) -> list[str]:

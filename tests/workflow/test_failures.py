@@ -130,19 +130,22 @@ def test_interrupted_training_continues_with_the_next_run(new_project: NewProjec
     # What a shell runs in the background ignores Ctrl-C, and so would what is started here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        ["snakemake", "--cores", "2"],
+        ["edgeflow", "run", "--cores", "2"],
         cwd=project.folder,
         env=project.environment(),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
     log = project.folder / "logs/train/tiny.log"
     while not (log.exists() and "train tiny: 2/" in log.read_text()):
         assert process.poll() is None
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=300) != 0
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert "report: results/report/index.html" in said, "Snakemake was not left to end by itself"
     assert not list(project.folder.glob("results/models/tiny/baseline/*"))
     project.write_config(CONFIG)
     jobs = project.would_run()
