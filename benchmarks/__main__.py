@@ -12,6 +12,8 @@ from benchmarks.nothing import few, many, stamped
 from benchmarks.project import ROOT, machine
 from benchmarks.sources import many_source_images
 from benchmarks.table import update
+from benchmarks.training import training
+from benchmarks.upload import transfers
 
 CASES: dict[str, tuple[Callable[[int], Case | list[Case]], int]] = {
     "full": (full_build, 3),
@@ -22,6 +24,8 @@ CASES: dict[str, tuple[Callable[[int], Case | list[Case]], int]] = {
     "change": (one_target_changed, 3),
     "devices": (many_devices, 3),
     "warm": (fresh_checkout, 3),
+    "transfers": (transfers, 7),
+    "training": (training, 5),
 }
 
 

@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import stat
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -45,6 +44,8 @@ def run(limit_s: str, folder: str, *argv: str) -> None:
     Its process group ends with it: nothing that it started goes on. Only the monotonic clock
     decides; a device without a clock of its own may set its time at any moment.
     """
+    import subprocess  # moving a file needs none, and it starts sooner
+
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)

@@ -18,7 +18,8 @@ from edgeflow.deploy.release import connect
 from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.remote.inventory import Account, Endpoint
 from edgeflow.remote.session import Session
-from tests.system.conftest import Sshd, serve
+from edgeflow.testing.openssh import Sshd
+from tests.system.conftest import serve
 from tests.unit.deploy.agents import SecurityKey, agent_with
 
 FAMILY = "echo $$ > parent; sleep 300 & echo $! > child; wait"

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from tests.system.conftest import Sshd
+from edgeflow.testing.openssh import Sshd
 from tests.workflow.conftest import CONFIG, Project
 
 
