@@ -44,6 +44,8 @@ def draft_from(folder: Path, data: Path | None, model: Path | None) -> tuple[Dra
         DataError: no dataset can be made of the data.
         CompileError: the model cannot be read, or does not fit the data.
     """
+    if data is not None:
+        _require_beside(folder, data)
     if model is None:
         if data is None:
             raise ValueError("neither data nor a model")
@@ -56,6 +58,16 @@ def draft_from(folder: Path, data: Path | None, model: Path | None) -> tuple[Dra
     proposal = _proposal(data, ends)
     _require_fit(model, ends, proposal)
     return _of_both(folder, model, ends, proposal), [*said_of(ends), *_said(proposal)]
+
+
+def _require_beside(folder: Path, data: Path) -> None:
+    """Refuse a project within its data: what it builds would become classes."""
+    root, project = data.expanduser().resolve(), folder.expanduser().resolve()
+    if root.is_dir() and project.is_relative_to(root):
+        raise DataError(
+            f"the project {folder} would lie within its data, {data}",
+            hint="name another folder for the project, or move the data into one of its own",
+        )
 
 
 def _proposal(data: Path, ends: ModelEnds) -> Proposal:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from edgeflow.check.peek import peek
 from edgeflow.config.base import LocalPath
@@ -61,8 +61,18 @@ class Proposal:
 
 
 def parsed(values: Mapping[str, Any]) -> Dataset:
-    """Return a dataset section."""
-    section: Dataset = TypeAdapter(Dataset).validate_python(dict(values))
+    """Return a dataset section.
+
+    Raises:
+        DataError: the data is of a kind that none can say, such as sound of 100 samples per second.
+    """
+    try:
+        section: Dataset = TypeAdapter(Dataset).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"][1:])
+        message = f"{values.get('path')} needs `{key}: {first['input']}`: {first['msg']}"
+        raise DataError(message, hint="convert the data, or write config.yaml by hand") from error
     return section
 
 

@@ -149,8 +149,18 @@ def test_what_cannot_be_a_dataset(tmp_path: Path, draw: Draw) -> None:
         propose(draw("one", counts={"cat": 3}))
     with pytest.raises(DataError, match="class 'dog' is too small"):
         propose(draw("few", counts={"cat": 30, "dog": 2}))
+    write_tones(tmp_path / "slow", rate=500)
+    with pytest.raises(DataError, match=r"needs `features\.rate: 500`"):
+        propose(tmp_path / "slow")
     with pytest.raises(DataError, match="cannot stand"):
         propose(draw("odd{1}"))
+
+
+def test_a_project_within_its_data_is_refused(draw: Draw) -> None:
+    photos = draw()
+    for folder in (photos, photos / "new"):
+        with pytest.raises(DataError, match="within its data"):
+            draft_from(folder, photos, None)
 
 
 def test_names() -> None:
