@@ -8,6 +8,7 @@ from collections.abc import Callable
 from benchmarks.case import Case
 from benchmarks.cases import fresh_checkout, full_build, one_target_changed
 from benchmarks.devices import many_devices
+from benchmarks.many import at_any_size
 from benchmarks.nothing import few, many, stamped
 from benchmarks.project import ROOT, machine
 from benchmarks.sources import many_source_images
@@ -23,6 +24,7 @@ CASES: dict[str, tuple[Callable[[int], Case | list[Case]], int]] = {
     "sources": (many_source_images, 5),
     "change": (one_target_changed, 3),
     "devices": (many_devices, 3),
+    "size": (at_any_size, 3),
     "warm": (fresh_checkout, 3),
     "transfers": (transfers, 7),
     "training": (training, 5),

@@ -9,6 +9,7 @@ from pathlib import Path
 from snakemake.common.configfile import load_configfile
 
 from edgeflow import cluster, paths, retries
+from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.fingerprint import distributions, fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
@@ -178,6 +179,15 @@ def once(function):
 def digest_of(path):
     """Return the digest of a file from outside; the step itself says where one is missing."""
     return sha256_file(path) if path and path.is_file() else ""
+
+
+def in_file(value, pattern):
+    """Write a value into a file, as JSON, and return its path."""
+    path = Path(workflow.pathvars.apply(pattern))
+    text = canonical_json(value)
+    if not path.is_file() or path.read_text() != text:
+        write_text(path, text)
+    return str(path)
 
 
 def any_of(names):

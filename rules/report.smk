@@ -28,10 +28,14 @@ rule report:
     params:
         **of_step("report"),
         templates=templates_digest(),
+        # A word of a command may have 128 KiB: a thousand units are more.
+        units=lambda wildcards, output: in_file(
+            job("report", wildcards).slice, "<logs>/report/slice.json"
+        ),
         results=subpath(output.page, ancestor=2),
         out=subpath(output.page, parent=True),
     message:
         "report"
     shell:
-        "edgeflow report --results {params.results:q} --slice {params.slice:q}"
+        "edgeflow report --results {params.results:q} --slice @{params.units:q}"
         " --code {params.code} --out {params.out:q} --log {log:q}"

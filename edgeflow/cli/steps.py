@@ -11,8 +11,11 @@ from edgeflow.cli.log import send_to
 
 
 def _json(text: str) -> dict[str, Any]:
+    """Return a JSON object; ``@file`` stands for what is in a file."""
     try:
-        value = json.loads(text)
+        value = json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text)
+    except OSError as error:
+        raise typer.BadParameter(f"{text[1:]}: {error.strerror}") from error
     except ValueError as error:
         raise typer.BadParameter(f"not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -45,7 +48,7 @@ Slice = Annotated[
         "--slice",
         parser=_json,
         callback=_fitting,
-        help="Resolved slice of the configuration, JSON.",
+        help="Resolved slice of the configuration, JSON; @FILE for one in a file.",
     ),
 ]
 Toolchain = Annotated[

@@ -86,6 +86,7 @@ def test_planning_grows_with_devices_and_models_and_no_faster(tmp_path: Path) ->
         def plan() -> int:
             done = project.command(sys.executable, "-c", COUNT)
             assert "calls" in done.stdout, done.stderr
+            assert (project.folder / "logs/report/slice.json").is_file()  # however many units
             return int(done.stdout.rpartition("calls")[2])
 
         return plan

@@ -114,6 +114,21 @@ def test_a_step_calls_its_function(
     assert calls == [wanted]
 
 
+def test_a_slice_too_long_for_a_command_line_comes_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    function, arguments, wanted = CALLS["report"]
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(function, lambda *given: calls.append(given))
+    file = tmp_path / "slice.json"
+    given = ["report", *arguments, *COMMON, "--slice", f"@{file}"]
+    done = CliRunner().invoke(app, given)
+    assert (done.exit_code, calls) == (2, [])
+    file.write_text(json.dumps(SLICES["report"]))
+    assert CliRunner().invoke(app, given).exit_code == 0
+    assert calls == [wanted]
+
+
 @pytest.mark.parametrize("command", CALLS)
 def test_every_argument_is_needed(command: str) -> None:
     done = CliRunner().invoke(app, [command, *COMMON, *slice_of(command)])
