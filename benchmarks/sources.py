@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.case import Case
 from benchmarks.cases import BARE, MODEL, RECIPES
+from benchmarks.nothing import SNAKEMAKE
 from benchmarks.project import Project, alternating, project
 
 FEW, CLASSES = 20, 10
@@ -24,11 +25,11 @@ def many_source_images(repeats: int, images: int = 50_000) -> Case:
             here.snakemake("--no-hooks")  # `bare/edgeflow` makes empty outputs
         time.sleep(3)  # what was written less than two seconds before is read once more
         many.snakemake()
-        own, other = alternating(repeats, many.snakemake, few.snakemake)
+        own, other = alternating(repeats, lambda: many.cpu(*SNAKEMAKE), lambda: few.cpu(*SNAKEMAKE))
         _check_that_a_byte_is_seen(many, images)
     return Case(
         name=f"Nothing to do, {images:,} source images",
-        what="`snakemake`, all up to date",
+        what="`snakemake`, all up to date, CPU",
         against=f"the same with {FEW} images",
         target=1.5,
         seconds=own,

@@ -10,8 +10,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edgeflow.artifact.atomic import write_bytes
 from edgeflow.artifact.hashing import canonical_json, sha256_file, sha256_json, sha256_text
@@ -29,8 +29,7 @@ Find = Callable[[], Mapping[str, Path]]
 Status = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):  # ten thousands of them: a dataclass is slower to make
     """A file as it was once looked at; `sha256` is empty where it could not be read."""
 
     status: Status | None

@@ -58,7 +58,7 @@ def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def test_targets_that_cannot_be_loaded_stop_nothing() -> None:
     assert list(target_classes()) == ["litert"]
     assert set(broken_targets()) == set(MODULES)
-    listed = CliRunner().invoke(app, ["targets"])
+    listed = CliRunner().invoke(app, ["target", "list"])
     assert listed.exit_code == 0
     assert "litert: dynamic" in listed.output
     for kind, (_, reason) in MODULES.items():
