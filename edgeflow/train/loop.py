@@ -24,7 +24,7 @@ from edgeflow.train.checkpoint import Arrays, Checkpoint, Progress, Row
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SAVE_EVERY_S = 5.0
+SAVE_EVERY_S = 1.0
 """A training that was killed repeats as much, and the epoch that it was in."""
 
 
