@@ -15,7 +15,7 @@ from edgeflow.report.columns import results_columns
 from edgeflow.report.excerpt import FIGURES, ROWS, telling
 from edgeflow.report.lint import Linted
 from edgeflow.report.pareto import METRIC_LATENCY_SIZE, efficient
-from edgeflow.report.plots.build import Plot, confusion_name, drawn_matrices
+from edgeflow.report.plots.build import Plot, confusion_name, drawn_matrices, is_drawable
 from edgeflow.report.plots.size_by_recipe import BUILDS, sizes
 from edgeflow.report.quantization import Quantization
 from edgeflow.report.rows import Row
@@ -52,6 +52,10 @@ def write_page(
 
     metrics, shown = _metrics(rows), telling(rows, ROWS)
     matrices = {row.matrices: row for row in drawn_matrices(shown)}
+
+    def drawn(row: Row) -> Row | None:
+        return matrices.get(row.matrices) if is_drawable(row) else None
+
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -65,7 +69,7 @@ def write_page(
             more_quantizations=len(quantizations) > FIGURES or _recipes(shown) != _recipes(rows),
             lints=lints[:ROWS],
             more_lints=len(lints) - len(lints[:ROWS]),
-            drawn=lambda row: matrices.get(row.matrices),
+            drawn=drawn,
             plots=plots,
             plot=plot,
             sizes=sizes(rows)[:BUILDS],

@@ -39,9 +39,14 @@ def draw_plots(rows: Sequence[Row], trainings: Sequence[Training], folder: Path)
     return {plot.name: plot for plot in plots}
 
 
+def is_drawable(row: Row) -> bool:
+    """Return whether a row has confusion matrices that a figure can show."""
+    return 0 < len(row.confusion_baseline) <= confusion.MOST_DRAWN
+
+
 def drawn_matrices(rows: Sequence[Row]) -> list[Row]:
     """Return the rows whose confusion matrices are drawn: of equal ones the first, of many few."""
-    having = [row for row in rows if 0 < len(row.confusion_baseline) <= confusion.MOST_DRAWN]
+    having = [row for row in rows if is_drawable(row)]
     distinct = {row.matrices: row for row in reversed(having)}
     return telling([row for row in having if distinct[row.matrices] is row], FIGURES)
 
