@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -54,10 +53,7 @@ class Project:
 
     def cpu(self, *command: str) -> float:
         """Run a command in the folder and return the CPU seconds it took, with its children's."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.run(*command)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return timed(lambda: self.run(*command))[1]
 
     def snakemake(self, *arguments: str) -> float:
         """Run Snakemake and return the seconds it took."""
