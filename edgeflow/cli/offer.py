@@ -59,6 +59,7 @@ def _roots(plan: Plan, workflow: Any, results: Path, files: set[str]) -> list[Ro
     beyond = sorted(file for file in files if not Path(file).is_relative_to(ours))
     read = [*workflow.included, *workflow.configfiles, *_SNAKEFILES, *_PROFILES]
     read += [Path(workflow.main_snakefile).parent / name for name in _PROFILES]
+    read += [workflow_folder() / "profiles"]  # where the project has none
     modules = _modules(plan)
     folders = [*map(_absolute, sys.path), *[path.parent for path in modules]]
     return [
