@@ -70,6 +70,10 @@ def _job() -> dict[str, str]:
     return {"slurm_job": job} if job else {}
 
 
+class ElsewhereError(BaseException):
+    """The step goes on in another process, which records it; no failure, and nothing catches it."""
+
+
 @contextmanager
 def recorded(step: str, name: str) -> Iterator[Event]:
     """Append one event when the block ends, with outcome, seconds and peak memory."""
@@ -83,6 +87,9 @@ def recorded(step: str, name: str) -> Iterator[Event]:
         raise
     except MemoryError:
         event.facts["error"] = "MemoryError"
+        raise
+    except ElsewhereError:
+        outcome = ""
         raise
     finally:
         peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -99,5 +106,5 @@ def recorded(step: str, name: str) -> Iterator[Event]:
             **_WORDS,
             **event.facts,
         }
-        for path in _LOG:
+        for path in _LOG if outcome else ():
             _try_append(path, record)

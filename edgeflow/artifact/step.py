@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from edgeflow.artifact.atomic import staged
 from edgeflow.artifact.cpu import Extent, kind
 from edgeflow.artifact.entry import describe
-from edgeflow.artifact.events import recorded
+from edgeflow.artifact.events import ElsewhereError, recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest, describe_files, read_manifest, tool_versions
 from edgeflow.artifact.sources import Sources
@@ -63,10 +63,16 @@ class StepSpec:
     cpu: Extent = "held"
 
 
+_BUILDS = {"here": True}
 MANIFESTS = frozenset({"manifest.json", "compile.json"})
 
 Build = Callable[[Path], Mapping[str, object]]
 """Writes the outputs into the folder it is given and returns the manifest's facts."""
+
+
+def only_look_up() -> None:
+    """Let the steps of this process take what the store has, and build nothing."""
+    _BUILDS["here"] = False
 
 
 def content_digest(path: Path | Files | Sources) -> str:
@@ -102,6 +108,7 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
 
     Raises:
         IntegrityError: a source changed since the job was planned, or while it was read.
+        ElsewhereError: after `only_look_up`, the store has it not.
     """
     with recorded(spec.step, spec.name) as event:
         identity = identify(spec)
@@ -118,6 +125,8 @@ def run_step(spec: StepSpec, out: Path, build: Build) -> Manifest:
                 if hit is not None:
                     _unlink_from_store(scratch / spec.manifest)
                     return read_manifest(scratch / spec.manifest)
+            if not _BUILDS["here"]:
+                raise ElsewhereError
             manifest = _build(spec, identity, build, scratch)
             for source in spec.inputs.values():
                 if isinstance(source, Sources):

@@ -47,7 +47,12 @@ class FloatModel:
         import tensorflow as tf
 
         shapes = [(1, *tensor.shape[1:]) for tensor in self._model.inputs]
-        function = tf.function(lambda *x: self._outputs(x[0] if len(x) == 1 else list(x)))
+        parts = [self._model, *self._model.submodules]
+        function = tf.function(
+            lambda *x: self._outputs(x[0] if len(x) == 1 else list(x)),
+            # Only layers of others are rewritten; for Keras' own it is a fifth of the conversion.
+            autograph=any(not type(part).__module__.startswith("tf_keras.") for part in parts),
+        )
         return function.get_concrete_function(*signature(shapes))
 
     def _outputs(self, argument: Any) -> Any:

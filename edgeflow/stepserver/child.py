@@ -11,11 +11,13 @@ import threading
 from collections.abc import Mapping
 from typing import NoReturn
 
-from edgeflow.artifact.events import set_process
+from edgeflow.artifact.events import ElsewhereError, set_process
+from edgeflow.artifact.step import only_look_up
 from edgeflow.cli.app import main
 from edgeflow.stepserver.steps import restore
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+EXIT_MISSED = 113  # none of edgeflow's
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -26,13 +28,17 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def become(argv: list[str], environment: Mapping[str, str], files: list[int]) -> NoReturn:
+def become(
+    argv: list[str], environment: Mapping[str, str], files: list[int], look_up: bool
+) -> NoReturn:
     """Run a command in this process, and end as its own would.
 
     Args:
         argv: its arguments.
         environment: its environment.
         files: its standard input, output and error.
+        look_up: whether to end with `EXIT_MISSED`, and nothing done, where the store has not what
+            the command makes.
     """
     for number, file in enumerate(files):
         os.dup2(file, number)
@@ -44,6 +50,8 @@ def become(argv: list[str], environment: Mapping[str, str], files: list[int]) ->
         sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
     _libc.prctl(_PR_SET_NAME, b"edgeflow")
     set_process("forked")
+    if look_up:
+        only_look_up()
     code = _run()
     with contextlib.suppress(BaseException):
         threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does at its end
@@ -60,6 +68,8 @@ def _run() -> int:
             return (end.code or 0) & 0xFF
         print(end.code, file=sys.stderr)
         return 1
+    except ElsewhereError:
+        return EXIT_MISSED
     except KeyboardInterrupt:
         sys.excepthook(*sys.exc_info())
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -20,7 +20,7 @@ ADDRESS = "EDGEFLOW_STEP_SERVER"
 """Variable with the path of the server's socket, for Snakemake's jobs; `off` for no server."""
 OFF = "off"
 HEAD_BYTES = 4
-STARTED, ENDED = b"started", b"ended"
+STARTED, ENDED, MISSED = b"started", b"ended", b"missed"
 _PASSED_ON = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
 
 
@@ -35,15 +35,29 @@ def hand_over() -> None:
     if address == OFF or sys.orig_argv[1:] != sys.argv:  # options of the interpreter
         return
     del os.environ[ADDRESS]  # a Snakemake that the command starts has one of its own
+    if _is_missed(address, missed=False):
+        _is_missed(address, missed=True)
+
+
+def _is_missed(address: str, missed: bool) -> bool:
+    """Let the server run this command, and exit; return where it does not.
+
+    Args:
+        address: of the server.
+        missed: whether the store has not what the command makes, as the server found before.
+
+    Returns:
+        Whether the server has found that just now.
+    """
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     answers = _lines(connection)
     try:
-        started = _request(connection, address) and next(answers, b"") == STARTED
+        started = _request(connection, address, missed) and next(answers, b"") == STARTED
     except OSError:
         started = False
-    if started:
-        _attend(connection, answers)
+    found = started and _attend(connection, answers)
     connection.close()
+    return found
 
 
 def _compute_on_one_core() -> None:
@@ -53,13 +67,13 @@ def _compute_on_one_core() -> None:
             os.environ[name] = "1"
 
 
-def _request(connection: _socket.socket, address: str) -> bool:
+def _request(connection: _socket.socket, address: str, missed: bool) -> bool:
     """Send what the command is, with its open files; return whether the server is this user's."""
     connection.connect(address)
     credentials = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
     if int.from_bytes(credentials[4:8], sys.byteorder) != os.getuid():
         return False
-    data = repr(_beginning()).encode("utf-8", "surrogatepass")
+    data = repr({**_beginning(), "missed": missed}).encode("utf-8", "surrogatepass")
     files = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", (0, 1, 2)))
     connection.sendmsg([len(data).to_bytes(HEAD_BYTES, "big")], [files])
     connection.sendall(data)
@@ -89,23 +103,32 @@ def _lines(connection: _socket.socket) -> "Iterator[bytes]":
         yield from lines
 
 
-def _attend(connection: _socket.socket, answers: "Iterator[bytes]") -> "NoReturn":
-    """Pass signals on to the step until it has ended; end as it did."""
+def _attend(connection: _socket.socket, answers: "Iterator[bytes]") -> bool:
+    """Pass signals on to the step until it has ended; end as it did.
+
+    Returns:
+        True, where it ended before it did anything: the store has not what it makes.
+    """
 
     def pass_on(number: int, _frame: object) -> None:
         connection.send(bytes([number]))
 
-    for number in _PASSED_ON:
-        if _signal.getsignal(number) != _signal.SIG_IGN:
+    before = {number: _signal.getsignal(number) for number in _PASSED_ON}
+    for number, handler in before.items():
+        if handler != _signal.SIG_IGN:
             _signal.signal(number, pass_on)
     try:
         word, _, status = next(answers, b"").partition(b" ")
     except OSError:
         word, status = b"", b""
-    if word != ENDED:
+    if word == ENDED:
+        _end_as(int(status))
+    if word != MISSED:
         print("error: the step server was killed, and the step with it", file=sys.stderr)
         sys.exit(1)
-    _end_as(int(status))
+    for number, handler in before.items():
+        _signal.signal(number, handler)
+    return True
 
 
 def _end_as(status: int) -> "NoReturn":

@@ -16,13 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.stepserver.protocol import is_ours, receive, send
-from edgeflow.stepserver.steps import KINDS, kind_of
+from edgeflow.stepserver.steps import KINDS, is_looked_up, kind_of
 
 MOST_WARM = 4
 """Warm processes at a time; what would need one more runs by itself."""
 REQUEST_TIMEOUT_S = 10.0
 LOOSE = ("_", "OLDPWD", "PWD", "SHLVL")
 """Variables of the shell's, which nothing reads at import; all others are a warm process' own."""
+ON_ONE_CORE = {
+    f"{library}_THREADS": "1"
+    for library in (
+        "OMP_NUM",
+        "GOTO_NUM",
+        "OPENBLAS_NUM",
+        "MKL_NUM",
+        "VECLIB_MAXIMUM",
+        "NUMEXPR_NUM",
+    )
+}
+"""What Snakemake sets for a job that takes one core."""
 _BEGIN = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[2])
@@ -76,8 +88,9 @@ class Server:
             with connection:
                 connection.settimeout(REQUEST_TIMEOUT_S)
                 self._pass_on(connection)
-        for link, _ in self._warm.values():
+        for link, process in self._warm.values():
             link.close()
+            process.terminate()  # heeded by those that still import
         for _, process in self._warm.values():
             process.wait()
 
@@ -94,7 +107,8 @@ class Server:
             link = self._link(request)
             if link is not None:
                 loose = {k: v for k, v in request["environment"].items() if k in LOOSE}
-                message = {"argv": request["argv"], "environment": loose}
+                look_up = is_looked_up(request["argv"]) and not request["missed"]
+                message = {"argv": request["argv"], "environment": loose, "look_up": look_up}
                 send(link, message, [connection.fileno(), *files])
         except OSError:  # it has died, or cannot be started
             return
@@ -104,11 +118,21 @@ class Server:
 
     def _link(self, request: dict[str, Any]) -> socket.socket | None:
         """Return the socket of the warm process that serves a command; None if none does."""
-        kind = kind_of(request["argv"])
-        if kind is None or not KINDS[kind].suits(request["environment"]):
+        kind = kind_of(request["argv"], request["missed"])
+        on_one_core = {**request, "environment": {**request["environment"], **ON_ONE_CORE}}
+        if is_looked_up(request["argv"]) and not request["missed"]:
+            return self._warm_process("light", on_one_core)
+        if request["argv"][1:2] == ["train"]:
+            self._warm_process("tensorflow", on_one_core)  # for its recipes, while it trains
+        one_core = request["environment"] == on_one_core["environment"]  # or numpy starts threads
+        return self._warm_process(kind, request) if kind and one_core else None
+
+    def _warm_process(self, kind: str, request: dict[str, Any]) -> socket.socket | None:
+        """Return the socket of a warm process that begins as the command's own would."""
+        if not KINDS[kind].suits(request["environment"]):
             return None
         environment = {k: v for k, v in request["environment"].items() if k not in LOOSE}
-        own = {**request, "environment": environment, "argv": request["argv"][0]}
+        own = {**request, "environment": environment, "argv": "", "missed": False}
         key = hashlib.sha256(json.dumps([kind, own], sort_keys=True).encode()).hexdigest()
         if key not in self._warm:
             if len(self._warm) == MOST_WARM:

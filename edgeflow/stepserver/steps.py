@@ -38,8 +38,12 @@ KINDS: Mapping[str, Kind] = {
         modules=(
             "edgeflow.bundle.pack",
             "edgeflow.cli.slices",
+            "edgeflow.compress.build",
+            "edgeflow.compress.debug.build",
             "edgeflow.deploy.deploy",
+            "edgeflow.imported.build",
             "edgeflow.remote.virtual.start",
+            "edgeflow.train.build",
             "edgeflow.validate.confirm",
             "edgeflow.validate.run",
             "encodings.idna",
@@ -51,14 +55,16 @@ KINDS: Mapping[str, Kind] = {
     "tensorflow": Kind(
         steps=("compress", "debug", "import"),
         modules=(
+            "ai_edge_litert.interpreter",
             "edgeflow.cli.slices",
             "edgeflow.compress.build",
             "edgeflow.compress.debug.build",
             "edgeflow.compress.pipeline",
+            "edgeflow.compress.quantize.none",
             "edgeflow.imported.build",
             "edgeflow.train.build",
             "tensorflow",
-            "tf_keras",
+            "tf_keras.src.engine.base_layer_v1",
         ),
         held={**HELD, "TF_USE_LEGACY_KERAS": "1"},
         dropped=DROPPED,
@@ -67,12 +73,27 @@ KINDS: Mapping[str, Kind] = {
 """By name. No module may start a thread when it is imported, or its kind serves nothing."""
 
 
-def kind_of(arguments: Sequence[str]) -> str | None:
-    """Return the kind of warm process that a command is forked from; None for none."""
+def kind_of(arguments: Sequence[str], missed: bool = False) -> str | None:
+    """Return the kind of warm process that a command is forked from; None for none.
+
+    Args:
+        arguments: of the command.
+        missed: whether the store is known not to have what the command makes.
+    """
     step = arguments[1] if len(arguments) > 1 else ""
+    if is_looked_up(arguments) and not missed:
+        return "light"
     if step == "compress" and _trains(arguments):
         return None
     return next((name for name, kind in KINDS.items() if step in kind.steps), None)
+
+
+def is_looked_up(arguments: Sequence[str]) -> bool:
+    """Return whether what a command makes is first looked for in the store.
+
+    It takes no TensorFlow to find it there.
+    """
+    return any(step in ("train", *KINDS["tensorflow"].steps) for step in arguments[1:2])
 
 
 def _trains(arguments: Sequence[str]) -> bool:

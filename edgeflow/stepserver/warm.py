@@ -15,8 +15,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from edgeflow.stepserver.child import become, die_with
-from edgeflow.stepserver.client import ENDED, STARTED
+from edgeflow.stepserver.child import EXIT_MISSED, become, die_with
+from edgeflow.stepserver.client import ENDED, MISSED, STARTED
 from edgeflow.stepserver.protocol import receive
 from edgeflow.stepserver.sources import Loaded
 from edgeflow.stepserver.steps import KINDS, load
@@ -30,6 +30,7 @@ class _Child:
     command: socket.socket
     ended: int
     """A descriptor that can be read when the child has ended."""
+    look_up: bool
 
 
 class Warm:
@@ -42,6 +43,7 @@ class Warm:
         self._selector = selectors.DefaultSelector()
         self._selector.register(link, selectors.EVENT_READ)
         self._environment = dict(os.environ)
+        self._at_sigterm = signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def serve(self) -> None:
         """Serve until the link is closed and no child is left."""
@@ -85,7 +87,8 @@ class Warm:
             os.close(tell)
             if os.read(told, 1):
                 self._leave(command, told)
-                become(request["argv"], {**self._environment, **request["environment"]}, files)
+                environment = {**self._environment, **request["environment"]}
+                become(request["argv"], environment, files, request["look_up"])
             os._exit(1)
         os.close(told)
         os.setpgid(pid, pid)
@@ -98,12 +101,13 @@ class Warm:
             return
         os.write(tell, b"1")
         os.close(tell)
-        child = self._children[pid] = _Child(pid, command, os.pidfd_open(pid))
+        child = self._children[pid] = _Child(pid, command, os.pidfd_open(pid), request["look_up"])
         for source in (child.command, child.ended):
             self._selector.register(source, selectors.EVENT_READ, pid)
 
     def _leave(self, command: socket.socket, told: int) -> None:
-        """Close, in a child, what is the warm process' own."""
+        """Close and undo, in a child, what is the warm process' own."""
+        signal.signal(signal.SIGTERM, self._at_sigterm)
         os.close(told)
         self._selector.close()
         self._link.close()
@@ -134,7 +138,8 @@ class Warm:
         with contextlib.suppress(KeyError):  # the command may be gone
             self._selector.unregister(child.command)
         with contextlib.suppress(OSError), child.command:
-            child.command.sendall(b"%s %d\n" % (ENDED, status))
+            missed = child.look_up and os.waitstatus_to_exitcode(status) == EXIT_MISSED
+            child.command.sendall(b"%s %d\n" % (MISSED if missed else ENDED, status))
 
 
 def main(kind: str, link: str, version: str) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeflow.artifact import events
+from edgeflow.artifact import events, step
 from edgeflow.artifact.entry import describe
-from edgeflow.artifact.events import set_event_log
+from edgeflow.artifact.events import ElsewhereError, set_event_log
 from edgeflow.artifact.manifest import verify_files
-from edgeflow.artifact.step import StepSpec, content_digest, identify, run_step
+from edgeflow.artifact.step import StepSpec, content_digest, identify, only_look_up, run_step
 from edgeflow.artifact.store import Store
 from edgeflow.errors import IntegrityError, MissingToolError, TrainingError
 
@@ -124,9 +124,27 @@ def test_a_missing_input_says_what_to_run(spec: StepSpec, tmp_path: Path) -> Non
     missing = dataclasses.replace(spec, inputs={"data": tmp_path / "absent.bin"})
     with pytest.raises(IntegrityError, match=r"absent\.bin is not there") as caught:
         run_step(missing, tmp_path / "out", build)
-    assert "snakemake" in caught.value.hint
+    assert "edgeflow run" in caught.value.hint
 
 
 def test_a_missing_tool_is_told_before_anything_runs(spec: StepSpec, tmp_path: Path) -> None:
     with pytest.raises(MissingToolError):
         run_step(dataclasses.replace(spec, tools=("no-such",)), tmp_path / "out", failing)
+
+
+def test_a_step_that_may_only_look_up_builds_nothing_and_leaves_no_trace(
+    spec: StepSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEFLOW_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
+    monkeypatch.setitem(step._BUILDS, "here", True)
+    only_look_up()
+    with pytest.raises(ElsewhereError):
+        run_step(spec, tmp_path / "out", failing)
+    assert not (tmp_path / "events.jsonl").exists()
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(("out", "model"))]
+
+    monkeypatch.setitem(step._BUILDS, "here", True)
+    made = run_step(spec, tmp_path / "out", build)
+    only_look_up()
+    assert run_step(spec, tmp_path / "again", failing) == made

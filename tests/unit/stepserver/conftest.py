@@ -8,6 +8,7 @@ import pytest
 
 from edgeflow.stepserver.client import ADDRESS
 from edgeflow.stepserver.launch import Launcher
+from edgeflow.stepserver.server import ON_ONE_CORE
 
 STUB = """
 import sys, types
@@ -32,7 +33,7 @@ class Commands:
     def environment(self, address: str | None = None, **more: str) -> dict[str, str]:
         changing = ("THREADS", "PYTEST")  # pytest names the test in a variable
         kept = {n: t for n, t in os.environ.items() if not any(word in n for word in changing)}
-        ours = {"PYTHONPATH": str(self.folder), "OPENBLAS_NUM_THREADS": "1"}
+        ours = {"PYTHONPATH": str(self.folder), **ON_ONE_CORE}
         return {**kept, **ours, ADDRESS: address or self.launcher.address, **more}
 
 

@@ -83,7 +83,6 @@ def test_a_served_step_sees_and_says_what_its_own_process_would(commands: Comman
 @pytest.mark.parametrize(
     "different",
     [
-        {"step": "train"},  # trains alone
         {"step": "device"},  # no step
         {"OPENBLAS_NUM_THREADS": "2"},  # a library with threads cannot be forked
         {"address": "/nowhere/steps"},
@@ -95,6 +94,15 @@ def test_what_the_server_does_not_take_runs_by_itself(
     if "OPENBLAS_NUM_THREADS" in different and os.cpu_count() == 1:
         pytest.skip("OpenBLAS starts no thread on one core")
     assert not is_served(commands, **different)
+
+
+def test_a_training_runs_by_itself_unless_the_store_has_it(commands: Commands) -> None:
+    assert is_served(commands, step="train")  # as where the store has it
+    code = (
+        "from edgeflow.artifact import events, step\n"
+        "if not step._BUILDS['here']: raise events.ElsewhereError\n" + PARENT
+    )
+    assert int(run(commands, code, step="train").stdout) == os.getpid()
 
 
 def test_a_crash_an_exception_and_an_early_end_are_the_commands(commands: Commands) -> None:
