@@ -26,10 +26,11 @@ def raw_section(config: Path, section: str) -> dict[str, Any]:
     """Return a section of a configuration, as it is written; empty if there is none."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    from edgeflow.config.yaml12 import read
+
     try:
-        value = yaml.load(config.read_text(encoding="utf-8"), loader)  # noqa: S506 # both are safe
-    except (OSError, ValueError, yaml.YAMLError):
+        _, value = read(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     found = value.get(section) if isinstance(value, dict) else None
     return {str(name): it for name, it in found.items()} if isinstance(found, dict) else {}

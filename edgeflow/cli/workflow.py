@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from edgeflow.artifact.events import EVENTS
 from edgeflow.cli.display.selection import Selection, environment
@@ -24,8 +25,7 @@ _SNAKEFILES = [
 """Where Snakemake looks for the one of the project."""
 _PROFILES = (Path("default"), Path("profiles/default"))
 """Where it looks for the project's settings."""
-INTERRUPTED = 128 + signal.SIGINT
-"""What shells say of a program that Ctrl-C ended."""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START = "edgeflow.cli.start_snakemake"
 _claims: list[int] = []
 """Descriptors that hold a project's claim until this process ends."""
@@ -70,32 +70,47 @@ def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
     chosen = environment(selection)
     goals = ["selection"] if chosen else []
     command = snakemake_command([*goals, *arguments, *_with_display(arguments)])
-    with attempt([*goals, *arguments]) as tried, _left_interrupts() as interrupts:
-        result = subprocess.run(command, check=False, env={**tried.environment, **chosen})
-        if result.returncode == 0:
+    with attempt([*goals, *arguments]) as tried:
+        returncode, stopped_by = _attended(command, {**tried.environment, **chosen})
+        if returncode == 0:
             tried.succeeded()
             return 0
-    if interrupts:
-        return INTERRUPTED
-    return next((code for code in _exit_codes(start) if code), result.returncode)
+    if stopped_by:
+        return 128 + stopped_by
+    return next((code for code in _exit_codes(start) if code), returncode)
+
+
+def _attended(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, int]:
+    """Run Snakemake, which ends its jobs in order when a signal asks it to end.
+
+    Returns:
+        Its exit code, and the signal that came; 0 for none.
+    """
+    came: list[int] = []
+    with subprocess.Popen(command, env=environment) as process:
+
+        def leave_or_pass_on(number: int, _frame: FrameType | None) -> None:
+            came.append(number)
+            if number != signal.SIGINT:  # a terminal sends Ctrl-C to both of us
+                process.send_signal(number)
+
+        with _handled(leave_or_pass_on):
+            returncode = process.wait()
+    return returncode, came[0] if came else 0
 
 
 @contextmanager
-def _left_interrupts() -> Iterator[list[int]]:
-    """Leave Ctrl-C to Snakemake, which ends its jobs in order; yield the signals that came.
-
-    A terminal sends it to both of us, and a parent that stops waiting kills its child.
-    """
-    came: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:  # in the background; the child ignores it as well
-        yield came
-        return
-    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a function handle what asks a program to end, but for what is ignored."""
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    before = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handler)
     try:
-        yield came
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def snakemake_command(arguments: Sequence[str]) -> list[str]:

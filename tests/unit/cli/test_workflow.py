@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from edgeflow.cli import workflow
 from edgeflow.cli.workflow import call_own_command, snakemake_command
 from edgeflow.errors import ConfigError
 from edgeflow.paths import lock_file, workflow_folder
@@ -114,6 +118,7 @@ def test_rules_call_the_edgeflow_of_this_python(
 def test_objects_that_are_kept_are_not_collected_again_and_again() -> None:
     code = """\
 import gc
+from edgeflow.cli import workflow
 from edgeflow.cli.workflow import collect_less
 collect_less()
 before = [each["collections"] for each in gc.get_stats()]
@@ -122,3 +127,25 @@ print([each["collections"] for each in gc.get_stats()] == before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+def test_a_request_to_end_is_passed_on_and_told(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = """
+import pathlib, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+pathlib.Path(sys.argv[1]).touch()
+signal.pause()
+"""
+
+    def ask() -> None:
+        while not ready.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    ended = workflow._attended([sys.executable, "-c", code, str(ready)], os.environ)
+    asking.join()
+    assert ended == (7, signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
