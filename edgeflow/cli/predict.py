@@ -57,7 +57,7 @@ def predict(
     from edgeflow.predict.samples import read_samples
 
     plan = load_plan(config)
-    with _opened(plan, device, model, results if local else None) as release:
+    with _opened(plan, device, model, results, local=local) as release:
         samples = read_samples(files, release.manifest)
         raw = release.ask(samples)
         found = answers(samples, raw, release.manifest)
@@ -78,19 +78,19 @@ def predict(
 
 
 def _opened(
-    plan: "Plan", device: str, model: str, results: Path | None
+    plan: "Plan", device: str, model: str, results: Path, *, local: bool
 ) -> "AbstractContextManager[Serving] | AbstractContextManager[Unpacked]":
-    """Return the release: the device's, or where there are `results`, what is built for it."""
+    """Return the release: the device's, or what is built for it."""
     from edgeflow.predict.device import serving
     from edgeflow.predict.local import unpacked
 
     if device not in plan.config.devices:
         known = ", ".join(plan.config.devices)
         raise typer.BadParameter(f"no device {device!r}; there are {known}", param_hint="DEVICE")
-    if results is None:
+    if not local:
         if not re.fullmatch(NAME_PATTERN, model):
             raise typer.BadParameter(f"{model!r} is no name of a model", param_hint="MODEL")
-        return serving(plan.job("deploy", device=device).slice, model)
+        return serving(plan.job("deploy", device=device).slice, model, results)
     unit = next((one for one in plan.units if (one.device, one.model) == (device, model)), None)
     if unit is None:
         message = f"the configuration deploys no {model!r} to {device}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest
 from edgeflow.deploy.agent import outputs_stem
+from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder
 from edgeflow.deploy.outputs import fetch_outputs
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import predicted
@@ -62,24 +63,25 @@ class Serving:
 
 
 @contextmanager
-def serving(slice_: Mapping[str, Any], model: str) -> Iterator[Serving]:
+def serving(slice_: Mapping[str, Any], model: str, results: Path) -> Iterator[Serving]:
     """Open the release of a model that is in use on a device.
 
     Args:
         slice_: of a deploy step, as in `Plan.deploy(device).slice`.
         model: name of the model.
+        results: folder of this project's results, for advice.
 
     Raises:
         DeployError: none is in use there, or it is damaged.
         UnreachableError: the device does not answer.
     """
     with open_device(slice_) as device:
-        sha256 = _current(device, model)
+        sha256 = _current(device, model, results)
         device.verify(model, sha256)
         yield Serving(device=device, sha256=sha256, manifest=_manifest(device, model, sha256))
 
 
-def _current(device: OpenDevice, model: str) -> str:
+def _current(device: OpenDevice, model: str, results: Path) -> str:
     """Return the release that is in use; nothing else would be the device's own answer."""
     status = device.status(model)
     if status.current is not None:
@@ -87,9 +89,12 @@ def _current(device: OpenDevice, model: str) -> str:
     name, fault = device.endpoint.name, f" ({status.fault})" if status.fault else ""
     others = [stored.name for stored in device.models() if stored.current]
     serves = f"it serves {', '.join(others)}" if others else "it serves no model"
+    folder = judged_folder(results, name, model)
     raise DeployError(
         f"device {name} has no release of {model} in use{fault}; {serves}",
-        hint="run `edgeflow run`: a release is in use once it has passed its gates",
+        hint=f"to deploy it again, {DEPLOY_AGAIN.format(folder)}"
+        if folder
+        else "run `edgeflow run`: a release is in use once it has passed its gates",
     )
 
 

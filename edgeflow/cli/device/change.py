@@ -1,16 +1,18 @@
 """Changes of what devices have, by hand: back to a release, a model removed."""
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeflow import paths
 from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
 from edgeflow.cli.listing import short_sha
 from edgeflow.cli.names import names_of
-from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
 from edgeflow.config.base import NAME_PATTERN
 from edgeflow.errors import DeployError
 
@@ -83,6 +85,7 @@ def remove(
     devices: Devices,
     model: Model,
     config: ConfigFile = CONFIG,
+    results: Results = RESULTS,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
@@ -93,10 +96,7 @@ def remove(
     _require_unused(plan, set(names), model, config)
 
     def ask(name: str) -> dict[str, str]:
-        from edgeflow.deploy.release import open_device
-
-        with open_device(plan.job("deploy", device=name).slice) as device:
-            device.forget(model)
+        _remove(plan.job("deploy", device=name).slice, model, results)
         return {"removed": model}
 
     def show(found: Mapping[str, Mapping[str, str]]) -> None:
@@ -104,6 +104,36 @@ def remove(
             print(f"{name}: {model}: removed")
 
     answer_for_all(names, ask, show, connections=connections, as_json=as_json)
+
+
+def _remove(slice_: Mapping[str, Any], model: str, results: Path) -> None:
+    """Remove a model from a device, and what says here that it is there: a build believes that."""
+    from edgeflow.deploy.release import open_device
+
+    name = slice_["name"]
+    with open_device(slice_) as device:
+        was_there = _forget(device, model)
+    folder = results / paths.DEVICE.format(device=name, model=model)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    if not was_there:
+        raise DeployError(
+            f"there is no model {model} to remove",
+            hint=f"see what is there: edgeflow device models {name}",
+        )
+
+
+def _forget(device: "OpenDevice", model: str) -> bool:
+    """Remove a model from a device; return whether it was there."""
+    from edgeflow.deploy.agent import Refusal
+
+    try:
+        device.forget(model)
+    except Refusal as refusal:
+        if refusal.kind != "absent":
+            raise
+        return False
+    return True
 
 
 def _require_name(model: str) -> None:
@@ -115,4 +145,6 @@ def _require_name(model: str) -> None:
 def _require_unused(plan: "Plan", devices: set[str], model: str, config: Path) -> None:
     used = [unit.device for unit in plan.units if unit.model == model and unit.device in devices]
     if used:
-        raise typer.BadParameter(f"{config} deploys {model!r} to {', '.join(used)}")
+        raise typer.BadParameter(
+            f"{config} deploys {model!r} to {', '.join(used)}: take that out of `deployments` first"
+        )

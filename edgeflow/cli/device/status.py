@@ -1,7 +1,7 @@
 """`edgeflow device status`: what devices serve of each deployment."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from edgeflow.cli.device.several import (
 )
 from edgeflow.cli.listing import print_columns, short_sha, when
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
+from edgeflow.console import say
+from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder
 
 if TYPE_CHECKING:
     from edgeflow.deploy.agent_answer import Status
@@ -44,10 +46,24 @@ def status(
         with connect(endpoint(name, sections[name])) as device:
             return {it.model: _served(device.status(it.model), it, results) for it in units[name]}
 
-    answer_for_all(sections, ask, _show, connections=connections, as_json=as_json)
+    def show(found: Mapping[str, Mapping[str, Any]]) -> None:
+        _print_table(found)
+        for line in _hints(found, results):
+            say(line)
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
 
 
-def _show(found: Mapping[str, Mapping[str, Any]]) -> None:
+def _hints(found: Mapping[str, Mapping[str, Any]], results: Path) -> Iterator[str]:
+    """Yield how to deploy what a build takes for deployed although devices do not serve it."""
+    for name, served in found.items():
+        for model, it in served.items():
+            folder = judged_folder(results, name, model)
+            if folder and it["current_sha256"] != it["deployed_sha256"]:
+                yield f"hint: to deploy {model} to {name} again, {DEPLOY_AGAIN.format(folder)}"
+
+
+def _print_table(found: Mapping[str, Mapping[str, Any]]) -> None:
     rows = [
         (
             name,

@@ -99,6 +99,11 @@ def test_a_rollback_brings_the_release_before(
         f"good: net: rejected {new[:12]}; serves {old[:12]}\n",
     )
     assert '"reason": "too warm"' in (link.parent / "audit.log").read_text()
+    (record.parent / "gates.json").write_text("{}")
+    hint = (
+        "hint: to deploy net to good again, delete results/devices/good/net and run `edgeflow run`"
+    )
+    assert hint in device("status", "good").stderr
     found = served()
     assert (found["current_sha256"], found["rejected_sha256"]) == (old, [new])
     assert found["state"] == "rejected the last build"

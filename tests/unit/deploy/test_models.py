@@ -12,6 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from edgeflow.artifact.atomic import write_json
 from edgeflow.cli.app import app
 from edgeflow.config.device import FOLDERS
 from edgeflow.deploy.release import connect
@@ -61,11 +62,17 @@ def test_a_renamed_model_is_listed_and_removed(
         assert run("remove", device, name).exit_code == 2
     no_model = run("remove", device, "data")  # a folder of that name, but no model
     assert no_model.exit_code == 5
-    assert "absent" in no_model.stderr
+    assert f"error: device {device}: there is no model data to remove" in no_model.stderr
+    assert f"edgeflow device models {device}" in no_model.stderr
+    record = Path("results/devices", device, "net/gates.json")
+    write_json(record, {})
     done = run("remove", device, "net")
     assert (done.exit_code, done.stdout) == (0, f"{device}: net: removed\n")
     assert {path.name for path in root.iterdir()} == {"kept", *FOLDERS}
+    assert not record.parent.exists()  # or the next build would take it for deployed
+    write_json(record, {})
     assert run("remove", device, "net").exit_code == 5
+    assert not record.parent.exists()
 
 
 @pytest.mark.parametrize("step", range(1, 8))

@@ -111,6 +111,17 @@ def test_a_model_that_is_not_in_use(project: Path, photos: Path) -> None:
     assert "edgeflow run" in caught.value.hint
 
 
+def test_what_passed_its_gates_and_is_gone_says_how_to_deploy_it_again(
+    project: Path, photos: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "devices/bench/other"
+    folder.mkdir(parents=True)
+    (folder / "gates.json").write_text("{}")
+    with pytest.raises(DeployError) as caught:
+        predict("bench", "other", str(photos), "--results", str(tmp_path))
+    assert f"delete {folder} and run `edgeflow run`" in caught.value.hint
+
+
 def test_files_that_cannot_be_read_are_all_named(project: Path, photos: Path) -> None:
     (photos / "bad.png").write_bytes(b"no image")
     np.save(photos / "wide.npy", np.zeros((2, 9, 8, 1), np.uint8))
