@@ -46,8 +46,7 @@ def decode(
     height, width = size
     try:
         with Image.open(path) as image:
-            _require_still(path, image)
-            _require_8_bits(path, image)
+            require_usable(path, image)
             image.load()
             if _has_exif(image):
                 ImageOps.exif_transpose(image, in_place=True)
@@ -61,6 +60,16 @@ def decode(
             hint="replace it or move it out of the class folder",
         ) from error
     return pixels.reshape(height, width, channels)
+
+
+def require_usable(path: Path, image: Any) -> None:
+    """Refuse an opened image that is no sample, as far as its header tells.
+
+    Raises:
+        DataError: it has several frames, or more than 8 bits per channel.
+    """
+    _require_still(path, image)
+    _require_8_bits(path, image)
 
 
 def _require_still(path: Path, image: Any) -> None:

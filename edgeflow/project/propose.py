@@ -91,8 +91,17 @@ def propose(
     """
     place = find(path.expanduser().absolute())
     require_plain(place.path)
-    draft = _LOOKS[place.kind](place, size, channels)
-    return _with_calibration(place, *draft)
+    values, facts, findings = _LOOKS[place.kind](place, size, channels)
+    _require_usable(place, findings)
+    return _with_calibration(place, values, facts, findings)
+
+
+def _require_usable(place: Place, findings: Sequence[Finding]) -> None:
+    """Refuse data of which a build would fail: with numbers that count what it cannot read."""
+    wrong = [finding.told() for finding in findings if finding.level == "error"]
+    if wrong:
+        hint = next(finding.hint for finding in findings if finding.level == "error")
+        raise DataError(f"{place.path}: {'; '.join(wrong)}", hint=hint)
 
 
 def section_of(path: Path) -> Dataset:

@@ -34,8 +34,11 @@ class Finding:
 
     def line(self) -> str:
         """Return it as one line."""
-        told = f": {', '.join(self.files)}" if self.files else ""
-        return f"{self.level}: {self.message}{told}" + (f" ({self.hint})" if self.hint else "")
+        return f"{self.level}: {self.told()}" + (f" ({self.hint})" if self.hint else "")
+
+    def told(self) -> str:
+        """Return what was found, with its files."""
+        return self.message + (f": {', '.join(self.files)}" if self.files else "")
 
 
 def about(

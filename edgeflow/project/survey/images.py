@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeflow.dataset.image import require_usable
+from edgeflow.errors import DataError
 from edgeflow.project.survey.finding import Finding, Level, about, counted
 
 ORIENTATION = 0x0112
 """EXIF's tag; 1 is upright."""
-GREY = frozenset({"1", "L", "LA", "I;16", "I"})
+GREY = frozenset({"1", "L", "LA"})
 LARGER = 8
 """How many times the side of the network's input an image may have before it is named."""
 STRETCH = 1.5
@@ -25,7 +27,7 @@ class Images:
         sizes: number of images of each width and height, as they are shown.
         modes: number of images of each of Pillow's modes.
         turned: images that EXIF turns.
-        bad: names of files that are no images, with the reason.
+        bad: names of files that are no images, or no samples, with the reason.
     """
 
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -39,9 +41,13 @@ class Images:
 
         try:
             with Image.open(path) as image:
+                require_usable(path, image)
                 turn = _orientation(image)
                 size = image.size[::-1] if turn > 4 else image.size
                 self.modes[image.mode] += 1
+        except DataError as error:
+            self.bad[name] = error.message.removeprefix(f"{path} ")
+            return
         except Exception as error:  # on corrupt bytes Pillow's parsers raise many kinds
             self.bad[name] = str(error).replace(str(path), name) or type(error).__name__
             return
@@ -79,7 +85,7 @@ class Images:
         """
         if self.bad:
             shown = [f"{name} ({why})" for name, why in self.bad.items()]
-            what = f"{counted(len(self.bad), 'file')} cannot be read as images"
+            what = f"{counted(len(self.bad), 'file')} cannot be used as images"
             yield about("error", what, shown, "replace them, or move them out of the class folders")
         if self.turned:
             many = counted(len(self.turned), "image is", "images are")

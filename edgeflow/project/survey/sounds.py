@@ -69,7 +69,7 @@ class Sounds:
             rate: samples per second that other files are resampled to; None where none is known.
         """
         if self.bad:
-            what = f"{counted(len(self.bad), 'file')} cannot be read as WAV"
+            what = f"{counted(len(self.bad), 'file')} cannot be used as WAV files"
             yield about(
                 "error",
                 what,

@@ -67,11 +67,24 @@ def test_given_parts_and_a_folder_around(project: Path, draw: Draw) -> None:
     assert "# test: 2 classes: cat 12, dog 12\n" in text
 
 
-def test_sizes_modes_and_files_that_are_no_images(draw: Draw) -> None:
+def test_files_that_a_build_refuses_make_no_project(draw: Draw, tmp_path: Path) -> None:
+    folder = draw()
+    (folder / "dog" / "notes.txt").write_text("none")
+    Image.new("I;16", (40, 30)).save(folder / "cat" / "deep.png")
+    with pytest.raises(DataError, match="2 files cannot be used as images") as refused:
+        propose(folder)
+    for told in ("dog/notes.txt (cannot identify", "cat/deep.png (has pixels of mode I;16"):
+        assert told in refused.value.message
+    write_tones(tmp_path / "tones", each=3)
+    (tmp_path / "tones" / "low" / "cut.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"1 file cannot be used as WAV files: low/cut\.wav"):
+        propose(tmp_path / "tones")
+
+
+def test_sizes_and_modes(draw: Draw) -> None:
     folder = draw(counts={"cat": 60, "dog": 60}, size=(320, 180))
     for number in range(30):
         Image.new("L", (20, 20)).save(folder / "cat" / f"grey{number}.png")
-    (folder / "dog" / "notes.txt").write_text("none")
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.new("RGB", (180, 320)).save(folder / "dog" / "turned.jpg", exif=turned)
@@ -79,7 +92,6 @@ def test_sizes_modes_and_files_that_are_no_images(draw: Draw) -> None:
     assert found.values["size"] == [64, 112]
     assert found.values["channels"] == 3
     told = {(finding.level, finding.message) for finding in found.findings}
-    assert ("error", "1 file cannot be read as images") in told
     assert ("note", "1 image is turned upright, as EXIF says") in told
     assert ("warning", "images of several kinds: RGB 121, L 30") in told
     assert any("30 of 151 images are smaller" in message for _, message in told)
