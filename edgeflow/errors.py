@@ -9,9 +9,12 @@ EdgeflowError (1)
  ├── CompileError (7)
  ├── IntegrityError (8)
  ├── DataError (9)
- └── TrainingError (10)
+ ├── TrainingError (10)
+ └── StorageError (11)
 """
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -122,6 +125,39 @@ class TrainingError(EdgeflowError):
     """The training diverged or cannot start."""
 
     exit_code, anchor = 10, "training"
+
+
+class StorageError(EdgeflowError):
+    """A file or folder here cannot be written or read: no permission, read-only, or no space."""
+
+    exit_code, anchor = 11, "storage"
+
+
+_SPACE = "`df -h .` tells what is free: remove what you no longer need, then run again"
+_RIGHTS = "`ls -ld` and `id` tell who may and who you are: change its owner or mode, then run again"
+_STORAGE = {
+    errno.EROFS: "its file system is mounted read-only: copy the project to one that is not",
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+}
+"""Hints by the numbers of the system's errors that are the user's to put right."""
+
+
+def known(error: Exception) -> EdgeflowError | None:
+    """Return an exception as a failure that the user can act on; None for a defect.
+
+    What the file system refuses can come from anywhere, so it gets its class here.
+    """
+    if isinstance(error, EdgeflowError):
+        return error
+    hint = _STORAGE.get(error.errno or 0) if isinstance(error, OSError) else None
+    if hint is None or not isinstance(error, OSError):
+        return None
+    named = isinstance(error.filename, str | bytes | os.PathLike)
+    place = os.fsdecode(error.filename) if named else "a file"
+    return StorageError(f"{place}: {error.strerror}", hint=hint)
 
 
 def leaves() -> list[type[EdgeflowError]]:

@@ -39,9 +39,9 @@ def load_config():
 try:
     PLAN = Plan(load_config())
     UNITS = selection.select(PLAN, selection.given())
-except ConfigError as error:
+    claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
+except (ConfigError, OSError) as error:
     raise WorkflowError(announced.refuse(error)) from None
-claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
 call_own_command()
 
 # For the steps that this and all jobs run; what the caller's environment says goes first.

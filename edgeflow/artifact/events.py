@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeflow.console import say
-from edgeflow.errors import EdgeflowError
+from edgeflow.errors import EdgeflowError, known
 
 EVENTS = Path("logs/events.jsonl")
 """Where the events of a project are, below its folder."""
@@ -81,9 +81,11 @@ def recorded(step: str, name: str) -> Iterator[Event]:
     try:
         yield event
         outcome, code = "done", 0
-    except EdgeflowError as error:
-        code = error.exit_code
-        event.facts["error"] = error.message.partition("\n")[0]
+    except (EdgeflowError, OSError) as error:
+        failure = known(error)
+        if failure is not None:
+            code = failure.exit_code
+            event.facts["error"] = failure.message.partition("\n")[0]
         raise
     except MemoryError:
         event.facts["error"] = "MemoryError"

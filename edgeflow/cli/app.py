@@ -1,5 +1,6 @@
 """`edgeflow`: the command line, and the exit code of every failure."""
 
+import contextlib
 import functools
 import os
 import sys
@@ -16,7 +17,7 @@ from edgeflow.cli.init import init, schema
 from edgeflow.cli.predict import predict
 from edgeflow.cli.run import run
 from edgeflow.cli.summary import summary
-from edgeflow.errors import EdgeflowError, shown
+from edgeflow.errors import EdgeflowError, known, shown
 
 app = typer.Typer(
     name="edgeflow",
@@ -52,6 +53,10 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         command_line()()
-    except EdgeflowError as error:
-        print(shown(error), file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
+    except (EdgeflowError, OSError) as error:
+        failure = known(error)
+        if failure is None:
+            raise
+        with contextlib.suppress(OSError):  # a log on a full disk
+            print(shown(failure), file=sys.stderr, flush=True)
+        sys.exit(failure.exit_code)

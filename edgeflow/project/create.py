@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edgeflow.errors import ConfigError, Problem
+from edgeflow.errors import ConfigError, Problem, known
 from edgeflow.project.draft import Draft, texts
 
 PROJECT = "config.yaml"
@@ -18,7 +18,8 @@ def create(folder: Path, draft: Draft) -> list[str]:
     """Write a project's files into a folder, which need not exist; return what was written.
 
     Raises:
-        ConfigError: one of them is there already.
+        ConfigError: one of them is there already, or the folder's name is none.
+        StorageError: the folder cannot be written.
     """
     require_free(folder)
     files = texts(folder.absolute().name, draft)
@@ -71,7 +72,7 @@ def _into(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     except OSError as error:
         _forget(made)
         problem = Problem(path=str(error.filename or folder), message=error.strerror or str(error))
-        raise ConfigError(
+        raise known(error) or ConfigError(
             [problem], source="`edgeflow init`", hint="name a folder that can be written"
         ) from error
     except BaseException:

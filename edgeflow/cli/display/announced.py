@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from edgeflow.errors import EdgeflowError
+from edgeflow.errors import EdgeflowError, known
 from edgeflow.plan import Plan, Unit
 
 
@@ -59,10 +59,17 @@ def builds() -> list[Build]:
     return list(_builds.values())
 
 
-def refuse(error: EdgeflowError) -> str:
-    """Keep why there is no build, for the exit code, and return the text of it."""
-    _refusals[:] = [error]
-    return str(error)
+def refuse(error: Exception) -> str:
+    """Keep why there is no build, for the exit code, and return the text of it.
+
+    Raises:
+        Exception: the error itself, if it is none that the user can act on.
+    """
+    failure = known(error)
+    if failure is None:
+        raise error
+    _refusals[:] = [failure]
+    return str(failure)
 
 
 def refusal() -> EdgeflowError | None:

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import typer
 
 from edgeflow import errors
 from edgeflow.cli import app as app_module
+from edgeflow.cli.display import announced
 from edgeflow.errors import ConfigError, Problem
 from tests.unit.cli.conftest import Cli
 
@@ -40,6 +43,26 @@ def test_every_failure_has_its_exit_code(
     assert printed.err.startswith("error: ")
     assert "went wrong" in printed.err
     assert f"hint: {raised.hint}" in printed.err
+
+
+def test_what_the_file_system_refuses_is_a_failure_of_its_own(cli: Cli) -> None:
+    done = cli("init", "/sys/edgeflow")
+    assert done.returncode == errors.StorageError.exit_code
+    assert done.stderr.startswith("error: /sys/edgeflow: ")
+    assert "  see: edgeflow help storage" in done.stderr
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EDQUOT])
+def test_errors_of_the_system_that_users_can_put_right(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announced, "_refusals", [])
+    text = announced.refuse(OSError(number, os.strerror(number), "results"))
+    assert text.startswith(f"results: {os.strerror(number)}\n  hint: ")
+    refused = announced.refusal()
+    assert isinstance(refused, errors.StorageError)
+    with pytest.raises(ConnectionResetError):
+        announced.refuse(ConnectionResetError(errno.ECONNRESET, "reset"))
 
 
 def test_help_imports_nothing_heavy(cli: Cli) -> None:
