@@ -54,13 +54,15 @@ elif workflow.is_main_process and not workflow.dryrun:
     serve_steps()
 
 
+# As text, for what is no file of a rule; later a module has the path variables of its user.
 RESULTS = Path(workflow.pathvars.apply("<results>"))
+LOGS = Path(workflow.pathvars.apply("<logs>"))
 STORAGE = None
 """Where Snakemake carries files to, where not all machines share one storage."""
 if workflow.storage_settings.default_storage_provider:
     STORAGE = workflow.storage_settings.default_storage_prefix
     # Logs are carried there too; the event log speaks of all steps and stays.
-    events = Path(workflow.pathvars.apply("<logs>"), "events.jsonl").absolute()
+    events = Path(LOGS, "events.jsonl").absolute()
     os.environ.setdefault("EDGEFLOW_EVENTS", str(events))
 
 
@@ -181,9 +183,8 @@ def digest_of(path):
     return sha256_file(path) if path and path.is_file() else ""
 
 
-def in_file(value, pattern):
+def in_file(value, path):
     """Write a value into a file, as JSON, and return its path."""
-    path = Path(workflow.pathvars.apply(pattern))
     text = canonical_json(value)
     if not path.is_file() or path.read_text() != text:
         write_text(path, text)

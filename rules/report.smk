@@ -30,7 +30,7 @@ rule report:
         templates=templates_digest(),
         # A word of a command may have 128 KiB: a thousand units are more.
         units=lambda wildcards, output: in_file(
-            job("report", wildcards).slice, "<logs>/report/slice.json"
+            job("report", wildcards).slice, LOGS / "report" / "slice.json"
         ),
         results=subpath(output.page, ancestor=2),
         out=subpath(output.page, parent=True),

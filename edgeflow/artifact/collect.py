@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeflow.artifact.entry import Entry
-from edgeflow.artifact.store import SCRATCH, Store
-
-GRACE_S = 600.0
-"""How long bytes that no entry names are kept: a `put` may be about to write their entry."""
+from edgeflow.artifact.store import GRACE_S, SCRATCH, Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

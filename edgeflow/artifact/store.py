@@ -15,6 +15,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from edgeflow.console import say
 
 _GONE = "is not in the store any more"
 _OTHER = "has other bytes than were stored"
+GRACE_S = 600.0
+"""How long bytes that no entry names are kept: a `put` may be about to write their entry."""
 SCRATCH = ".part-"
 """How the name of a folder begins that holds a blob not yet whole."""
 
@@ -160,8 +163,13 @@ class Store:
     def _keep(self, source: Path, blob: Blob) -> None:
         path = self.blob_path(blob.sha256)
         with contextlib.suppress(OSError):
-            if path.stat().st_size == blob.size_bytes:
-                os.utime(path)  # a `collect` that runs now spares what is new
+            status = path.stat()
+            if status.st_size == blob.size_bytes:
+                # A `collect` that runs now spares what is new. What is new already stays as it
+                # is: its time is also that of results that link it, and a later time than their
+                # job's would tell of a change.
+                if time.time() - status.st_mtime > GRACE_S / 2:
+                    os.utime(path)
                 return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=SCRATCH) as scratch:

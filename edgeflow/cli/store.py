@@ -98,7 +98,8 @@ def gc(
     config: ConfigFile = CONFIG,
 ) -> None:
     """Make room: drop the longest unused entries, and bytes that no entry names."""
-    from edgeflow.artifact.collect import GRACE_S, collect
+    from edgeflow.artifact.collect import collect
+    from edgeflow.artifact.store import GRACE_S
 
     limit = _bytes(max_size) if max_size else None
     age = _seconds(older_than) if older_than else None

@@ -180,9 +180,8 @@ def _implausible(answer: Measured, runs: int, elapsed_ms: float) -> str | None:
     if runs == 0 and not answer.latencies_ms:
         timed = load_time_ms is not None or answer.peak_rss_mb is not None
         return "time or memory of an engine without a clock" if timed else None
-    if runs and load_time_ms is None:
-        return "no load time"
-    return _untimed(answer.latencies_ms, runs, load_time_ms or 0.0, elapsed_ms)
+    reason = _untimed(answer.latencies_ms, runs, load_time_ms or 0.0, elapsed_ms)
+    return reason or ("no load time" if runs and load_time_ms is None else None)
 
 
 def _untimed(

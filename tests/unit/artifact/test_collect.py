@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeflow.artifact.collect import GRACE_S, collect
+from edgeflow.artifact.collect import collect
 from edgeflow.artifact.entry import Entry
-from edgeflow.artifact.store import SCRATCH, Store
+from edgeflow.artifact.store import GRACE_S, SCRATCH, Store
 from tests.unit.artifact.conftest import Make
 
 DAY_S = 86400.0

@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,14 @@ class Commands:
         kept = {n: t for n, t in os.environ.items() if not any(word in n for word in changing)}
         ours = {"PYTHONPATH": str(self.folder), **ON_ONE_CORE}
         return {**kept, **ours, ADDRESS: address or self.launcher.address, **more}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def interrupts() -> Iterator[None]:
+    """Take Ctrl-C, which what a shell starts in the background ignores, and its children too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
