@@ -19,6 +19,7 @@ from edgeflow.project.ownmodel import (
     sample_input,
     wanted,
 )
+from edgeflow.project.place import whole
 from edgeflow.project.propose import Proposal, config_name, propose, require_plain, told_counts
 from edgeflow.project.yamltext import CALIBRATION, comment, entry
 
@@ -52,7 +53,7 @@ def draft_from(folder: Path, data: Path | None, model: Path | None) -> tuple[Dra
         proposal = propose(data)
         return _of_data(folder, proposal), list(_said(proposal))
     ends = model_ends(model.expanduser())
-    require_plain(model.expanduser().absolute())
+    require_plain(whole(model))
     if data is None:
         return _of_model(folder, model, ends), [*said_of(ends), missing(ends)]
     proposal = _proposal(data, ends)

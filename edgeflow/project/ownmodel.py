@@ -6,6 +6,7 @@ from typing import Any
 
 from edgeflow.project.draft import AS_IT_IS, FLOAT, INT8
 from edgeflow.project.modelends import ModelEnds
+from edgeflow.project.place import whole
 from edgeflow.project.propose import config_name
 from edgeflow.project.yamltext import CALIBRATION, comment, entry
 
@@ -32,7 +33,7 @@ def said_of(ends: ModelEnds) -> Iterator[str]:
 
 def model_entry(folder: Path, path: Path, ends: ModelEnds, name: str, dataset: str) -> str:
     """Return YAML of the entry in `models`."""
-    source = path_from(folder, path.expanduser().absolute())
+    source = path_from(folder, path)
     values = {"dataset": dataset, "source": source}
     told = {"input": "that which takes the sample"}
     chosen = sample_input(ends)
@@ -85,5 +86,5 @@ def missing(ends: ModelEnds) -> str:
 
 def path_from(folder: Path, path: Path) -> str:
     """Return a path as it is written in a project: from there, if it lies there."""
-    root = folder.expanduser().absolute()
+    root, path = whole(folder), whole(path)
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,5 +1,6 @@
 """Which of edgeflow's sources a file or folder of the user is for, and what lies there."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,13 @@ class Place:
             part: {label: len(tree.files) for label, tree in classes.items()}
             for part, classes in parts.items()
         }
+
+
+def whole(path: Path) -> Path:
+    """Return an absolute path without `..`; links stay, unless a `..` leads out of one."""
+    path = path.expanduser().absolute()
+    plain = Path(os.path.normpath(path))
+    return plain if plain.resolve() == path.resolve() else path.resolve()
 
 
 def find(path: Path) -> Place:

@@ -15,7 +15,7 @@ from edgeflow.config.samples import Part
 from edgeflow.dataset.build import rehearse
 from edgeflow.errors import DataError
 from edgeflow.project.npzlook import arrays_section
-from edgeflow.project.place import Place, find
+from edgeflow.project.place import Place, find, whole
 from edgeflow.project.survey.balance import balance
 from edgeflow.project.survey.finding import Finding
 from edgeflow.project.survey.images import STRETCH, Images
@@ -89,7 +89,7 @@ def propose(
     Raises:
         DataError: no dataset can be made of it.
     """
-    place = find(path.expanduser().absolute())
+    place = find(whole(path))
     require_plain(place.path)
     values, facts, findings = _LOOKS[place.kind](place, size, channels)
     _require_usable(place, findings)
@@ -110,7 +110,7 @@ def section_of(path: Path) -> Dataset:
     Raises:
         DataError: nothing lies there that edgeflow has a source for.
     """
-    place = find(path.expanduser().absolute())
+    place = find(whole(path))
     require_plain(place.path)
     values, _, _ = _LOOKS[place.kind](place, None, None)
     seen = peek(parsed(values))
@@ -181,11 +181,12 @@ def _require_some(images: Images, place: Place) -> None:
 
 
 def input_size(images: Images) -> tuple[int, int]:
-    """Return height and width for a network's input: of the images' ratio, and no larger."""
+    """Return height and width for a network's input: of the images' ratio, and rarely larger."""
     width, height = images.sides()
     if len(images.sizes) == 1 and max(width, height) <= SIDES[0]:
         return height, width
-    short = next((side for side in SIDES if side <= min(width, height)), min(width, height) or 32)
+    usual = images.short_side()
+    short = next((side for side in SIDES if side <= usual), usual or 32)
     ratio = max(width, height, 1) / max(min(width, height), 1)
     if ratio <= STRETCH:
         return short, short

@@ -1,7 +1,9 @@
 """What the headers of images say: sizes, modes, orientation."""
 
+import math
+import operator
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from edgeflow.project.survey.finding import Finding, Level, about, counted
 ORIENTATION = 0x0112
 """EXIF's tag; 1 is upright."""
 GREY = frozenset({"1", "L", "LA"})
+LISTED = 4
+"""Sizes that are told with the number of their images."""
 LARGER = 8
 """How many times the side of the network's input an image may have before it is named."""
 STRETCH = 1.5
@@ -62,20 +66,33 @@ class Images:
 
     def sides(self) -> tuple[int, int]:
         """Return the median of the widths, and that of the heights; 0 where there are no images."""
-        return _median(self.sizes, 0), _median(self.sizes, 1)
+        width, height = (_reached(self.sizes, operator.itemgetter(axis), 1 / 2) for axis in (0, 1))
+        return width, height
+
+    def short_side(self) -> int:
+        """Return the shorter side that three quarters of the images reach; 0 where none are."""
+        return _reached(self.sizes, min, 1 / 4)
 
     def facts(self) -> dict[str, str]:
         """Return what to show of them."""
-        widths, heights = ([size[axis] for size in self.sizes] for axis in (0, 1))
         if not self.sizes:
             return {}
-        middle = self.sides()
-        span = f"{min(widths)}x{min(heights)} to {max(widths)}x{max(heights)}"
-        one = len(self.sizes) == 1
         return {
-            "sizes": ("" if one else f"{span}, median ") + f"{middle[0]}x{middle[1]}",
+            "sizes": self._told_sizes(),
             "modes": ", ".join(f"{mode} {count:,}" for mode, count in self.modes.most_common()),
         }
+
+    def _told_sizes(self) -> str:
+        """Return the sizes, width first; of many the least, the largest and the most frequent."""
+        if len(self.sizes) == 1:
+            return _size(next(iter(self.sizes)))
+        usual = self.sizes.most_common(LISTED)
+        told = ", ".join(f"{_size(size)} {count:,}" for size, count in usual)
+        if len(self.sizes) <= LISTED:
+            return told
+        least, most = (pick(self.sizes, key=math.prod) for pick in (min, max))
+        span = f"{_size(least)} to {_size(most)}"
+        return f"{len(self.sizes):,} from {span}, most of them {told}"
 
     def findings(self, size: tuple[int, int] | None) -> Iterator[Finding]:
         """Yield what is to be said of them.
@@ -139,10 +156,17 @@ def _stretched(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
     return max(ratio, 1 / ratio) > STRETCH
 
 
-def _median(sizes: Counter[tuple[int, int]], axis: int) -> int:
+def _reached(
+    sizes: Counter[tuple[int, int]], side: Callable[[tuple[int, int]], int], share: float
+) -> int:
+    """Return a quantile of a side; 0 where there are no images."""
     passed, total = 0, sum(sizes.values())
-    for size, count in sorted(sizes.items(), key=lambda item: item[0][axis]):
+    for size, count in sorted(sizes.items(), key=lambda item: side(item[0])):
         passed += count
-        if 2 * passed >= total:
-            return size[axis]
+        if passed >= share * total:
+            return side(size)
     return 0
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

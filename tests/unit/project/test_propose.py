@@ -10,7 +10,9 @@ from edgeflow.config.root import Config
 from edgeflow.errors import DataError
 from edgeflow.project.create import create
 from edgeflow.project.own import draft_from
-from edgeflow.project.propose import config_name, propose
+from edgeflow.project.place import whole
+from edgeflow.project.propose import config_name, input_size, propose
+from edgeflow.project.survey.images import Images
 from tests.signals import write_tones
 from tests.unit.project.conftest import Draw
 
@@ -55,6 +57,14 @@ def test_data_in_the_project_is_named_from_there(project: Path, draw: Draw) -> N
     assert (section.path, section.size, section.channels) == ("my photos", (28, 28), 1)
 
 
+def test_paths_are_written_without_detours(project: Path, draw: Draw, tmp_path: Path) -> None:
+    photos = draw()
+    config = checked(project, Path("../new/../photos"))
+    assert getattr(config.datasets["photos"], "path", "") == str(photos)
+    (tmp_path / "link").symlink_to(photos / "cat")
+    assert whole(tmp_path / "link" / ".." / "dog") == (photos / "dog").resolve()
+
+
 def test_given_parts_and_a_folder_around(project: Path, draw: Draw) -> None:
     for part in ("train", "test"):
         draw(f"archive/photos/{part}")
@@ -96,7 +106,17 @@ def test_sizes_and_modes(draw: Draw) -> None:
     assert ("warning", "images of several kinds: RGB 121, L 30") in told
     assert any("30 of 151 images are smaller" in message for _, message in told)
     assert any("30 of 151 images have another aspect" in message for _, message in told)
-    assert found.facts["sizes"] == "20x20 to 320x180, median 320x180"
+    assert found.facts["sizes"] == "320x180 121, 20x20 30"
+
+
+def test_of_many_sizes_most_are_not_enlarged() -> None:
+    images = Images()
+    sizes = ((64, 64), (120, 90), (90, 120), (200, 150), (640, 480), (480, 640))
+    images.sizes.update(dict.fromkeys(sizes, 24))
+    assert input_size(images) == (64, 64)
+    assert not list(images.findings((64, 64)))
+    told = images.facts()["sizes"]
+    assert told.startswith("6 from 64x64 to 640x480, most of them 64x64 24, 120x90 24, ")
 
 
 def test_sounds(project: Path) -> None:
