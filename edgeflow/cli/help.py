@@ -1,6 +1,7 @@
-"""`edgeflow help TOPIC`: a class of failure, or a command."""
+"""`edgeflow help TOPIC`: a class of failure, a command, or a page of the documentation."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ CLASSES = {kind.anchor: kind for kind in KINDS}
 
 
 def _topics(incomplete: str) -> list[str]:
-    return [name for name in CLASSES if name.startswith(incomplete)]
+    return [name for name in (*CLASSES, *pages()) if name.startswith(incomplete)]
 
 
 def help_(
@@ -22,35 +23,45 @@ def help_(
     topic: Annotated[
         str,
         typer.Argument(
-            metavar="[ERROR|EXIT CODE|COMMAND]",
-            help="What a message ends with; by default all errors.",
+            metavar="[ERROR|EXIT CODE|COMMAND|PAGE.md]",
+            help="What a message ends with, or a page; by default all errors and names of pages.",
             autocompletion=_topics,
         ),
     ] = "",
 ) -> None:
-    """Explain a failure: what it means, usual causes, what to run next."""
+    """Explain a failure: what it means, usual causes, what to run next; or print a page."""
     anchors = {str(kind.exit_code): anchor for anchor, kind in CLASSES.items()}
     anchor = anchors.get(topic, topic)
     root = context.find_root()
+    name = Path(topic.partition("#")[0]).name  # as links have it
     if not topic:
-        print(page())
+        print(page("errors.md"))
+        print(f"\nPages: {', '.join(pages())}")
+    elif name in pages():
+        print(page(name))
     elif anchor in CLASSES:
         print(entry(anchor))
     elif (command := root.command.get_command(root, topic)) is not None:  # type: ignore[attr-defined]
         with typer.Context(command, parent=root, info_name=topic) as its:
             print(command.get_help(its))
     else:
-        raise typer.BadParameter(f"neither an error nor a command; errors: {', '.join(CLASSES)}")
+        known = f"errors: {', '.join(CLASSES)}; pages: {', '.join(pages())}"
+        raise typer.BadParameter(f"no error, command or page; {known}")
 
 
-def page() -> str:
-    """Return the page about errors."""
-    return (workflow_folder() / "docs" / "errors.md").read_text(encoding="utf-8").rstrip()
+def pages() -> list[str]:
+    """Return the names of the documentation's pages."""
+    return sorted(path.name for path in (workflow_folder() / "docs").glob("*.md"))
+
+
+def page(name: str) -> str:
+    """Return a page of the documentation."""
+    return (workflow_folder() / "docs" / name).read_text(encoding="utf-8").rstrip()
 
 
 def entry(anchor: str) -> str:
     """Return what the page says of one class of failure."""
-    for part in re.split(r"^(?=## )", page(), flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^(?=## )", page("errors.md"), flags=re.MULTILINE)[1:]:
         title = part.partition("\n")[0].removeprefix("## ")
         if title.lower().replace(" ", "-") == anchor:
             return part.rstrip()

@@ -44,13 +44,13 @@ def test_each_failure_has_its_entry(kind: type[EdgeflowError]) -> None:
 
 
 def test_the_page_has_no_entry_of_no_failure() -> None:
-    assert len(re.findall("^## ", page(), re.MULTILINE)) == len(ALL)
+    assert len(re.findall("^## ", page("errors.md"), re.MULTILINE)) == len(ALL)
     assert leaves() == sorted(LEAVES, key=lambda leaf: leaf.exit_code)
 
 
 def test_commands_and_options_of_the_page_exist() -> None:
     root = typer.main.get_command(app)
-    for line in re.findall(r"`edgeflow ([a-z -]+?)(?: [A-Z]+)?`", page()):
+    for line in re.findall(r"`edgeflow ([a-z -]+?)(?: [A-Z]+)?`", page("errors.md")):
         command: Any = root
         for word in line.split():
             if word == "--" or not hasattr(command, "commands"):
@@ -65,6 +65,7 @@ def test_commands_and_options_of_the_page_exist() -> None:
         ("4", "## Unreachable"),
         ("missing-tool", "## Missing tool"),
         ("run", "Usage: edgeflow run"),
+        ("docs/devices.md#asking-the-model", "# Devices"),
     ],
 )
 def test_help_prints_the_page_an_entry_or_a_command(topic: str, begins: str) -> None:
