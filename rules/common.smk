@@ -16,7 +16,7 @@ from edgeflow.artifact.manifest import tool_versions
 from edgeflow.artifact.tiers import environment as store_environment
 from edgeflow.cli.display import announced, selection
 from edgeflow.cli.offer import offer
-from edgeflow.cli.workflow import call_own_command, claim, collect_less
+from edgeflow.cli.workflow import call_own_command, claim, claims, collect_less
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
 from edgeflow.errors import ConfigError
@@ -39,7 +39,8 @@ def load_config():
 try:
     PLAN = Plan(load_config())
     UNITS = selection.select(PLAN, selection.given())
-    claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
+    if workflow.is_main_process and not workflow.dryrun:
+        claim(Path.cwd())  # a Snakemake that was killed leaves a lock behind
 except (ConfigError, OSError) as error:
     raise WorkflowError(announced.refuse(error)) from None
 call_own_command()
@@ -51,7 +52,7 @@ for variable, value in store_environment(PLAN.config.store).items():
 if workflow.remote_exec:  # a job of a cluster runs its step by itself
     os.environ[STEP_SERVER] = NO_STEP_SERVER
 elif workflow.is_main_process and not workflow.dryrun:
-    serve_steps()
+    serve_steps(claims())
 
 
 # As text, for what is no file of a rule; later a module has the path variables of its user.

@@ -24,14 +24,14 @@ def clean(
 
     The store stays, so the next build takes from it what it made before.
     """
-    from edgeflow.cli.workflow import claim
+    from edgeflow.cli.workflow import busy, claim
     from edgeflow.config.document import require_project
 
     require_project(CONFIG)
     found = [path for path in MADE if path.is_symlink() or path.exists()]
     _spare_the_store(found)
     if found and not dry_run and not claim(Path.cwd()):
-        raise EdgeflowError("a build runs in this folder", hint="wait for it, or end it")
+        raise busy(Path.cwd())
     for path in found if not dry_run else ():
         _remove(path)
     if as_json:

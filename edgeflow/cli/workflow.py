@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import FrameType
 
 from edgeflow.artifact.events import EVENTS
 from edgeflow.cli.display.selection import Selection, environment
+from edgeflow.errors import EdgeflowError
 from edgeflow.paths import workflow_folder
 from edgeflow.stamp.keep import attempt
 
@@ -27,6 +29,9 @@ _PROFILES = (Path("default"), Path("profiles/default"))
 """Where it looks for the project's settings."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START = "edgeflow.cli.start_snakemake"
+CLAIM = Path(".edgeflow", "run.lock")
+_ENDING_S = 15.0
+"""How long the steps of a process that was killed may take to end."""
 _claims: list[int] = []
 """Descriptors that hold a project's claim until this process ends."""
 
@@ -34,24 +39,60 @@ _claims: list[int] = []
 def claim(folder: Path) -> bool:
     """Claim a project for this process, and forget the lock of a Snakemake that was killed.
 
-    Snakemake's own lock is a file, which outlives it. This claim ends with the process, so a
-    lock found under a fresh claim is nobody's.
+    Snakemake's own lock is a file, which outlives it. This claim ends with the process and its
+    steps, so a lock found under a fresh claim is nobody's. Steps of a process that was killed are
+    just being ended; they are waited for.
 
     Returns:
         Whether the claim is ours; False means that another run is alive.
     """
-    place = folder / ".edgeflow" / "run.lock"
+    place = folder / CLAIM
     place.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
+    until = time.monotonic() + _ENDING_S
+    while not _is_taken(descriptor):
+        if holder(folder) or time.monotonic() > until:
+            os.close(descriptor)
+            return False
+        time.sleep(0.1)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     _claims.append(descriptor)
     for lock in (folder / ".snakemake" / "locks").glob("*"):
         lock.unlink(missing_ok=True)
     return True
+
+
+def _is_taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def claims() -> Sequence[int]:
+    """Return descriptors that hold this process' claims, also in who inherits them."""
+    return tuple(_claims)
+
+
+def holder(folder: Path) -> int | None:
+    """Return the id of the process that claimed a folder last; None if it has ended."""
+    try:
+        number = int((folder / CLAIM).read_text())
+        os.kill(number, 0)
+    except (OSError, ValueError):
+        return None
+    return number
+
+
+def busy(folder: Path) -> EdgeflowError:
+    """Return what to say where another process builds in a folder."""
+    number = holder(folder)
+    return EdgeflowError(
+        "a build runs in this folder" + (f" (process {number})" if number else ""),
+        hint="wait for it, or end it",
+    )
 
 
 def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
@@ -77,6 +118,8 @@ def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
             return 0
     if stopped_by:
         return 128 + stopped_by
+    if returncode < 0:  # something killed it
+        return 128 - returncode
     return next((code for code in _exit_codes(start) if code), returncode)
 
 
@@ -92,7 +135,7 @@ def _attended(command: Sequence[str], environment: Mapping[str, str]) -> tuple[i
         def leave_or_pass_on(number: int, _frame: FrameType | None) -> None:
             came.append(number)
             if number != signal.SIGINT:  # a terminal sends Ctrl-C to both of us
-                process.send_signal(number)
+                process.terminate()
 
         with _handled(leave_or_pass_on):
             returncode = process.wait()

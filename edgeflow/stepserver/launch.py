@@ -10,18 +10,24 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgeflow.stepserver.client import ADDRESS, OFF
 
 _LONGEST_PATH_BYTES = 100  # the kernel takes 107
-_END_TIMEOUT_S = 10.0
+_END_TIMEOUT_S = 15.0
 
 
 class Launcher:
-    """A listening socket in a private folder, and what serves it from the first connection on."""
+    """A listening socket in a private folder, and what serves it from the first connection on.
 
-    def __init__(self) -> None:
+    Args:
+        held: descriptors that the server holds too, until all steps have ended.
+    """
+
+    def __init__(self, held: Sequence[int] = ()) -> None:
+        self._held = tuple(held)
         self._folder = Path(tempfile.mkdtemp(prefix="edgeflow-", dir=_short_place()))
         self.address = str(self._folder / "steps")
         self._listening = socket.socket(socket.AF_UNIX)
@@ -48,7 +54,7 @@ class Launcher:
                 "edgeflow.stepserver.server",
                 [place for place in sys.path if isinstance(place, str)],
                 *arguments,
-                keep=(listening, self._alive),
+                keep=(listening, self._alive, *self._held),
                 start_new_session=True,
             )
             self._listening.close()
@@ -58,25 +64,30 @@ class Launcher:
         with self._closing:
             self._closed = True
             os.close(self._ours)
+            self._listening.close()
         if self._server is not None:
             try:
                 self._server.wait(_END_TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                return  # steps outlive Snakemake, and the server ends with them
+                return  # a step takes long to die, and the server ends with it
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 _launched: list[Launcher] = []
 
 
-def serve_steps() -> None:
-    """Give the jobs of this process a step server, unless the environment says `off`."""
+def serve_steps(held: Sequence[int] = ()) -> None:
+    """Give the jobs of this process a step server, unless the environment says `off`.
+
+    Args:
+        held: descriptors that it holds until this process and all steps have ended.
+    """
     if os.environ.get(ADDRESS) == OFF or _launched:
         return
     os.environ[ADDRESS] = OFF
     if hasattr(os, "pidfd_open"):
         with contextlib.suppress(OSError):  # no place for a socket
-            _launched.append(Launcher())
+            _launched.append(Launcher(held))
             os.environ[ADDRESS] = _launched[0].address
             atexit.register(_launched[0].close)
 

@@ -47,7 +47,8 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return b"".join(blocks)
 
 
-def is_ours(connection: socket.socket) -> bool:
-    """Return whether the process at the other end is of this very user."""
+def peer(connection: socket.socket) -> int | None:
+    """Return the id of the process at the other end; None if it is not of this very user."""
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return bool(_CREDENTIALS.unpack(found)[1] == os.getuid())
+    process, user, _ = _CREDENTIALS.unpack(found)
+    return int(process) if user == os.getuid() else None

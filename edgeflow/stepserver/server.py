@@ -4,6 +4,7 @@ A process of its own in the session of its own, with one thread. It ends when Sn
 other end of its pipe is open in Snakemake alone.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgeflow.stepserver.protocol import is_ours, receive, send
+from edgeflow.cli.families import end_families
+from edgeflow.stepserver.protocol import peer, receive, send
 from edgeflow.stepserver.steps import KINDS, is_looked_up, kind_of
 
 MOST_WARM = 4
@@ -72,32 +74,58 @@ def start(
 
 
 class Server:
-    """Accepts commands on a socket until the pipe from Snakemake closes."""
+    """Accepts commands on a socket until the pipe from Snakemake closes, and ends them then."""
 
     def __init__(self, listening: socket.socket, alive: int) -> None:
-        self._listening = listening
+        self._listening, self._alive = listening, alive
+        self._commands: dict[int, int] = {}  # those that run: a descriptor and the process id
         self._selector = selectors.DefaultSelector()
         self._selector.register(listening, selectors.EVENT_READ)
         self._selector.register(alive, selectors.EVENT_READ)
         self._warm: dict[str, tuple[socket.socket, subprocess.Popen[bytes]]] = {}
 
     def serve(self) -> None:
-        """Serve until Snakemake has ended; steps that still run then are their commands' matter."""
-        while all(key.fileobj is self._listening for key, _ in self._selector.select()):
-            connection, _ = self._listening.accept()
-            with connection:
-                connection.settimeout(REQUEST_TIMEOUT_S)
-                self._pass_on(connection)
+        """Serve until Snakemake has ended, then end what is left of its steps."""
+        while self._alive not in (ready := {key.fd for key, _ in self._selector.select()}):
+            for ended in ready & self._commands.keys():
+                del self._commands[ended]
+                self._selector.unregister(ended)
+                os.close(ended)
+            if self._listening.fileno() in ready:
+                self._accept()
+        self._listening.setblocking(False)
+        with contextlib.suppress(BlockingIOError):  # those that have not been heard yet
+            while True:
+                self._note(peer(self._listening.accept()[0]))
+        end_families(self._commands)
         for link, process in self._warm.values():
             link.close()
             process.terminate()  # heeded by those that still import
         for _, process in self._warm.values():
             process.wait()
 
+    def _accept(self) -> None:
+        connection, _ = self._listening.accept()
+        with connection:
+            connection.settimeout(REQUEST_TIMEOUT_S)
+            process = peer(connection)
+            if process and self._note(process):
+                self._pass_on(connection)
+
+    def _note(self, process: int | None) -> bool:
+        """Keep in mind that a command runs; return False if it has ended already."""
+        try:
+            descriptor = os.pidfd_open(process or -1)
+        except OSError:
+            return False
+        self._commands[descriptor] = process or -1
+        self._selector.register(descriptor, selectors.EVENT_READ)
+        return True
+
     def _pass_on(self, connection: socket.socket) -> None:
         """Pass a command on with its open files; closing the connection refuses it."""
         try:
-            received = receive(connection, 3) if is_ours(connection) else None
+            received = receive(connection, 3)
         except (OSError, ValueError, SyntaxError):
             return
         if received is None:

@@ -209,12 +209,20 @@ def test_a_dry_run_says_what_would_run_and_why(
     emit(handler, event="run_info", stats=stats)
     emit(handler, logging.ERROR, "At least one job did not complete successfully.")
     emit(handler, logging.WARNING, "something odd")
+    failed = "RuleException:\nCalledProcessError in file x:\nCommand 'set -euo pipefail;  {}'"
+    emit(handler, logging.ERROR, failed.format("edgeflow compile -x"))
+    emit(handler, logging.ERROR, failed.format("own"))
+    emit(handler, logging.ERROR, "Use --unlock", event="error", exception="LockException")
     handler.close()
     handler.close()
     assert said.getvalue().splitlines()[5:] == [
         "jobs:     1 (1 compile)",
         "compile pi/cnn/int8: missing output files, input files updated by another job",
         "something odd",
+        *failed.format("own").splitlines(),
+        "error: a build runs in this folder",
+        "  hint: wait for it, or end it",
+        "  see: edgeflow help other",
     ]
 
 

@@ -149,3 +149,34 @@ signal.pause()
     asking.join()
     assert ended == (7, signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_the_claim_of_a_killed_process_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import os, pathlib, subprocess\n"
+        "from edgeflow.cli.workflow import claim, claims\n"
+        "assert claim(pathlib.Path.cwd())\n"
+        "step = subprocess.Popen(['sleep', '100'], pass_fds=claims(), stdout=subprocess.DEVNULL)\n"
+        "print(step.pid, flush=True)\n"
+        "input()\n"
+    )
+    builder = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert builder.stdout is not None
+    step = int(builder.stdout.readline())
+    assert not workflow.claim(tmp_path)
+    assert f"(process {builder.pid})" in str(workflow.busy(tmp_path))
+    builder.kill()
+    builder.communicate()
+    monkeypatch.setattr(workflow, "_ENDING_S", 0.0)
+    assert not workflow.claim(tmp_path)
+    monkeypatch.setattr(workflow, "_ENDING_S", 60.0)
+    os.kill(step, signal.SIGKILL)
+    assert workflow.claim(tmp_path)

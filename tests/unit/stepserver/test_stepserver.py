@@ -1,5 +1,6 @@
 """A step in the step server is what it would be in a process of its own."""
 
+import fcntl
 import json
 import os
 import signal
@@ -143,34 +144,40 @@ def test_a_signal_to_the_command_reaches_the_step(
     assert (place.read_text() == "interrupted") == (number == signal.SIGINT)
 
 
-def test_a_killed_snakemake_leaves_nothing_behind(commands: Commands) -> None:
-    """Its steps come to their end, as they do without a server; then nothing is left."""
+def test_a_killed_snakemake_takes_its_steps_with_it(commands: Commands, tmp_path: Path) -> None:
+    """Whether they run in the server or by themselves; until then, its claim is not free."""
+    claim = tmp_path / "claim"
+    alone = "import subprocess; print(subprocess.Popen(['sleep', '99']).pid, flush=True); input()"
     code = (
-        "import subprocess, sys, os, time\n"
+        "import subprocess, sys, os\n"
         "from edgeflow.stepserver.launch import Launcher\n"
-        "launcher = Launcher()\n"
+        f"held = os.open({str(claim)!r}, os.O_RDWR | os.O_CREAT)\n"
+        "import fcntl; fcntl.flock(held, fcntl.LOCK_EX)\n"
+        "launcher = Launcher([held])\n"
         f"os.environ.update({commands.environment()!r}, EDGEFLOW_STEP_SERVER=launcher.address)\n"
         f"subprocess.run({commands.command('gate', PARENT)!r})\n"
         "print(launcher._server.pid, launcher._folder, flush=True)\n"
+        f"print(subprocess.Popen({commands.command('device', alone)!r}).pid, flush=True)\n"
         f"subprocess.run({commands.command('gate', 'input()')!r})\n"
     )
     snakemake = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert snakemake.stdin is not None
     assert snakemake.stdout is not None
     warm = int(snakemake.stdout.readline())
     server, folder = snakemake.stdout.readline().split()
     assert parent(warm) == int(server)
+    others = [int(snakemake.stdout.readline()) for _ in range(2)]
     wait_for(lambda: children(warm))
     (step,) = children(warm)
     snakemake.kill()
     snakemake.wait()
-    assert not gone(step)
-    snakemake.stdin.close()
-    wait_for(lambda: all(map(gone, (step, warm, int(server)))))
+    with claim.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert all(map(gone, (step, *others)))
+    wait_for(lambda: all(map(gone, (warm, int(server)))))
     assert not Path(folder).exists()
-    snakemake.stdout.close()
+    snakemake.communicate()
 
 
 def test_the_socket_is_this_users_alone(commands: Commands) -> None:

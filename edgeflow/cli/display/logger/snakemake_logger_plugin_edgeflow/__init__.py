@@ -6,6 +6,7 @@ this folder there.
 
 import logging
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -13,12 +14,17 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from edgeflow.cli.display.announced import Planned, refusal, step_of
 from edgeflow.cli.display.show import on_standard_error
+from edgeflow.cli.workflow import busy
 from edgeflow.errors import EdgeflowError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SAID_BETTER = ("At least one job did not complete", "Exiting because a job execution failed")
+SAID_BETTER = (
+    "At least one job did not complete",
+    "Exiting because a job execution failed",
+    "Command 'set -euo pipefail; edgeflow ",
+)
 """Which jobs failed, and why, is said by the display."""
 
 
@@ -79,9 +85,11 @@ class LogHandler(LogHandlerBase):
 
     def _error(self, record: Any) -> None:
         message, error = str(record.msg).rstrip(), refusal()
+        if getattr(record, "exception", "") == "LockException":
+            message = shown(busy(Path.cwd()))
         if error is not None:  # without the place in the rules where it was raised
             message, self._refused = "" if self._refused else shown(error), True
-        if message and not any(text in message for text in SAID_BETTER):
+        if message and not any(text in " ".join(message.split()) for text in SAID_BETTER):
             self._display.say(message)
 
     @property
