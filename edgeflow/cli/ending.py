@@ -41,12 +41,12 @@ def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
         return
     from edgeflow.report.build import build_report as make
     from edgeflow.report.console import print_summary
-    from edgeflow.report.rows import load_rows
+    from edgeflow.report.rows import load_rows, with_rollbacks
 
     job = build.plan.job("report")
     if build_report:
         make(job.slice, fingerprint(*job.modules), build.results, page.parent)
-    rows = load_rows(build.results, job.slice)
+    rows = with_rollbacks(load_rows(build.results, job.slice), build.results)
     where = f"report: {page}" if page.is_file() else "report: none yet"
     print_summary(rows, file)
     print(where, file=file)

@@ -17,10 +17,16 @@ def summary(config: ConfigFile = CONFIG, results: Results = RESULTS, as_json: Js
     """Print the table of all deployments as they were last measured."""
     from edgeflow.report.console import print_summary
     from edgeflow.report.metrics import records
-    from edgeflow.report.rows import load_rows
+    from edgeflow.report.rows import load_rows, with_rollbacks
 
-    rows = load_rows(results, load_plan(config).job("report").slice)
+    units = load_plan(config).job("report").slice
+    rows = with_rollbacks(load_rows(results, units), results)
     if as_json:
-        print_json(records(rows))
+        print_json(
+            [
+                {**record, "rolled_back": row.rolled_back}
+                for row, record in zip(rows, records(rows), strict=True)
+            ]
+        )
     else:
         print_summary(rows, sys.stdout)

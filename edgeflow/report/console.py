@@ -12,7 +12,13 @@ from edgeflow.report.text import NONE, adaptive, gate_text, kib, metric, metric_
 
 HEADER = ("deployment", "device", "metric", "p50/p90 ms", "KiB", "measured on", "gates")
 _FIGURES = HEADER[2:5]
-_STYLES = {"passed": "green", "failed": "bold red", "no gates": "dim", "not measured": "yellow"}
+_STYLES = {
+    "passed": "green",
+    "failed": "bold red",
+    "rolled back": "bold red",
+    "no gates": "dim",
+    "not measured": "yellow",
+}
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -67,6 +73,15 @@ def _missed(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def _rolled_back(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each release that was rejected by hand."""
+    return [
+        f"{row.model}/{row.recipe} on {row.device}: rolled back: {row.rolled_back}"
+        for row in rows
+        if row.rolled_back is not None
+    ]
+
+
 def print_summary(rows: Sequence[Row], file: TextIO) -> None:
     """Print a line per row, then what else is known of rows, then a line per missed gate.
 
@@ -79,7 +94,7 @@ def print_summary(rows: Sequence[Row], file: TextIO) -> None:
         _print_table(shown, file)
     else:
         _print_plain(shown, file)
-    for line in (*_further(shown), *_missed(shown)):
+    for line in (*_further(shown), *_missed(shown), *_rolled_back(shown)):
         print(line, file=file)
     if len(shown) < len(rows):
         print(f"and {_counted(rows, shown)}: metrics.csv of the report has all", file=file)

@@ -13,7 +13,7 @@ POINTS = 1000
 LINES = 40
 """Most deployments in the table on a terminal."""
 
-_URGENCY = ("failed", "not measured", "no gates", "passed")
+_URGENCY = ("failed", "rolled back", "not measured", "no gates", "passed")
 
 
 def telling(rows: Sequence[Row], most: int) -> list[Row]:

@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edgeflow import paths
 from edgeflow.artifact.manifest import read_manifest
 from edgeflow.config.gates import figures_of
+from edgeflow.deploy.judged import rollback_reason
 from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
 from edgeflow.validate.gates import GateResult, check_gates
@@ -34,6 +35,8 @@ class Row:
         metric_baseline: that of the trained model; the others follow it through the stages.
         checks: each gate of the deployment against its figure; empty if not measured.
         limits: the gates asked for, by name.
+        rolled_back: why the release was rejected by hand after it was measured; see
+            `with_rollbacks`.
         labels: class names, in the order of the confusion matrices.
     """
 
@@ -62,6 +65,7 @@ class Row:
     cpu: str | None = None
     bundle_sha256: str | None = None
     transport: str | None = None
+    rolled_back: str | None = None
     labels: tuple[str, ...] = ()
     confusion_baseline: Matrix = ()
     confusion_device: Matrix = ()
@@ -106,15 +110,17 @@ class Row:
 
     @property
     def status(self) -> str:
-        """``passed``, ``failed``, ``no gates`` or ``not measured``."""
+        """``passed``, ``failed``, ``no gates``, ``rolled back`` or ``not measured``."""
         if not self.measured:
             return "not measured"
+        if self.rolled_back is not None:
+            return "rolled back"
         return {True: "passed", False: "failed", None: "no gates"}[self.gates_passed]
 
     @property
     def verdict(self) -> str:
         """The status, with the number of gates that it is of: ``failed 1 of 4``."""
-        if not self.checks:
+        if not self.checks or self.rolled_back is not None:
             return self.status
         count = sum(check.passed == self.gates_passed for check in self.checks)
         return f"{self.status} {count} of {len(self.checks)}"
@@ -191,3 +197,13 @@ def load_rows(results: Path, slice_: Mapping[str, Any]) -> list[Row]:
     """
     outputs = functools.cache(_outputs)  # one compilation may be on many devices
     return [_row(unit, results, outputs) for unit in slice_["units"]]
+
+
+def with_rollbacks(rows: Sequence[Row], results: Path) -> list[Row]:
+    """Return rows with what was rolled back by hand, of which the page does not tell."""
+
+    def reason(row: Row) -> str | None:
+        folder = results / paths.DEVICE.format(device=row.device, model=row.model)
+        return rollback_reason(folder, row.bundle_sha256)
+
+    return [replace(row, rolled_back=reason(row)) for row in rows]

@@ -8,6 +8,7 @@ from typing import Any
 from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_json
+from edgeflow.deploy.judged import forget_rollback
 from edgeflow.deploy.release import open_device
 from edgeflow.errors import EdgeflowError, GateError
 from edgeflow.figures.table import figure
@@ -43,6 +44,7 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
             if changed:
                 device.prune(record["model"])
         event.facts["changed"] = changed
+        forget_rollback(out.parent)
         write_json(
             out,
             {

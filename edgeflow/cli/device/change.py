@@ -14,6 +14,8 @@ from edgeflow.cli.listing import short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
 from edgeflow.config.base import NAME_PATTERN
+from edgeflow.console import say
+from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder, note_rollback
 from edgeflow.errors import DeployError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def rollback(
     model: Model,
     reason: Annotated[str, typer.Option(help="Written into the device's audit log.")] = "by hand",
     config: ConfigFile = CONFIG,
+    results: Results = RESULTS,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
@@ -44,11 +47,16 @@ def rollback(
         from edgeflow.deploy.release import open_device
 
         with open_device(plan.job("deploy", device=name).slice) as device:
-            return _roll_back(device, model, reason)
+            done = _roll_back(device, model, reason)
+        if folder := judged_folder(results, name, model):
+            note_rollback(folder, str(done["rejected_sha256"]), reason)
+        return done
 
     def show(found: Mapping[str, Mapping[str, str | None]]) -> None:
         for name, it in found.items():
             print(f"{name}: {model}: {_back(it)}")
+            if folder := judged_folder(results, name, model):
+                say(f"hint: builds leave it so; to deploy it again, {DEPLOY_AGAIN.format(folder)}")
 
     answer_for_all(names, ask, show, connections=connections, as_json=as_json)
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
 from edgeflow.cli.device.several import ask_all
+from edgeflow.deploy.judged import rollback_reason
 from edgeflow.errors import DeployError, EdgeflowError, UnreachableError
 from edgeflow.remote.virtual.layout import Address
 from tests.tiny_targets import section_of
@@ -87,6 +88,7 @@ def test_a_rollback_brings_the_release_before(
     record = Path("results/devices/good/net/deploy.json")
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"bundle_sha256": new}))
+    (record.parent / "gates.json").write_text("{}")
     link = lab.root(bench) / "edgeflow/net/current"
     found = served()
     assert (found["current_sha256"], found["previous_sha256"]) == (new, old)
@@ -99,7 +101,9 @@ def test_a_rollback_brings_the_release_before(
         f"good: net: rejected {new[:12]}; serves {old[:12]}\n",
     )
     assert '"reason": "too warm"' in (link.parent / "audit.log").read_text()
-    (record.parent / "gates.json").write_text("{}")
+    assert "delete results/devices/good/net and run `edgeflow run`" in done.stderr
+    assert rollback_reason(record.parent, new) == "too warm"
+    assert rollback_reason(record.parent, old) is None
     hint = (
         "hint: to deploy net to good again, delete results/devices/good/net and run `edgeflow run`"
     )

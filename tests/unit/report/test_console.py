@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from edgeflow.deploy.judged import note_rollback
 from edgeflow.figures.table import figure
 from edgeflow.report.console import print_summary
-from edgeflow.report.rows import load_rows
+from edgeflow.report.rows import load_rows, with_rollbacks
 from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, points
 from edgeflow.tasks.registry import METRICS
 from edgeflow.validate.gates import GateResult
@@ -40,6 +41,17 @@ def test_plain_lines_have_fixed_columns(results: Path) -> None:
     assert lines[2].endswith("not measured")
     assert lines[4:] == ["net/int8 on pi-2: latency p90 0.0600 ms, must be ≤ 0.0100 ms"]
     assert "\x1b" not in file.getvalue()
+
+
+def test_what_was_rolled_back_by_hand_has_not_passed(results: Path) -> None:
+    note_rollback(results / "devices/pi-1/net", "ab" * 32, "too warm")
+    note_rollback(results / "devices/pi-2/net", "cd" * 32, "a release before")
+    file = io.StringIO()
+    print_summary(with_rollbacks(load_rows(results, UNITS), results), file)
+    _, first, second, *_, last = file.getvalue().splitlines()
+    assert first.endswith("rolled back")
+    assert second.endswith("failed 1 of 2")
+    assert last == "net/fp32 on pi-1: rolled back: too warm"
 
 
 def test_a_terminal_gets_a_table_with_colours(results: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from edgeflow.artifact import events
 from edgeflow.artifact.hashing import sha256_json
+from edgeflow.deploy.judged import note_rollback, rollback_reason
 from edgeflow.deploy.release import Rejection
 from edgeflow.errors import GateError, UnreachableError
 from edgeflow.validate.confirm import confirm
@@ -35,7 +36,9 @@ def slice_of(**gates: float) -> dict[str, Any]:
 
 def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: Path) -> None:
     out = tmp_path / "gates.json"
+    note_rollback(out.parent, "ab", "by hand")
     confirm(slice_of(accuracy_drop_max=0.005, latency_p90_ms_max=20), "0", measured, out)
+    assert rollback_reason(out.parent, "ab") is None  # it has passed anew
     record = json.loads(out.read_text())
     assert record["passed"] is True
     assert record["bundle_sha256"] == SHA
