@@ -48,3 +48,8 @@ def excerpt(text: str, limit: int = 200) -> str:
     """Return the cleaned start of `text` in one line, at most `limit` characters."""
     line = " ".join(clean(text[: 4 * limit]).split())
     return line if len(line) <= limit else line[:limit] + " ..."
+
+
+def reason(message: str) -> str:
+    """Return a message of pydantic's without its name for what edgeflow itself found wrong."""
+    return message.removeprefix("Value error, ")

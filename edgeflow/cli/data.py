@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from edgeflow.config.dataset import Dataset
     from edgeflow.project.survey.base import Survey
+    from edgeflow.project.survey.finding import Finding
 
-PAGE = RESULTS / "data-check.html"
+PAGE = "data-check.html"
 app = typer.Typer(help="Look at data before it is built.", no_args_is_help=True)
 
 
@@ -32,7 +33,14 @@ def check(
         ),
     ] = None,
     config: ConfigFile = CONFIG,
-    page: Annotated[Path, typer.Option(help="The page with pictures to write.")] = PAGE,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            help=f"The page with pictures to write; by default {RESULTS / PAGE}, or {PAGE} outside "
+            "of a project.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read all samples; tell unusable files, copies, and what a network would learn badly from.
@@ -44,7 +52,8 @@ def check(
     from edgeflow.project.survey.page import write_page
     from edgeflow.project.survey.run import survey
 
-    surveys = [survey(name, section) for name, section in _sections(what or [], config)]
+    surveys = [survey(*each) for each in _sections(what or [], config)]
+    page = page or (RESULTS / PAGE if config.exists() else Path(PAGE))
     write_page(surveys, page)
     if as_json:
         print_json({"datasets": [each.json() for each in surveys], "page": str(page)})
@@ -56,8 +65,8 @@ def check(
     raise typer.Exit(DataError.exit_code if wrong else 0)
 
 
-def _sections(wanted: list[str], config: Path) -> "Iterator[tuple[str, Dataset]]":
-    """Yield what to look at, by name.
+def _sections(wanted: list[str], config: Path) -> "Iterator[tuple[str, Dataset, list[Finding]]]":
+    """Yield what to look at, by name, with what is to be said of how it is read.
 
     Raises:
         DataError: nothing lies at a path that edgeflow has a source for.
@@ -68,9 +77,9 @@ def _sections(wanted: list[str], config: Path) -> "Iterator[tuple[str, Dataset]]
     datasets = load_file(config).datasets if not wanted or config.exists() else {}
     for name in wanted or datasets:
         if name in datasets:
-            yield name, datasets[name]
+            yield name, datasets[name], []
         elif Path(name).expanduser().exists():
-            yield name, section_of(Path(name))
+            yield name, *section_of(Path(name))
         else:
             known = f"; datasets are {', '.join(datasets)}" if datasets else ""
             raise typer.BadParameter(f"{name!r} is no dataset, file or folder{known}")

@@ -5,18 +5,26 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeVar, get_args
 
 import typer
 
 from edgeflow.console import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgeflow.project.draft import Draft
+
+    Drafted = tuple[Draft, list[str]]
 
 Template = Literal["image", "audio", "signal", "model-file"]
 TEMPLATES: tuple[Template, ...] = get_args(Template)
 _ACCOUNT = re.compile(r"(?:(?P<user>[a-z_][a-z0-9_.-]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9_.:%-]*)")
+
+_OF_FILES = (".onnx", ".tflite", ".keras", ".h5", ".npz")
+"""Suffixes that no host has: the answer was for another question."""
+Answer = TypeVar("Answer")
 
 
 class Wanted(NamedTuple):
@@ -54,28 +62,50 @@ def init(
     from edgeflow.project.create import create, require_free
 
     require_free(folder)
-    wanted = Wanted(template, data, model, device)
+    wanted, made = Wanted(template, data, model, device), None
     if wanted == Wanted() and sys.stdin.isatty() and sys.stdout.isatty():
-        wanted = _asked()
-    written = create(folder, _on_board(_draft(folder, wanted), wanted.device))
+        wanted, made = _asked(folder)
+    draft, told = made or _draft(folder, wanted)
+    for line in told:
+        say(line)
+    written = create(folder, _on_board(draft, wanted.device))
     print(f"{folder}: {', '.join(sorted(written))}")
     for line in _next(folder, wanted):
         print(line)
 
 
-def _asked() -> Wanted:
-    """Return what the user answers."""
+def _asked(folder: Path) -> "tuple[Wanted, Drafted | None]":
+    """Return what the user answers, and the draft for it; None where that is an example."""
+    from edgeflow.project.own import draft_from
 
-    def ask(text: str) -> str:
-        return str(typer.prompt(text, default="", show_default=False)).strip()
+    def of_data(answer: str) -> "tuple[Path | None, Drafted | None]":
+        data = Path(answer) if answer else None
+        return data, draft_from(folder, data, None) if data else None
 
-    data = ask("Your data, a folder or .npz file (empty: an example)")
-    model = ask("Your model file (empty: train one)" if data else "Your model file (empty: none)")
-    template: Template | None = None
-    if not data and not model:
-        template = _chosen_template()
-    device = ask("A board of yours, USER@HOST (empty: virtual devices alone)")
-    return Wanted(template, Path(data) if data else None, Path(model) if model else None, device)
+    def of_model(answer: str) -> "tuple[Path | None, Drafted | None]":
+        model = Path(answer) if answer else None
+        return model, draft_from(folder, data, model) if model else made
+
+    data, made = _ask("Your data, a folder or .npz file (empty: an example)", of_data)
+    text = "Your model file (empty: train one)" if data else "Your model file (empty: none)"
+    model, made = _ask(text, of_model)
+    template = None if made else _chosen_template()
+    device = _ask("A board of yours, USER@HOST (empty: virtual devices alone)", _board)
+    return Wanted(template, data, model, device), made
+
+
+def _ask(text: str, made: "Callable[[str], Answer]") -> "Answer":
+    """Return what is made of an answer, and ask again until something is."""
+    from edgeflow.errors import EdgeflowError
+
+    while True:
+        answer = str(typer.prompt(text, default="", show_default=False)).strip()
+        try:
+            return made(answer)
+        except EdgeflowError as error:
+            say(f"error: {error}")
+        except typer.BadParameter as error:
+            say(f"error: {error.message}")
 
 
 def _chosen_template() -> Template:
@@ -86,28 +116,31 @@ def _chosen_template() -> Template:
                 return template
 
 
-def _draft(folder: Path, wanted: Wanted) -> "Draft":
+def _draft(folder: Path, wanted: Wanted) -> "Drafted":
     from edgeflow.project.kinds import draft_of
     from edgeflow.project.own import draft_from
 
     if wanted.data is None and wanted.model is None:
-        return draft_of(wanted.template or "image")
+        return draft_of(wanted.template or "image"), []
     if wanted.template is not None:
         raise typer.BadParameter("an example, or your own --data and --model", param_hint="-t")
-    draft, told = draft_from(folder, wanted.data, wanted.model)
-    for line in told:
-        say(line)
-    return draft
+    return draft_from(folder, wanted.data, wanted.model)
 
 
 def _on_board(draft: "Draft", device: str) -> "Draft":
     """Return a draft whose comment tells of a board."""
-    found = _ACCOUNT.fullmatch(device)
-    if device and found is None:
-        raise typer.BadParameter(f"{device!r} is not [USER@]HOST", param_hint="--device")
+    found = _ACCOUNT.fullmatch(_board(device))
     if found is None:
         return draft
     return replace(draft, host=found["host"], user=found["user"] or draft.user)
+
+
+def _board(device: str) -> str:
+    """Return the address of a board, or an empty one, if it is one and no file."""
+    is_file = Path(device).suffix.lower() in _OF_FILES
+    if device and (is_file or _ACCOUNT.fullmatch(device) is None):
+        raise typer.BadParameter(f"{device!r} is not [USER@]HOST", param_hint="--device")
+    return device
 
 
 def _next(folder: Path, wanted: Wanted) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from edgeflow.plugins import import_path
+from edgeflow.text import reason
 
 _STEPS: Mapping[str, str] = {
     "dataset": "edgeflow.config.dataset:Dataset",
@@ -43,7 +44,7 @@ def slice_problems(step: str, slice_: Mapping[str, Any]) -> list[str]:
     try:
         TypeAdapter[Any](import_path(_STEPS[step])).validate_python(slice_)
     except ValidationError as error:
-        return [f"{_place(entry['loc'])}{entry['msg']}" for entry in error.errors()]
+        return [f"{_place(entry['loc'])}{reason(entry['msg'])}" for entry in error.errors()]
     return []
 
 

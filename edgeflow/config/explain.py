@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from edgeflow.config.base import NAME_RULE
 from edgeflow.config.finding import UNKNOWN_KEY, Finding, Keys, closest, did_you_mean
 from edgeflow.config.place import Place, find_place
-from edgeflow.text import without_secrets
+from edgeflow.text import reason, without_secrets
 
 _Entry = Mapping[str, Any]
 _ABSENT = ("missing", "union_tag_not_found")
@@ -98,7 +98,7 @@ def _no_number(entry: _Entry, place: Place, parent: Place) -> Finding:
 
 def _wrong(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG001
     message = re.sub(r"^\w+ should (be|have)", "expected", entry["msg"])
-    message = message.removeprefix("Value error, ").partition(" after validation")[0]
+    message = reason(message).partition(" after validation")[0]
     got = f", got {_shown(entry['input'])}" if message.startswith("expected") else ""
     return Finding(keys=place.keys, message=message + got)
 

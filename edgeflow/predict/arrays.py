@@ -50,7 +50,8 @@ class ArrayReader:
         """
         found, wanted = _load(path), {tensor.name: tensor for tensor in self.inputs}
         if found.keys() != wanted.keys():
-            message = f"{path} holds samples of the inputs {', '.join(found) or 'none'}"
+            inputs = f"samples of the inputs {', '.join(found)}"
+            message = f"{path} holds {inputs if found else 'no arrays of samples'}"
             raise DataError(message, hint=self._hint())
         made = {name: self._fitted(path, found[name], tensor) for name, tensor in wanted.items()}
         counts = {len(array) for array in made.values()}

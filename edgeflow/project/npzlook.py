@@ -8,6 +8,7 @@ from edgeflow.dataset.arrays import npy_header, part_arrays, truth_of
 from edgeflow.dataset.axes import MOST_COLOURS
 from edgeflow.errors import DataError
 from edgeflow.project.place import CONVERT
+from edgeflow.project.survey.finding import Finding
 
 MOST_CHANNELS = 32
 """More channels than that are taken for the height of images."""
@@ -15,8 +16,8 @@ MOST_CHANNELS = 32
 Shape = tuple[int, ...]
 
 
-def arrays_section(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the section for a file, with an absolute path, and what to show of its arrays.
+def arrays_section(path: Path) -> tuple[dict[str, Any], dict[str, str], list[Finding]]:
+    """Return the section for a file, with an absolute path, what to show of its arrays, and to say.
 
     Raises:
         DataError: it is no .npz file with samples and their truth.
@@ -39,12 +40,25 @@ def arrays_section(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {"source": source, "path": str(path)}
     if truth_dtype == "f":
         values["task"] = "regression"
-    if _channels_first(source, shape):
+    first = _channels_first(source, shape)
+    if first:
         values["data_format"] = "channels_first"
     if dtype == "f" and (source == "signal" or len(shape) == 2):
         values["preprocess"] = {"standardize": True}
     told = {name: " x ".join(map(str, form)) for name, (form, _) in headers.items()}
-    return values, {"arrays": ", ".join(f"{name} {form}" for name, form in told.items())}
+    facts = {"arrays": ", ".join(f"{name} {form}" for name, form in told.items())}
+    return values, facts, [_moved(shape)] if first else []
+
+
+def _moved(shape: Shape) -> Finding:
+    """Return what is said of channels that seem to stand first; a build wants it to be certain."""
+    return Finding(
+        level="warning",
+        message=f"samples of shape {shape[1:]} seem to have their {shape[1]} channels first, and "
+        "are read so",
+        hint="config.yaml must say so: `data_format: channels_first`, or `data_format: "
+        "channels_last` if they stand last",
+    )
 
 
 def _headers(path: Path) -> dict[str, tuple[Shape, str]]:

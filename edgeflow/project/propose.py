@@ -21,6 +21,7 @@ from edgeflow.project.survey.finding import Finding
 from edgeflow.project.survey.images import STRETCH, Images
 from edgeflow.project.survey.sounds import Sounds
 from edgeflow.tasks.registry import DEFAULT
+from edgeflow.text import reason
 
 SIDES = (96, 64, 48, 32, 24, 16)
 """Sides of a network's input that are tried, the largest first: larger ones cost a board much."""
@@ -71,7 +72,8 @@ def parsed(values: Mapping[str, Any]) -> Dataset:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"][1:])
-        message = f"{values.get('path')} needs `{key}: {first['input']}`: {first['msg']}"
+        why = reason(first["msg"])
+        message = f"{values.get('path')} needs `{key}: {first['input']}`: {why}"
         raise DataError(message, hint="convert the data, or write config.yaml by hand") from error
     return section
 
@@ -104,17 +106,20 @@ def _require_usable(place: Place, findings: Sequence[Finding]) -> None:
         raise DataError(f"{place.path}: {'; '.join(wrong)}", hint=hint)
 
 
-def section_of(path: Path) -> Dataset:
+def section_of(path: Path) -> tuple[Dataset, list[Finding]]:
     """Return the section for data at a place, whether or not a dataset can be made of it.
+
+    Beside it what is to be said of how the data is read, as no configuration says so.
 
     Raises:
         DataError: nothing lies there that edgeflow has a source for.
     """
     place = find(whole(path))
     require_plain(place.path)
-    values, _, _ = _LOOKS[place.kind](place, None, None)
+    values, _, findings = _LOOKS[place.kind](place, None, None)
     seen = peek(parsed(values))
-    return parsed({**values, "calibration": seen.labels if seen else 1})
+    section = parsed({**values, "calibration": seen.labels if seen else 1})
+    return section, findings if place.kind == "arrays" else []  # of files all are looked at again
 
 
 def require_plain(path: Path) -> None:
@@ -213,8 +218,7 @@ def _sounds(place: Place, size: tuple[int, int] | None, channels: int | None) ->
 
 
 def _arrays(place: Place, size: tuple[int, int] | None, channels: int | None) -> Draft:  # noqa: ARG001
-    values, facts = arrays_section(place.path)
-    return values, facts, []
+    return arrays_section(place.path)
 
 
 _LOOKS = {"image_folder": _images, "wav_folder": _sounds, "arrays": _arrays}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from edgeflow.errors import DeployError
-from edgeflow.text import clean, excerpt
+from edgeflow.text import clean, excerpt, reason
 
 TEXT_MAX_CHARACTERS = 500
 PROBLEMS_MAX = 3
@@ -68,6 +68,7 @@ def _reasons(error: ValidationError) -> Iterator[str]:
     problems: list[Any] = error.errors(include_url=False, include_context=False)
     for problem in problems[:PROBLEMS_MAX]:
         where = ".".join(map(str, problem["loc"]))
-        yield excerpt(f"{where}: {problem['msg']}" if where else problem["msg"])
+        why = reason(problem["msg"])
+        yield excerpt(f"{where}: {why}" if where else why)
     if len(problems) > PROBLEMS_MAX:
         yield f"and {len(problems) - PROBLEMS_MAX} more"

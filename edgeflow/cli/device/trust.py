@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeflow.text import reason
+
 if TYPE_CHECKING:
     from edgeflow.remote.inventory import Account
 
@@ -53,5 +55,5 @@ def _jump(way: str, host_key: str, identity: str, timeout_s: float) -> "Account"
     except ValidationError as error:
         first = error.errors()[0]
         option = OPTIONS.get(str(first["loc"][0]), "--proxy-jump")
-        raise typer.BadParameter(first["msg"], param_hint=option) from error
+        raise typer.BadParameter(reason(first["msg"]), param_hint=option) from error
     return jump_account(f"the jump host {place}", host, timeout_s)

@@ -38,7 +38,7 @@ def test_images(draw: Draw) -> None:
     (folder / "cat" / "link.png").symlink_to("nowhere")
     (folder / "beside.png").write_bytes(first)
     (folder / "README").write_text("")
-    found = survey("photos", section_of(folder))
+    found = survey("photos", *section_of(folder))
     findings = told(found)
     unusable = findings["error: 2 files cannot be used as images"]
     assert unusable[0].startswith("cat/cut.png: cannot be read as an image")
@@ -67,13 +67,13 @@ def test_images(draw: Draw) -> None:
 def test_copies_in_given_parts(draw: Draw) -> None:
     for part in ("train", "test"):
         draw(f"data/{part}", counts={"cat": 8, "dog": 8})
-    found = survey("data", section_of(draw("data/val", counts={"cat": 1, "dog": 1}).parent))
+    found = survey("data", *section_of(draw("data/val", counts={"cat": 1, "dog": 1}).parent))
     # noise is drawn from the length of a name, which `train` and `test` do not share
     assert not any("equal" in finding.message for finding in found.findings)
     folder = Path(found.path)
     (folder / "test" / "cat" / "x.png").write_bytes((folder / "train/cat/0.png").read_bytes())
     (folder / "train" / "dog" / "x.png").write_bytes((folder / "train/dog/0.png").read_bytes())
-    findings = told(survey("data", section_of(folder)))
+    findings = told(survey("data", *section_of(folder)))
     assert findings["warning: 1 sample is equal to one of another part"] == (
         "train/cat/0.png = test/cat/x.png",
     )
@@ -81,12 +81,12 @@ def test_copies_in_given_parts(draw: Draw) -> None:
 
 
 def test_what_no_dataset_can_be_made_of(draw: Draw) -> None:
-    findings = told(survey("one", section_of(draw("one", counts={"cat": 5}))))
+    findings = told(survey("one", *section_of(draw("one", counts={"cat": 5}))))
     assert "error: the dataset has 1 class(es); a classifier needs two or more" in findings
     for part in ("training_set", "test_set"):
         draw(f"odd/{part}/cat", counts={"": 2})
         draw(f"odd/{part}/dog", counts={"": 2})
-    findings = told(survey("odd", section_of(draw("odd/other/cat", counts={"": 2}).parents[1])))
+    findings = told(survey("odd", *section_of(draw("odd/other/cat", counts={"": 2}).parents[1])))
     assert any("so they seem to be parts" in message for message in findings)
 
 
@@ -127,7 +127,7 @@ def test_sounds(tmp_path: Path) -> None:
     loud = np.clip(4 * np.sin(np.arange(2000) / 5), -1, 1)
     wavfile.write(folder / "low" / "loud.wav", 4000, (32767 * loud).astype(np.int16))
     (folder / "high" / "cut.wav").write_bytes((folder / "high" / "0.wav").read_bytes()[:30])
-    found = survey("tones", section_of(folder))
+    found = survey("tones", *section_of(folder))
     findings = told(found)
     assert findings["warning: 1 of 38 files are silent, all samples being equal"] == (
         "low/silent.wav",
@@ -146,7 +146,7 @@ def test_arrays(tmp_path: Path) -> None:
     x[7], x[9] = 5, x[3]
     path = tmp_path / "data.npz"
     np.savez(path, x=x, y=y, other=y)
-    found = survey("data", section_of(path))
+    found = survey("data", *section_of(path))
     findings = told(found)
     assert findings["warning: 1 sample of train hold one value throughout"] == ("number 7",)
     assert findings["warning: 1 of 3 channels have one value in all of train"] == ("channel 1",)
@@ -155,7 +155,7 @@ def test_arrays(tmp_path: Path) -> None:
     assert found.counts == {"train": {"0": 30, "1": 30}}
     x[2, 0, 0] = np.nan
     np.savez(path, x=x, y=y)
-    [message] = [m for m in told(survey("data", section_of(path))) if m.startswith("error")]
+    [message] = [m for m in told(survey("data", *section_of(path))) if m.startswith("error")]
     assert "1 sample(s) of the train part hold NaN or infinity" in message
 
 
@@ -163,14 +163,14 @@ def test_targets_that_never_change(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = np.stack([rng.normal(size=40), np.ones(40)], axis=1)
     np.savez(tmp_path / "data.npz", x=rng.normal(size=(40, 6)), y=y)
-    found = survey("data", section_of(tmp_path / "data.npz"))
+    found = survey("data", *section_of(tmp_path / "data.npz"))
     assert told(found)["warning: targets have one value in all of train"] == ("1",)
     assert found.counts == {}
 
 
 def test_the_page_holds_all_and_escapes_names(draw: Draw, tmp_path: Path) -> None:
     folder = draw(counts={"<b>cat": 7, "dog": 7})
-    found = survey("photos", section_of(folder))
+    found = survey("photos", *section_of(folder))
     write_page([found], tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert text.count("data:image/jpeg;base64,") == 12
@@ -178,7 +178,7 @@ def test_the_page_holds_all_and_escapes_names(draw: Draw, tmp_path: Path) -> Non
     assert "&lt;b&gt;cat" in text
     assert 'src="http' not in text
     assert "href=" not in text
-    many = survey("many", section_of(draw("many", counts={f"c{n:03}": 3 for n in range(60)})))
+    many = survey("many", *section_of(draw("many", counts={f"c{n:03}": 3 for n in range(60)})))
     assert sum(map(bool, many.pictures.values())) == 40
 
 
@@ -192,6 +192,11 @@ def test_data_check_of_the_command_line(
     [dataset] = json.loads(done.stdout)["datasets"]
     assert dataset["counts"] == {"train": {"cat": 12, "dog": 12}}
     assert {finding["level"] for finding in dataset["findings"]} == {"warning"}
+    np.savez("first.npz", x=np.zeros((60, 3, 32, 32), np.uint8), y=np.arange(60) % 3)
+    done = CliRunner().invoke(app, ["data", "check", "first.npz"])
+    assert "(3, 32, 32) seem to have their 3 channels first" in done.output
+    assert done.output.endswith("page: data-check.html\n")
+    assert not Path("results").exists()
     assert CliRunner().invoke(app, ["init", ".", "--data", "photos"]).exit_code == 0
     done = CliRunner().invoke(app, ["data", "check"])
     assert done.exit_code == 0, done.output

@@ -35,8 +35,14 @@ def test_init_asks_on_a_terminal(
 ) -> None:
     draw()
     monkeypatch.chdir(tmp_path)
-    shown, code = answered(["init", "new"], ["photos", "", "me@kitchen.local"])
+    answers = ["nope", "photos", "photos", "", "net.onnx", "me@kitchen.local"]
+    shown, code = answered(["init", "new"], answers)
     assert code == 0, shown
+    # each answer is judged at once, and asked for again
+    said = ("nope does not exist", "photos is no model file", "'net.onnx' is not [USER@]HOST")
+    places = [shown.index(text) for text in said]
+    assert places == sorted(places)
+    assert shown.count("2 classes: cat 12, dog 12") == 1
     assert "Your data, a folder or .npz file" in shown
     assert "edgeflow device trust kitchen.local" in shown
     assert list(load_file(Path("new/config.yaml")).datasets) == ["photos"]
