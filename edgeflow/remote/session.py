@@ -238,7 +238,9 @@ class Session:
         return True
 
     def _lost(self, doing: str, error: Exception, dog: Watchdog) -> NoReturn:
-        cause = f"it stood still for {dog.limit_s:g} s" if dog.expired else str(error).strip(": ")
+        # What broke the connection, where that was before the failure that shows it.
+        first = self._connection.transport.saved_exception or error
+        cause = f"it stood still for {dog.limit_s:g} s" if dog.expired else str(first).strip(": ")
         why = f": {cause}" if cause else ""
         raise UnreachableError(
             f"lost the connection to {self.endpoint.title} while {doing}{why}",

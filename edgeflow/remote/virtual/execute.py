@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,21 @@ def _environment(folder: DeviceFolder) -> dict[str, str]:
 
 
 async def serve(folder: DeviceFolder, process: "Process") -> None:
-    """Run the client's command to its end, or until the client goes away."""
+    """Run the client's command to its end, or until the client goes away.
+
+    What goes wrong here ends this command alone: asyncssh would end the whole connection, and with
+    it what the client runs next.
+    """
+    try:
+        await _serve(folder, process)
+    except Exception as error:  # whatever it is, the log of the server has it
+        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            process.stderr.write(f"this device cannot run programs: {error}\n".encode())
+        process.exit(1)
+
+
+async def _serve(folder: DeviceFolder, process: "Process") -> None:
     behaviour = folder.behaviour()
     if process.command is None:
         process.stderr.write(b"this device runs commands, it has no login shell\n")
@@ -58,7 +73,7 @@ async def serve(folder: DeviceFolder, process: "Process") -> None:
 def _end_session(pid: int) -> None:
     """Kill all that a login started, as systemd does where KillUserProcesses is set."""
     for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             if os.getsid(int(entry.name)) == pid:
                 os.kill(int(entry.name), signal.SIGKILL)
 

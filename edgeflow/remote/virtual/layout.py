@@ -6,6 +6,7 @@ the server's: host key, the client's key pair, and `root/`, the device's file sy
 
 import fcntl
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TextIO
@@ -94,9 +95,10 @@ class DeviceFolder:
         record = {**asdict(address), "identity": str(address.identity)}
         write_json(self.path / "endpoint.json", record)
 
-    def withdraw(self) -> None:
-        """Tell clients that the device listens no more."""
-        (self.path / "endpoint.json").unlink(missing_ok=True)
+    def withdraw(self, pid: int) -> None:
+        """Tell clients that the device listens no more, unless another server took over."""
+        if (address := self.address()) and address.pid == pid:
+            (self.path / "endpoint.json").unlink(missing_ok=True)
 
     def address(self) -> Address | None:
         """Return where the device said it listens; the server may have died since."""
@@ -121,6 +123,14 @@ def claim(state: Path) -> TextIO | None:
         lock.close()
         return None
     return lock
+
+
+def holds(state: Path, lock: TextIO) -> bool:
+    """Tell whether a claim is that of the state folder still: somebody may have removed that."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), (state / "server.lock").stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_served(state: Path) -> bool:

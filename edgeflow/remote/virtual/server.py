@@ -14,9 +14,16 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from edgeflow.remote.virtual.layout import USER, Address, DeviceFolder, claim, device_folders
+from edgeflow.remote.virtual.layout import (
+    USER,
+    Address,
+    DeviceFolder,
+    claim,
+    device_folders,
+    holds,
+)
 
 if TYPE_CHECKING:
     import asyncssh
@@ -131,19 +138,22 @@ async def listen(folder: DeviceFolder, activity: Activity) -> "asyncssh.SSHAccep
     return acceptor
 
 
-async def serve(state: Path, idle_s: float) -> None:
-    """Serve every device that is asked for, until nobody connects for `idle_s` or SIGTERM."""
+async def serve(state: Path, idle_s: float, lock: TextIO) -> None:
+    """Serve every device that is asked for, until nobody connects for `idle_s` or SIGTERM.
+
+    Where the folder was removed, the next server has one of the same name: nothing of that is ours.
+    """
     stop, activity = asyncio.Event(), Activity()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     acceptors: dict[DeviceFolder, asyncssh.SSHAcceptor] = {}
-    while not stop.is_set() and activity.idle_s() < idle_s:
+    while not stop.is_set() and activity.idle_s() < idle_s and holds(state, lock):
         for folder in device_folders(state):
             if folder not in acceptors:
                 acceptors[folder] = await listen(folder, activity)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _POLL_S)
     for folder, acceptor in acceptors.items():
-        folder.withdraw()
+        folder.withdraw(os.getpid())
         acceptor.close()
 
 
@@ -159,7 +169,7 @@ def main() -> int:
     if os.fork():
         os._exit(0)  # the claim goes on in the child
     with lock:
-        asyncio.run(serve(options.state, options.idle_s))
+        asyncio.run(serve(options.state, options.idle_s, lock))
     return 0
 
 

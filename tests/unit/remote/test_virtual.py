@@ -1,5 +1,6 @@
 """The virtual device as a server: programs, files, life and end."""
 
+import shutil
 import sys
 import threading
 import time
@@ -84,6 +85,27 @@ def test_the_server_ends_when_nobody_connects(own_lab: "Lab") -> None:
     published = pi.identity.parent / "endpoint.json"
     own_lab.wait_until(lambda: not published.exists())
     own_lab.wait_until(lambda: not own_lab.listens(pi.port))
+
+
+def test_the_server_of_a_removed_folder_ends_and_leaves_the_next_one_alone(own_lab: "Lab") -> None:
+    old = own_lab.device()
+    name = old.identity.parent.name
+    shutil.rmtree(own_lab.state)
+    new = start.ensure(name, PYTHON, own_lab.state)
+    own_lab.wait_until(lambda: own_lab.is_gone(old.pid))
+    assert DeviceFolder(own_lab.state / name).address() == new
+    assert own_lab.listens(new.port)
+
+
+def test_a_program_that_cannot_start_does_not_end_the_connection(lab: "Lab") -> None:
+    pi = lab.device()
+    broken = pi.identity.parent / "behaviour.json"
+    with Session(lab.endpoint(pi)) as session:
+        broken.write_text("{")
+        with pytest.raises(DeployError, match="this device cannot run programs"):
+            session.run(["true"], 10)
+        broken.unlink()
+        assert session.run(["true"], 10).exit_code == 0
 
 
 def test_many_at_once_share_one_server(own_lab: "Lab") -> None:
