@@ -19,6 +19,7 @@ from edgeflow.cli.offer import offer
 from edgeflow.cli.workflow import call_own_command, claim, claims, collect_less
 from edgeflow.config.load import load_file as load_config_file
 from edgeflow.config.load import parse as parse_config
+from edgeflow.config.placeholder import unfilled
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan, wildcards_of
 from edgeflow.plan.files import arrays_of_dataset, manifest_of_dataset, network_of_model
@@ -32,7 +33,7 @@ def load_config():
     """Return the validated configuration, with line numbers in errors where a file is all of it."""
     for file in dict.fromkeys([*workflow.configfiles, *workflow.overwrite_configfiles]):
         if config == load_configfile(file):
-            return load_config_file(Path(file))
+            return load_config_file(Path(file), [unfilled])
     return parse_config({key: config[key] for key in config if key != "pathvars"})
 
 

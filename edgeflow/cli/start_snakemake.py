@@ -1,13 +1,17 @@
 """Snakemake with edgeflow's display: what `edgeflow run` starts, as `python -m`."""
 
+import argparse
 import ctypes
 import runpy
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 LOGGERS = Path(__file__).parent / "display" / "logger"
+OWN = ("--dry-run", "--target", "--device", "--model")
+"""What `edgeflow run` takes itself."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -16,6 +20,7 @@ def main() -> None:
     from edgeflow.cli.display.announced import refusal
 
     end_as_by_ctrl_c()
+    argparse.ArgumentParser.error = refuse_arguments  # type: ignore[assignment, method-assign]
     sys.path.append(str(LOGGERS))
     try:
         runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
@@ -43,6 +48,27 @@ def _interrupt(*_: object) -> NoReturn:
 
     end_jobs()
     raise KeyboardInterrupt
+
+
+def refuse_arguments(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+    """Say what is wrong with the arguments, without the usage, which fills a screen."""
+    print(f"error: {message.partition(' (choose from')[0]}", file=sys.stderr)
+    for hint in _hints(parser, message):
+        print(f"  hint: {hint}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _hints(parser: argparse.ArgumentParser, message: str) -> Iterator[str]:
+    from edgeflow.config.finding import closest
+
+    if "invalid choice: 'slurm'" in message:
+        yield "the executor for Slurm comes with `edgeflow-ml[slurm]`; see docs/cluster.md"
+        return
+    known = {*parser._option_string_actions, *OWN}
+    for word in message.split():
+        if word.startswith("-") and (close := closest(word.partition("=")[0], known)):
+            yield f"did you mean {close}?"
+    yield "`edgeflow run --help` and `snakemake --help` list what there is"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ _PROFILES = (Path("default"), Path("profiles/default"))
 """Where it looks for the project's settings."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START = "edgeflow.cli.start_snakemake"
+SHOW_CURSOR = "\x1b[?25h"
 CLAIM = Path(".edgeflow", "run.lock")
 _ENDING_S = 15.0
 """How long the steps of a process that was killed may take to end."""
@@ -116,11 +117,18 @@ def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
         if returncode == 0:
             tried.succeeded()
             return 0
-    if stopped_by:
-        return 128 + stopped_by
-    if returncode < 0:  # something killed it
-        return 128 - returncode
+    if number := stopped_by or max(0, -returncode):
+        _tell_that_it_stopped(number)
+        return 128 + number
     return next((code for code in _exit_codes(start) if code), returncode)
+
+
+def _tell_that_it_stopped(number: int) -> None:
+    """Say on standard error which signal ended a build, where a picture may be left behind."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        print(SHOW_CURSOR, file=sys.stderr)
+    name = signal.Signals(number).name
+    print(f"stopped by {name}; `edgeflow run` goes on where this ended", file=sys.stderr)
 
 
 def _attended(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, int]:

@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgeflow.config.placeholder import FILL_IN
 from edgeflow.project.draft import AS_IT_IS, FLOAT, INT8
 from edgeflow.project.modelends import ModelEnds
 from edgeflow.project.place import whole
 from edgeflow.project.propose import config_name
 from edgeflow.project.yamltext import CALIBRATION, comment, entry
-
-FILL_IN = "FILL-IN"
-"""Stands for what only the user can tell; `edgeflow check` names the key where it stands."""
 
 
 def sample_input(ends: ModelEnds) -> str | None:

@@ -106,6 +106,10 @@ class Board:
         """Return the steps that have anything to do."""
         return set(self._rules)
 
+    def rules(self) -> dict[str, str]:
+        """Return the step that each rule runs."""
+        return {rule: step for step, rules in self._rules.items() for rule in rules}
+
     def _job(self, job: Planned) -> Job:
         ordered = tuple(sorted(job.wildcards))
         self._rules.setdefault(job.step, {})[job.rule] = ordered

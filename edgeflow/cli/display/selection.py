@@ -54,7 +54,7 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
         problems = [Problem(path=options(selection), message="no deployment is of all of these")]
     if problems:
         raise ConfigError(
-            problems, source="the selection", hint="see what there is: `edgeflow device list`"
+            problems, source="the selection", hint="see what is deployed where: `edgeflow check`"
         )
     return units
 

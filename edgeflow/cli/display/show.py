@@ -60,9 +60,9 @@ class Display:
         for build in builds:
             for line in text.resolved(build):
                 self.say(line)
-        self.say(text.counted(stats))
         for build in builds[:1]:  # all of one workflow
             self.board.plan(build.jobs())
+        self.say(text.counted(stats, self.board.rules()))
         if self._pictured:
             self._go_live(builds)
 

@@ -1,5 +1,6 @@
 """Lines about a build: what was resolved, how many jobs, what became of one."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from edgeflow.cli.display.announced import Build
@@ -34,9 +35,17 @@ def listed(names: Iterable[str]) -> str:
     return shown + more
 
 
-def counted(stats: Mapping[str, int]) -> str:
-    """Return how many jobs of each kind Snakemake will run."""
-    kinds = {name: n for name, n in stats.items() if name not in (*AGGREGATES, "total")}
+def counted(stats: Mapping[str, int], steps: Mapping[str, str]) -> str:
+    """Return how many jobs of each step Snakemake will run.
+
+    Args:
+        stats: how many jobs of each rule.
+        steps: what a rule runs, where it is not called so.
+    """
+    kinds: Counter[str] = Counter()
+    for name, count in stats.items():
+        if name not in (*AGGREGATES, "total"):
+            kinds[steps.get(name, name)] += count
     each = ", ".join(f"{count} {name}" for name, count in kinds.items())
     return f"jobs:     {sum(kinds.values())}" + (f" ({each})" if each else "")
 

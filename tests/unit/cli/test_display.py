@@ -20,7 +20,7 @@ from edgeflow.cli.display.failures import error_in, events_since, failures, last
 from edgeflow.cli.display.logger import snakemake_logger_plugin_edgeflow as plugin
 from edgeflow.cli.display.matrix import most_urgent, picture, rows
 from edgeflow.cli.display.show import Display
-from edgeflow.cli.display.text import duration, listed, resolved, why
+from edgeflow.cli.display.text import counted, duration, listed, resolved, why
 from edgeflow.cli.log import QUIET
 from edgeflow.config.load import load_file
 from edgeflow.errors import ConfigError
@@ -75,7 +75,7 @@ def test_a_selection_leaves_what_is_of_one_name_of_each_kind(plan: Plan) -> None
         left(device=["pi-2"], model=["x"])
     assert "--device pi-2: no such device (did you mean 'pi-1'?)" in str(caught.value)
     assert "--model x: no such model" in str(caught.value)
-    assert "edgeflow device list" in str(caught.value)
+    assert "edgeflow check" in str(caught.value)
 
 
 def test_the_rules_get_the_selection_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,6 +241,28 @@ def test_a_failure_is_told_when_it_happens(shown: Shown) -> None:
     assert error_in(Path("none.log")) == []
     Path("a.log").write_text("\x1b[2Jred\n")
     assert "\x1b" not in last_words(Path("a.log")), "a log may hold what a device said"
+
+
+def test_a_configuration_that_is_none_is_told_as_check_tells_it(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler, said = shown
+    monkeypatch.setattr(announced, "_refusals", [])
+    Path("config.yaml").write_text("a: [1\nb: }")
+    message = "WorkflowError in file x, line 1:\nConfig file is not valid JSON or YAML."
+    emit(handler, logging.ERROR, message, event="error", exception="WorkflowError")
+    handler.close()
+    assert "line 2: config.yaml: not YAML" in said.getvalue()
+    assert "WorkflowError" not in said.getvalue()
+    refusal = announced.refusal()
+    assert refusal is not None
+    assert refusal.exit_code == 2
+
+
+def test_jobs_are_counted_by_step() -> None:
+    stats = {"import_graph": 2, "import_flatbuffer": 1, "gate": 1, "all": 1, "total": 5}
+    steps = {"import_graph": "import", "import_flatbuffer": "import"}
+    assert counted(stats, steps) == "jobs:     4 (3 import, 1 gate)"
 
 
 class Terminal(io.StringIO):

@@ -1,5 +1,6 @@
 """What `edgeflow run` starts, for a project that brings all, some or nothing of a workflow."""
 
+import argparse
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgeflow.cli import workflow
+from edgeflow.cli.start_snakemake import refuse_arguments
 from edgeflow.cli.workflow import call_own_command, snakemake_command
 from edgeflow.errors import ConfigError
 from edgeflow.paths import lock_file, workflow_folder
@@ -180,3 +182,36 @@ def test_the_claim_of_a_killed_process_is_waited_for(
     monkeypatch.setattr(workflow, "_ENDING_S", 60.0)
     os.kill(step, signal.SIGKILL)
     assert workflow.claim(tmp_path)
+
+
+def test_a_build_that_was_stopped_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kill = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    monkeypatch.setattr(workflow, "snakemake_command", lambda _: kill)
+    assert workflow.run_snakemake([], {}) == 137
+    assert capsys.readouterr().err.startswith("stopped by SIGKILL; `edgeflow run` goes on")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--divice", "x"], "unrecognized arguments: --divice x\n  hint: did you mean --device?"),
+        (["--executor", "slurm"], "hint: the executor for Slurm comes with `edgeflow-ml[slurm]`"),
+    ],
+)
+def test_wrong_arguments_are_told_without_the_usage(
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(argparse.ArgumentParser, "error", refuse_arguments)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--executor", choices=["local"])
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(arguments)
+    shown = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said in shown
+    assert "usage" not in shown

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from edgeflow.check.project import check_project
 from edgeflow.cli.app import app
+from edgeflow.config.load import load_file
+from edgeflow.config.placeholder import unfilled
 from edgeflow.errors import CompileError, ConfigError
 from edgeflow.project.create import create
 from edgeflow.project.end import End
@@ -65,6 +67,8 @@ def test_a_model_alone_says_what_is_missing(
     monkeypatch.chdir(tmp_path / "new")
     with pytest.raises(ConfigError, match=r"datasets\.samples\.path: no file 'FILL-IN'"):
         check_project(Path("config.yaml"), fast=True)
+    with pytest.raises(ConfigError, match=r"line \d+: datasets\.samples\.path: no file 'FILL-IN'"):
+        load_file(Path("config.yaml"), [unfilled])  # as a build does
     config = Path("config.yaml")
     text = config.read_text().replace("path: FILL-IN", f"path: {draw()}")
     config.write_text(text.replace("calibration: 100", "calibration: 10"))

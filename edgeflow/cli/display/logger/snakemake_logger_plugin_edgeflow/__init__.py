@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from edgeflow.cli.display.announced import Planned, refusal, step_of
+from edgeflow.cli.display.announced import Planned, refusal, refuse, step_of
 from edgeflow.cli.display.show import on_standard_error
 from edgeflow.cli.workflow import busy
 from edgeflow.errors import EdgeflowError, shown
@@ -26,6 +26,8 @@ SAID_BETTER = (
     "Command 'set -euo pipefail; edgeflow ",
 )
 """Which jobs failed, and why, is said by the display."""
+NO_CONFIG = "Config file "
+"""What Snakemake begins with where it cannot read one, before it reads any rule."""
 
 
 class LogHandler(LogHandlerBase):
@@ -87,6 +89,8 @@ class LogHandler(LogHandlerBase):
         message, error = str(record.msg).rstrip(), refusal()
         if getattr(record, "exception", "") == "LockException":
             message = shown(busy(Path.cwd()))
+        if error is None and NO_CONFIG in message:
+            error = _read_config()
         if error is not None:  # without the place in the rules where it was raised
             message, self._refused = "" if self._refused else shown(error), True
         if message and not any(text in " ".join(message.split()) for text in SAID_BETTER):
@@ -116,3 +120,15 @@ class LogHandler(LogHandlerBase):
     def needs_rulegraph(self) -> bool:
         """It needs no graph of the rules."""
         return False
+
+
+def _read_config() -> EdgeflowError | None:
+    """Return what is wrong with the configuration, kept as why there is no build."""
+    from edgeflow.config.load import load_file
+
+    try:
+        load_file(Path("config.yaml"))
+    except EdgeflowError as error:
+        refuse(error)
+        return error
+    return None
