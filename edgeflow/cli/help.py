@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from edgeflow import errors
+from edgeflow.config.finding import closest
 from edgeflow.errors import EdgeflowError
 from edgeflow.paths import workflow_folder
 
@@ -45,8 +46,11 @@ def help_(
         with typer.Context(command, parent=root, info_name=topic) as its:
             print(command.get_help(its))
     else:
+        commands = root.command.list_commands(root)  # type: ignore[attr-defined]
+        meant = closest(topic, [*CLASSES, *commands, *pages()])
         known = f"errors: {', '.join(CLASSES)}; pages: {', '.join(pages())}"
-        raise typer.BadParameter(f"no error, command or page; {known}")
+        said = f"did you mean {meant!r}?" if meant else known
+        raise typer.BadParameter(f"no error, command or page {topic!r}; {said}")
 
 
 def pages() -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeVar, get_a
 
 import typer
 
+from edgeflow.cli.place import require_model_file
 from edgeflow.console import say
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def init(
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(help="Your model: .onnx, .tflite, .keras, .h5, or a SavedModel's folder."),
+        typer.Option(
+            help="Your model: .onnx, .tflite, .keras, .h5, or a SavedModel's folder.",
+            callback=require_model_file,
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option(metavar="[USER@]HOST", help="A board, to be written down as a comment.")

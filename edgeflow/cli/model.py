@@ -1,19 +1,15 @@
 """Commands about model files."""
 
-import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeflow import paths
+from edgeflow.cli.place import own_config, placed
 from edgeflow.cli.profile import profile
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
-from edgeflow.config.base import NAME_PATTERN
 
 if TYPE_CHECKING:
-    from edgeflow.config.root import Config
     from edgeflow.inspection.facts import ModelFacts
     from edgeflow.inspection.inspect import Inspection
 
@@ -43,49 +39,13 @@ def inspect(
     """
     from edgeflow.inspection.inspect import inspect as look
 
-    known = _config(config)
-    found = look(_place(model, results, known), known)
+    known = own_config(config)
+    found = look(placed(model, results, known), known)
     if as_json:
         print_json(found.record())
         return
     for line in _lines(found):
         print(line)
-
-
-def _config(path: Path) -> "Config | None":
-    from edgeflow.config.load import load_file
-
-    return load_file(path) if path != CONFIG or path.is_file() else None
-
-
-def _place(model: str, results: Path, config: "Config | None") -> Path:
-    """Return the file that is meant: one of that name, or that of a model of the configuration."""
-    from edgeflow.config.modelfile import FORMS, kind_of
-
-    given = Path(model).expanduser()
-    found = next(
-        (one for one in (given, *_of_project(model, results, config)) if one.exists()), None
-    )
-    if found is None:
-        message = f"no file {model}, and no such model in {results}"
-        raise typer.BadParameter(message, param_hint="FILE")
-    if kind_of(found) is None:
-        raise typer.BadParameter(f"{found} is no model file: {FORMS}", param_hint="FILE")
-    return found
-
-
-def _of_project(model: str, results: Path, config: "Config | None") -> Iterator[Path]:
-    """Yield where MODEL or MODEL/RECIPE may lie: what the user brought, or what a build made."""
-    name, slash, recipe = model.partition("/")
-    if not all(re.fullmatch(NAME_PATTERN, one) for one in (name, recipe)[: 1 + len(slash)]):
-        return
-    if recipe:
-        yield results / paths.RECIPE.format(model=name, recipe=recipe) / "model.tflite"
-        return
-    section = config.models.get(name) if config else None
-    if section is not None and section.source is not None:
-        yield Path(section.source).expanduser()
-    yield results / paths.BASELINE.format(model=name) / "model.h5"
 
 
 def _lines(found: "Inspection") -> Iterator[str]:

@@ -20,6 +20,8 @@ from edgeflow.cli.project import (
     print_json,
 )
 from edgeflow.config.base import NAME_PATTERN
+from edgeflow.config.finding import did_you_mean
+from edgeflow.errors import EdgeflowError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -85,17 +87,23 @@ def _opened(
     from edgeflow.predict.local import unpacked
 
     if device not in plan.config.devices:
-        known = ", ".join(plan.config.devices)
-        raise typer.BadParameter(f"no device {device!r}; there are {known}", param_hint="DEVICE")
+        meant = did_you_mean(device, plan.config.devices)
+        raise typer.BadParameter(f"no device {device!r}; {meant}", param_hint="DEVICE")
+    units = {one.model: one for one in plan.units if one.device == device}
     if not local:
         if not re.fullmatch(NAME_PATTERN, model):
             raise typer.BadParameter(f"{model!r} is no name of a model", param_hint="MODEL")
-        return serving(plan.job("deploy", device=device).slice, model, results)
-    unit = next((one for one in plan.units if (one.device, one.model) == (device, model)), None)
-    if unit is None:
-        message = f"the configuration deploys no {model!r} to {device}"
+        return serving(plan.job("deploy", device=device).slice, model, results, units)
+    if model not in units:
+        message = (
+            f"the configuration deploys no {model!r} to {device}; {did_you_mean(model, units)}"
+        )
         raise typer.BadParameter(message, param_hint="MODEL")
-    return unpacked(results / paths.COMPILED.format(**unit.names()) / "bundle.tar")
+    bundle = results / paths.COMPILED.format(**units[model].names()) / "bundle.tar"
+    if not bundle.is_file():
+        message = f"{model}/{units[model].recipe} is not built yet for {units[model].target}"
+        raise EdgeflowError(message, hint="build it: edgeflow run")
+    return unpacked(bundle)
 
 
 def _lines(facts: dict[str, Any], found: "Sequence[Answer]", top: int) -> Iterator[str]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow.cli.names import names_of
-from edgeflow.cli.project import CONFIG, ConfigFile, Json, print_json
+from edgeflow.cli.place import placed
+from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
+from edgeflow.config.finding import did_you_mean
 
 if TYPE_CHECKING:
     from edgeflow.config.recipe import Recipe
@@ -20,8 +22,13 @@ VIRTUAL = {"name": "model.profile", "device": {"transport": "virtual"}}
 
 
 def profile(
-    file: Annotated[
-        Path, typer.Argument(help="A .tflite, .onnx, .h5 or .keras file, or a SavedModel's folder.")
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A .tflite, .onnx, .h5 or .keras file, a SavedModel's folder; or MODEL or "
+            "MODEL/RECIPE of this project's results.",
+        ),
     ],
     target: Annotated[
         str,
@@ -50,6 +57,7 @@ def profile(
     warmup: Annotated[int, typer.Option(min=0, help="Inferences before them.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of the random samples.")] = 0,
     config: ConfigFile = CONFIG,
+    results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
     """Measure latency, memory and size of a model file on a device, with random samples.
@@ -58,16 +66,16 @@ def profile(
     """
     from edgeflow.cli.project import load_plan
     from edgeflow.config.deployment import Measure
-    from edgeflow.config.modelfile import FORMS
     from edgeflow.inspection.inspect import require_model
     from edgeflow.profiling.profile import profile as run
 
-    if not file.exists():
-        raise typer.BadParameter(f"{file} does not exist: name {FORMS}", param_hint="FILE")
-    require_model(file)
     plan = load_plan(config) if config != CONFIG or config.is_file() else None
-    if device and (plan is None or device not in plan.config.devices):
-        raise typer.BadParameter(f"no device {device!r} in {config}", param_hint="--device")
+    file = placed(model, results, plan.config if plan else None)
+    require_model(file)
+    known = plan.config.devices if plan else {}
+    if device and device not in known:
+        message = f"no device {device!r} in {config}; {did_you_mean(device, known)}"
+        raise typer.BadParameter(message, param_hint="--device")
     where = plan.job("deploy", device=device).slice if plan and device else VIRTUAL
     board, applied = _board(plan, target, device), _recipe(plan, recipe)
     found = run(file, applied, board, where, Measure(runs=runs, warmup=warmup), seed)
@@ -95,8 +103,8 @@ def _board(plan: "Plan | None", target: str, device: str) -> "Board":
             host=targets.compile_host(plan, name),
         )
     if name not in registry.names():
-        listed = ", ".join([*(plan.config.targets if plan else ()), *registry.names()])
-        raise typer.BadParameter(f"no target {name!r}; there are {listed}", param_hint="--target")
+        meant = did_you_mean(name, [*(plan.config.targets if plan else ()), *registry.names()])
+        raise typer.BadParameter(f"no target {name!r}; {meant}", param_hint="--target")
     kind = registry.get(name)
     try:
         return Board(name=name, target=kind, options=kind.Options.model_validate({"kind": name}))
@@ -112,8 +120,8 @@ def _recipe(plan: "Plan | None", name: str) -> "Recipe":
 
     known = {**known_recipes(None), **(plan.config.recipes if plan else {})}
     if name and name not in known:
-        listed = ", ".join(known)
-        raise typer.BadParameter(f"no recipe {name!r}; there are {listed}", param_hint="--recipe")
+        meant = did_you_mean(name, known)
+        raise typer.BadParameter(f"no recipe {name!r}; {meant}", param_hint="--recipe")
     return known[name] if name else Recipe()
 
 

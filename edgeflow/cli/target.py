@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeflow.cli.names import names_of
+from edgeflow.cli.names import names_of, raw_section
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
 from edgeflow.cli.toolchains import look
+from edgeflow.config.finding import did_you_mean
 from edgeflow.errors import EdgeflowError
 from edgeflow.paths import workflow_folder
 
@@ -55,8 +56,8 @@ def show(
     own = _configured(name, config)
     kind = own["options"]["kind"] if own else name
     if kind not in registry.names():
-        known = ", ".join(registry.names())
-        raise typer.BadParameter(f"no target {name!r} in {config}, and no kind; kinds: {known}")
+        meant = did_you_mean(name, [*raw_section(config, "targets"), *registry.names()])
+        raise typer.BadParameter(f"no target {name!r} in {config}, and no such kind; {meant}")
     target = registry.get(kind)
     said = {**_described(target), **(own or {})}
     if as_json:

@@ -3,19 +3,20 @@
 import posixpath
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest
+from edgeflow.config.finding import did_you_mean
 from edgeflow.deploy.agent import outputs_stem
 from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder
 from edgeflow.deploy.outputs import fetch_outputs
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import predicted
-from edgeflow.errors import DeployError
+from edgeflow.errors import ConfigError, DeployError, Problem
 from edgeflow.predict.answer import Raw, contradiction
 from edgeflow.predict.samples import Samples
 from edgeflow.remote.answer import malformed, parse
@@ -63,31 +64,41 @@ class Serving:
 
 
 @contextmanager
-def serving(slice_: Mapping[str, Any], model: str, results: Path) -> Iterator[Serving]:
+def serving(
+    slice_: Mapping[str, Any], model: str, results: Path, configured: Collection[str]
+) -> Iterator[Serving]:
     """Open the release of a model that is in use on a device.
 
     Args:
         slice_: of a deploy step, as in `Plan.deploy(device).slice`.
         model: name of the model.
         results: folder of this project's results, for advice.
+        configured: models that the configuration deploys there.
 
     Raises:
+        ConfigError: there is none of that name, on the device or in the configuration.
         DeployError: none is in use there, or it is damaged.
         UnreachableError: the device does not answer.
     """
     with open_device(slice_) as device:
-        sha256 = _current(device, model, results)
+        sha256 = _current(device, model, results, configured)
         device.verify(model, sha256)
         yield Serving(device=device, sha256=sha256, manifest=_manifest(device, model, sha256))
 
 
-def _current(device: OpenDevice, model: str, results: Path) -> str:
+def _current(device: OpenDevice, model: str, results: Path, configured: Collection[str]) -> str:
     """Return the release that is in use; nothing else would be the device's own answer."""
     status = device.status(model)
     if status.current is not None:
         return status.current
     name, fault = device.endpoint.name, f" ({status.fault})" if status.fault else ""
-    others = [stored.name for stored in device.models() if stored.current]
+    stored = device.models()
+    known = {*configured, *(it.name for it in stored)}
+    if model not in known:
+        what = f"device {name} has no model {model!r}, and the configuration deploys none to it"
+        problem = Problem(path="MODEL", message=what)
+        raise ConfigError([problem], source="the command", hint=did_you_mean(model, known))
+    others = [it.name for it in stored if it.current]
     serves = f"it serves {', '.join(others)}" if others else "it serves no model"
     folder = judged_folder(results, name, model)
     raise DeployError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from edgeflow.figures.figure import Figure
 from edgeflow.tasks.registry import METRICS
@@ -117,6 +118,12 @@ class GateText:
     verdict: str
 
 
+def _exact(figure: Figure, limit: float) -> str:
+    """Return a limit as other figures are shown, unless nothing would be left of it."""
+    text, scaled = shown(figure, limit), limit * figure.scale
+    return text if scaled == 0 or text.strip(f"-{MINUS}0.,") else f"{Decimal(repr(scaled)):f}"
+
+
 def gate_text(check: GateResult) -> GateText:
     """Put a checked gate into words, for example ``latency p90``, ``≤``, ``20.0 ms``."""
     figure = check.figure
@@ -128,7 +135,7 @@ def gate_text(check: GateResult) -> GateText:
     return GateText(
         title=f"{figure.title}{kind}",
         sign="≥" if figure.bound == "min" else "≤",
-        limit=show(check.limit),
+        limit=f"{_exact(figure, check.limit)} {figure.unit}".rstrip(),
         value=show(check.value),
         passed=check.passed,
         verdict="pass" if check.passed else "fail",

@@ -86,5 +86,11 @@ def answer_for_all(
     else:
         show(found)
         for name, error in failed.items():
-            say(shown(error).replace("error: ", f"error: device {name}: ", 1))
+            say(_named(shown(error), name))
     raise typer.Exit(next((error.exit_code for error in failed.values()), 0))
+
+
+def _named(text: str, device: str) -> str:
+    """Return a failure's text with the device in front, unless it begins with that anyway."""
+    begins = text.startswith(f"error: device {device}")
+    return text if begins else text.replace("error: ", f"error: device {device}: ", 1)

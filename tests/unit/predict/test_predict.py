@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.cli.app import app
-from edgeflow.errors import DataError, DeployError, EdgeflowError, IntegrityError
+from edgeflow.errors import ConfigError, DataError, DeployError, EdgeflowError
 from edgeflow.testing.trained import Trained
 
 BUNDLE = "results/targets/pi/tiny/ptq-int8/bundle.tar"
@@ -105,21 +105,26 @@ def test_the_release_says_how_files_are_read(project: Path, photos: Path) -> Non
     assert after == before
 
 
-def test_a_model_that_is_not_in_use(project: Path, photos: Path) -> None:
-    with pytest.raises(DeployError, match="no release of other in use; it serves tiny") as caught:
-        predict("bench", "other", str(photos))
-    assert "edgeflow run" in caught.value.hint
-
-
-def test_what_passed_its_gates_and_is_gone_says_how_to_deploy_it_again(
-    project: Path, photos: Path, tmp_path: Path
-) -> None:
+def test_a_model_that_is_not_in_use(project: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no model 'tinny', and the configuration") as caught:
+        predict("bench", "tinny", str(photos))
+    assert caught.value.hint == "did you mean 'tiny'?"
+    config = (project / "config.yaml").read_text()
+    more = config.replace("  tiny: ", "  other: &net ").replace(
+        "recipes:", "  tiny: *net\nrecipes:"
+    )
+    deployed = more + "  - {model: other, recipe: ptq-int8, devices: [bench]}\n"
+    (project / "more.yaml").write_text(deployed)
+    arguments = ("bench", "other", str(photos), "--config", "more.yaml", "--results")
+    with pytest.raises(DeployError, match="no release of other in use; it serves tiny") as refused:
+        predict(*arguments, str(tmp_path))
+    assert "edgeflow run" in refused.value.hint
     folder = tmp_path / "devices/bench/other"
     folder.mkdir(parents=True)
     (folder / "gates.json").write_text("{}")
-    with pytest.raises(DeployError) as caught:
-        predict("bench", "other", str(photos), "--results", str(tmp_path))
-    assert f"delete {folder} and run `edgeflow run`" in caught.value.hint
+    with pytest.raises(DeployError) as lost:
+        predict(*arguments, str(tmp_path))
+    assert f"delete {folder} and run `edgeflow run`" in lost.value.hint
 
 
 def test_files_that_cannot_be_read_are_all_named(project: Path, photos: Path) -> None:
@@ -159,5 +164,6 @@ def test_names_that_are_none(project: Path, arguments: tuple[str, ...], said: st
 
 
 def test_a_bundle_that_is_not_built(project: Path, photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="is not a bundle"):
+    with pytest.raises(EdgeflowError, match="not built yet for pi") as caught:
         predict("bench", "tiny", str(photos), "--local", "--results", str(tmp_path))
+    assert caught.value.hint == "build it: edgeflow run"

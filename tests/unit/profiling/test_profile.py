@@ -104,9 +104,12 @@ def test_what_cannot_be_made_without_data(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("none.onnx",), "none.onnx does not exist"),
-        (("a.tflite", "--device", "kitchen"), "no device 'kitchen'"),
-        (("a.tflite", "--target", "board"), "no target 'board'; there are pi, litert, openvino"),
+        (("none.onnx",), "no file none.onnx"),
+        (
+            ("a.tflite", "--device", "kitchen"),
+            "no device 'kitchen' in config.yaml; there are: bench",
+        ),
+        (("a.tflite", "--target", "board"), "no target 'board'; there are: "),
         (("a.tflite", "--recipe", "small"), "no recipe 'small'"),
     ],
 )

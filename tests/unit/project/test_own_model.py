@@ -96,6 +96,7 @@ def test_an_example_or_ones_own(tmp_path: Path) -> None:
     place = str(tmp_path / "new")
     assert CliRunner().invoke(app, ["init", place, "-t", "image", "--data", "."]).exit_code == 2
     assert CliRunner().invoke(app, ["init", place, "--device", "no way"]).exit_code == 2
+    assert CliRunner().invoke(app, ["init", place, "--model", "none.onnx"]).exit_code == 2
     assert not (tmp_path / "new").exists()
     done = CliRunner().invoke(app, ["init", place, "--device", "me@10.0.0.7"])
     assert done.exit_code == 0

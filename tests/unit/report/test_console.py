@@ -99,6 +99,8 @@ def test_a_gate_without_a_figure_says_so() -> None:
     gate = gate_text(GateResult(figure=figure("peak_rss_mb"), limit=64.0, value=None))
     assert (gate.title, gate.sign, gate.limit) == ("peak RSS", "≤", "64.0 MB")
     assert (gate.value, gate.verdict) == ("not measured", "fail")
+    tiny = gate_text(GateResult(figure=figure("latency_p90_ms"), limit=1e-6, value=0.01))
+    assert tiny.limit == "0.000001 ms"
 
 
 def test_a_gain_is_a_drop_below_zero() -> None:
