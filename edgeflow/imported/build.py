@@ -13,10 +13,12 @@ from edgeflow.config.base import Section
 from edgeflow.config.modelbytes import flaw
 from edgeflow.config.modelfile import Kind, files_of
 from edgeflow.config.samples import Part
+from edgeflow.console import say
 from edgeflow.dataset.view import open_dataset, part_files
 from edgeflow.errors import CompileError
 from edgeflow.imported.ends import Inputs, Outputs, safe
 from edgeflow.imported.model import Imported, Request
+from edgeflow.tasks.chance import chance_note
 from edgeflow.tasks.registry import task_of
 from edgeflow.train.build import judged
 from edgeflow.train.loop import write_history
@@ -106,8 +108,12 @@ def _import(
     outputs = model.predict(dataset.tensors("test"))[0]
     np.save(out / "outputs.npy", outputs)
     write_history([], out / "history.csv", task_of(dataset.facts).metric)
+    found = judged(dataset, outputs, lambda inputs: model.predict(inputs)[0])
+    note = chance_note(found["metric"], found["confusion_test"] or ())
+    if note:
+        say(f"warning: {name}: {note}")
     return {
-        **judged(dataset, outputs, lambda inputs: model.predict(inputs)[0]),
+        **found,
         "outputs": safe(model.outputs),
         "parameters": model.parameters,
         "quantized": dict(model.quantized),

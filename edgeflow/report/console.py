@@ -9,6 +9,7 @@ from edgeflow.report.columns import own_figures
 from edgeflow.report.excerpt import LINES, telling
 from edgeflow.report.rows import Row
 from edgeflow.report.text import NONE, adaptive, gate_text, kib, metric, metric_title, shown
+from edgeflow.tasks.chance import chance_note
 
 HEADER = ("deployment", "device", "metric", "p50/p90 ms", "KiB", "measured on", "gates")
 _FIGURES = HEADER[2:5]
@@ -82,6 +83,12 @@ def _rolled_back(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def _by_chance(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each model that is no better than chance, whatever its gates compare."""
+    noted = {row.model: chance_note(row.metric, row.confusion_baseline) for row in rows}
+    return [f"{model}: {note}" for model, note in noted.items() if note]
+
+
 def print_summary(rows: Sequence[Row], file: TextIO) -> None:
     """Print a line per row, then what else is known of rows, then a line per missed gate.
 
@@ -94,7 +101,7 @@ def print_summary(rows: Sequence[Row], file: TextIO) -> None:
         _print_table(shown, file)
     else:
         _print_plain(shown, file)
-    for line in (*_further(shown), *_missed(shown), *_rolled_back(shown)):
+    for line in (*_further(shown), *_missed(shown), *_rolled_back(shown), *_by_chance(rows)):
         print(line, file=file)
     if len(shown) < len(rows):
         print(f"and {_counted(rows, shown)}: metrics.csv of the report has all", file=file)

@@ -99,7 +99,7 @@ def _train(
     }
 
 
-def judged(dataset: DatasetView, outputs: "Floats", predict: Predict) -> dict[str, object]:
+def judged(dataset: DatasetView, outputs: "Floats", predict: Predict) -> dict[str, Any]:
     """Return the task's metric on test and validation set, and the confusion matrix on the former.
 
     What the task cannot tell is None.

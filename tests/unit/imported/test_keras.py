@@ -37,7 +37,12 @@ def save(model: Any, path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])
 def test_a_file_of_keras_2(
-    bring: Import, network: Any, view: DatasetView, tmp_path: Path, name: str
+    bring: Import,
+    network: Any,
+    view: DatasetView,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
 ) -> None:
     source = save(network, tmp_path / name)
     manifest = bring(source, "keras")
@@ -48,6 +53,8 @@ def test_a_file_of_keras_2(
     hits = logits.argmax(axis=1) == view.truth("test")
     assert manifest.facts["metric_test"] == pytest.approx(hits.mean())
     assert np.trace(manifest.facts["confusion_test"]) == hits.sum()
+    told = f"mine: before any recipe it is right for {hits.sum()} of 40 samples"  # it is untrained
+    assert told in capsys.readouterr().err
     assert manifest.facts["parameters"] == network.count_params()
     assert bring(source, "keras", tmp_path / "again") == manifest
 

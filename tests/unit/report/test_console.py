@@ -8,6 +8,7 @@ from edgeflow.figures.table import figure
 from edgeflow.report.console import print_summary
 from edgeflow.report.rows import load_rows, with_rollbacks
 from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, points
+from edgeflow.tasks.chance import chance_note
 from edgeflow.tasks.registry import METRICS
 from edgeflow.validate.gates import GateResult
 from tests.unit.report.samples import UNITS, make_row
@@ -41,6 +42,25 @@ def test_plain_lines_have_fixed_columns(results: Path) -> None:
     assert lines[2].endswith("not measured")
     assert lines[4:] == ["net/int8 on pi-2: latency p90 0.0600 ms, must be ≤ 0.0100 ms"]
     assert "\x1b" not in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("matrix", "warned"),
+    [
+        ([[33, 0, 0], [33, 0, 0], [34, 0, 0]], True),  # always the same answer
+        ([[11, 12, 10], [10, 11, 12], [12, 11, 11]], True),
+        ([[95, 0], [5, 0]], True),
+        ([[940, 10], [20, 30]], False),
+        ([[30, 3, 0], [2, 30, 1], [0, 1, 33]], False),
+        ([[20, 0], [0, 0]], False),  # nothing to tell apart
+    ],
+)
+def test_a_model_at_chance_level_is_told(matrix: list[list[int]], warned: bool) -> None:
+    rows = [make_row(number, confusion_baseline=matrix) for number in (0, 3)]
+    file = io.StringIO()
+    print_summary(rows, file)
+    assert file.getvalue().count("no better than chance: check `preprocess:`") == warned
+    assert not chance_note("auc", matrix)
 
 
 def test_what_was_rolled_back_by_hand_has_not_passed(results: Path) -> None:
