@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 LOGGERS = Path(__file__).parent / "display" / "logger"
 OWN = ("--dry-run", "--target", "--device", "--model")
@@ -20,6 +20,7 @@ def main() -> None:
     from edgeflow.cli.display.announced import refusal
 
     end_as_by_ctrl_c()
+    leave_out_own_profile()
     argparse.ArgumentParser.error = refuse_arguments  # type: ignore[assignment, method-assign]
     sys.path.append(str(LOGGERS))
     try:
@@ -41,6 +42,17 @@ def end_as_by_ctrl_c() -> None:
 
     JobScheduler.exit_gracefully = _interrupt  # its handler of SIGTERM
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def leave_out_own_profile() -> None:
+    """Let Snakemake not say in each run that it uses edgeflow's own settings."""
+    from snakemake import cli
+
+    def say(*words: object, **options: Any) -> None:
+        if not " ".join(map(str, words)).startswith("Using workflow specific profile"):
+            print(*words, **options)
+
+    cli.print = say
 
 
 def _interrupt(*_: object) -> NoReturn:

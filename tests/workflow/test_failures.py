@@ -45,6 +45,7 @@ def test_a_wrong_config_stops_before_anything_runs(new_project: NewProject) -> N
     assert project.command("edgeflow", "check").returncode == 2
     code, text = run(project)
     assert (code, text.count("did you mean 'epochs'?")) == (2, 1)
+    assert "Using workflow specific profile" not in text
 
 
 def test_an_empty_config_is_one_message(new_project: NewProject) -> None:

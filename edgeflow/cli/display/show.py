@@ -51,6 +51,10 @@ class Display:
         """Keep what Snakemake says beside a build; it is shown if there is none."""
         self._notes.append(line)
 
+    def drop_notes(self) -> None:
+        """Forget what Snakemake said: why there is no build is told."""
+        self._notes.clear()
+
     def plan(self, stats: Mapping[str, int]) -> None:
         """Show what was resolved and how many jobs will run, once."""
         if self._planned:  # Snakemake says it before and after a dry run

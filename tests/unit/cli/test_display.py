@@ -251,7 +251,10 @@ def test_a_configuration_that_is_none_is_told_as_check_tells_it(
     Path("config.yaml").write_text("a: [1\nb: }")
     message = "WorkflowError in file x, line 1:\nConfig file is not valid JSON or YAML."
     emit(handler, logging.ERROR, message, event="error", exception="WorkflowError")
+    emit(handler, msg="Building DAG of jobs...")
+    emit(handler, logging.ERROR, "Use --unlock", event="error", exception="LockException")
     handler.close()
+    assert "Building DAG" not in said.getvalue()
     assert "line 2: config.yaml: not YAML" in said.getvalue()
     assert "WorkflowError" not in said.getvalue()
     refusal = announced.refusal()

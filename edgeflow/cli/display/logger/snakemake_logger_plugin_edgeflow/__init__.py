@@ -89,7 +89,8 @@ class LogHandler(LogHandlerBase):
         message, error = str(record.msg).rstrip(), refusal()
         if getattr(record, "exception", "") == "LockException":
             message = shown(busy(Path.cwd()))
-        if error is None and NO_CONFIG in message:
+            self._display.drop_notes()
+        if error is None and NO_CONFIG in message and Path("config.yaml").is_file():
             error = _read_config()
         if error is not None:  # without the place in the rules where it was raised
             message, self._refused = "" if self._refused else shown(error), True
