@@ -152,7 +152,7 @@ def test_nothing_to_read(project: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("kitchen", "tiny"), "no device 'kitchen'; there are bench"),
+        (("kitchen", "tiny"), "no device 'kitchen'; there are: bench"),
         (("bench", "../tiny"), "is no name of a model"),
         (("bench", "other", "--local"), "deploys no 'other' to bench"),
     ],

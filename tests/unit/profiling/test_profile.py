@@ -105,6 +105,7 @@ def test_what_cannot_be_made_without_data(
     ("arguments", "said"),
     [
         (("none.onnx",), "no file none.onnx"),
+        (("tiny/none",), "no such model in results"),
         (
             ("a.tflite", "--device", "kitchen"),
             "no device 'kitchen' in config.yaml; there are: bench",
