@@ -215,3 +215,30 @@ def test_wrong_arguments_are_told_without_the_usage(
     assert caught.value.code == 2
     assert said in shown
     assert "usage" not in shown
+
+
+def test_snakemake_and_its_jobs_end_with_whoever_started_it() -> None:
+    code = """
+import signal, subprocess
+from snakemake.scheduling.job_scheduler import JobScheduler
+from edgeflow.cli.start_snakemake import end_as_by_ctrl_c
+end_as_by_ctrl_c()
+signal.signal(signal.SIGTERM, JobScheduler.exit_gracefully)  # as Snakemake does
+job = subprocess.Popen(["sleep", "100"], stdout=subprocess.DEVNULL)
+print(flush=True)
+try:
+    job.wait()
+except KeyboardInterrupt:
+    print("interrupted", -job.wait(), flush=True)
+"""
+    start = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    run = subprocess.Popen(
+        [sys.executable, "-c", start, code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert run.stdout is not None
+    run.stdout.readline()
+    run.kill()
+    assert run.communicate()[0] == f"interrupted {signal.SIGTERM.value}\n"
