@@ -1,5 +1,6 @@
 """What a step says while it runs: a progress bar on a terminal, plain lines elsewhere."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,20 @@ def say(text: str) -> None:
     """Write one line to standard error, and to the terminal where that is another."""
     for stream in (sys.stderr, *_terminal):
         print(text, file=stream, flush=True)
+
+
+@contextmanager
+def native_quiet() -> Iterator[None]:
+    """Drop what C++ writes to standard error: the notes of TensorFlow and LiteRT heed no level."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

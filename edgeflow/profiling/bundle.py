@@ -13,6 +13,7 @@ from edgeflow.artifact.packed import packed, packed_path
 from edgeflow.bundle.pack import write_bundle
 from edgeflow.config.samples import Affine
 from edgeflow.config.target import target_slice, toolchain_of
+from edgeflow.console import native_quiet
 from edgeflow.dataset.tensors import INPUT, Tensors, numbered
 from edgeflow.dataset.view import DatasetFacts, InputFacts
 from edgeflow.imported.ends import safe
@@ -130,7 +131,8 @@ def _run_here(
     import numpy as np
 
     runtime = board.target.runtime(board.options)
-    engine = reference_engine(job, runtime, compiled.model, folder / COMPILED)
+    with native_quiet():
+        engine = reference_engine(job, runtime, compiled.model, folder / COMPILED)
     found = engine.io()
     names = numbered(INPUT, len(found["inputs"]))
     io = named(found, names, safe([tensor["name"] for tensor in found["outputs"]]))

@@ -2,13 +2,12 @@
 
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.cpu import hold_kernels
 from edgeflow.config.model import Train
+from edgeflow.console import native_quiet
 
 
 def load_keras(seed: int, threads: int = 1, *, deterministic: bool = True) -> Any:
@@ -27,7 +26,7 @@ def load_keras(seed: int, threads: int = 1, *, deterministic: bool = True) -> An
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     if deterministic:
         hold_kernels()
-    with _quiet():
+    with native_quiet():
         import tensorflow as tf
         import tf_keras
 
@@ -54,17 +53,3 @@ def save_model(model: Any, path: Path) -> None:
     """Write a model without its optimizer, the same bytes for the same weights."""
     with warnings.catch_warnings(action="ignore"):  # h5 is "legacy", but has no time stamps
         model.save(path, include_optimizer=False, save_format="h5")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Drop what C++ writes to standard error: TensorFlow's start-up notes heed no log level."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 
@@ -31,3 +32,10 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         advance("[loss] 0.1")
     assert "100%" in terminal.getvalue()
     assert "[loss] 0.1" in terminal.getvalue()
+
+
+def test_what_native_code_writes_is_dropped_for_a_while(capfd: pytest.CaptureFixture[str]) -> None:
+    with console.native_quiet():
+        os.write(2, b"INFO: a delegate\n")
+    os.write(2, b"after it\n")
+    assert capfd.readouterr().err == "after it\n"
