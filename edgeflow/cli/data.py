@@ -54,12 +54,12 @@ def check(
 
     surveys = [survey(*each) for each in _sections(what or [], config)]
     page = page or (RESULTS / PAGE if config.exists() else Path(PAGE))
+    for each in surveys if not as_json else ():  # also where the page cannot be written
+        _print(each)
     write_page(surveys, page)
     if as_json:
         print_json({"datasets": [each.json() for each in surveys], "page": str(page)})
     else:
-        for each in surveys:
-            _print(each)
         print(f"page: {page}")
     wrong = any(failed(each.findings) for each in surveys)
     raise typer.Exit(DataError.exit_code if wrong else 0)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from edgeflow.config.tflitefile import Operator
+from edgeflow.console import native_quiet
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import (
     Capabilities,
@@ -74,7 +75,8 @@ class LiteRT:
 
         shutil.copyfile(job.model, out / "model.tflite")
         try:
-            engine = Engine(str(out), {"model": "model.tflite", **_engine_options(options)})
+            with native_quiet():  # what fails is raised
+                engine = Engine(str(out), {"model": "model.tflite", **_engine_options(options)})
         except (RuntimeError, ValueError) as error:
             raise CompileError(
                 f"LiteRT cannot load {job.model}: {error}",

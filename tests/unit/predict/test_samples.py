@@ -161,12 +161,14 @@ def test_what_holds_no_samples(tmp_path: Path) -> None:
     np.save(tmp_path / "bytes.npy", np.zeros((1, 6), np.uint8))
     (tmp_path / "cut.npz").write_bytes((tmp_path / "mine.npz").read_bytes()[:50])
     (tmp_path / "photo.png").write_bytes(b"")
-    names = ("nan.npy", "none.npy", "code.npy", "bytes.npy", "cut.npz", "photo.png")
+    np.savez(tmp_path / "others.npz", z=np.zeros((1, 6)))
+    names = ("others.npz", "nan.npy", "none.npy", "code.npy", "bytes.npy", "cut.npz", "photo.png")
     with pytest.raises(DataError) as caught:
         read(manifest, *(tmp_path / name for name in names))
     message = caught.value.message
     for said in (
-        "6 files cannot be used",
+        "7 files cannot be used",
+        "others.npz holds no arrays of samples",
         "nan.npy holds NaN or infinity",
         "none.npy: numbers of samples: input 0",
         "code.npy cannot be read as arrays: it holds pickled objects",
