@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Arrays = dict[str, NDArray[Any]]
 
 
+_OTHER_FORM = "convert such files to the form of those that the model was trained on"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Samples:
     """Samples as datasets store them.
@@ -99,9 +102,7 @@ class _Reader:
             sample = self._source.read(path, self._section)
         except DataError as error:
             # What the source advises is about files of a dataset.
-            raise DataError(
-                error.message, hint=error.hint.partition(" or move it out")[0]
-            ) from error
+            raise DataError(error.message, hint=_OTHER_FORM) from error
         tensor = self._inputs[0]
         if sample.size != math.prod(tensor.shape):
             message = f"{path} gives {sample.size} values, the network takes {tensor.shape[1:]}"

@@ -22,9 +22,18 @@ if TYPE_CHECKING:
     from edgeflow.deploy.release import OpenDevice
     from edgeflow.plan import Plan
 
+
+def _devices_or_model(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete devices that are not named yet, and after the first the model too."""
+    # Of one word the parser takes the model's place, as that is the last.
+    named = {*(context.params.get("devices") or ()), context.params.get("model")} - {None}
+    devices = [it for it in names_of("devices")(context, incomplete) if it not in named]
+    return [*devices, *(names_of("models")(context, incomplete) if named else ())]
+
+
 Devices = Annotated[
     list[str],
-    typer.Argument(metavar="DEVICE...", help="Where.", autocompletion=names_of("devices")),
+    typer.Argument(metavar="DEVICE...", help="Where.", autocompletion=_devices_or_model),
 ]
 Model = Annotated[str, typer.Argument(help="Which model.", autocompletion=names_of("models"))]
 

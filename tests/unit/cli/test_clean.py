@@ -89,6 +89,16 @@ def test_names_are_completed_from_a_configuration_that_need_not_be_valid(
         assert complete(context, "") == []
 
 
+def test_after_a_device_the_shell_completes_models_too(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_EDGEFLOW_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "edgeflow device remove pi-1 ")
+    monkeypatch.setenv("COMP_CWORD", "4")
+    offered = CliRunner().invoke(app, prog_name="edgeflow").stdout.split()
+    assert offered == ["pc-1", "cnn"]
+
+
 def test_the_shell_completes_devices(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_EDGEFLOW_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "edgeflow run --device p")

@@ -140,6 +140,7 @@ def test_files_that_cannot_be_read_are_all_named(project: Path, photos: Path) ->
     assert "floats.npy: input is float32 (2, 8, 8, 1)" in message
     assert "none.png does not exist" in message
     assert "class folder" not in caught.value.hint
+    assert caught.value.hint.count("that the model was trained on") == 1
     assert "the network takes uint8 (n, 8, 8, 1)" in caught.value.hint
 
 
