@@ -1,11 +1,11 @@
 """Commands about model files."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from edgeflow.cli.place import own_config, placed
+from edgeflow.cli.place import ModelFile, own_config, placed
 from edgeflow.cli.profile import profile
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
 
@@ -21,14 +21,7 @@ app.command()(profile)
 
 @app.command()
 def inspect(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="A .tflite, .onnx, .h5 or .keras file, a SavedModel's folder; or MODEL or "
-            "MODEL/RECIPE of this project's results.",
-        ),
-    ],
+    model: ModelFile,
     config: ConfigFile = CONFIG,
     results: Results = RESULTS,
     as_json: Json = False,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,15 @@ from edgeflow.config.base import NAME_PATTERN
 
 if TYPE_CHECKING:
     from edgeflow.config.root import Config
+
+ModelFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="A .tflite, .onnx, .h5 or .keras file, a SavedModel's folder; or MODEL or "
+        "MODEL/RECIPE of this project's results.",
+    ),
+]
 
 
 def own_config(path: Path) -> "Config | None":

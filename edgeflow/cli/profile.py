@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow.cli.names import names_of
-from edgeflow.cli.place import placed
+from edgeflow.cli.place import ModelFile, placed
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
 from edgeflow.config.finding import did_you_mean
 
@@ -22,14 +22,7 @@ VIRTUAL = {"name": "model.profile", "device": {"transport": "virtual"}}
 
 
 def profile(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="A .tflite, .onnx, .h5 or .keras file, a SavedModel's folder; or MODEL or "
-            "MODEL/RECIPE of this project's results.",
-        ),
-    ],
+    model: ModelFile,
     target: Annotated[
         str,
         typer.Option(
