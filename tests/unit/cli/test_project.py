@@ -149,8 +149,11 @@ def test_summary_is_a_table_of_the_deployments(cli: Cli, project: Path) -> None:
 def snakemake(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package `snakemake` that does what the variable FAKE says."""
     package = project / "fake" / "snakemake"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
+    (package / "scheduling").mkdir(parents=True)
+    for name in ("__init__", "cli", "scheduling/__init__"):
+        (package / f"{name}.py").write_text("")
+    # What `edgeflow run` changes of the real one.
+    (package / "scheduling/job_scheduler.py").write_text("class JobScheduler: pass\n")
     (package / "__main__.py").write_text(
         "import os, sys\n"
         "open('arguments', 'w').write(' '.join(sys.argv[1:]))\n"
