@@ -61,7 +61,8 @@ def stamped(repeats: int) -> Case:
         count = _artifacts(here)
         log = here.folder / ".snakemake" / "log"
         time.sleep(1)  # what changed while a run began counts as changed
-        here.run(*RUN)
+        for _ in range(2):  # the first compiles edgeflow's modules in a fresh checkout
+            here.run(*RUN)
         runs = len([*log.iterdir()])
         (own,) = alternating(repeats, lambda: here.cpu(*RUN))
         if len([*log.iterdir()]) != runs:
