@@ -8,8 +8,9 @@ from typing import Any
 
 from benchmarks.case import Case
 from benchmarks.cases import MODEL, RECIPES
-from benchmarks.project import Project, alternating, project, stop_devices, timed
+from benchmarks.project import Project, alternating, project, timed
 from edgeflow.remote.virtual.layout import is_served
+from edgeflow.testing.virtual_devices import stop_devices
 
 
 def many_devices(repeats: int, devices: int = 50) -> Case:

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from edgeflow.testing.virtual_devices import stop_devices
+
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "edgeflow", "rules", "profiles", "report")
 CORES = 2
@@ -102,15 +104,6 @@ def timed(run: Callable[[], float]) -> tuple[float, float]:
     after = os.times()
     user = after.children_user - before.children_user
     return seconds, round(user + after.children_system - before.children_system, 2)
-
-
-def stop_devices(folder: Path) -> None:
-    """End a project's virtual devices."""
-    for record in folder.glob(".edgeflow/virtual/*/endpoint.json"):
-        try:
-            os.kill(json.loads(record.read_text())["pid"], 15)
-        except ProcessLookupError:
-            continue
 
 
 def machine() -> dict[str, str]:

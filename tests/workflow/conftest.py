@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from edgeflow.testing.virtual_devices import stop_devices
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "edgeflow", "envs", "rules", "profiles", "report")
 
@@ -95,11 +97,7 @@ class Project:
 
     def stop_devices(self) -> None:
         """End the virtual devices' server of this project, if one runs."""
-        for record in self.folder.glob(".edgeflow/virtual/*/endpoint.json"):
-            try:
-                os.kill(json.loads(record.read_text())["pid"], 15)
-            except ProcessLookupError:
-                continue
+        stop_devices(self.folder)
 
 
 def change_quietly(path: Path) -> None:

@@ -22,6 +22,7 @@ from edgeflow.remote.virtual.layout import Behaviour, DeviceFolder
 from edgeflow.targets import identity
 from edgeflow.targets.identity import identify, planned
 from edgeflow.targets.worker import Worker
+from edgeflow.testing.virtual_devices import stop_devices
 from edgeflow.toolchain.base import Environment, Host, Program, Toolchain
 
 TOOL = "#!/bin/sh\necho 'tinyc {version}'\n"
@@ -65,8 +66,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(tmp_path))
     identity._planned.cache_clear()
     yield tmp_path
-    for record in tmp_path.glob(".edgeflow/virtual/*/endpoint.json"):
-        os.kill(json.loads(record.read_text())["pid"], 15)
+    stop_devices(tmp_path)
 
 
 def install(place: Path, version: str = "1.0") -> None:
