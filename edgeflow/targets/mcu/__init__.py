@@ -1,0 +1,1 @@
+"""Target kind `mcu`: integer-only C and firmware for microcontrollers."""

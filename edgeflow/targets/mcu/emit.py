@@ -1,0 +1,140 @@
+"""Renders the C files."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edgeflow.targets.mcu.graph import Graph, Tensor
+from edgeflow.targets.mcu.layers.base import Layer
+from edgeflow.targets.mcu.memory import Plan
+from edgeflow.targets.mcu.settings import Settings
+
+_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t"}
+_INCLUDE = re.compile(r'^#include "(\w+)\.h"\n', re.MULTILINE)
+_LINE = 16
+
+
+def render(
+    graph: Graph, layers: Sequence[Layer], plan: Plan, settings: Settings, labels: Sequence[str]
+) -> dict[str, str]:
+    """Return the text of each file, by name.
+
+    Args:
+        graph: the network.
+        layers: in the order in which they run.
+        plan: of the arena.
+        settings: of the generator.
+        labels: names of the classes.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(  # noqa: S701  # C, no page
+        loader=PackageLoader("edgeflow.targets.mcu"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["c_array"] = c_array
+    environment.filters["c_type"] = lambda array: _C_TYPES[array.dtype.name]
+    pointers = _pointers(graph, plan)
+    values = {
+        "name": settings.name,
+        "settings": settings,
+        "plan": plan,
+        "labels": labels,
+        "inputs": [graph.tensors[place] for place in graph.inputs],
+        "outputs": [graph.tensors[place] for place in graph.outputs],
+        "arguments": _arguments(graph),
+        "layers": [_layer(graph, n, layer, plan, pointers) for n, layer in enumerate(layers)],
+        "kernels": kernels([layer.kernel for layer in layers]),
+    }
+    names = {"model.h": "", "model.c": "", "kernels.h": "_"}
+    return {
+        name.replace("model", settings.name) if not joint else f"{settings.name}{joint}{name}": (
+            environment.get_template(f"{name}.j2").render(values)
+        )
+        for name, joint in names.items()
+    }
+
+
+def c_array(array: NDArray[Any]) -> str:
+    """Return the values of an array as an initializer, in lines."""
+    flat = [_literal(int(value)) for value in array.ravel()]
+    rows = (flat[start : start + _LINE] for start in range(0, len(flat), _LINE))
+    return ",\n".join("    " + ", ".join(row) for row in rows)
+
+
+def _literal(value: int) -> str:
+    # -2147483648 is an expression of a wider type in C.
+    return "-2147483647 - 1" if value == -(2**31) else str(value)
+
+
+def kernels(names: Sequence[str]) -> str:
+    """Return the C of kernels, each after those that it includes, and each once."""
+    texts: dict[str, str] = {}
+    for name in ("nn_common", *names):
+        _collect(name.removeprefix("nn_"), texts)
+    return "\n".join(texts.values())
+
+
+def _collect(name: str, texts: dict[str, str]) -> None:
+    if name in texts:
+        return
+    text = resources.files(__package__).joinpath(f"kernels/{name}.h").read_text()
+    for needed in _INCLUDE.findall(text):
+        _collect(needed, texts)
+    texts[name] = _INCLUDE.sub("", text)
+
+
+def _arguments(graph: Graph) -> str:
+    def named(side: str, count: int) -> list[str]:
+        return [side] if count == 1 else [f"{side}{number}" for number in range(count)]
+
+    inputs = [f"const int8_t *{name}" for name in named("in", len(graph.inputs))]
+    return ", ".join([*inputs, *(f"int8_t *{name}" for name in named("out", len(graph.outputs)))])
+
+
+def _pointers(graph: Graph, plan: Plan) -> dict[int, str]:
+    """Return the C expression of where each tensor lies."""
+    found = {place: f"arena + {start}" for place, start in plan.tensors.items()}
+    for side, places in (("in", graph.inputs), ("out", graph.outputs)):
+        for number, place in enumerate(places):
+            found[place] = side if len(places) == 1 else f"{side}{number}"
+    return found
+
+
+def _layer(
+    graph: Graph, number: int, layer: Layer, plan: Plan, pointers: Mapping[int, str]
+) -> dict[str, Any]:
+    scratch = [f"arena + {plan.scratch[number]}"] if layer.scratch_bytes else []
+    arguments = [pointers[place] for place in (*layer.reads, *layer.writes)]
+    return {
+        "comment": list(_comment(graph, number, layer)),
+        "symbol": f"layer{number}",
+        "call": f"{layer.kernel}({', '.join([f'&layer{number}', *arguments, *scratch])});",
+        "kernel": layer.kernel,
+        "values": {key: _literal(value) for key, value in layer.values.items()},
+        "arrays": layer.arrays,
+    }
+
+
+def _comment(graph: Graph, number: int, layer: Layer) -> Iterator[str]:
+    tensors = [graph.tensors[place] for place in (*layer.reads, *layer.writes)]
+    shapes = [_shape(tensor) for tensor in tensors]
+    read = ", ".join(shapes[: len(layer.reads)])
+    yield f"Layer {number}: {layer.node.operator} {read} -> {', '.join(shapes[len(layer.reads) :])}"
+    yield _safe(tensors[-1].name)
+    yield from layer.notes
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(str(size) for size in tensor.shape[1:] or tensor.shape)
+
+
+def _safe(text: str) -> str:
+    """Return a name of unknown origin such that it cannot end a comment."""
+    return re.sub(r"[^ -~]|\*/|/\*|\\|\?\?", "_", text)[:120]

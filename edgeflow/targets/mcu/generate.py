@@ -1,0 +1,90 @@
+"""From an int8 .tflite to C99 sources."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgeflow.targets.mcu.emit import render
+from edgeflow.targets.mcu.graph import Graph, read_graph
+from edgeflow.targets.mcu.layers import lower
+from edgeflow.targets.mcu.layers.base import Layer, View
+from edgeflow.targets.mcu.memory import Plan, plan
+from edgeflow.targets.mcu.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """Generated code, and what is known of it.
+
+    Attributes:
+        files: text by name.
+        graph: that it computes.
+        layers: in the order in which they run.
+        plan: of the arena.
+    """
+
+    files: Mapping[str, str]
+    graph: Graph
+    layers: Sequence[Layer]
+    plan: Plan
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of all constants."""
+        return sum(layer.weights_bytes for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiplications with accumulation of one inference."""
+        return sum(layer.macs for layer in self.layers)
+
+
+def generate(
+    model: bytes | Path, settings: Settings | None = None, labels: Sequence[str] = ()
+) -> Sources:
+    """Return the C sources of a network.
+
+    Args:
+        model: an int8 .tflite.
+        settings: of the generator.
+        labels: names of the classes, for `model.h`.
+
+    Raises:
+        CompileError: the file is damaged, or has operators that no kernel takes.
+    """
+    settings = settings or Settings()
+    graph = read_graph(model)
+    layers = without_views(graph, lower(graph, settings))
+    outside = {*graph.inputs, *graph.outputs}
+    used = {place for layer in layers for place in (*layer.reads, *layer.writes)}
+    arena = plan(layers, {place: graph.tensors[place].size for place in used - outside})
+    files = render(graph, layers, arena, settings, labels)
+    return Sources(files=files, graph=graph, layers=layers, plan=arena)
+
+
+def without_views(graph: Graph, items: Sequence[Layer | View]) -> list[Layer]:
+    """Return the layers alone, each reading and writing the tensors that views stand for."""
+    roots: dict[int, int] = {}
+
+    def root(place: int) -> int:
+        while place in roots:
+            place = roots[place]
+        return place
+
+    for item in items:
+        if isinstance(item, View):
+            read, write = root(item.read), root(item.write)
+            # What the caller passes keeps its place; an output takes over the tensor before it.
+            if write in graph.outputs:
+                roots[read] = write
+            else:
+                roots[write] = read
+    return [
+        replace(
+            layer,
+            reads=tuple(map(root, layer.reads)),
+            writes=tuple(map(root, layer.writes)),
+        )
+        for layer in items
+        if isinstance(layer, Layer)
+    ]

@@ -1,0 +1,48 @@
+"""Operators of a .tflite as layers of C; one file for each family."""
+
+from collections.abc import Callable, Sequence
+
+from edgeflow.errors import CompileError
+from edgeflow.targets.mcu.graph import Graph, Node
+from edgeflow.targets.mcu.layers import dense, shapes
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported, View
+from edgeflow.targets.mcu.settings import Settings
+
+Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
+
+OPERATORS: dict[str, Lower] = {
+    "EXPAND_DIMS": shapes.view,
+    "FULLY_CONNECTED": dense.fully_connected,
+    "RESHAPE": shapes.view,
+    "SQUEEZE": shapes.view,
+}
+"""What each operator becomes, by the schema's names."""
+
+
+def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
+    """Return the layers of a network, in the order in which they run.
+
+    Raises:
+        CompileError: no kernel takes some of its operators; all of them are named.
+    """
+    found: list[Layer | View] = []
+    refused: list[str] = []
+    for node in graph.nodes:
+        try:
+            found += _lowered(graph, node, settings)
+        except Unsupported as error:
+            place = graph.tensors[node.outputs[0]].name or f"operator {node.index}"
+            refused.append(f"{node.operator} at {place} {error.reason}: {error.advice}")
+    if refused:
+        raise CompileError(
+            f"no kernel takes {len(refused)} of {len(graph.nodes)} operators: "
+            + "; ".join(refused),
+            hint="change these layers of the network, or choose another recipe or target",
+        )
+    return found
+
+
+def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | View]:
+    if node.operator not in OPERATORS:
+        raise Unsupported("has no kernel", f"use one of {', '.join(sorted(OPERATORS))}")
+    return OPERATORS[node.operator](graph, node, settings)

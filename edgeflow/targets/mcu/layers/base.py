@@ -1,0 +1,102 @@
+"""A layer of the generated code: a kernel with its constants, and what it reads and writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edgeflow.targets.mcu.graph import Graph, Node
+
+ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
+"""`ActivationFunctionType` of the schema."""
+
+
+class Unsupported(Exception):
+    """An operator, or a form of one, that no kernel takes.
+
+    Attributes:
+        reason: the rest of a sentence that begins with the operator, such as "reads int16".
+        advice: what to change in the network.
+    """
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.reason, self.advice = reason, advice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """One call of a kernel.
+
+    Attributes:
+        node: that it comes from.
+        kernel: C function, in ``kernels/`` under its name without ``nn_``; its parameters are a
+            struct of the same name and ``_t``.
+        values: scalar members of that struct.
+        arrays: its members that point to constants; int8, int16, int32 or uint8.
+        reads: places of tensors, in the order of the kernel's arguments.
+        writes: likewise, after them.
+        slack: for each tensor read, by how many bytes what is written must start before it, to be
+            written over it safely: 0 for element by element in place; None for never.
+        scratch_bytes: of working memory, the last argument where there is any; 4-byte aligned.
+        macs: multiplications with accumulation.
+        notes: lines about it for the comment above its call.
+    """
+
+    node: Node
+    kernel: str
+    values: Mapping[str, int]
+    arrays: Mapping[str, NDArray[Any]]
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    slack: tuple[int | None, ...]
+    scratch_bytes: int = 0
+    macs: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of its constants."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """A tensor that is another one under a new shape: no code."""
+
+    node: Node
+    read: int
+    write: int
+
+
+def fused_range(graph: Graph, node: Node, place: int) -> tuple[int, int]:
+    """Return the smallest and largest quantized value that a fused activation lets through.
+
+    Source: `CalculateActivationRangeQuantized` in tensorflow/lite/kernels/kernel_util.cc.
+
+    Raises:
+        Unsupported: it is no clamp.
+    """
+    name = ACTIVATIONS.get(int(node.options.get("fusedActivationFunction", 0)), "unknown")
+    bounds: dict[str, tuple[float | None, float | None]] = {
+        "NONE": (None, None),
+        "RELU": (0.0, None),
+        "RELU_N1_TO_1": (-1.0, 1.0),
+        "RELU6": (0.0, 6.0),
+    }
+    if name not in bounds:
+        raise Unsupported(f"has the fused activation {name}", "use a clamp, as ReLU, or a layer")
+    tensor = graph.tensors[place]
+    low, high = (_quantized(bound, tensor.scale, tensor.zero_point) for bound in bounds[name])
+    return (-128 if low is None else max(-128, low)), (127 if high is None else min(127, high))
+
+
+def _quantized(real: float | None, scale: float, zero_point: int) -> int | None:
+    import numpy as np
+
+    if real is None:
+        return None
+    # In float32, and half away from zero, as TfLiteRound.
+    quotient = np.float32(real) / np.float32(scale)
+    return zero_point + int(np.trunc(quotient + np.copysign(np.float32(0.5), quotient)))
