@@ -38,16 +38,20 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["c_array"] = c_array
-    environment.filters["c_type"] = lambda array: _C_TYPES[array.dtype.name]
+    environment.filters |= {
+        "c_array": c_array,
+        "c_float": c_float,
+        "c_string": c_string,
+        "c_type": lambda array: _C_TYPES[array.dtype.name],
+        "c_comment": _safe,
+    }
     pointers = _pointers(graph, plan)
     values = {
         "name": settings.name,
         "settings": settings,
         "plan": plan,
         "labels": labels,
-        "inputs": [graph.tensors[place] for place in graph.inputs],
-        "outputs": [graph.tensors[place] for place in graph.outputs],
+        "ends": ends(graph, settings.name),
         "arguments": _arguments(graph),
         "layers": [_layer(graph, n, layer, plan, pointers) for n, layer in enumerate(layers)],
         "kernels": kernels([layer.kernel for layer in layers]),
@@ -73,6 +77,38 @@ def _literal(value: int) -> str:
     return "-2147483647 - 1" if value == -(2**31) else str(value)
 
 
+def c_float(value: float) -> str:
+    """Return a number as a constant of type float, which it is exactly."""
+    text = f"{value:.9g}"
+    return f"{text}f" if {".", "e"} & set(text) else f"{text}.0f"
+
+
+def c_string(text: str) -> str:
+    """Return a text of unknown origin as a string literal of its UTF-8."""
+    plain = {*range(32, 127)} - set(b'"\\?')  # two question marks may begin a trigraph
+    quoted = "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode())
+    return f'"{quoted}"'
+
+
+def ends(graph: Graph, name: str) -> list[dict[str, Any]]:
+    """Return the inputs and outputs: ``tensor``, ``argument`` in C and start of its ``macro``s."""
+    sides = (("in", "INPUT", graph.inputs), ("out", "OUTPUT", graph.outputs))
+    return [
+        {
+            "tensor": graph.tensors[place],
+            "argument": _numbered(side, number, places),
+            "macro": f"{name.upper()}_{_numbered(macro, number, places)}",
+            "is_input": side == "in",
+        }
+        for side, macro, places in sides
+        for number, place in enumerate(places)
+    ]
+
+
+def _numbered(name: str, number: int, places: Sequence[int]) -> str:
+    return name if len(places) == 1 else f"{name}{number}"
+
+
 def kernels(names: Sequence[str]) -> str:
     """Return the C of kernels, each after those that it includes, and each once."""
     texts: dict[str, str] = {}
@@ -91,11 +127,9 @@ def _collect(name: str, texts: dict[str, str]) -> None:
 
 
 def _arguments(graph: Graph) -> str:
-    def named(side: str, count: int) -> list[str]:
-        return [side] if count == 1 else [f"{side}{number}" for number in range(count)]
-
-    inputs = [f"const int8_t *{name}" for name in named("in", len(graph.inputs))]
-    return ", ".join([*inputs, *(f"int8_t *{name}" for name in named("out", len(graph.outputs)))])
+    return ", ".join(
+        f"{'const ' if end['is_input'] else ''}int8_t *{end['argument']}" for end in ends(graph, "")
+    )
 
 
 def _pointers(graph: Graph, plan: Plan) -> dict[int, str]:
@@ -103,7 +137,7 @@ def _pointers(graph: Graph, plan: Plan) -> dict[int, str]:
     found = {place: f"arena + {start}" for place, start in plan.tensors.items()}
     for side, places in (("in", graph.inputs), ("out", graph.outputs)):
         for number, place in enumerate(places):
-            found[place] = side if len(places) == 1 else f"{side}{number}"
+            found[place] = _numbered(side, number, places)
     return found
 
 
