@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeflow.targets.mcu.emit import render
-from edgeflow.targets.mcu.graph import Graph, read_graph
+from edgeflow.targets.mcu.graph import Graph
 from edgeflow.targets.mcu.layers import lower
 from edgeflow.targets.mcu.layers.base import Layer, View
 from edgeflow.targets.mcu.memory import Plan, plan
+from edgeflow.targets.mcu.reading import read_graph
 from edgeflow.targets.mcu.settings import Settings
 
 
