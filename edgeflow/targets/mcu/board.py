@@ -1,0 +1,111 @@
+"""Boards as data: those of boards.toml, and a user's own file of the same form."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from edgeflow.config.base import Section
+from edgeflow.config.finding import did_you_mean
+from edgeflow.errors import ConfigError, Problem
+from edgeflow.targets.mcu.core import CORES, Family
+
+Size = Annotated[int, Field(ge=256, le=1 << 30)]
+
+
+class Memory(Section):
+    """A memory of a board."""
+
+    origin: Annotated[int, Field(ge=0, lt=1 << 32)]
+    """Address of its first byte, as the linker names it; an AVR's RAM lies at 0x800000 there."""
+    bytes: Size
+    """What a program may use of it."""
+
+
+class Emulator(Section):
+    """What runs the firmware where there is no board."""
+
+    program: Literal["qemu-system-arm", "qemu-system-riscv32", "simavr"]
+    machine: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,40}$")]
+    """QEMU's name of the machine, or simavr's of the chip."""
+
+
+class Board(Section):
+    """A microcontroller board."""
+
+    title: Annotated[str, Field(min_length=1, max_length=100)]
+    core: Literal[
+        "cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32imac", "avr",
+        "xtensa-lx6",
+    ]  # fmt: skip
+    flash: Memory
+    ram: Memory
+    clock_hz: Annotated[int, Field(ge=1_000, le=10_000_000_000)]
+    wait_states: Annotated[int, Field(ge=0, le=15)] = 0
+    """Cycles that the core waits for each read of its flash at that clock."""
+    emulator: Emulator | None = None
+    """None for a board that code is exported for, or that is there in silicon alone."""
+    chip: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")] | None = None
+    """Name of the chip: avr-gcc's, or pyOCD's, where a debug probe is to drive the board."""
+
+    @model_validator(mode="after")
+    def _known_chip(self) -> Self:
+        if self.core == "avr" and self.chip is None:
+            raise ValueError("an AVR board needs `chip`, the name that avr-gcc has for it")
+        return self
+
+    @property
+    def family(self) -> Family:
+        """What compiles for its core, and with which flags."""
+        return CORES[self.core]
+
+    @property
+    def flags(self) -> list[str]:
+        """Options of the compiler that choose the core."""
+        chip = [f"-mmcu={self.chip}"] if self.core == "avr" else []
+        return [*self.family.flags, *chip]
+
+
+def boards(own: Path | None = None) -> dict[str, Board]:
+    """Return all boards by name; those of a user's own file come first in doubt.
+
+    Raises:
+        ConfigError: that file cannot be read, or says something that no board has.
+    """
+    text = resources.files(__package__).joinpath("boards.toml").read_text()
+    found = _ADAPTER.validate_python(tomllib.loads(text))
+    return found if own is None else {**found, **_own(own)}
+
+
+def board(name: str, own: Path | None = None) -> Board:
+    """Return a board.
+
+    Raises:
+        ConfigError: there is none of that name, or the user's own file is wrong.
+    """
+    found = boards(own)
+    if name not in found:
+        raise ConfigError(
+            [Problem(path="board", message=f"no board `{name}`", hint=did_you_mean(name, found))],
+            source=str(own or "the configuration"),
+            hint="name one of these boards, or describe yours in a file of its own",
+        )
+    return found[name]
+
+
+_ADAPTER = TypeAdapter(dict[str, Board])
+
+
+def _own(path: Path) -> dict[str, Board]:
+    try:
+        return _ADAPTER.validate_python(tomllib.loads(path.read_text()))
+    except ValidationError as error:
+        problems = [
+            Problem(path=".".join(map(str, one["loc"])), message=one["msg"])
+            for one in error.errors()
+        ]
+    except (OSError, ValueError) as error:
+        problems = [Problem(path=str(path), message=str(error))]
+    raise ConfigError(problems, source=str(path), hint="the form is that of docs/targets/mcu.md")

@@ -1,0 +1,118 @@
+"""Firmware, built by the cross compilers and run by the emulators."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeflow.ondevice.engine_mcu import Engine
+from edgeflow.targets.mcu.board import boards
+from edgeflow.targets.mcu.build import BuildError
+from tests.system.conftest import ENABLE
+from tests.unit.targets.mcu import tiny
+
+EMULATED = [
+    name
+    for name, board in boards().items()
+    if board.emulator and board.emulator.program.startswith("qemu")
+]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def need(name: str) -> None:
+    """Skip where this machine lacks what a board needs."""
+    board = boards()[name]
+    assert board.emulator is not None
+    for program in (f"{board.family.compiler}gcc", board.emulator.program):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}; {ENABLE}")
+
+
+def opened(folder: Path, emulated: int = 50) -> Engine:
+    return Engine(str(folder), {"model": "mcu.json", "emulated": emulated})
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_a_board_gives_the_bytes_of_native_code(tmp_path: Path, name: str) -> None:
+    need(name)
+    made = tiny.build(tmp_path, name)
+    engine = opened(tmp_path)
+    samples = tiny.samples(60)
+    (found,) = engine.infer_many(samples)
+    np.testing.assert_array_equal(found, tiny.expected(samples))
+    figures = engine.figures()
+    # 24 products, each with two loads, a multiplication and an addition at least.
+    assert 24 * 4 < figures["instructions"] < 24 * 40
+    assert 0 < figures["stack_bytes"] <= made.stack_bytes
+    assert made.ram_bytes >= tiny.INPUTS + 2 * tiny.OUTPUTS
+    assert 24 < made.flash_bytes < 4096
+    assert not list(tmp_path.glob("**/*.o"))
+
+
+COUNTED = """
+#include "model.h"
+void model_init(void) {}
+__attribute__((naked, noinline)) void model_invoke(const int8_t *in, int8_t *out)
+{
+    __asm__ volatile(".syntax unified\\nmovs r2, #100\\n"      /* 1 */
+                     "push {r4, lr}\\n"      /* 1 + 2 */
+                     "1: ldrb r3, [r0]\\n"   /* 2 */
+                     "muls r3, r2, r3\\n"    /* 1 */
+                     "subs r2, r2, #1\\n"    /* 1 */
+                     "bne 1b\\n"             /* 3, at last 1 */
+                     "bl 2f\\n"              /* 4 */
+                     "pop {r4, pc}\\n"       /* 4 + 2 */
+                     "2: strb r3, [r1]\\n"   /* 2 */
+                     "strb r3, [r1, #1]\\n"  /* 2 */
+                     "strb r3, [r1, #2]\\n"  /* 2 */
+                     "bx lr\\n");            /* 3 */
+}
+"""
+INSTRUCTIONS = 2 + 100 * 4 + 1 + 1 + 4
+CYCLES = 1 + 3 + 100 * (2 + 1 + 1 + 3) - 2 + 4 + 6 + 3 * 2 + 3
+
+
+@pytest.mark.parametrize("name", ["microbit", "mps2-an386"])
+def test_instructions_are_counted_exactly(tmp_path: Path, name: str) -> None:
+    need(name)
+    tiny.build(tmp_path, name, {**tiny.FILES, "model.c": COUNTED})
+    native = COUNTED[: COUNTED.index("__asm__")] + "out[0] = out[1] = out[2] = in[0]; }"
+    (tmp_path / "model.c").write_text(native.replace("naked, ", ""))
+    engine = opened(tmp_path)
+    engine.infer_many(np.ones((3, tiny.INPUTS), np.int8))  # what is left of 100 down to 1: 1
+    figures = engine.figures()
+    assert figures["instructions"] == INSTRUCTIONS
+    assert figures.get("cycles", CYCLES) == CYCLES
+
+
+@pytest.mark.parametrize("name", ["microbit", "sifive-e"])
+def test_a_fault_ends_the_run(tmp_path: Path, name: str) -> None:
+    need(name)
+    broken = tiny.SOURCE.replace(
+        "int32_t sum = 0;", "*(volatile int32_t *)0xE1234560u = 0; int32_t sum = 0;"
+    )
+    tiny.build(tmp_path, name, {**tiny.FILES, "model.c": broken})
+    (tmp_path / "model.c").write_text(tiny.SOURCE)
+    with pytest.raises(RuntimeError, match="the processor stopped"):
+        opened(tmp_path).infer_many(tiny.samples(1))
+
+
+def test_the_same_sources_give_the_same_program(tmp_path: Path) -> None:
+    need("microbit")
+    for name in ("a", "b/c"):
+        (tmp_path / name).mkdir(parents=True)
+        tiny.build(tmp_path / name, "microbit")
+    assert (tmp_path / "a/fw.elf").read_bytes() == (tmp_path / "b/c/fw.elf").read_bytes()
+    assert b"tmp" not in (tmp_path / "a/fw.elf").read_bytes()
+
+
+def test_sources_that_do_not_compile(tmp_path: Path) -> None:
+    need("microbit")
+    with pytest.raises(BuildError, match=r"model\.c:1"):
+        tiny.build(tmp_path, "microbit", {**tiny.FILES, "model.c": "nonsense"})
+    assert not (tmp_path / "objects").exists()

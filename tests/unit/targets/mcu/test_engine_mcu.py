@@ -1,0 +1,136 @@
+"""The engine with an emulator that is a script; the real ones are tests/system/test_firmware.py."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow.ondevice import engine_mcu
+from edgeflow.ondevice.engine_mcu import Engine
+from tests.unit.targets.mcu import tiny
+
+QEMU = f"""#!{sys.executable}
+import sys, time
+import numpy as np
+if "--version" in sys.argv:
+    print("QEMU emulator version 7.2"); sys.exit()
+x = np.fromfile("in.bin", np.int8).reshape(-1, {tiny.INPUTS})
+y = np.trunc(x.astype(int) @ np.array({tiny.WEIGHTS.tolist()}).T / 1024).astype(np.int8)
+stack = np.tile(np.array([72], "<u4").view(np.int8), (len(x), 1))
+BREAK
+np.concatenate([y, stack], axis=1).tofile("out.bin")
+with open("counts.txt", "w") as file:
+    file.writelines("%d %d\\n" % (100 + i, 200 + i) for i in range(len(x)))
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on PATH, for programs of the test's own."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+
+
+def opened(tmp_path: Path, emulated: int = 5, **changed: Any) -> Engine:
+    folder = tmp_path / "model"
+    folder.mkdir(exist_ok=True)
+    (folder / "fw.elf").write_bytes(b"")
+    tiny.write(folder, "microbit", **changed)
+    return Engine(str(folder), {"model": "mcu.json", "emulated": emulated, "unit": {}})
+
+
+def test_the_first_samples_as_firmware_and_all_as_native_code(
+    tmp_path: Path, programs: Path
+) -> None:
+    program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
+    engine = opened(tmp_path)
+    samples = tiny.samples(100)
+    (found,) = engine.infer_many(samples[:3])
+    (more,) = engine.infer_many(samples[3:])
+    np.testing.assert_array_equal(np.concatenate([found, more]), tiny.expected(samples))
+    assert found.dtype == np.int8
+    # Three and then two: 5 in all.
+    assert engine.figures() == {"instructions": 102.0, "cycles": 202.0, "stack_bytes": 72.0}
+    assert engine.clock == "none"
+    assert engine.conditions() == {
+        "board": "microbit", "cpu": "cortex-m0, 16 MHz", "runs_on": "QEMU's microbit",
+    }  # fmt: skip
+    assert engine.version() == "QEMU emulator version 7.2"
+
+
+def test_figures_before_any_sample(tmp_path: Path, programs: Path) -> None:
+    program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
+    assert opened(tmp_path, emulated=0).figures()["instructions"] == 100
+
+
+def test_no_estimate_of_cycles_where_there_is_no_model(tmp_path: Path, programs: Path) -> None:
+    program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
+    assert set(opened(tmp_path, cycles="").figures()) == {"instructions", "stack_bytes"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("y[1, 2] += 1", "differ .* for 1 of 2 samples, first for sample 1"),
+        ("y = y[:-1]; stack = stack[:-1]", "answered with 7 bytes, not 14"),
+        ("x = x[:-1]", "counted 1 inferences, not 2"),
+        ("sys.exit('the processor stopped at a fault')", "exit code 1: the processor stopped"),
+        ("time.sleep(60)", "did not end within 0 s"),
+    ],
+)
+def test_an_emulator_that_fails(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch, broken: str, said: str
+) -> None:
+    program(programs, "qemu-system-arm", QEMU.replace("BREAK", broken))
+    engine = opened(tmp_path)
+    if "sleep" in broken:
+        monkeypatch.setattr(engine_mcu, "STARTING_S", 0.2)
+    with pytest.raises(RuntimeError, match=said):
+        engine.infer_many(tiny.samples(2))
+
+
+def test_an_emulator_that_is_not_installed(tmp_path: Path, programs: Path) -> None:
+    names = ("cc", "as", "ld")
+    for name in names:
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(programs))
+        with pytest.raises(ImportError, match="apt-get install qemu-system-arm"):
+            opened(tmp_path)
+        (programs / "cc").unlink()
+        program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
+        with pytest.raises(ImportError, match="apt-get install gcc"):
+            opened(tmp_path)
+
+
+def test_tools_are_built_once(tmp_path: Path, programs: Path) -> None:
+    program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
+    opened(tmp_path)
+    (plugin,) = (tmp_path / "cache/edgeflow-mcu").iterdir()
+    built = plugin.stat()
+    opened(tmp_path)
+    assert plugin.stat() == built
+
+
+def test_inputs_and_outputs_of_several_tensors() -> None:
+    first = np.arange(6, dtype=np.int8).reshape(2, 3, 1)
+    second = np.arange(100, 104, dtype=np.uint8).reshape(2, 2)
+    rows = engine_mcu.joined([first, second])
+    assert rows.tolist() == [[0, 1, 2, 100, 101], [3, 4, 5, 102, 103]]
+    io = [
+        {"shape": [1, 3, 1], "dtype": "int8"},
+        {"shape": [1, 2], "dtype": "uint8"},
+    ]
+    for found, array in zip(engine_mcu.parted(rows, io), (first, second), strict=True):
+        np.testing.assert_array_equal(found, array)
+        assert found.dtype == array.dtype
