@@ -45,15 +45,20 @@ def render(
         "c_type": lambda array: _C_TYPES[array.dtype.name],
         "c_comment": _safe,
     }
+    constants = {
+        f"constant{place}": tensor.data
+        for place, tensor in enumerate(graph.tensors)
+        if tensor.data is not None and any(place in layer.reads for layer in layers)
+    }
     pointers = _pointers(graph, plan)
     values = {
         "name": settings.name,
         "settings": settings,
         "plan": plan,
-        "memory_map": list(_memory_map(graph, plan)),
         "labels": labels,
         "ends": ends(graph, settings.name),
         "arguments": _arguments(graph),
+        "constants": constants,
         "layers": [_layer(graph, n, layer, plan, pointers) for n, layer in enumerate(layers)],
         "kernels": kernels([layer.kernel for layer in layers]),
     }
@@ -135,21 +140,12 @@ def _arguments(graph: Graph) -> str:
 
 def _pointers(graph: Graph, plan: Plan) -> dict[int, str]:
     """Return the C expression of where each tensor lies."""
-    found = {place: f"arena + {start}" for place, start in plan.tensors.items()}
+    found = {place: f"constant{place}" for place in range(len(graph.tensors))}
+    found |= {place: f"arena + {start}" for place, start in plan.tensors.items()}
     for side, places in (("in", graph.inputs), ("out", graph.outputs)):
         for number, place in enumerate(places):
             found[place] = _numbered(side, number, places)
     return found
-
-
-def _memory_map(graph: Graph, plan: Plan) -> Iterator[str]:
-    """Yield a line for each block of the arena, in the order in which layers need them."""
-    yield f"{'offset':>8}{'bytes':>8}  layers     what"
-    for key in sorted(plan.blocks, key=lambda key: (plan.blocks[key].first, plan.starts[key])):
-        kind, number = key
-        block = plan.blocks[key]
-        what = _safe(graph.tensors[number].name) if kind == "tensor" else "working memory"
-        yield f"{plan.starts[key]:8}{block.size_bytes:8}  {block.first:3} - {block.last:<3}  {what}"
 
 
 def _layer(
@@ -182,5 +178,4 @@ def _shape(tensor: Tensor) -> str:
 
 def _safe(text: str) -> str:
     """Return a name of unknown origin such that it cannot end a comment."""
-    # Of a fused operator's name, which joins those of its parts, the first is enough.
-    return re.sub(r"[^ -~]|\*/|/\*|\\|\?\?", "_", text.split(";")[0])[:80]
+    return re.sub(r"[^ -~]|\*/|/\*|\\|\?\?", "_", text)[:120]

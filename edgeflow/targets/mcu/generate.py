@@ -14,27 +14,6 @@ from edgeflow.targets.mcu.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LayerFigures:
-    """What one layer takes.
-
-    Attributes:
-        name: of the tensor that it writes.
-        operator: that it comes from.
-        weights_bytes: of its constants.
-        scratch_bytes: of its working memory.
-        live_bytes: of the arena that are in use while it runs.
-        macs: multiplications with accumulation.
-    """
-
-    name: str
-    operator: str
-    weights_bytes: int
-    scratch_bytes: int
-    live_bytes: int
-    macs: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
     """Generated code, and what is known of it.
 
@@ -53,32 +32,16 @@ class Sources:
     @property
     def weights_bytes(self) -> int:
         """Bytes of all constants."""
-        return sum(layer.weights_bytes for layer in self.layers)
+        operands = {place for layer in self.layers for place in layer.reads}
+        tensors = (self.graph.tensors[place].data for place in operands)
+        return sum(layer.weights_bytes for layer in self.layers) + sum(
+            data.nbytes for data in tensors if data is not None
+        )
 
     @property
     def macs(self) -> int:
         """Multiplications with accumulation of one inference."""
         return sum(layer.macs for layer in self.layers)
-
-    @property
-    def io_bytes(self) -> int:
-        """Bytes of the caller's buffers for inputs and outputs."""
-        return sum(self.graph.tensors[p].size for p in (*self.graph.inputs, *self.graph.outputs))
-
-    @property
-    def per_layer(self) -> list[LayerFigures]:
-        """What each layer takes, in the order in which they run."""
-        return [
-            LayerFigures(
-                name=self.graph.tensors[layer.writes[-1]].name,
-                operator=layer.node.operator,
-                weights_bytes=layer.weights_bytes,
-                scratch_bytes=layer.scratch_bytes,
-                live_bytes=self.plan.live_bytes(number),
-                macs=layer.macs,
-            )
-            for number, layer in enumerate(self.layers)
-        ]
 
 
 def generate(
@@ -99,7 +62,8 @@ def generate(
     layers = without_views(graph, lower(graph, settings))
     outside = {*graph.inputs, *graph.outputs}
     used = {place for layer in layers for place in (*layer.reads, *layer.writes)}
-    arena = plan(layers, {place: graph.tensors[place].size for place in used - outside})
+    inside = {place for place in used - outside if graph.tensors[place].data is None}
+    arena = plan(layers, {place: graph.tensors[place].size for place in inside})
     files = render(graph, layers, arena, settings, labels)
     return Sources(files=files, graph=graph, layers=layers, plan=arena)
 

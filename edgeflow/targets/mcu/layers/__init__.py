@@ -4,17 +4,29 @@ from collections.abc import Callable, Sequence
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
-from edgeflow.targets.mcu.layers import dense, shapes
+from edgeflow.targets.mcu.layers import dense, elementwise, shapes, softmax, tables
 from edgeflow.targets.mcu.layers.base import Layer, Unsupported, View
 from edgeflow.targets.mcu.settings import Settings
 
 Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
 
 OPERATORS: dict[str, Lower] = {
+    "ADD": elementwise.add,
     "EXPAND_DIMS": shapes.view,
     "FULLY_CONNECTED": dense.fully_connected,
+    "HARD_SWISH": tables.unary,
+    "LEAKY_RELU": tables.unary,
+    "LOGISTIC": tables.unary,
+    "MUL": elementwise.multiply,
+    "QUANTIZE": tables.unary,
+    "RELU": tables.unary,
+    "RELU6": tables.unary,
+    "RELU_N1_TO_1": tables.unary,
     "RESHAPE": shapes.view,
+    "SOFTMAX": softmax.softmax,
     "SQUEEZE": shapes.view,
+    "SUB": elementwise.add,
+    "TANH": tables.unary,
 }
 """What each operator becomes, by the schema's names."""
 

@@ -1,0 +1,45 @@
+#include "common.h"
+/*
+ * Sum or difference of tensors that broadcast. A is the operand of the larger scale: brought to
+ * twice that scale, with 20 fractional bits, it is a shift alone; `bias` holds its zero point. The
+ * signs of both make a difference of a sum. Dimensions are the output's, the outermost first, and
+ * a stride of 0 repeats an operand.
+ */
+typedef struct {
+    int32_t size0, size1, size2, size3;
+    int32_t a0, a1, a2, a3;
+    int32_t b0, b1, b2, b3;
+    int32_t a_factor;
+    int32_t bias;
+    int32_t b_multiplier;
+    int32_t multiplier;
+    int16_t b_zero_point;
+    int8_t b_shift;
+    int8_t b_sign;
+    int8_t shift;
+    int8_t zero_point;
+    int8_t low;
+    int8_t high;
+} nn_add_t;
+
+NN_KERNEL void nn_add(const NN_FLASH nn_add_t *p, const int8_t *a, const int8_t *b, int8_t *y)
+{
+    for (int32_t i0 = 0; i0 < p->size0; i0++) {
+        for (int32_t i1 = 0; i1 < p->size1; i1++) {
+            for (int32_t i2 = 0; i2 < p->size2; i2++) {
+                const int8_t *u = a + i0 * p->a0 + i1 * p->a1 + i2 * p->a2;
+                const int8_t *v = b + i0 * p->b0 + i1 * p->b1 + i2 * p->b2;
+                for (int32_t i3 = 0; i3 < p->size3; i3++) {
+                    const int32_t wide = ((int32_t)*v - p->b_zero_point) * ((int32_t)1 << 20);
+                    const int32_t scaled = nn_requantize(wide, p->b_multiplier, p->b_shift);
+                    int32_t sum = *u * p->a_factor + p->bias;
+                    sum = p->b_sign < 0 ? sum - scaled : sum + scaled;
+                    sum = nn_requantize(sum, p->multiplier, p->shift) + p->zero_point;
+                    *y++ = nn_clamp(sum, p->low, p->high);
+                    u += p->a3;
+                    v += p->b3;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+"""Sums, differences and products of two tensors."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from edgeflow.targets.mcu.fixed_point import Integers, multiplier, requantize
+from edgeflow.targets.mcu.graph import Graph, Node, Tensor
+from edgeflow.targets.mcu.layers import broadcast
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported, fused_range, quantized
+from edgeflow.targets.mcu.layers.tables import CODES, table
+from edgeflow.targets.mcu.settings import Settings
+
+_LEFT_SHIFT = 20
+"""Fractional bits in which operands are brought to one scale."""
+
+
+def add(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of an ADD or SUB."""
+    operands = quantized(graph, node, node.inputs[:2])
+    scales = [tensor.scale for tensor in operands]
+    large = scales.index(max(scales))
+    factors = _factors(graph, node, settings, scales)
+    (b, b_shift), (q, shift) = factors[1 - large], factors[2]
+    sign = -1 if node.operator == "SUB" else 1
+    signs = (1, sign) if large == 0 else (sign, 1)
+    a_factor = signs[0] << (_LEFT_SHIFT - 1)
+    low, high = fused_range(graph, node, node.outputs[0])
+    values = {
+        "a_factor": a_factor,
+        "bias": -a_factor * operands[large].zero_point,
+        "b_zero_point": operands[1 - large].zero_point,
+        "b_multiplier": b,
+        "b_shift": b_shift,
+        "b_sign": signs[1],
+        "multiplier": q,
+        "shift": shift,
+        "zero_point": graph.tensors[node.outputs[0]].zero_point,
+        "low": low,
+        "high": high,
+    }
+
+    def compute(x: Integers, y: Integers) -> Integers:
+        wide = (y - values["b_zero_point"]) << _LEFT_SHIFT
+        total = x * a_factor + values["bias"] + signs[1] * requantize(wide, b, b_shift)
+        return requantize(total, q, shift) + values["zero_point"]
+
+    return _binary(graph, node, "nn_add", values, (large, 1 - large), compute)
+
+
+def _factors(
+    graph: Graph, node: Node, settings: Settings, scales: list[float]
+) -> list[tuple[int, int]]:
+    """Return the multipliers of both operands and of the output.
+
+    Source: `CalculateOpDataAdd` and `CalculateOpDataSub` in tensorflow/lite/micro/kernels; the
+    latter computes in float32.
+    """
+    kind = np.float32 if node.operator == "SUB" and settings.profile == "tflm" else np.float64
+    one, other, out = (kind(scale) for scale in (*scales, graph.tensors[node.outputs[0]].scale))
+    twice = 2 * max(one, other)
+    last = float(twice / ((1 << _LEFT_SHIFT) * out))
+    if last >= 1:
+        raise Unsupported(
+            "has an output of a scale much smaller than its inputs'", "calibrate it again"
+        )
+    return [multiplier(real) for real in (float(one / twice), float(other / twice), last)]
+
+
+def multiply(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of a MUL."""
+    operands = quantized(graph, node, node.inputs[:2])
+    target = graph.tensors[node.outputs[0]]
+    q, shift = multiplier(operands[0].scale * operands[1].scale / target.scale)
+    low, high = fused_range(graph, node, node.outputs[0])
+    values = {
+        "multiplier": q,
+        "shift": shift,
+        "a_zero_point": operands[0].zero_point,
+        "b_zero_point": operands[1].zero_point,
+        "zero_point": target.zero_point,
+        "low": low,
+        "high": high,
+    }
+
+    def compute(x: Integers, y: Integers) -> Integers:
+        product = (x - values["a_zero_point"]) * (y - values["b_zero_point"])
+        return requantize(product, q, shift) + values["zero_point"]
+
+    return _binary(graph, node, "nn_multiply", values, (0, 1), compute)
+
+
+def _binary(
+    graph: Graph,
+    node: Node,
+    kernel: str,
+    values: dict[str, int],
+    order: tuple[int, int],
+    compute: Callable[[Integers, Integers], Integers],
+) -> list[Layer]:
+    """Return the layer of a kernel that takes operands A and B, or a table of one of them.
+
+    Args:
+        graph: with the tensors.
+        node: the operator.
+        kernel: name of the C function.
+        values: of its parameters, without sizes.
+        order: which inputs of the operator A and B are.
+        compute: what the kernel does, before its clamp.
+    """
+    places = [node.inputs[n] for n in order]
+    a, b = (_one_value(graph.tensors[place]) for place in places)
+    if a is not None or b is not None:
+        variable = places[0] if b is not None else places[1]
+        codes = compute(CODES, b) if b is not None else compute(np.asarray(a), CODES)
+        return [table(graph, node, variable, np.clip(codes, values["low"], values["high"]))]
+    return [
+        Layer(
+            node=node,
+            kernel=kernel,
+            values=broadcast.loops(graph, places, node.outputs[0]) | values,
+            arrays={},
+            reads=tuple(places),
+            writes=(node.outputs[0],),
+            slack=broadcast.slacks(graph, places, node.outputs[0]),
+            notes=(f"multiplier {values['multiplier']} / 2^31 * 2^{values['shift']}",),
+        )
+    ]
+
+
+def _one_value(tensor: Tensor) -> Integers | None:
+    is_one = tensor.data is not None and tensor.data.size == 1
+    return np.asarray(tensor.data, np.int64).ravel() if is_one else None

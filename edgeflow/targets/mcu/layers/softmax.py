@@ -1,0 +1,57 @@
+"""Softmax."""
+
+import numpy as np
+
+from edgeflow.targets.mcu.fixed_point import (
+    Integers,
+    exp_of_negative,
+    high_product,
+    multiplier,
+    rounding_shift,
+)
+from edgeflow.targets.mcu.graph import Graph, Node
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported, quantized
+from edgeflow.targets.mcu.settings import Settings
+
+_INTEGER_BITS = 5
+_MAX_DEPTH = 4095
+"""Values whose exponentials' sum has 12 bits before the point for certain."""
+
+
+def softmax(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of a SOFTMAX."""
+    (source,) = quantized(graph, node, node.inputs[:1])
+    target = graph.tensors[node.outputs[0]]
+    if (target.scale, target.zero_point) != (1 / 256, -128):
+        raise Unsupported("has an output of other than scale 1/256", "export it again")
+    depth = source.shape[-1] if source.shape else 1
+    if depth > _MAX_DEPTH:
+        raise Unsupported(f"is over {depth} values", f"use at most {_MAX_DEPTH}")
+    exps = _exps(source.scale * float(np.float32(node.options["beta"])))
+    return [
+        Layer(
+            node=node,
+            kernel="nn_softmax",
+            values={"rows": source.size // depth, "depth": depth, "entries": exps.size},
+            arrays={"exps": exps.astype(np.int32)},
+            reads=node.inputs[:1],
+            writes=node.outputs,
+            slack=(0,),
+        )
+    ]
+
+
+def _exps(scale: float) -> Integers:
+    """Return exp(-scale * n) in 31 fractional bits for n = 0, 1, ..., as long as it counts.
+
+    Source: `PreprocessSoftmaxScaling` and `CalculateInputRadius` in
+    tensorflow/lite/kernels/internal/quantization_util.cc.
+    """
+    real = min(scale * 2**26, 2.0**31 - 1)
+    if real <= 1:
+        raise Unsupported("has an input of a scale below 2^-26", "calibrate it again")
+    q, shift = multiplier(real)
+    steps = np.arange(min(255, 31 * 2**26 >> shift) + 1)
+    exps = exp_of_negative(high_product(-steps << shift, q), _INTEGER_BITS)
+    # The sum has 19 fractional bits, and a share is 8 bits of what is less than 2**31.
+    return exps[: np.flatnonzero(rounding_shift(exps, 12))[-1] + 1]

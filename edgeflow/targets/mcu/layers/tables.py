@@ -1,0 +1,162 @@
+"""Functions of single values, as tables of all 256 of them."""
+
+import math
+
+import numpy as np
+
+from edgeflow.targets.mcu.fixed_point import (
+    Integers,
+    logistic,
+    multiplier,
+    requantize,
+    rounding_shift,
+    tanh,
+)
+from edgeflow.targets.mcu.graph import Graph, Node, Tensor
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported, quantized
+from edgeflow.targets.mcu.settings import Settings
+
+CODES: Integers = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
+"""All values of an input, in the order of a table."""
+
+
+def table(graph: Graph, node: Node, place: int, codes: Integers) -> Layer:
+    """Return the layer that looks up what becomes of each value.
+
+    Args:
+        graph: with the tensors.
+        node: the operator.
+        place: of the tensor that it reads.
+        codes: of the output, one for each of `CODES`.
+    """
+    return Layer(
+        node=node,
+        kernel="nn_table",
+        values={"size": graph.tensors[place].size},
+        arrays={"table": np.clip(codes, -128, 127).astype(np.int8)},
+        reads=(place,),
+        writes=(node.outputs[0],),
+        slack=(0,),
+    )
+
+
+def unary(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of an operator of one tensor."""
+    (source,) = quantized(graph, node, node.inputs[:1])
+    target = graph.tensors[node.outputs[0]]
+    codes = _FUNCTIONS[node.operator](source, target, node, settings)
+    return [table(graph, node, node.inputs[0], codes)]
+
+
+def _rescaled(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    q, shift = multiplier(source.scale / target.scale)
+    return requantize(CODES - source.zero_point, q, shift) + target.zero_point
+
+
+def _relu(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    return np.maximum(_rescaled(source, target, node, settings), target.zero_point)
+
+
+def _relu_6(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    if settings.profile == "tflm":
+        # It takes no account of the output's scale.
+        return np.clip(CODES, source.zero_point, _code(6, source))
+    codes = _rescaled(source, target, node, settings)
+    return np.clip(codes, target.zero_point, _code(6, target))
+
+
+def _relu_1(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    codes = _rescaled(source, target, node, settings)
+    return np.clip(codes, _code(-1, target), _code(1, target))
+
+
+def _code(real: float, tensor: Tensor) -> int:
+    quotient = np.float32(real) / np.float32(tensor.scale)
+    return tensor.zero_point + int(np.trunc(quotient + np.copysign(np.float32(0.5), quotient)))
+
+
+def _leaky_relu(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    x = CODES - source.zero_point
+    one, out = np.float32(source.scale), np.float32(target.scale)
+    alpha = np.float32(node.options["alpha"])
+    above = requantize(x, *multiplier(float(one / out)))
+    below = requantize(x, *multiplier(float(one * alpha / out)))
+    return np.where(x >= 0, above, below) + target.zero_point
+
+
+def _sigmoid(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    """Source: tensorflow/lite/kernels/internal/reference/integer_ops/logistic.h."""
+    if (target.scale, target.zero_point) != (1 / 256, -128):
+        raise Unsupported("has an output of other than scale 1/256", "export it again")
+    x, fixed, radius = _four_integer_bits(source)
+    codes = rounding_shift(logistic(fixed, 4), 23) - 128
+    return np.where(x <= -radius, -128, np.where(x >= radius, 127, codes))
+
+
+def _tanh(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    """Source: tensorflow/lite/kernels/internal/reference/integer_ops/tanh.h."""
+    if (target.scale, target.zero_point) != (1 / 128, 0):
+        raise Unsupported("has an output of other than scale 1/128", "export it again")
+    x, fixed, radius = _four_integer_bits(source)
+    codes = rounding_shift(tanh(fixed, 4), 24)
+    return np.where(x <= -radius, -128, np.where(x >= radius, 127, codes))
+
+
+def _four_integer_bits(source: Tensor) -> tuple[Integers, Integers, int]:
+    """Return the input, the same with 4 bits before the point, and from which size on it is off."""
+    x = CODES - source.zero_point
+    mantissa, shift = math.frexp(source.scale * 2**27)
+    radius = math.floor(15 * 2**27 / 2**shift)
+    inside = np.clip(x, -radius, radius)
+    return x, requantize(inside, math.floor(mantissa * 2**31 + 0.5), shift), radius
+
+
+def _hard_swish(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    """Source: tensorflow/lite/kernels/internal/reference/hard_swish.h."""
+    fine = np.float32(1 / 128) * np.float32(source.scale)
+    out_q, out_shift = multiplier(float(fine / np.float32(target.scale)))
+    if out_shift > 0:
+        raise Unsupported("has an output of a scale much smaller than its input's", "recalibrate")
+    gate_q, gate_shift = multiplier(float(fine / np.float32(3 / 32768)))
+    x = (CODES - source.zero_point) << 7
+    gate = _short(x << gate_shift - 1) if gate_shift > 0 else x
+    gate = _short_high_product(gate, _short_factor(gate_q))
+    gate = _short(gate << 1) if gate_shift > 0 else gate
+    gate = _short_rounding_shift(gate, -gate_shift) if gate_shift < 0 else gate
+    gate = (gate + (1 << 15)) >> 1
+    product = gate * _short_high_product(x, _short_factor(out_q))
+    halved = np.where(product >= 0, product >> 15, -(-product >> 15))
+    return _short_rounding_shift(halved, -out_shift) + target.zero_point
+
+
+def _short(x: Integers) -> Integers:
+    return np.clip(x, -(2**15), 2**15 - 1)
+
+
+def _short_factor(q: int) -> int:
+    """Source: `DownScaleInt32ToInt16Multiplier` in tensorflow/lite/kernels/internal/common.h."""
+    return 2**15 - 1 if q >= 2**31 - 2**15 else (q + 2**15) >> 16
+
+
+def _short_high_product(a: Integers, b: int) -> Integers:
+    """Return a * b / 2**15, rounded: `SaturatingRoundingDoublingHighMul` of 16 bits."""
+    nudged = a * b + np.where(a * b >= 0, 1 << 14, 1 - (1 << 14))
+    return np.where(nudged >= 0, nudged >> 15, -(-nudged >> 15))
+
+
+def _short_rounding_shift(x: Integers, bits: int) -> Integers:
+    """Return x / 2**bits, rounded as `RoundingDivideByPOT` of 16 bits."""
+    # Its mask has 16 bits too: by more than 15, it makes one step of all values.
+    return rounding_shift(x, bits) if bits < 16 else np.where(x >= 0, 1, -1)
+
+
+_FUNCTIONS = {
+    "HARD_SWISH": _hard_swish,
+    "LEAKY_RELU": _leaky_relu,
+    "LOGISTIC": _sigmoid,
+    "QUANTIZE": _rescaled,
+    "RELU": _relu,
+    "RELU6": _relu_6,
+    "RELU_N1_TO_1": _relu_1,
+    "TANH": _tanh,
+}

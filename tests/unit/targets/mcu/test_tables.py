@@ -1,0 +1,59 @@
+"""Functions of single values equal the oracles of both profiles on every input."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from edgeflow.targets.mcu.generate import generate
+from edgeflow.targets.mcu.settings import Profile, Settings
+from tests.unit.targets.mcu import nets
+from tests.unit.targets.mcu.identity import SANITIZED, assert_identical
+from tests.unit.targets.mcu.nets import Net, Quant
+from tests.unit.targets.mcu.overlap import assert_slack
+
+pytest.importorskip("tflite_micro")  # it comes for x86-64 Linux alone
+
+ALL = [[np.arange(-128, 128).astype(np.int8).reshape(1, 256)]]
+
+
+def quant(random: np.random.Generator) -> Quant:
+    return Quant(float(np.float32(10 ** random.uniform(-3, 0.5))), int(random.integers(-128, 128)))
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+@pytest.mark.parametrize("seed", range(6))
+def test_all_values(seed: int, profile: Profile) -> None:
+    net = Net(seed=seed)
+    x = net.input((1, 256), quant(net.random))
+    outputs = [nets.logistic(net, x), nets.tanh(net, x)]
+    for _ in range(8):
+        out = quant(net.random)
+        outputs += [nets.quantize(net, x, out), nets.relu(net, x, quant=out)]
+        outputs.append(nets.leaky_relu(net, x, net.random.uniform(-1, 2), quant=out))
+        if out.scale > nets._quant(net, x).scale / 127:
+            outputs.append(nets.hard_swish(net, x, quant=out))
+        if profile == "litert-ref":  # TensorFlow Lite Micro has it fused alone
+            outputs.append(nets.relu_n1_to_1(net, x, quant=out))
+    assert_identical(net.model(*outputs), Settings(profile=profile), ALL)
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+@pytest.mark.parametrize("of", [Quant(0.05, -3), Quant(0.03, -128), Quant(1.5, 120)])
+def test_relu6(of: Quant, profile: Profile) -> None:
+    net = Net()
+    x = net.input((1, 256), of)
+    # TensorFlow Lite Micro takes no account of the output's scale; LiteRT does.
+    other = nets._unary(net, "RELU6", x, Quant(0.02, -90))
+    model = net.model(nets.relu6(net, x), other)
+    assert_identical(model, Settings(profile=profile), ALL, flags=SANITIZED)
+
+
+def test_slack() -> None:
+    net = Net()
+    assert_slack(net.model(nets.tanh(net, net.input((1, 30)))))
+
+
+def test_table_takes_256_bytes() -> None:
+    net = Net()
+    assert generate(net.model(nets.hard_swish(net, net.input((1, 1000))))).weights_bytes == 256
