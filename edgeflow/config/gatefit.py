@@ -1,6 +1,7 @@
 """Whether the devices of a deployment can give the figures that its gates limit."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,6 +11,9 @@ from edgeflow.config.gates import all_declarations, by_gate, figures_of
 from edgeflow.config.raw import Entry, deployments, entries
 from edgeflow.config.target import target_classes
 from edgeflow.figures.figure import Figure
+
+if TYPE_CHECKING:
+    from edgeflow.targets.base import Runtime
 
 
 def unmeasurable(raw: Entry) -> Iterator[Finding]:
@@ -58,9 +62,13 @@ def _lack(figure: Figure, limit: object, target: Entry) -> tuple[str, str] | Non
     if not _allows(own[figure.name], limit):
         reason = f"target kind {kind!r} allows no limit of {limit} for {figure.title}"
         return reason, "choose another limit, or leave the gate out"
-    if own[figure.name].needs_clock and _clock(kind, target) == "none":
+    runtime = _runtime(kind, target)
+    if runtime and own[figure.name].needs_clock and runtime.clock == "none":
         reason = f"the engine of target kind {kind!r} has no clock, and so no {figure.title}"
-        return reason, _instead(own.values())
+        return reason, _instead(own.values(), runtime)
+    if runtime and not _gives(runtime, own[figure.name]):
+        reason = f"target kind {kind!r} with these options has no {figure.title}"
+        return reason, _instead(own.values(), runtime)
     return None
 
 
@@ -73,15 +81,21 @@ def _own_gate(figure: Figure) -> str:
     return f"did you mean {figure.gate!r}?" if figure.gate else "leave the gate out"
 
 
-def _instead(figures: Iterable[Figure]) -> str:
-    gates = [f.gate for f in figures if f.gate and f.reader is None and not f.needs_clock]
+def _instead(figures: Iterable[Figure], runtime: "Runtime") -> str:
+    counted = (f for f in figures if f.reader is None and not f.needs_clock and _gives(runtime, f))
+    gates = [figure.gate for figure in counted if figure.gate]
     own = ", ".join(gates)
     return f"gates on what it counts itself: {own}" if own else "leave the gate out"
 
 
-def _clock(kind: str, target: Entry) -> str | None:
+def _gives(runtime: "Runtime", figure: Figure) -> bool:
+    """Return whether a target's own figure can be had; what is read elsewhere always can."""
+    return figure.reader is not None or runtime.figures is None or figure.name in runtime.figures
+
+
+def _runtime(kind: str, target: Entry) -> "Runtime | None":
     cls = target_classes()[kind]
     try:
-        return str(cls.runtime(cls.Options.model_validate(dict(target))).clock)
+        return cls.runtime(cls.Options.model_validate(dict(target)))
     except ValidationError:
         return None  # its section reports it

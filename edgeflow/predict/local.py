@@ -93,7 +93,7 @@ def unpacked(bundle: Path) -> Iterator[Unpacked]:
     manifest = read_bundle(bundle)
     target = registry.get(str(manifest.target["kind"]))
     runtime = target.runtime(parse_options(target, manifest.target))
-    if runtime.reference != "engine":
+    if not runtime.runs_here:
         raise MissingToolError(
             f"the engine of {target.name} does not run on this machine",
             hint="leave out `--local`: the device runs the model",

@@ -15,7 +15,6 @@ from edgeflow.targets.worker import Worker
 
 Clock = Literal["device", "none"]
 Severity = Literal["note", "warning"]
-_LITERT = "edgeflow.ondevice.engine_litert"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +118,29 @@ class CompiledModel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Oracle:
+    """What makes the reference outputs from the recipe's model.tflite, instead of the engine.
+
+    Attributes:
+        module: dotted module with a class `Engine`, which opens the model on the host.
+        options: passed to it, beside the file's name as `model`.
+        tools: distributions whose versions shape the outputs.
+    """
+
+    module: str
+    options: Mapping[str, JsonValue]
+    tools: tuple[str, ...]
+
+
+LITERT = Oracle(
+    module="edgeflow.ondevice.engine_litert",
+    options={"threads": 1, "xnnpack": True},
+    tools=("ai-edge-litert",),
+)
+"""The interpreter as it runs by default."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
     """What is shipped beside the compiled model to run it.
 
@@ -132,10 +154,13 @@ class Runtime:
         clock: ``device`` where time and memory of the process that runs the engine are the
             model's; ``none`` where they are not, as for an emulator: then no latency, load time
             or peak memory is measured. The same as the engine's attribute.
-        reference: what the device's outputs are compared with: those of the ``engine`` on the host,
-            or, where the host cannot run it, those of the ``recipe``'s model.tflite in LiteRT. The
-            engine then takes and gives the tensors of that model.
-        tools: distributions whose versions shape the compiled model or its reference.
+        oracle: what makes the outputs that the device's are compared with; None where the engine
+            itself does, on the host. Under an oracle the engine takes and gives the tensors that
+            the oracle's `io` names.
+        runs_here: whether the host can run the engine, if what the engine needs is installed.
+        figures: names of those of the target's own figures that can be had with these options;
+            None for all.
+        tools: distributions whose versions shape the compiled model.
     """
 
     engine_module: str
@@ -144,17 +169,19 @@ class Runtime:
     tolerance: float
     tools: tuple[str, ...]
     clock: Clock = "device"
-    reference: Literal["engine", "recipe"] = "engine"
+    oracle: Oracle | None = None
+    runs_here: bool = True
+    figures: frozenset[str] | None = None
 
     @property
     def reference_module(self) -> str:
         """Dotted module of the engine that makes the reference outputs."""
-        return self.engine_module if self.reference == "engine" else _LITERT
+        return self.oracle.module if self.oracle else self.engine_module
 
     @property
     def reference_tools(self) -> tuple[str, ...]:
         """Distributions whose versions shape the compiled model or its reference."""
-        return self.tools if self.reference == "engine" else (*self.tools, "ai-edge-litert")
+        return (*self.tools, *(self.oracle.tools if self.oracle else ()))
 
 
 class Target(Protocol):

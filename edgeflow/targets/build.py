@@ -215,10 +215,10 @@ def _reference(
 
 
 def reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:
-    """Return the compiled model in its engine, or the recipe's where the host lacks the engine."""
+    """Return the compiled model in its engine, or the recipe's in the target's oracle."""
     engine_class = importlib.import_module(runtime.reference_module).Engine
-    if runtime.reference == "recipe":
-        options = {"model": job.model.name, "threads": 1, "xnnpack": True}
+    if runtime.oracle:
+        options = {"model": job.model.name, **runtime.oracle.options}
         return engine_class(str(job.model.parent), options)
     fixed = {"model": model, "unit": {}}
     return engine_class(str(folder), {**fixed, **runtime.host_engine_options})

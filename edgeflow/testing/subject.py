@@ -62,7 +62,7 @@ class Subject:
 
         Skips where the target says that the host lacks it.
         """
-        if self.runtime.reference != "engine":
+        if not self.runtime.runs_here:
             pytest.skip("its engine runs on the device alone")
         module = importlib.import_module(self.runtime.engine_module)
         fixed = {"model": self.compiled.model, "unit": {}}

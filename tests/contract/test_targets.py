@@ -1,6 +1,7 @@
 """The contract, over every target that is registered here."""
 
 import pkgutil
+from typing import Any
 
 from edgeflow import plugins, targets
 from edgeflow.targets import registry
@@ -9,8 +10,15 @@ from edgeflow.testing.contract import TargetContract
 NO_TARGETS = {"base", "build", "host", "identity", "lint", "outcome", "registry", "worker"}
 
 
+NEEDED = {"mcu": {"board": "microbit"}}
+"""Options that a kind cannot do without."""
+
+
 class TestRegistered(TargetContract):
     kinds = tuple(registry.names())
+
+    def options(self, kind: str) -> dict[str, Any]:
+        return {"kind": kind, **NEEDED.get(kind, {})}
 
 
 def test_every_file_of_a_target_is_registered() -> None:

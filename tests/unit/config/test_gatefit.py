@@ -86,10 +86,11 @@ def test_a_target_may_measure_by_itself_what_its_engine_cannot_time(
 def test_a_figure_of_another_target(
     good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(OpenVINO, "figures", (INSTRUCTIONS,), raising=False)
-    found = problems(gated(good, "bench-pi", "bench-intel", instructions_max=5.0))
+    hits = replace(INSTRUCTIONS, name="hits", title="hits")
+    monkeypatch.setattr(OpenVINO, "figures", (hits,), raising=False)
+    found = problems(gated(good, "bench-pi", "bench-intel", hits_max=5.0))
     assert found == {
-        "deployments.0.gates.instructions_max": "target kind 'litert' has no instructions "
+        "deployments.0.gates.hits_max": "target kind 'litert' has no hits "
         "(leave the gate out, or set it for devices of kind openvino alone)"
     }
 
@@ -142,3 +143,19 @@ def test_bounds_of_one_name_are_all_gates_each_for_its_own_target(
 def test_a_figure_of_another_form_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"figure .*{next(iter(wrong.values()))}"):
         replace(INSTRUCTIONS, **wrong)
+
+
+def test_a_figure_that_the_options_of_a_target_exclude(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, hits = LiteRT.runtime, replace(INSTRUCTIONS, name="hits", title="hits")
+    some = frozenset({"instructions"})
+    monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS, hits), raising=False)
+    monkeypatch.setattr(
+        LiteRT, "runtime", staticmethod(lambda options: replace(runtime(options), figures=some))
+    )
+    gates = {"hits_max": 5.0, "instructions_max": 5.0, "model_bytes_max": 5.0}
+    assert problems(gated(good, "bench-pi", **gates)) == {
+        "deployments.0.gates.hits_max": "target kind 'litert' with these options has no hits "
+        "(gates on what it counts itself: instructions_max)"
+    }

@@ -14,6 +14,7 @@ from edgeflow.errors import CompileError, IntegrityError, MissingToolError
 from edgeflow.figures.figure import Figure
 from edgeflow.targets import registry
 from edgeflow.targets.base import (
+    LITERT,
     CompiledModel,
     CompileInput,
     Lint,
@@ -111,7 +112,8 @@ def test_the_recipe_is_the_reference_where_the_host_lacks_the_engine(
         host_engine_options={},
         tolerance=0.25,
         tools=(),
-        reference="recipe",
+        oracle=LITERT,
+        runs_here=False,
     )
     assert runtime.reference_module == "edgeflow.ondevice.engine_litert"
     monkeypatch.setattr(LiteRT, "capabilities", replace(LiteRT.capabilities, bit_exact=frozenset()))

@@ -1,0 +1,66 @@
+"""Figures of firmware."""
+
+from edgeflow.figures.figure import Figure
+
+FIGURES = (
+    Figure(
+        name="flash_kb",
+        title="flash",
+        meaning="flash that the linked firmware takes, in kB of 1,024 bytes",
+        unit="KiB",
+        kind="emulated",
+        bound="max",
+        group="Firmware, KiB",
+        column="flash",
+    ),
+    Figure(
+        name="ram_kb",
+        title="RAM",
+        meaning="RAM that the variables of the linked firmware take, with the network's working "
+        "memory and its inputs and outputs, without the stack, in kB of 1,024 bytes",
+        unit="KiB",
+        kind="emulated",
+        bound="max",
+        group="Firmware, KiB",
+        column="RAM",
+    ),
+    Figure(
+        name="stack_bytes",
+        title="stack",
+        meaning="stack that was written to, by its paint, in bytes",
+        unit="B",
+        kind="emulated",
+        bound="max",
+        group="Stack",
+    ),
+    Figure(
+        name="instructions",
+        title="instructions",
+        meaning="number of instructions of one inference",
+        kind="emulated",
+        bound="max",
+    ),
+    Figure(
+        name="cycles",
+        title="cycles",
+        meaning="number of cycles of one inference, as the emulator of the chip counts them",
+        kind="emulated",
+        bound="max",
+    ),
+    Figure(
+        name="cycles_estimate",
+        title="cycles, estimated",
+        meaning="number of cycles of one inference, by the timing table of the core's manual",
+        kind="estimated",
+        bound="max",
+    ),
+    Figure(
+        name="latency_us",
+        title="latency, estimated",
+        meaning="time of one inference, by its cycles and the board's clock",
+        unit="us",
+        kind="estimated",
+        bound="max",
+    ),
+)
+"""What a compilation and the engine tell, by name; which of them there are depends on the board."""
