@@ -55,6 +55,7 @@ def render(
         "name": settings.name,
         "settings": settings,
         "plan": plan,
+        "memory_map": list(_memory_map(graph, plan)),
         "labels": labels,
         "ends": ends(graph, settings.name),
         "arguments": _arguments(graph),
@@ -148,6 +149,16 @@ def _pointers(graph: Graph, plan: Plan) -> dict[int, str]:
     return found
 
 
+def _memory_map(graph: Graph, plan: Plan) -> Iterator[str]:
+    """Yield a line for each block of the arena, in the order in which layers need them."""
+    yield f"{'offset':>8}{'bytes':>8}  layers     what"
+    for key in sorted(plan.blocks, key=lambda key: (plan.blocks[key].first, plan.starts[key])):
+        kind, number = key
+        block = plan.blocks[key]
+        what = _safe(graph.tensors[number].name) if kind == "tensor" else "working memory"
+        yield f"{plan.starts[key]:8}{block.size_bytes:8}  {block.first:3} - {block.last:<3}  {what}"
+
+
 def _layer(
     graph: Graph, number: int, layer: Layer, plan: Plan, pointers: Mapping[int, str]
 ) -> dict[str, Any]:
@@ -178,4 +189,5 @@ def _shape(tensor: Tensor) -> str:
 
 def _safe(text: str) -> str:
     """Return a name of unknown origin such that it cannot end a comment."""
-    return re.sub(r"[^ -~]|\*/|/\*|\\|\?\?", "_", text)[:120]
+    # Of a fused operator's name, which joins those of its parts, the first is enough.
+    return re.sub(r"[^ -~]|\*/|/\*|\\|\?\?", "_", text.split(";")[0])[:80]

@@ -14,6 +14,27 @@ from edgeflow.targets.mcu.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LayerFigures:
+    """What one layer takes.
+
+    Attributes:
+        name: of the tensor that it writes.
+        operator: that it comes from.
+        weights_bytes: of its constants.
+        scratch_bytes: of its working memory.
+        live_bytes: of the arena that are in use while it runs.
+        macs: multiplications with accumulation.
+    """
+
+    name: str
+    operator: str
+    weights_bytes: int
+    scratch_bytes: int
+    live_bytes: int
+    macs: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
     """Generated code, and what is known of it.
 
@@ -42,6 +63,26 @@ class Sources:
     def macs(self) -> int:
         """Multiplications with accumulation of one inference."""
         return sum(layer.macs for layer in self.layers)
+
+    @property
+    def io_bytes(self) -> int:
+        """Bytes of the caller's buffers for inputs and outputs."""
+        return sum(self.graph.tensors[p].size for p in (*self.graph.inputs, *self.graph.outputs))
+
+    @property
+    def per_layer(self) -> list[LayerFigures]:
+        """What each layer takes, in the order in which they run."""
+        return [
+            LayerFigures(
+                name=self.graph.tensors[layer.writes[-1]].name,
+                operator=layer.node.operator,
+                weights_bytes=layer.weights_bytes,
+                scratch_bytes=layer.scratch_bytes,
+                live_bytes=self.plan.live_bytes(number),
+                macs=layer.macs,
+            )
+            for number, layer in enumerate(self.layers)
+        ]
 
 
 def generate(

@@ -1,12 +1,20 @@
-"""Where tensors lie in the one arena: those that do not live at the same time may overlap."""
+"""Where tensors lie in the one arena: those that do not live at the same time may overlap.
 
-from collections.abc import Mapping, Sequence
+A layer may also write over what it reads for the last time, where its kernel has read each byte
+before it is overwritten: `Layer.slack` says how far ahead the output must start for that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, combinations, product
+from typing import Literal
 
 from edgeflow.targets.mcu.layers.base import Layer
+from edgeflow.targets.mcu.placement import pack
 
-ALIGNMENT = 4
-"""Bytes; a word, which SIMD kernels load at once."""
+Key = tuple[Literal["tensor", "scratch"], int]
+"""A tensor by its place in the graph, or the working memory of a layer by the layer's number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,19 +32,36 @@ class Block:
     last: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Places in the arena, in bytes from its start.
+    """Places in the arena.
 
     Attributes:
-        tensors: by place in the graph.
-        scratch: by number of the layer.
+        blocks: what lies there.
+        starts: in bytes from the arena's start, a multiple of 4.
         arena_bytes: of all.
+        bound_bytes: no plan takes less.
     """
 
-    tensors: Mapping[int, int]
-    scratch: Mapping[int, int]
+    blocks: Mapping[Key, Block]
+    starts: Mapping[Key, int]
     arena_bytes: int
+    bound_bytes: int
+
+    @cached_property
+    def tensors(self) -> Mapping[int, int]:
+        """Start of each tensor, by place in the graph."""
+        return {place: start for (kind, place), start in self.starts.items() if kind == "tensor"}
+
+    @cached_property
+    def scratch(self) -> Mapping[int, int]:
+        """Start of working memory, by number of the layer."""
+        return {number: at for (kind, number), at in self.starts.items() if kind == "scratch"}
+
+    def live_bytes(self, number: int) -> int:
+        """Return the bytes of what a layer needs in the arena: read, written, or for later ones."""
+        blocks = self.blocks.values()
+        return sum(b.size_bytes for b in blocks if b.first <= number <= b.last)
 
 
 def plan(layers: Sequence[Layer], sizes_bytes: Mapping[int, int]) -> Plan:
@@ -46,42 +71,108 @@ def plan(layers: Sequence[Layer], sizes_bytes: Mapping[int, int]) -> Plan:
         layers: in the order in which they run.
         sizes_bytes: of the tensors that are to lie in the arena, by place in the graph.
     """
-    blocks = {("tensor", place): _life(layers, place, size) for place, size in sizes_bytes.items()}
-    for number, layer in enumerate(layers):
-        if layer.scratch_bytes:
-            blocks["scratch", number] = Block(
-                size_bytes=layer.scratch_bytes, first=number, last=number
-            )
-    starts = _place(blocks)
-    ends = [starts[key] + block.size_bytes for key, block in blocks.items()]
+    blocks = _blocks(layers, sizes_bytes)
+    over = _overwritten(layers, blocks)
+    alive = list(_alive(len(layers), blocks))
+    bound = max((_bound(*keys, blocks, over) for keys in alive), default=0)
+    numbers = {key: number for number, key in enumerate(blocks)}
+    apart: list[dict[int, tuple[int, int]]] = [{} for _ in blocks]
+    for older, newer in alive:
+        for one, other in chain(product(newer, older), combinations(newer, 2)):
+            before = over.get((one, other), blocks[one].size_bytes)
+            behind = blocks[other].size_bytes
+            apart[numbers[one]][numbers[other]] = before, behind
+            apart[numbers[other]][numbers[one]] = behind, before
+    sizes = [block.size_bytes for block in blocks.values()]
+    starts = pack(sizes, apart, _orders(list(blocks.values())), bound)
     return Plan(
-        tensors={place: start for (kind, place), start in starts.items() if kind == "tensor"},
-        scratch={place: start for (kind, place), start in starts.items() if kind == "scratch"},
-        arena_bytes=max(ends, default=0),
+        blocks=blocks,
+        starts=dict(zip(blocks, starts, strict=True)),
+        arena_bytes=max((s + n for s, n in zip(starts, sizes, strict=True)), default=0),
+        bound_bytes=bound,
     )
 
 
-def _life(layers: Sequence[Layer], place: int, size_bytes: int) -> Block:
-    uses = [n for n, layer in enumerate(layers) if place in (*layer.reads, *layer.writes)]
-    return Block(size_bytes=size_bytes, first=min(uses), last=max(uses))
+def _blocks(layers: Sequence[Layer], sizes_bytes: Mapping[int, int]) -> dict[Key, Block]:
+    uses: dict[Key, list[int]] = {("tensor", place): [] for place in sizes_bytes}
+    for number, layer in enumerate(layers):
+        for place in {*layer.reads, *layer.writes} & set(sizes_bytes):
+            uses["tensor", place].append(number)
+        if layer.scratch_bytes:
+            uses["scratch", number] = [number]
+    return {
+        key: Block(
+            size_bytes=sizes_bytes[key[1]] if key[0] == "tensor" else layers[key[1]].scratch_bytes,
+            first=min(numbers),
+            last=max(numbers),
+        )
+        for key, numbers in uses.items()
+        if numbers
+    }
 
 
-def _place(blocks: Mapping[tuple[str, int], Block]) -> dict[tuple[str, int], int]:
-    """Return the start of each block: the largest first, each at the lowest place that is free."""
-    starts: dict[tuple[str, int], int] = {}
-    for key in sorted(blocks, key=lambda key: (-blocks[key].size_bytes, key)):
-        block, start = blocks[key], 0
-        for other in sorted((o for o in starts if _meet(blocks[o], block)), key=starts.__getitem__):
-            if start + block.size_bytes <= starts[other]:
-                break
-            start = max(start, _aligned(starts[other] + blocks[other].size_bytes))
-        starts[key] = start
-    return starts
+def _overwritten(
+    layers: Sequence[Layer], blocks: Mapping[Key, Block]
+) -> dict[tuple[Key, Key], int]:
+    """Return by how many bytes an output must start before an input to be written over it."""
+    found: dict[tuple[Key, Key], int] = {}
+    for number, layer in enumerate(layers):
+        if len(layer.writes) != 1:
+            continue
+        target: Key = ("tensor", layer.writes[0])
+        if target not in blocks or blocks[target].first != number:
+            continue
+        for read in set(layer.reads) - set(layer.writes):
+            source: Key = ("tensor", read)
+            slack = [s for r, s in zip(layer.reads, layer.slack, strict=True) if r == read]
+            far = [s for s in slack if s is not None]
+            if source in blocks and blocks[source].last == number and len(far) == len(slack):
+                found[target, source] = min(max(far), blocks[target].size_bytes)
+    return found
 
 
-def _meet(one: Block, other: Block) -> bool:
-    return one.first <= other.last and other.first <= one.last
+def _alive(
+    count: int, blocks: Mapping[Key, Block]
+) -> Iterator[tuple[Sequence[Key], Sequence[Key]]]:
+    """Yield what each layer needs in the arena: what was there before it, and what is new."""
+    starting: dict[int, list[Key]] = {}
+    for key, block in blocks.items():
+        starting.setdefault(block.first, []).append(key)
+    alive: list[Key] = []
+    for number in range(count):
+        alive = [key for key in alive if blocks[key].last >= number]
+        yield alive, starting.get(number, [])
+        alive = alive + starting.get(number, [])
 
 
-def _aligned(size_bytes: int) -> int:
-    return -(-size_bytes // ALIGNMENT) * ALIGNMENT
+def _bound(
+    older: Sequence[Key],
+    newer: Sequence[Key],
+    blocks: Mapping[Key, Block],
+    over: Mapping[tuple[Key, Key], int],
+) -> int:
+    """Return the bytes that these blocks take together at least."""
+    total = sum(blocks[key].size_bytes for key in (*older, *newer))
+    for target in newer:
+        size = blocks[target].size_bytes
+        shared = [
+            min(blocks[source].size_bytes, size - over[target, source])
+            for source in older
+            if (target, source) in over
+        ]
+        total -= min(size, sum(shared))
+    return total
+
+
+def _orders(blocks: Sequence[Block]) -> list[list[int]]:
+    """Return orders that are often good: an output is best placed before what it overwrites."""
+
+    def order(key: tuple[str, ...]) -> list[int]:
+        def rank(number: int) -> tuple[int, ...]:
+            block = blocks[number]
+            ranks = {"size": -block.size_bytes, "late": -block.first, "early": block.first}
+            return (*(ranks[name] for name in key), number)
+
+        return sorted(range(len(blocks)), key=rank)
+
+    return [order(("size", "late")), order(("size", "early")), order(("late",)), order(("early",))]
