@@ -6,6 +6,7 @@ from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers import dense, elementwise, shapes, softmax, tables
 from edgeflow.targets.mcu.layers.base import Layer, Unsupported, View
+from edgeflow.targets.mcu.layers.rules import check, check_edges
 from edgeflow.targets.mcu.settings import Settings
 
 Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
@@ -35,8 +36,10 @@ def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
     """Return the layers of a network, in the order in which they run.
 
     Raises:
-        CompileError: no kernel takes some of its operators; all of them are named.
+        CompileError: no kernel takes some of its operators, all of which are named, or the network
+            takes or gives something else than int8.
     """
+    check_edges(graph)
     found: list[Layer | View] = []
     refused: list[str] = []
     for node in graph.nodes:
@@ -57,4 +60,5 @@ def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
 def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | View]:
     if node.operator not in OPERATORS:
         raise Unsupported("has no kernel", f"use one of {', '.join(sorted(OPERATORS))}")
+    check(graph, node)
     return OPERATORS[node.operator](graph, node, settings)

@@ -107,7 +107,7 @@ def fused_range(graph: Graph, node: Node, place: int) -> tuple[int, int]:
     Source: `CalculateActivationRangeQuantized` in tensorflow/lite/kernels/kernel_util.cc.
 
     Raises:
-        Unsupported: it is no clamp.
+        Unsupported: it is no clamp, or its ends leave 32 bits.
     """
     name = ACTIVATIONS.get(int(node.options.get("fusedActivationFunction", 0)), "unknown")
     bounds: dict[str, tuple[float | None, float | None]] = {
@@ -128,4 +128,6 @@ def _quantized(real: float | None, scale: float, zero_point: int) -> int | None:
         return None
     # In float32, and half away from zero, as TfLiteRound.
     quotient = np.float32(real) / np.float32(scale)
+    if abs(quotient) >= 2**31:
+        raise Unsupported("has an output of a scale near zero", "calibrate it again")
     return zero_point + int(np.trunc(quotient + np.copysign(np.float32(0.5), quotient)))

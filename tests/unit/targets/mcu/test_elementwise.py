@@ -85,5 +85,5 @@ def test_float_operands_are_refused() -> None:
     net = Net()
     x = net.tensor((1, 4), Quant(1.0), "int16")
     net.inputs.append(x)
-    with pytest.raises(CompileError, match="has a tensor of int16: quantize the network to int8"):
+    with pytest.raises(CompileError, match="the input 't0' is int16, and the C has int8"):
         generate(net.model(nets.add(net, x, x)))
