@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from edgeflow.cli import data, device, explain, model, steps, store, target
+from edgeflow.cli import data, device, explain, export, model, steps, store, target
 from edgeflow.cli.check import check
 from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
@@ -38,6 +38,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(device.app, name="device")
 app.add_typer(target.app, name="target")
 app.add_typer(model.app, name="model")
+app.add_typer(export.app, name="export")
 store.register(app)
 
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -11,6 +12,9 @@ from edgeflow.targets.mcu.graph import Graph, Tensor
 from edgeflow.targets.mcu.layers.base import Layer
 from edgeflow.targets.mcu.memory import Plan
 from edgeflow.targets.mcu.settings import Settings
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t"}
 _INCLUDE = re.compile(r'^#include "(\w+)\.h"\n', re.MULTILINE)
@@ -29,22 +33,6 @@ def render(
         settings: of the generator.
         labels: names of the classes.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701  # C, no page
-        loader=PackageLoader("edgeflow.targets.mcu"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "c_array": c_array,
-        "c_float": c_float,
-        "c_string": c_string,
-        "c_type": lambda array: _C_TYPES[array.dtype.name],
-        "c_comment": _safe,
-    }
     constants = {
         f"constant{place}": tensor.data
         for place, tensor in enumerate(graph.tensors)
@@ -66,10 +54,33 @@ def render(
     names = {"model.h": "", "model.c": "", "kernels.h": "_"}
     return {
         name.replace("model", settings.name) if not joint else f"{settings.name}{joint}{name}": (
-            environment.get_template(f"{name}.j2").render(values)
+            templates().get_template(f"{name}.j2").render(values)
         )
         for name, joint in names.items()
     }
+
+
+@cache
+def templates() -> "Environment":
+    """Return the environment of the templates, with filters for C."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(  # noqa: S701  # C, no page
+        loader=PackageLoader("edgeflow.targets.mcu"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "c_array": c_array,
+        "c_float": c_float,
+        "c_string": c_string,
+        "c_type": lambda array: _C_TYPES[array.dtype.name],
+        "c_comment": _safe,
+        "code": lambda text: f"`{re.sub('[`|]', '_', _safe(text))}`",
+    }
+    return environment
 
 
 def c_array(array: NDArray[Any]) -> str:

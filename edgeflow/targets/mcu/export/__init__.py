@@ -1,0 +1,1 @@
+"""C of a network as a library of its own, for firmware that edgeflow does not build."""
