@@ -2,7 +2,7 @@
 
 The first samples run as firmware, and all of them as the same C built for this machine; where both
 ran, every byte must be equal. What is counted, is counted by the firmware's runs. Needs numpy, a C
-compiler and QEMU.
+compiler, and QEMU, or simavr with its library.
 
 `engine_options`: ``model``, name of the JSON file below; ``emulated``, how many samples run as
 firmware.
@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 
 STARTING_S = 60.0
+STARTING_INSTRUCTIONS = 1e7
 # What the slowest host may take: of instructions for one MAC, and of those in a second.
 INSTRUCTIONS_PER_MAC = 200
 INSTRUCTIONS_PER_BYTE = 5000
@@ -63,8 +64,7 @@ class Engine:
 
     def version(self) -> str:
         """Return what runs the firmware, and its version."""
-        version: str = self._board.version()
-        return version
+        return self._board.version()
 
     def io(self) -> dict[str, Any]:
         """Return name, shape, dtype, scale and zero point of inputs and outputs."""
@@ -159,15 +159,17 @@ class Native:
         return answers
 
 
-def board_of(folder: str, facts: dict[str, Any]) -> Any:
+def board_of(folder: str, facts: dict[str, Any]) -> Firmware:
     """Return what runs the firmware."""
-    return Qemu(folder, facts)
+    emulators = {"qemu-system-arm": Qemu, "qemu-system-riscv32": Qemu, "simavr": Simavr}
+    return emulators[facts["board"]["emulator"]["program"]](folder, facts)
 
 
 class Firmware:
     """Runs samples as firmware; the base of all that can.
 
     Attributes:
+        title: what that is.
         counts: the most that an inference took so far, by figure.
     """
 
@@ -175,36 +177,57 @@ class Firmware:
 
     def __init__(self, folder: str, facts: dict[str, Any]) -> None:
         self.counts: dict[str, float] = {}
-        self._folder, self._facts = folder, facts
+        self._facts = facts
         self._elf = os.path.join(os.path.abspath(folder), facts["elf"])
         self._output_bytes = sum(bytes_of(tensor) for tensor in facts["io"]["outputs"])
+
+    def version(self) -> str:
+        """Return the version of what runs the firmware."""
+        raise NotImplementedError
 
     def run(self, samples: Any) -> Any:
         """Return the bytes of outputs for bytes of inputs, a row for each sample."""
         with tempfile.TemporaryDirectory() as place:
-            self._start(samples, place)
-            with open(os.path.join(place, "out.bin"), "rb") as file:
-                content = file.read()
-        row = self._output_bytes + STACK
-        if len(content) != len(samples) * row:
-            text = "the firmware answered with %d bytes, not %d"
-            raise RuntimeError(text % (len(content), len(samples) * row))
-        rows = np.frombuffer(content, np.uint8).reshape(len(samples), row)
-        stack = np.ascontiguousarray(rows[:, self._output_bytes :]).view("<u4")
+            answers = self._answers(samples, place)
+        stack = np.ascontiguousarray(answers[:, self._output_bytes :]).view("<u4")
         self._keep("stack_bytes", float(stack.max()))
-        return rows[:, : self._output_bytes]
+        return answers[:, : self._output_bytes]
+
+    def _answers(self, samples: Any, place: str) -> Any:
+        """Return the rows of answers, uint8: the outputs, and four bytes of used stack."""
+        raise NotImplementedError
 
     def _keep(self, name: str, value: float) -> None:
         self.counts[name] = max(value, self.counts.get(name, 0.0))
 
+    def _keep_counts(self, path: str, count: int) -> None:
+        """Read what an emulator counted, a line for each inference."""
+        with open(path) as file:
+            rows = [[float(one) for one in line.split()] for line in file]
+        if len(rows) != count:
+            text = "the emulator counted %d inferences, not %d"
+            raise RuntimeError(text % (len(rows), count))
+        self._keep("instructions", max(row[0] for row in rows))
+        if self._facts["cycles"]:
+            self._keep("cycles", max(row[1] for row in rows))
+
+    def _work(self, samples: Any) -> float:
+        """Return more instructions than samples take."""
+        one: float = self._facts["macs"] * INSTRUCTIONS_PER_MAC
+        one += (samples.shape[1] + self._output_bytes) * INSTRUCTIONS_PER_BYTE
+        return STARTING_INSTRUCTIONS + len(samples) * one
+
     def _limit_s(self, samples: Any) -> float:
         """Return how long samples may take on a slow host, so that nothing hangs."""
-        work: float = self._facts["macs"] * INSTRUCTIONS_PER_MAC
-        work += (samples.shape[1] + self._output_bytes) * INSTRUCTIONS_PER_BYTE
-        return STARTING_S + len(samples) * work / INSTRUCTIONS_PER_S
+        return STARTING_S + self._work(samples) / INSTRUCTIONS_PER_S
 
-    def _start(self, samples: Any, place: str) -> None:
-        raise NotImplementedError
+
+def rows_of(content: bytes, count: int, size: int) -> Any:
+    """Return what came back as rows of bytes."""
+    if len(content) != count * size:
+        text = "the firmware answered with %d bytes, not %d"
+        raise RuntimeError(text % (len(content), count * size))
+    return np.frombuffer(content, np.uint8).reshape(count, size)
 
 
 class Qemu(Firmware):
@@ -221,17 +244,13 @@ class Qemu(Firmware):
         """Return QEMU's version."""
         return said([self._program, "--version"])
 
-    def _start(self, samples: Any, place: str) -> None:
+    def _answers(self, samples: Any, place: str) -> Any:
         samples.tofile(os.path.join(place, "in.bin"))
         execute(self._command(), place, self._limit_s(samples), "QEMU")
-        with open(os.path.join(place, "counts.txt")) as file:
-            rows = np.array([[float(one) for one in line.split()] for line in file])
-        if rows.shape != (len(samples), 2):
-            text = "QEMU's plug-in counted %d inferences, not %d"
-            raise RuntimeError(text % (len(rows), len(samples)))
-        self._keep("instructions", float(rows[:, 0].max()))
-        if self._facts["cycles"]:
-            self._keep("cycles", float(rows[:, 1].max()))
+        with open(os.path.join(place, "out.bin"), "rb") as file:
+            answers = rows_of(file.read(), len(samples), self._output_bytes + STACK)
+        self._keep_counts(os.path.join(place, "counts.txt"), len(samples))
+        return answers
 
     def _command(self) -> list[str]:
         plugin = "file=%s,start=%d,out=counts.txt,cycles=%d" % (
@@ -246,6 +265,69 @@ class Qemu(Firmware):
             *("-semihosting-config", "enable=on,target=native"),
             *("-plugin", plugin, "-kernel", self._elf),
         ]
+
+
+class Simavr(Firmware):
+    """An AVR chip of simavr, whose instructions and cycles are counted."""
+
+    def __init__(self, folder: str, facts: dict[str, Any]) -> None:
+        super().__init__(folder, facts)
+        self.title = "simavr's %s" % facts["board"]["emulator"]["machine"]
+        found("cc")
+        try:
+            self._driver = tool(folder, "simavr.c", ["-lsimavr", "-lelf"])
+        except RuntimeError as error:
+            text = "simavr's library; run `apt-get install libsimavr-dev libelf-dev` there (%s)"
+            raise ImportError(text % error) from error
+
+    def version(self) -> str:
+        """Return simavr's name; its library tells no version."""
+        return "simavr"
+
+    def _answers(self, samples: Any, place: str) -> Any:
+        with open(os.path.join(place, "port.in"), "wb") as file:
+            file.writelines(asked(sample.tobytes()) for sample in samples)
+        size = answer_bytes(self._output_bytes)
+        execute(self._command(samples, size), place, self._limit_s(samples), "simavr")
+        with open(os.path.join(place, "port.out"), "rb") as file:
+            frames = rows_of(file.read(), len(samples), size)
+        self._keep_counts(os.path.join(place, "counts.txt"), len(samples))
+        return np.array([answered(frame.tobytes()) for frame in frames])
+
+    def _command(self, samples: Any, size: int) -> list[str]:
+        board, invoke = self._facts["board"], self._facts["invoke_address"]
+        chip = [self._elf, board["emulator"]["machine"], board["clock_hz"], invoke]
+        cycles = int(4 * self._work(samples))
+        files = ["port.in", "port.out", len(samples) * size, "counts.txt", cycles]
+        return [self._driver, *(str(one) for one in (*chip, *files))]
+
+
+def crc16(content: bytes) -> bytes:
+    """Return the checksum of a frame, CRC-16/MCRF4XX, its low byte first."""
+    value = 0xFFFF
+    for byte in content:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x8408 if value & 1 else 0)
+    return bytes((value & 255, value >> 8))
+
+
+def asked(sample: bytes) -> bytes:
+    """Return the frame of a sample, as firmware with a serial port takes it."""
+    return b"S" + sample + crc16(sample)
+
+
+def answer_bytes(output_bytes: int) -> int:
+    """Return the size of an answer's frame: its letter, the outputs, used stack, checksum."""
+    return 1 + output_bytes + 2 + 2
+
+
+def answered(frame: bytes) -> Any:
+    """Return what an answer's frame holds, as a row of answers."""
+    content = frame[1:-2]
+    if frame[:1] != b"A" or frame[-2:] != crc16(content):
+        raise RuntimeError("an answer of the firmware came damaged")
+    return np.frombuffer(content + b"\0\0", np.uint8)
 
 
 def found(program: str) -> str:

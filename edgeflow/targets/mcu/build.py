@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 ELF = "fw.elf"
@@ -24,9 +24,6 @@ SECTIONS = ("-ffunction-sections", "-fdata-sections", "-fno-common", "-fno-unwin
             "-fno-asynchronous-unwind-tables", "-fstack-usage")  # fmt: skip
 # Or the loop of memset would become a call of memset.
 LIBRARY = ("-O2", "-fno-tree-loop-distribute-patterns")
-LIBRARY_STACK_BYTES = 64
-"""What a function of the compiler's own library may take, which no file tells; 64-bit division, the
-largest, takes fewer."""
 
 
 class BuildError(Exception):
@@ -82,6 +79,8 @@ def build_elf(job: Mapping[str, Any], folder: Path) -> Firmware:
         _run(job, "gcc", link, folder)
         program = Program((folder / ELF).read_bytes())
         flash, ram = program.flash_and_ram(job["ram_origin"])
+        if job["compiler"] == "avr-":
+            _require_near(program, job["ram_origin"])
         return Firmware(
             elf=ELF,
             flash_bytes=flash,
@@ -150,50 +149,101 @@ class Program:
 
     def function(self, name: str) -> int:
         """Return the address of a function; its lowest bit says Thumb and is left out."""
-        for _, kind, _, _, offset, size, link, _, _, entry in self._sections:
-            if kind != 2:  # the table of symbols
-                continue
-            strings = self._sections[link]
-            for place in range(offset, offset + size, entry):
-                at, value, _, info = struct.unpack_from("<IIIB", self._content, place)
-                start = strings[4] + at
-                found = self._content[start : self._content.index(b"\0", start)]
-                if info & 15 == 2 and found == name.encode():
-                    return int(value) & ~1
+        for found, address, _ in self._symbols(kind=2):
+            if found == name:
+                return address & ~1
         raise BuildError(f"the program has no function {name}", "report this as a defect")
+
+    def constants_end(self, ram_origin: int) -> int:
+        """Return the address after the last constant outside of RAM."""
+        found = self._symbols(kind=1)
+        return max((at + size for _, at, size in found if at < ram_origin), default=0)
+
+    def _symbols(self, kind: int) -> Iterator[tuple[str, int, int]]:
+        """Give name, address and size of objects (1) or functions (2)."""
+        for _, table, _, _, offset, size, link, _, _, entry in self._sections:
+            if table != 2:  # the table of symbols
+                continue
+            strings = self._sections[link][4]
+            for place in range(offset, offset + size, entry):
+                at, value, length, info = struct.unpack_from("<IIIB", self._content, place)
+                if info & 15 == kind:
+                    start = strings + at
+                    name = self._content[start : self._content.index(b"\0", start)]
+                    yield name.decode(errors="replace"), value, length
+
+
+def _require_near(program: Program, ram_origin: int) -> None:
+    """Refuse constants that an AVR's pointers of 16 bits do not reach.
+
+    Raises:
+        BuildError: there are too many.
+    """
+    end = program.constants_end(ram_origin)
+    if end > 1 << 16:
+        raise BuildError(
+            f"the network's constants end at byte {end:,} of the flash, and the code for an AVR"
+            f" reaches those in the first {1 << 16:,} alone",
+            "choose a smaller network, or another board",
+        )
 
 
 _FUNCTION = re.compile(r"^[0-9a-f]+ <([^>]+)>:$")
 _TARGET = re.compile(r"\s<([^>+]+)>")
+_PUSHED = re.compile(r"\t(?:push|stmdb)\t(?:sp!, )?(\{[^}]*\}|r\d+)")
+_LOWERED = re.compile(r"\tsub[.w]*\tsp, (?:sp, )?#(\d+)|\[sp, #-(\d+)\]!|\taddi?\tsp,sp,-(\d+)")
+_AVR_RETURN_BYTES = 3  # that a call pushes; 2 on chips with less flash
 
 
 def _stack_bound(job: Mapping[str, Any], folder: Path) -> int:
     """Return the longest chain of calls, in bytes of stack.
 
     A branch to the beginning of a function counts as a call of it. Neither the kernels nor the
-    firmware call by pointer or recursively.
+    firmware call by pointer or recursively. GCC says what each function takes; of those in its own
+    library that is read from their code.
     """
-    frames: dict[str, int] = {}
-    for path in (folder / "objects").glob("*.su"):
-        for place, size, _ in (line.split("\t") for line in path.read_text().splitlines()):
-            name = place.rpartition(":")[2]
-            frames[name] = max(frames.get(name, 0), int(size))
-    calls = _calls(_run(job, "objdump", ["-d", ELF], folder).splitlines())
+    calls, frames = _disassembled(_run(job, "objdump", ["-d", ELF], folder).splitlines())
+    if job["compiler"] == "avr-":
+        frames = {name: size + _AVR_RETURN_BYTES for name, size in frames.items()}
+    known = _told(folder / "objects")
+    # GCC names a copy of a function that it made for some arguments `function.constprop.0`.
+    frames = {name: known.get(name.partition(".")[0], size) for name, size in frames.items()}
     return _deepest("start" if "start" in calls else "main", calls, frames, {})
 
 
-def _calls(lines: Iterable[str]) -> dict[str, set[str]]:
-    """Return whom each function calls, from a disassembly."""
-    found: dict[str, set[str]] = {}
+def _told(objects: Path) -> dict[str, int]:
+    """Return what GCC says that functions take."""
+    found: dict[str, int] = {}
+    for path in objects.glob("*.su"):
+        for place, size, _ in (line.split("\t") for line in path.read_text().splitlines()):
+            name = place.rpartition(":")[2]
+            found[name] = max(found.get(name, 0), int(size))
+    return found
+
+
+def _disassembled(lines: Iterable[str]) -> tuple[dict[str, set[str]], dict[str, int]]:
+    """Return whom each function calls, and the bytes that it pushes, from a disassembly."""
+    calls: dict[str, set[str]] = {}
+    frames: dict[str, int] = {}
     inside = ""
     for line in lines:
         begins = _FUNCTION.match(line)
         if begins:
             inside = begins.group(1)
-            found[inside] = set()
+            calls[inside], frames[inside] = set(), 0
         elif inside:
-            found[inside].update(_TARGET.findall(line))
-    return {name: {one for one in called if one in found} for name, called in found.items()}
+            calls[inside].update(_TARGET.findall(line))
+            frames[inside] += _pushed(line)
+    return {name: {one for one in called if one in calls} for name, called in calls.items()}, frames
+
+
+def _pushed(line: str) -> int:
+    """Return the bytes by which an instruction lowers the stack pointer."""
+    pushed, lowered = _PUSHED.search(line), _LOWERED.search(line)
+    if pushed:
+        registers = pushed.group(1)
+        return 4 * len(registers.split(",")) if registers.startswith("{") else 1
+    return int(lowered.group(lowered.lastindex or 1)) if lowered else 0
 
 
 def _deepest(
@@ -201,8 +251,6 @@ def _deepest(
 ) -> int:
     if name not in known:
         known[name] = 0  # a loop back to here adds nothing
-        # GCC names a copy of a function that it made for some arguments `function.constprop.0`.
-        own = frames.get(name.partition(".")[0], LIBRARY_STACK_BYTES)
         deeper = (_deepest(one, calls, frames, known) for one in calls.get(name, ()))
-        known[name] = own + max(deeper, default=0)
+        known[name] = frames[name] + max(deeper, default=0)
     return known[name]

@@ -29,7 +29,7 @@ def host_files(
     inputs: Sequence[int], outputs: Sequence[int], name: str = "model"
 ) -> dict[str, str]:
     """Return the files with which the machine at the board runs the same network, or counts."""
-    names = ("native.c", "plugin.c")
+    names = ("native.c", "plugin.c", "simavr.c")
     return {**{one: _text(one) for one in names}, "tensors.h": tensors(inputs, outputs, name)}
 
 
@@ -83,15 +83,16 @@ def tensors(inputs: Sequence[int], outputs: Sequence[int], name: str) -> str:
 
 
 def _link(board: Board) -> list[str]:
-    if board.core == "avr":
-        return ["-Wl,--gc-sections"]
-    memory = {
-        "FLASH_ORIGIN": board.flash.origin,
-        "RAM_ORIGIN": board.ram.origin,
-        "RAM_END": board.ram.origin + board.ram.bytes,
-    }
-    symbols = [f"-Wl,--defsym={symbol}={value:#x}" for symbol, value in memory.items()]
-    return ["-nostdlib", "-T", "link.ld", "-Wl,--gc-sections", "-Wl,--build-id=none", *symbols]
+    end = board.ram.origin + board.ram.bytes
+    if board.core == "avr":  # avr-libc has the linker script, and names of its own
+        symbols = {"stack_limit": "__bss_end", "stack_top": f"{end:#x}"}
+        script = []
+    else:
+        origins = {"FLASH_ORIGIN": board.flash.origin, "RAM_ORIGIN": board.ram.origin}
+        symbols = {name: f"{value:#x}" for name, value in {**origins, "RAM_END": end}.items()}
+        script = ["-nostdlib", "-T", "link.ld", "-Wl,--build-id=none"]
+    defined = [f"-Wl,--defsym={name}={value}" for name, value in symbols.items()]
+    return [*script, "-Wl,--gc-sections", *defined]
 
 
 def _text(name: str) -> str:

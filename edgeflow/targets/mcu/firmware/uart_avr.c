@@ -12,10 +12,6 @@
 
 #define BAUD 500000ul /* without error where the clock is a multiple of 4 MHz */
 
-/* Symbols of avr-libc's linker scripts, under the names that the main loop has for them. */
-__asm__(".global stack_limit\n.set stack_limit, __bss_end\n"
-        ".global stack_top\n.set stack_top, __stack + 1\n");
-
 static bool inside; /* a sample, or an answer */
 static uint16_t checksum;
 

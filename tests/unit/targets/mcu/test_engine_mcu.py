@@ -95,6 +95,7 @@ def test_an_emulator_that_fails(
     engine = opened(tmp_path)
     if "sleep" in broken:
         monkeypatch.setattr(engine_mcu, "STARTING_S", 0.2)
+        monkeypatch.setattr(engine_mcu, "STARTING_INSTRUCTIONS", 0)
     with pytest.raises(RuntimeError, match=said):
         engine.infer_many(tiny.samples(2))
 
@@ -111,6 +112,19 @@ def test_an_emulator_that_is_not_installed(tmp_path: Path, programs: Path) -> No
         program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
         with pytest.raises(ImportError, match="apt-get install gcc"):
             opened(tmp_path)
+
+
+def test_a_serial_port_s_frames() -> None:
+    assert engine_mcu.crc16(b"123456789") == b"\x91\x6f"  # the catalogue's check value, 0x6F91
+    frame = b"A\x01\x02\x48\x00"
+    frame += engine_mcu.crc16(frame[1:])
+    assert len(frame) == engine_mcu.answer_bytes(2)
+    assert engine_mcu.answered(frame).tolist() == [1, 2, 0x48, 0, 0, 0]
+    for place in range(len(frame)):
+        damaged = bytearray(frame)
+        damaged[place] ^= 4
+        with pytest.raises(RuntimeError, match="damaged"):
+            engine_mcu.answered(bytes(damaged))
 
 
 def test_tools_are_built_once(tmp_path: Path, programs: Path) -> None:
