@@ -1,16 +1,17 @@
-"""Runs a network as firmware of a microcontroller: on an emulator.
+"""Runs a network as firmware of a microcontroller: on an emulator, or on a board at this host.
 
 The first samples run as firmware, and all of them as the same C built for this machine; where both
 ran, every byte must be equal. What is counted, is counted by the firmware's runs. Needs numpy, a C
 compiler, and QEMU, or simavr with its library.
 
 `engine_options`: ``model``, name of the JSON file below; ``emulated``, how many samples run as
-firmware.
+firmware; ``unit``, which of the host's boards is meant: ``{"probe": SERIAL}`` of a debug probe that
+pyOCD knows, ``{"port": "/dev/ttyACM0"}`` of an Arduino; without one it is the emulator.
 
 The JSON file describes what lies beside it:
 
-    board       {"name", "title", "core", "clock_hz", "wait_states", "chip",
-                 "emulator": {"program", "machine"}, as boards.toml has it, null for none}
+    board       {"name", "title", "core", "clock_hz", "wait_states", "chip", "programmer",
+                 "emulator": {"program", "machine"}}, as boards.toml has it, null for none
     cycles      "cortex-m0", the model that estimates them; "counted", by the emulator; or ""
     elf         name of the firmware's file
     invoke_address  of the function that runs one inference
@@ -27,9 +28,14 @@ import ctypes
 import hashlib
 import json
 import os
+import re
+import select
 import shutil
 import subprocess
 import tempfile
+import termios
+import time
+import tty
 from typing import Any
 
 import numpy as np
@@ -40,12 +46,19 @@ STARTING_INSTRUCTIONS = 1e7
 INSTRUCTIONS_PER_MAC = 200
 INSTRUCTIONS_PER_BYTE = 5000
 INSTRUCTIONS_PER_S = 2e6
+AVR_INSTRUCTIONS_PER_S = 1e6
+ANSWER_S = 3.0  # a boot loader waits for less than that
+TRIES = 5
+WRITING_S = 300.0
+PROBE_BYTES_PER_S = 1000.0
 STACK = 4  # bytes of an answer after the outputs
 
-PACKAGES = {
-    "cc": "gcc libc6-dev",
-    "qemu-system-arm": "qemu-system-arm",
-    "qemu-system-riscv32": "qemu-system-misc",
+INSTALL = {
+    "cc": "apt-get install gcc libc6-dev",
+    "qemu-system-arm": "apt-get install qemu-system-arm",
+    "qemu-system-riscv32": "apt-get install qemu-system-misc",
+    "pyocd": "pipx install 'pyocd>=0.46'",
+    "avrdude": "apt-get install avrdude",
 }
 
 
@@ -59,7 +72,7 @@ class Engine:
         with open(os.path.join(folder, engine_options["model"])) as file:
             self._facts = json.load(file)
         self._left = engine_options["emulated"]
-        self._board = board_of(folder, self._facts)
+        self._board = board_of(folder, self._facts, engine_options.get("unit") or {})
         self._native = Native(folder, self._facts)
 
     def version(self) -> str:
@@ -159,10 +172,17 @@ class Native:
         return answers
 
 
-def board_of(folder: str, facts: dict[str, Any]) -> Firmware:
+def board_of(folder: str, facts: dict[str, Any], unit: dict[str, Any]) -> Firmware:
     """Return what runs the firmware."""
-    emulators = {"qemu-system-arm": Qemu, "qemu-system-riscv32": Qemu, "simavr": Simavr}
-    return emulators[facts["board"]["emulator"]["program"]](folder, facts)
+    if "probe" in unit:
+        return Probe(folder, facts, unit["probe"])
+    if "port" in unit:
+        return Serial(folder, facts, unit["port"])
+    emulator = facts["board"]["emulator"]
+    if emulator is None:
+        text = "no emulator has the board %s; give the device a `unit`, its `probe` or `port`"
+        raise RuntimeError(text % facts["board"]["name"])
+    return (Simavr if emulator["program"] == "simavr" else Qemu)(folder, facts)
 
 
 class Firmware:
@@ -302,6 +322,121 @@ class Simavr(Firmware):
         return [self._driver, *(str(one) for one in (*chip, *files))]
 
 
+class Probe(Firmware):
+    """A board at a debug probe, which pyOCD drives; the firmware reads and writes files here."""
+
+    def __init__(self, folder: str, facts: dict[str, Any], probe: str) -> None:
+        super().__init__(folder, facts)
+        self.title = "the board at probe %s" % probe
+        chip = facts["board"]["chip"]
+        if chip is None:
+            text = "the board %s needs a `chip`, pyOCD's name of it: see `pyocd list --targets`"
+            raise RuntimeError(text % facts["board"]["name"])
+        # Without a probe of that number it is to end, not to wait for one.
+        self._which = ["--no-wait", "--no-config", "--uid=%s" % probe, "--target=%s" % chip]
+        self._program = found("pyocd")
+        self._written = False
+
+    def version(self) -> str:
+        """Return pyOCD's version."""
+        return "pyocd %s" % said([self._program, "--version"])
+
+    def _answers(self, samples: Any, place: str) -> Any:
+        if not self._written:
+            load = [self._program, "load", *self._which, self._elf]
+            execute(load, place, WRITING_S, "pyocd load")
+            self._written = True
+        samples.tofile(os.path.join(place, "in.bin"))
+        limit_s = self._limit_s(samples) + samples.size / PROBE_BYTES_PER_S
+        run = ["run", *self._which, "--eot", "--timelimit=%d" % limit_s]
+        text = execute([self._program, *run], place, limit_s + STARTING_S, "pyocd run")
+        path = os.path.join(place, "out.bin")
+        if not os.path.exists(path):
+            raise RuntimeError("the firmware did not start: %s" % text.strip()[-1000:])
+        with open(path, "rb") as file:
+            return rows_of(file.read(), len(samples), self._output_bytes + STACK)
+
+
+class Serial(Firmware):
+    """An Arduino at a serial port, whose flash avrdude writes."""
+
+    def __init__(self, folder: str, facts: dict[str, Any], port: str) -> None:
+        super().__init__(folder, facts)
+        self.title = "the board at %s" % port
+        if facts["board"]["programmer"] is None:
+            text = "the board %s needs a `programmer`, avrdude's name of what writes its flash"
+            raise RuntimeError(text % facts["board"]["name"])
+        self._port = port
+        self._program = found("avrdude")
+        self._written = False
+
+    def version(self) -> str:
+        """Return avrdude's version."""
+        return next(
+            iter(re.findall(r"avrdude version \S+", said([self._program, "-v"]))), "avrdude"
+        )
+
+    def _answers(self, samples: Any, place: str) -> Any:
+        if not self._written:
+            board = self._facts["board"]
+            chip = ["-p", board["chip"], "-c", board["programmer"], "-P", self._port]
+            write = [*chip, "-b", "115200", "-D", "-U", "flash:w:%s:e" % self._elf]
+            execute([self._program, *write], place, WRITING_S, "avrdude")
+            self._written = True
+        line = os.open(self._port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            prepare(line)
+            limit_s = ANSWER_S + self._work(samples[:1]) / AVR_INSTRUCTIONS_PER_S
+            size = answer_bytes(self._output_bytes)
+            return np.array([exchange(line, one.tobytes(), size, limit_s) for one in samples])
+        finally:
+            os.close(line)
+
+
+def prepare(line: int) -> None:
+    """Set a serial line to 500,000 bits a second, 8 bits, no parity, and no flow control."""
+    tty.setraw(line)
+    settings = termios.tcgetattr(line)
+    settings[4] = settings[5] = termios.B500000
+    settings[2] = settings[2] & ~termios.CRTSCTS | termios.CLOCAL | termios.CREAD
+    termios.tcsetattr(line, termios.TCSANOW, settings)
+
+
+def exchange(line: int, sample: bytes, size: int, limit_s: float) -> Any:
+    """Return the answer to a sample; it is sent again where either came damaged.
+
+    A board that was just opened starts anew, and does not hear the first sample.
+    """
+    reason = "nothing"
+    for _ in range(TRIES):
+        termios.tcflush(line, termios.TCIOFLUSH)
+        send(line, asked(sample), limit_s)
+        frame = receive(line, size, limit_s)
+        try:
+            return answered(frame)
+        except ValueError as error:
+            reason = str(error)
+    text = "the board did not answer in %d tries, each of %.0f s: %s"
+    raise RuntimeError(text % (TRIES, limit_s, reason))
+
+
+def send(line: int, content: bytes, limit_s: float) -> None:
+    """Write all bytes to a line, as far as it takes them in time."""
+    end = time.monotonic() + limit_s
+    while content and select.select([], [line], [], max(0.0, end - time.monotonic()))[1]:
+        content = content[os.write(line, content) :]
+
+
+def receive(line: int, size: int, limit_s: float) -> bytes:
+    """Return the bytes that come until there are enough, or the time is over."""
+    content, end = b"", time.monotonic() + limit_s
+    while len(content) < size and content != b"N":
+        if not select.select([line], [], [], max(0.0, end - time.monotonic()))[0]:
+            break
+        content += os.read(line, size - len(content))
+    return content
+
+
 def crc16(content: bytes) -> bytes:
     """Return the checksum of a frame, CRC-16/MCRF4XX, its low byte first."""
     value = 0xFFFF
@@ -326,7 +461,7 @@ def answered(frame: bytes) -> Any:
     """Return what an answer's frame holds, as a row of answers."""
     content = frame[1:-2]
     if frame[:1] != b"A" or frame[-2:] != crc16(content):
-        raise RuntimeError("an answer of the firmware came damaged")
+        raise ValueError("%d bytes came that are no answer" % len(frame))
     return np.frombuffer(content + b"\0\0", np.uint8)
 
 
@@ -334,13 +469,12 @@ def found(program: str) -> str:
     """Return the path of a program; where there is none, say what installs it."""
     path = shutil.which(program)
     if path is None:
-        package = PACKAGES.get(program, program)
-        raise ImportError("%s; run `apt-get install %s` there" % (program, package))
+        raise ImportError("%s; run `%s` there" % (program, INSTALL[program]))
     return path
 
 
 def said(command: list[str]) -> str:
-    """Return the first line that a program prints."""
+    """Return the first line of text that a program prints."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -350,7 +484,7 @@ def said(command: list[str]) -> str:
         timeout=STARTING_S,
         check=False,
     )
-    return (done.stdout.splitlines() or ["unknown"])[0][:200]
+    return next(filter(None, map(str.strip, done.stdout.splitlines())), "unknown")[:200]
 
 
 def execute(command: list[str], place: str, limit_s: float, title: str) -> str:

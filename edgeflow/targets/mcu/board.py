@@ -49,6 +49,8 @@ class Board(Section):
     """None for a board that code is exported for, or that is there in silicon alone."""
     chip: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")] | None = None
     """Name of the chip: avr-gcc's, or pyOCD's, where a debug probe is to drive the board."""
+    programmer: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")] | None = None
+    """avrdude's name of what writes the flash of an AVR over its serial port."""
 
     @model_validator(mode="after")
     def _known_chip(self) -> Self:

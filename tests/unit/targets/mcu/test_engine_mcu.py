@@ -1,6 +1,13 @@
 """The engine with an emulator that is a script; the real ones are tests/system/test_firmware.py."""
 
+import json
+import os
+import pty
 import sys
+import threading
+import tty
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +18,41 @@ from edgeflow.ondevice import engine_mcu
 from edgeflow.ondevice.engine_mcu import Engine
 from tests.unit.targets.mcu import tiny
 
-QEMU = f"""#!{sys.executable}
-import sys, time
-import numpy as np
-if "--version" in sys.argv:
-    print("QEMU emulator version 7.2"); sys.exit()
+RUN = f"""
 x = np.fromfile("in.bin", np.int8).reshape(-1, {tiny.INPUTS})
 y = np.trunc(x.astype(int) @ np.array({tiny.WEIGHTS.tolist()}).T / 1024).astype(np.int8)
 stack = np.tile(np.array([72], "<u4").view(np.int8), (len(x), 1))
 BREAK
 np.concatenate([y, stack], axis=1).tofile("out.bin")
+"""
+QEMU = f"""#!{sys.executable}
+import sys, time
+import numpy as np
+if "--version" in sys.argv:
+    print("QEMU emulator version 7.2"); sys.exit()
+{RUN}
 with open("counts.txt", "w") as file:
     file.writelines("%d %d\\n" % (100 + i, 200 + i) for i in range(len(x)))
+"""
+
+PYOCD = f"""#!{sys.executable}
+import json, os, sys
+import numpy as np
+if "--version" in sys.argv:
+    print("0.46.0"); sys.exit()
+with open(os.environ["CALLS"], "a") as file:
+    file.write(json.dumps([one for one in sys.argv[1:] if "/" not in one]) + "\\n")
+if sys.argv[1] == "run":
+    print("\x04", end="")
+    {RUN.replace(chr(10), chr(10) + "    ")}
+"""
+AVRDUDE = f"""#!{sys.executable}
+import os, sys
+print()
+print("avrdude: Version 7.1" if "-v" in sys.argv else "")
+if "-U" in sys.argv:
+    with open(os.environ["CALLS"], "a") as file:
+        file.write(" ".join(one for one in sys.argv[1:] if "/" not in one) + "\\n")
 """
 
 
@@ -33,6 +63,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     return folder
 
 
@@ -41,12 +72,19 @@ def program(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def opened(tmp_path: Path, emulated: int = 5, **changed: Any) -> Engine:
+def opened(
+    tmp_path: Path,
+    emulated: int = 5,
+    board: str = "microbit",
+    unit: dict[str, str] | None = None,
+    **changed: Any,
+) -> Engine:
     folder = tmp_path / "model"
     folder.mkdir(exist_ok=True)
     (folder / "fw.elf").write_bytes(b"")
-    tiny.write(folder, "microbit", **changed)
-    return Engine(str(folder), {"model": "mcu.json", "emulated": emulated, "unit": {}})
+    tiny.write(folder, board, **changed)
+    options = {"model": "mcu.json", "emulated": emulated, "unit": unit or {}}
+    return Engine(str(folder), options)
 
 
 def test_the_first_samples_as_firmware_and_all_as_native_code(
@@ -123,7 +161,7 @@ def test_a_serial_port_s_frames() -> None:
     for place in range(len(frame)):
         damaged = bytearray(frame)
         damaged[place] ^= 4
-        with pytest.raises(RuntimeError, match="damaged"):
+        with pytest.raises(ValueError, match="no answer"):
             engine_mcu.answered(bytes(damaged))
 
 
@@ -134,6 +172,109 @@ def test_tools_are_built_once(tmp_path: Path, programs: Path) -> None:
     built = plugin.stat()
     opened(tmp_path)
     assert plugin.stat() == built
+
+
+def test_a_board_at_a_debug_probe(tmp_path: Path, programs: Path) -> None:
+    program(programs, "pyocd", PYOCD.replace("BREAK", ""))
+    engine = opened(tmp_path, unit={"probe": "0240-17"})
+    samples = tiny.samples(20)
+    for part in (samples[:3], samples[3:]):
+        np.testing.assert_array_equal(engine.infer_many(part)[0], tiny.expected(part))
+    # What a board does not count, is not told.
+    assert engine.figures() == {"stack_bytes": 72.0}
+    assert engine.conditions()["runs_on"] == "the board at probe 0240-17"
+    assert engine.version() == "pyocd 0.46.0"
+    which = ["--no-wait", "--no-config", "--uid=0240-17", "--target=nrf51"]
+    calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+    assert calls[0] == ["load", *which]  # once
+    assert [call[:6] for call in calls[1:]] == [["run", *which, "--eot"]] * 2
+
+
+def test_a_board_whose_firmware_does_not_start(tmp_path: Path, programs: Path) -> None:
+    program(programs, "pyocd", PYOCD.replace("BREAK", "sys.exit(print('no ack'))"))
+    with pytest.raises(RuntimeError, match="did not start: no ack"):
+        opened(tmp_path, unit={"probe": "1"}).infer_many(tiny.samples(1))
+
+
+@pytest.fixture
+def port() -> Iterator[tuple[str, list[bytes]]]:
+    """A serial port with a board that does not hear what comes first, and damages an answer."""
+    board, line = pty.openpty()
+    tty.setraw(line)
+    heard: list[bytes] = []
+    size = len(engine_mcu.asked(b"\0" * tiny.INPUTS))
+
+    def run() -> None:
+        with suppress(OSError):  # the test is over
+            while True:
+                frame = b""
+                while len(frame) < size:
+                    frame += os.read(board, size - len(frame))
+                heard.append(frame)
+                content = np.frombuffer(frame[1:-2], np.int8)[np.newaxis]
+                answer = tiny.expected(content).tobytes() + b"\x60\x00"
+                answer = b"A" + answer + engine_mcu.crc16(answer)
+                if len(heard) > 1:
+                    os.write(
+                        board, b"N" if len(heard) == 3 else answer[: -(len(heard) == 2) or None]
+                    )
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    yield os.ttyname(line), heard
+    os.close(line)
+    os.close(board)
+    thread.join(10)
+
+
+def test_a_board_at_a_serial_port(
+    tmp_path: Path,
+    programs: Path,
+    port: tuple[str, list[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program(programs, "avrdude", AVRDUDE)
+    monkeypatch.setattr(engine_mcu, "ANSWER_S", 0.3)
+    monkeypatch.setattr(engine_mcu, "STARTING_INSTRUCTIONS", 0)
+    name, heard = port
+    engine = opened(tmp_path, board="arduino-uno", unit={"port": name})
+    samples = tiny.samples(20)
+    for part in (samples[:3], samples[3:]):
+        np.testing.assert_array_equal(engine.infer_many(part)[0], tiny.expected(part))
+    first, second = (engine_mcu.asked(one.tobytes()) for one in samples[:2])
+    assert heard[:5] == [first, first, first, first, second]
+    assert engine.figures() == {"stack_bytes": 96.0}
+    written = "-p atmega328p -c arduino -P -b 115200 -D -U"
+    assert (tmp_path / "calls").read_text() == written + "\n"
+
+
+def test_a_serial_port_without_a_board(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(programs, "avrdude", AVRDUDE)
+    monkeypatch.setattr(engine_mcu, "ANSWER_S", 0.01)
+    monkeypatch.setattr(engine_mcu, "STARTING_INSTRUCTIONS", 0)
+    board, line = pty.openpty()
+    engine = opened(tmp_path, board="arduino-mega", unit={"port": os.ttyname(line)})
+    with pytest.raises(RuntimeError, match="did not answer in 5 tries"):
+        engine.infer_many(tiny.samples(1))
+    os.close(line)
+    os.close(board)
+
+
+@pytest.mark.parametrize(
+    ("board", "unit", "said"),
+    [
+        ("esp32", {}, "no emulator .* esp32"),
+        ("mps2-an386", {"probe": "1"}, "needs a `chip`"),
+        ("microbit", {"port": "/dev/ttyACM0"}, "needs a `programmer`"),
+    ],
+)
+def test_a_board_that_cannot_be_driven(
+    tmp_path: Path, programs: Path, board: str, unit: dict[str, str], said: str
+) -> None:
+    with pytest.raises(RuntimeError, match=said):
+        opened(tmp_path, board=board, unit=unit)
 
 
 def test_inputs_and_outputs_of_several_tensors() -> None:

@@ -61,7 +61,7 @@ def tensor(name: str, size: int) -> dict[str, Any]:
 def write(folder: Path, name: str, files: dict[str, str] = FILES, **changed: Any) -> dict[str, Any]:
     """Write what a compiled model has, but for the firmware; return its description."""
     board: Board = boards()[name]
-    kept = {"title", "core", "clock_hz", "wait_states", "chip", "emulator"}
+    kept = {"title", "core", "clock_hz", "wait_states", "chip", "programmer", "emulator"}
     for file, text in {**files, **host_files([INPUTS], [OUTPUTS])}.items():
         (folder / file).write_text(text)
     facts = {
