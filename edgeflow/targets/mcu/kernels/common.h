@@ -17,23 +17,62 @@
 #define NN_ALIGNED
 #endif
 
+/* Sizes and offsets: 16 bits where no array is larger than those count, as on AVR. */
+typedef int_fast16_t nn_size;
+
+/* Cores that multiply 32 bits by 32 bits into 64 in software alone. */
+#if !defined(NN_SPLIT) && (defined(__AVR__) || defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__))
+#define NN_SPLIT
+#endif
+
 /*
- * x * q / 2^31 * 2^shift, rounded twice, half away from zero: SaturatingRoundingDoublingHighMul and
- * RoundingDivideByPOT of gemmlowp's fixedpoint.h, as TensorFlow Lite puts them together.
+ * nn_requantize for shift > -2, which is rare: multipliers of layers are small. Its first rounding
+ * is half up, the second half away from zero.
+ */
+NN_SHARED int32_t nn_requantize_large(int32_t x, int32_t q, int8_t shift)
+{
+    const int8_t left = shift > 0 ? shift : 0;
+    const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * q;
+    const int32_t high = (int32_t)((product + ((int64_t)1 << 30)) >> 31);
+    return shift >= 0 ? high : ((high - (high < 0 ? 1 : 0)) + 1) >> 1;
+}
+
+/*
+ * x * q / 2^31 * 2^shift, rounded twice: SaturatingRoundingDoublingHighMul and RoundingDivideByPOT
+ * of gemmlowp's fixedpoint.h, as TensorFlow Lite puts them together. q has 31 bits.
+ *
+ * With right = -shift, the two are floor((x * q + h) / 2^(31 + right)), where h is 2^(30 + right) for
+ * the second rounding, and 2^30 for the first, for x < 0 less 2^31.
  */
 NN_INLINE int32_t nn_requantize(int32_t x, int32_t q, int8_t shift)
 {
-    const int8_t left = shift > 0 ? shift : 0;
-    const int8_t right = shift > 0 ? 0 : (int8_t)-shift;
-    const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * q;
-    const int32_t nudge = product >= 0 ? (int32_t)1 << 30 : 1 - ((int32_t)1 << 30);
-    const int32_t high = (int32_t)((product + nudge) / ((int64_t)1 << 31));
-    const int32_t mask = (int32_t)(((uint32_t)1 << right) - 1u);
-    const int32_t threshold = (mask >> 1) + (high < 0 ? 1 : 0);
-    return (high >> right) + ((high & mask) > threshold ? 1 : 0);
+    if (shift > -2) {
+        return nn_requantize_large(x, q, shift);
+    }
+    const uint32_t sign = x < 0 ? 0xffffffffu : 0u;
+    const uint32_t half = (uint32_t)1 << (-shift - 2);
+#if defined(NN_SPLIT)
+    /* Of the absolute value, for which h is 2^(30 + right) + 2^30, less 1 for x < 0. */
+    const uint32_t a = ((uint32_t)x ^ sign) - sign;
+    const uint16_t a1 = (uint16_t)(a >> 16), a0 = (uint16_t)a;
+    const uint16_t q1 = (uint16_t)((uint32_t)q >> 16), q0 = (uint16_t)q;
+    const uint32_t low = (uint32_t)a0 * q0 + 0x10000u + sign;
+    const uint32_t middle = (uint32_t)a1 * q0 + (uint32_t)a0 * q1 + (low >> 16) + 0x3fffu;
+    const uint32_t high = (uint32_t)a1 * q1 + (middle >> 16) + half;
+    return (int32_t)(((high >> (-shift - 1)) ^ sign) - sign);
+#else
+    const uint64_t h = (uint64_t)(half + sign) << 32 | (0x40000000u + (sign << 31));
+    return (int32_t)(((int64_t)x * q + (int64_t)h) >> 32) >> (-shift - 1);
+#endif
 }
 
 NN_INLINE int8_t nn_clamp(int32_t x, int8_t low, int8_t high)
 {
     return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+/* A scaled sum as an output; where this overflows, it wraps, as in TensorFlow Lite. */
+NN_INLINE int8_t nn_output(int32_t scaled, int8_t zero_point, int8_t low, int8_t high)
+{
+    return nn_clamp((int32_t)((uint32_t)scaled + (uint32_t)zero_point), low, high);
 }

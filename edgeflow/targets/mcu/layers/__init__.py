@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
-from edgeflow.targets.mcu.layers import dense, elementwise, shapes, softmax, tables
+from edgeflow.targets.mcu.layers import conv, dense, elementwise, shapes, softmax, tables
 from edgeflow.targets.mcu.layers.base import Layer, Unsupported, View
 from edgeflow.targets.mcu.layers.rules import check, check_edges
 from edgeflow.targets.mcu.settings import Settings
@@ -13,6 +13,7 @@ Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
 
 OPERATORS: dict[str, Lower] = {
     "ADD": elementwise.add,
+    "CONV_2D": conv.conv_2d,
     "EXPAND_DIMS": shapes.view,
     "FULLY_CONNECTED": dense.fully_connected,
     "HARD_SWISH": tables.unary,

@@ -32,7 +32,7 @@ def test_sound_code_passes() -> None:
 
 
 def test_one_wrong_step_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = changed("+ p->zero_point", "+ p->zero_point + 1")
+    wrong = changed("(uint32_t)zero_point", "(uint32_t)zero_point + 1u")
     monkeypatch.setattr("tests.unit.targets.mcu.identity.generate", lambda *_: wrong)
     with pytest.raises(AssertionError, match="sample 0, output 0"):
         assert_identical(dense())
@@ -47,8 +47,8 @@ def test_warnings_of_the_compiler_are_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("*y++ = nn_clamp", "y[100000] = 0; *y++ = nn_clamp", "AddressSanitizer"),
-        ("int32_t sum = p->bias[unit]", "int32_t sum = 2147483647 + p->bias[unit]", "overflow"),
+        ("*y++ = nn_output", "y[100000] = 0; *y++ = nn_output", "AddressSanitizer"),
+        ("{from[0],", "{2147483647 + from[0],", "overflow"),
     ],
 )
 def test_undefined_behaviour_ends_the_program(

@@ -29,15 +29,13 @@ def _sides(form: Form, image: tuple[int, ...], kernel: tuple[int, ...]) -> tuple
 
 
 def conv2d(form: Form) -> None:
-    """Weights: output channels, height, width, input channels."""
+    """Weights: output channels, height, width, input channels of a group."""
     form.has(2, optional=1, kind="Conv2D")
     source, weights = form.input(0, rank=4), form.weights(1, rank=4, axis=0)
     form.one_sample(source)
     channels, *kernel, depth = weights.shape
-    if 0 in weights.shape or source.shape[3] % depth:
-        raise form.damage(f"has weights of {depth} channels for {source.shape[3]}")
-    if source.shape[3] != depth:
-        raise Unsupported("has groups of channels", "use ordinary or depthwise convolutions")
+    if 0 in weights.shape or source.shape[3] % depth or channels % (source.shape[3] // depth):
+        raise form.damage(f"has weights of {weights.shape} for {source.shape[3]} channels")
     form.sums(source, weights, 0)
     form.gives(1, *_sides(form, source.shape[1:3], (kernel[0], kernel[1])), channels)
 

@@ -1,0 +1,65 @@
+"""Convolutions."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.targets.mcu.graph import Graph, Node
+from edgeflow.targets.mcu.layers import windows
+from edgeflow.targets.mcu.layers.base import Layer
+from edgeflow.targets.mcu.layers.dense import dense
+from edgeflow.targets.mcu.layers.products import Products, alternating, products
+from edgeflow.targets.mcu.layers.windows import Side
+from edgeflow.targets.mcu.settings import Settings
+
+
+def conv_2d(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of a CONV_2D, whose weights are [channels, rows, columns, depth]."""
+    _, *taps, depth = graph.tensors[node.inputs[1]].shape
+    found = products(graph, node, axis=0)
+    rows, columns = windows.sides(graph, node, (taps[0], taps[1]))
+    groups = graph.tensors[node.inputs[0]].shape[-1] // depth
+    if groups == 1 and _is_pointwise(rows) and _is_pointwise(columns):
+        return [dense(node, found, rows.outputs * columns.outputs)]
+    return [_conv(graph, node, found, rows, columns, groups)]
+
+
+def _is_pointwise(side: Side) -> bool:
+    return side.taps == side.stride == 1
+
+
+def _conv(
+    graph: Graph, node: Node, found: Products, rows: Side, columns: Side, groups: int
+) -> Layer:
+    source = graph.tensors[node.inputs[0]]
+    depth = source.shape[-1]
+    channels, products_each = found.weights.shape
+    return Layer(
+        node=node,
+        kernel="nn_conv",
+        values={
+            "in_depth": depth,
+            "groups": groups,
+            "group_inputs": depth // groups,
+            "group_outputs": channels // groups,
+            "joined": int(groups == columns.dilation == 1),
+            "offset": -source.zero_point,
+            **windows.values(rows, columns),
+            **found.values,
+        },
+        arrays={
+            "weights": _alternating(found.weights, groups),
+            "bias": found.bias.astype(np.int32),
+            **found.arrays,
+        },
+        reads=(node.inputs[0],),
+        writes=(node.outputs[0],),
+        slack=(windows.slack(rows, columns, (depth, channels)),),
+        macs=rows.outputs * columns.outputs * channels * products_each,
+        notes=found.notes,
+    )
+
+
+def _alternating(weights: NDArray[np.int8], groups: int) -> NDArray[Any]:
+    return np.concatenate([alternating(group) for group in np.split(weights, groups)])

@@ -1,0 +1,75 @@
+"""Convolutions and dense layers give the oracle's bytes, in either arithmetic of multiplication."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeflow.targets.mcu.settings import Settings
+from tests.unit.targets.mcu import nets
+from tests.unit.targets.mcu.identity import SANITIZED, assert_identical
+from tests.unit.targets.mcu.nets import Filter, Net, Quant
+
+pytest.importorskip("tflite_micro")  # it comes for x86-64 Linux alone
+
+FLAGS = {"wide": SANITIZED, "split": (*SANITIZED, "-DNN_SPLIT")}
+
+# Of filters on images of 9 by 8 by 3, each with 1, 5 and 8 channels.
+FILTERS: dict[str, dict[str, Any]] = {
+    "strides": {"stride": 2, "activation": "RELU6"},
+    "sides": {"kernel": (5, 2), "stride": (1, 3), "per_channel": False},
+    "stride beyond kernel": {"kernel": (1, 2), "stride": (3, 4), "padding": "VALID"},
+    "dilation": {"dilation": (2, 1), "padding": "VALID", "activation": "RELU"},
+    "wide dilation": {"dilation": 5, "activation": "RELU_N1_TO_1"},
+    "kernel beyond image": {"kernel": 11},
+    "pointwise": {"kernel": 1},
+    "pointwise strides": {"kernel": 1, "stride": 2},
+    "no bias": {"filter": Filter(bias=False)},
+}
+
+
+def many(
+    build: Callable[..., int], count: int, *, input_zero_point: int = 3, **options: Any
+) -> bytes:
+    """Return a net that has the results of `build` for several numbers of channels as outputs."""
+    net = Net(count)
+    x = net.input((1, 9, 8, 3), Quant(0.04, input_zero_point))
+    return net.model(*(build(net, x, channels, **options) for channels in (1, 5, 8)))
+
+
+@pytest.mark.parametrize("options", FILTERS.values(), ids=FILTERS)
+def test_conv(options: dict[str, Any]) -> None:
+    assert_identical(many(nets.conv2d, 1, **options), flags=FLAGS["wide"])
+
+
+@pytest.mark.parametrize("profile", ["tflm", "litert-ref"])
+@pytest.mark.parametrize("mode", ["compact", "specialized"])
+@pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
+def test_modes_and_profiles(profile: Any, mode: Any, flags: tuple[str, ...]) -> None:
+    settings = Settings(profile=profile, mode=mode)
+    assert_identical(extremes(), settings, 200, flags=flags)
+
+
+def extremes() -> bytes:
+    """Return a net with zero points at their ends and multipliers from 2^-20 to 2^5."""
+    net = Net(5)
+    x = net.input((1, 4, 4, 4), Quant(0.04, -128))
+    ends = []
+    for scale, zero_point in ((0.04 * 2**-5, 127), (0.03, -128), (0.04 * 2**9, 0), (4096.0, 7)):
+        filter_ = Filter(scales=1.0, quant=Quant(scale, zero_point))
+        ends.append(nets.conv2d(net, x, 5, per_channel=False, filter=filter_))
+        ends.append(nets.fully_connected(net, x, 5, filter=filter_))
+        ends.append(nets.fully_connected(net, x, 5, keep_dims=True, per_channel=True))
+    return net.model(*ends)
+
+
+def test_grouped_conv() -> None:
+    net = Net()
+    x = net.input((1, 5, 6, 6))
+    y = net.tensor((1, 5, 6, 9), Quant(0.5, 4))
+    weights = net.constant(net.random.integers(-127, 128, (9, 3, 3, 2)).astype(np.int8),
+                           scales=[0.01 + 0.001 * i for i in range(9)])  # fmt: skip
+    net.operator("CONV_2D", [x, weights], [y], "Conv2D", version=3, padding=0, strideH=1, strideW=1,
+                 dilationHFactor=1, dilationWFactor=1)  # fmt: skip
+    assert_identical(net.model(y), flags=FLAGS["wide"])
