@@ -53,14 +53,15 @@ def help_(
         raise typer.BadParameter(f"no error, command or page {topic!r}; {said}")
 
 
-def pages() -> list[str]:
-    """Return the names of the documentation's pages."""
-    return sorted(path.name for path in (workflow_folder() / "docs").glob("*.md"))
+def pages() -> dict[str, Path]:
+    """Return the pages of the documentation, in folders or not, by name."""
+    found = (workflow_folder() / "docs").rglob("*.md")
+    return {path.name: path for path in sorted(found, key=lambda path: path.name)}
 
 
 def page(name: str) -> str:
     """Return a page of the documentation."""
-    return (workflow_folder() / "docs" / name).read_text(encoding="utf-8").rstrip()
+    return pages()[name].read_text(encoding="utf-8").rstrip()
 
 
 def entry(anchor: str) -> str:

@@ -66,6 +66,7 @@ def test_commands_and_options_of_the_page_exist() -> None:
         ("missing-tool", "## Missing tool"),
         ("run", "Usage: edgeflow run"),
         ("docs/devices.md#asking-the-model", "# Devices"),
+        ("targets/mcu.md", "# Microcontrollers"),
     ],
 )
 def test_help_prints_the_page_an_entry_or_a_command(topic: str, begins: str) -> None:

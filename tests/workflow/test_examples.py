@@ -16,7 +16,7 @@ from tests.workflow.conftest import ROOT, Project
 from tools.draw_dag import OUT, draw
 
 EXAMPLES = ROOT / "examples"
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
 
 
 @pytest.fixture
