@@ -4,7 +4,16 @@ from collections.abc import Callable, Sequence
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
-from edgeflow.targets.mcu.layers import conv, dense, elementwise, shapes, softmax, tables
+from edgeflow.targets.mcu.layers import (
+    conv,
+    dense,
+    elementwise,
+    moves,
+    picks,
+    shapes,
+    softmax,
+    tables,
+)
 from edgeflow.targets.mcu.layers.base import Layer, Unsupported, View
 from edgeflow.targets.mcu.layers.rules import check, check_edges
 from edgeflow.targets.mcu.settings import Settings
@@ -13,6 +22,7 @@ Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
 
 OPERATORS: dict[str, Lower] = {
     "ADD": elementwise.add,
+    "CONCATENATION": moves.concatenation,
     "CONV_2D": conv.conv_2d,
     "EXPAND_DIMS": shapes.view,
     "FULLY_CONNECTED": dense.fully_connected,
@@ -20,15 +30,23 @@ OPERATORS: dict[str, Lower] = {
     "LEAKY_RELU": tables.unary,
     "LOGISTIC": tables.unary,
     "MUL": elementwise.multiply,
+    "PAD": moves.pad,
+    "PADV2": moves.pad,
     "QUANTIZE": tables.unary,
     "RELU": tables.unary,
     "RELU6": tables.unary,
     "RELU_N1_TO_1": tables.unary,
     "RESHAPE": shapes.view,
+    "RESIZE_NEAREST_NEIGHBOR": moves.resize_nearest,
+    "SLICE": picks.slice_,
     "SOFTMAX": softmax.softmax,
+    "SPLIT": picks.split,
+    "SPLIT_V": picks.split,
     "SQUEEZE": shapes.view,
+    "STRIDED_SLICE": picks.strided_slice,
     "SUB": elementwise.add,
     "TANH": tables.unary,
+    "TRANSPOSE": picks.transpose,
 }
 """What each operator becomes, by the schema's names."""
 
