@@ -258,7 +258,9 @@ class Qemu(Firmware):
         emulator = facts["board"]["emulator"]
         self._program = found(emulator["program"])
         self.title = "QEMU's %s" % emulator["machine"]
-        self._plugin = tool(folder, "plugin.c", ["-shared", "-fPIC"])
+        major = re.search(r"version (\d+)", self.version())
+        api = 2 if major and int(major.group(1)) >= 9 else 1
+        self._plugin = tool(folder, "plugin.c", ["-shared", "-fPIC", "-DAPI=%d" % api])
 
     def version(self) -> str:
         """Return QEMU's version."""
@@ -363,7 +365,7 @@ class Serial(Firmware):
     def __init__(self, folder: str, facts: dict[str, Any], port: str) -> None:
         super().__init__(folder, facts)
         self.title = "the board at %s" % port
-        if facts["board"]["programmer"] is None:
+        if facts["board"].get("programmer") is None:
             text = "the board %s needs a `programmer`, avrdude's name of what writes its flash"
             raise RuntimeError(text % facts["board"]["name"])
         self._port = port
