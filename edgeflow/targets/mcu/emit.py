@@ -13,6 +13,8 @@ from edgeflow.targets.mcu.layers.base import Layer
 from edgeflow.targets.mcu.memory import Plan
 from edgeflow.targets.mcu.settings import Settings
 
+DATA = ("kernels/*.h", "templates/*.j2")  # counts as code: see edgeflow.artifact.fingerprint
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 

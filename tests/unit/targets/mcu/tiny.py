@@ -78,6 +78,8 @@ def write(folder: Path, name: str, files: Mapping[str, str] = FILES, **changed: 
     facts = {
         "board": {"name": name, **board.model_dump(include=kept)},
         "cycles": board.family.cycles,
+        "profile": "tflm",
+        "mode": "specialized",
         "elf": "fw.elf",
         "invoke_address": 0,
         "sources": ["model.c"],

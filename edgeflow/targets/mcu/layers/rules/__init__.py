@@ -31,15 +31,12 @@ RULES: dict[str, Rule] = {
     "RELU_N1_TO_1": elementwise.unary,
     "RESHAPE": moves.reshape,
     "RESIZE_NEAREST_NEIGHBOR": moves.resize_nearest_neighbor,
-    "SLICE": moves.slice_,
     "SOFTMAX": elementwise.softmax,
     "SPLIT": moves.split,
-    "SPLIT_V": moves.split_v,
     "SQUEEZE": moves.squeeze,
     "STRIDED_SLICE": moves.strided_slice,
     "SUB": elementwise.binary("Sub"),
     "TANH": elementwise.unary,
-    "TRANSPOSE": moves.transpose,
 }
 
 
