@@ -206,7 +206,6 @@ def _stack_bound(job: Mapping[str, Any], folder: Path) -> int:
     if job["compiler"] == "avr-":
         frames = {name: size + _AVR_RETURN_BYTES for name, size in frames.items()}
     known = _told(folder / "objects")
-    # GCC names a copy of a function that it made for some arguments `function.constprop.0`.
     frames = {name: known.get(name.partition(".")[0], size) for name, size in frames.items()}
     return _deepest("start" if "start" in calls else "main", calls, frames, {})
 
@@ -216,7 +215,9 @@ def _told(objects: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     for path in objects.glob("*.su"):
         for place, size, _ in (line.split("\t") for line in path.read_text().splitlines()):
-            name = place.rpartition(":")[2]
+            # GCC names a copy of a function that it made for some arguments `function.constprop`
+            # here, and `function.constprop.0` in the program.
+            name = place.rpartition(":")[2].partition(".")[0]
             found[name] = max(found.get(name, 0), int(size))
     return found
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from edgeflow.targets.mcu.graph import Graph, Tensor
-from edgeflow.targets.mcu.layers.base import Layer
+from edgeflow.targets.mcu.layers.base import Layer, Unrolled
+from edgeflow.targets.mcu.layers.products import TOGETHER
 from edgeflow.targets.mcu.memory import Plan
 from edgeflow.targets.mcu.settings import Settings
-
-DATA = ("kernels/*.h", "templates/*.j2")  # counts as code: see edgeflow.artifact.fingerprint
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,7 +50,7 @@ def render(
         "arguments": _arguments(graph),
         "constants": constants,
         "layers": [_layer(graph, n, layer, plan, pointers) for n, layer in enumerate(layers)],
-        "kernels": kernels([layer.kernel for layer in layers]),
+        "kernels": kernels([layer.kernel for layer in layers if _calls_kernel(layer)]),
     }
     names = {"model.h": "", "model.c": "", "kernels.h": "_"}
     return {
@@ -76,6 +75,8 @@ def templates() -> "Environment":
     )
     environment.filters |= {
         "c_array": c_array,
+        "c_integer": _literal,
+        "c_products": c_products,
         "c_float": c_float,
         "c_string": c_string,
         "c_type": lambda array: _C_TYPES[array.dtype.name],
@@ -90,6 +91,18 @@ def c_array(array: NDArray[Any]) -> str:
     flat = [_literal(int(value)) for value in array.ravel()]
     rows = (flat[start : start + _LINE] for start in range(0, len(flat), _LINE))
     return ",\n".join("    " + ", ".join(row) for row in rows)
+
+
+def c_products(code: Unrolled, units: Sequence[int]) -> Iterator[str]:
+    """Yield statements that add an input's products to sums of units, for each input."""
+    for number, column in enumerate(zip(*(code.weights[unit] for unit in units), strict=True)):
+        terms = [
+            f"a{unit} {'-' if weight < 0 else '+'}= {abs(weight)} * x{number};"
+            for unit, weight in zip(units, column, strict=True)
+            if weight
+        ]
+        if terms:
+            yield " ".join([f"const int16_t x{number} = x[{number}];", *terms])
 
 
 def _literal(value: int) -> str:
@@ -172,18 +185,34 @@ def _memory_map(graph: Graph, plan: Plan) -> Iterator[str]:
         yield f"{plan.starts[key]:8}{block.size_bytes:8}  {block.first:3} - {block.last:<3}  {what}"
 
 
+def _tiles(layer: Layer) -> Iterator[range]:
+    """Yield units that are computed at once: as many sums as a Cortex-M0 has registers for."""
+    count = len(layer.unrolled.bias) if layer.unrolled is not None else 0
+    for first in range(0, count, TOGETHER):
+        yield range(first, min(first + TOGETHER, count))
+
+
+def _calls_kernel(layer: Layer) -> bool:
+    """Return whether the code of a layer needs its kernel, or what that includes."""
+    return layer.unrolled is None or any(one.narrow is None for one in layer.unrolled.scales)
+
+
 def _layer(
     graph: Graph, number: int, layer: Layer, plan: Plan, pointers: Mapping[int, str]
 ) -> dict[str, Any]:
     scratch = [f"arena + {plan.scratch[number]}"] if layer.scratch_bytes else []
-    arguments = [pointers[place] for place in (*layer.reads, *layer.writes)]
+    arguments = [pointers[place] for place in (*layer.reads, *layer.writes)] + scratch
+    call = (layer.kernel, f"&layer{number}") if layer.unrolled is None else (f"layer{number}",)
     return {
         "comment": list(_comment(graph, number, layer)),
         "symbol": f"layer{number}",
-        "call": f"{layer.kernel}({', '.join([f'&layer{number}', *arguments, *scratch])});",
+        "call": f"{call[0]}({', '.join([*call[1:], *arguments])});",
         "kernel": layer.kernel,
         "values": {key: _literal(value) for key, value in layer.values.items()},
         "arrays": layer.arrays,
+        "unrolled": layer.unrolled,
+        "rows": layer.values.get("rows", 1),
+        "tiles": list(_tiles(layer)),
     }
 
 

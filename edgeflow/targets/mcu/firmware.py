@@ -7,8 +7,6 @@ from typing import Any
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.board import Board
 
-DATA = ("firmware/*",)  # counts as code: see edgeflow.artifact.fingerprint
-
 MAIN = ("main.c", "firmware.h")
 
 

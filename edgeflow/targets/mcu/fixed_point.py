@@ -36,6 +36,13 @@ def requantize(x: Integers, q: int, shift: int) -> Integers:
     return rounding_shift(high_product(shifted, q), max(-shift, 0))
 
 
+def requantize_once(x: Integers, q: int, shift: int) -> Integers:
+    """Return x * q / 2**31 * 2**shift, rounded half away from zero; shift is below 31."""
+    product = np.asarray(x, np.int64) * q
+    size = ((np.abs(product) >> (30 - shift)) + 1) >> 1
+    return np.minimum(np.where(product < 0, -size, size), _TOP)
+
+
 def high_product(a: Integers, b: Integers | int) -> Integers:
     """Return a * b / 2**31, rounded: `SaturatingRoundingDoublingHighMul`."""
     product = np.asarray(a, np.int64) * b

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.emit import render
 from edgeflow.targets.mcu.graph import Graph
 from edgeflow.targets.mcu.layers import lower
@@ -96,11 +97,17 @@ def generate(
         labels: names of the classes, for `model.h`.
 
     Raises:
-        CompileError: the file is damaged, or has operators that no kernel takes.
+        CompileError: the file is damaged, has operators that no kernel takes, or has nothing to
+            unroll in that mode.
     """
     settings = settings or Settings()
     graph = read_graph(model)
     layers = without_views(graph, lower(graph, settings))
+    if settings.mode == "unrolled" and not any(layer.unrolled for layer in layers):
+        raise CompileError(
+            "the network has no dense layer that could be unrolled",
+            hint="choose the mode `specialized`",
+        )
     outside = {*graph.inputs, *graph.outputs}
     used = {place for layer in layers for place in (*layer.reads, *layer.writes)}
     inside = {place for place in used - outside if graph.tensors[place].data is None}

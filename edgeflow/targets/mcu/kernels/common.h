@@ -9,9 +9,16 @@
 #define NN_SHARED static __attribute__((noinline, unused))
 #define NN_INLINE static inline __attribute__((always_inline, unused))
 #define NN_ENTRY __attribute__((noinline))
+#if defined(__clang__)
+#define NN_STRAIGHT static __attribute__((noinline))
+#else
+/* Long code without loops, of which GCC's other optimizations keep too much in memory. */
+#define NN_STRAIGHT static __attribute__((noinline, optimize("Os")))
+#endif
 #define NN_ALIGNED __attribute__((aligned(4)))
 #else
 #define NN_SHARED static
+#define NN_STRAIGHT static
 #define NN_INLINE static inline
 #define NN_ENTRY
 #define NN_ALIGNED

@@ -1,7 +1,6 @@
 """Operators of a .tflite as layers of C; one file for each family."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
@@ -34,21 +33,6 @@ OPERATORS: dict[str, Lower] = {
 """What each operator becomes, by the schema's names."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
-    """An operator that no kernel takes.
-
-    Attributes:
-        place: the operator and the tensor that it writes, such as ``EXP at net/exp``.
-        reason: the rest of a sentence that begins with the operator.
-        advice: what to change in the network.
-    """
-
-    place: str
-    reason: str
-    advice: str
-
-
 def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
     """Return the layers of a network, in the order in which they run.
 
@@ -57,38 +41,21 @@ def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
             takes or gives something else than int8.
     """
     check_edges(graph)
-    found, refused = attempt(graph, settings)
-    if refused:
-        raise CompileError(
-            f"no kernel takes {len(refused)} of {len(graph.nodes)} operators: {_listed(refused)}",
-            hint="change these layers of the network, or choose another recipe or target",
-        )
-    return found
-
-
-def _listed(refused: Sequence[Refusal]) -> str:
-    """Return them in one line, those of one reason together."""
-    places: dict[tuple[str, str], list[str]] = {}
-    for one in refused:
-        places.setdefault((one.reason, one.advice), []).append(one.place)
-    return "; ".join(
-        f"{', '.join(found)} {reason}: {advice}" for (reason, advice), found in places.items()
-    )
-
-
-def attempt(graph: Graph, settings: Settings) -> tuple[list[Layer | View], list[Refusal]]:
-    """Return the layers of the operators that kernels take, and the other operators."""
     found: list[Layer | View] = []
-    refused: list[Refusal] = []
+    refused: list[str] = []
     for node in graph.nodes:
         try:
             found += _lowered(graph, node, settings)
         except Unsupported as error:
-            # Of an operator into which others were fused, the tensor has all their names.
-            name = graph.tensors[node.outputs[0]].name.partition(";")[0]
-            place = f"{node.operator} at {name or f'operator {node.index}'}"
-            refused.append(Refusal(place=place, reason=error.reason, advice=error.advice))
-    return found, refused
+            place = graph.tensors[node.outputs[0]].name or f"operator {node.index}"
+            refused.append(f"{node.operator} at {place} {error.reason}: {error.advice}")
+    if refused:
+        raise CompileError(
+            f"no kernel takes {len(refused)} of {len(graph.nodes)} operators: "
+            + "; ".join(refused),
+            hint="change these layers of the network, or choose another recipe or target",
+        )
+    return found
 
 
 def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | View]:

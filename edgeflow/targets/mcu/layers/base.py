@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
+from edgeflow.targets.mcu.narrow import Narrow
 
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
 """`ActivationFunctionType` of the schema."""
@@ -27,6 +28,40 @@ class Unsupported(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """How sums become outputs.
+
+    Attributes:
+        multiplier: as of `fixed_point.multiplier`.
+        shift: likewise.
+        sums: the smallest and the largest one that can occur.
+        narrow: a formula that equals it for these; None if none was found.
+    """
+
+    multiplier: int
+    shift: int
+    sums: tuple[int, int]
+    narrow: Narrow | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unrolled:
+    """A dense layer as code of its own.
+
+    Attributes:
+        weights: of each unit.
+        bias: of each unit, with what the input's zero point adds.
+        scales: all that differ.
+        scale_of_unit: place in them, of each unit.
+    """
+
+    weights: Sequence[Sequence[int]]
+    bias: Sequence[int]
+    scales: Sequence[Scale]
+    scale_of_unit: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Layer:
     """One call of a kernel.
 
@@ -43,6 +78,7 @@ class Layer:
         scratch_bytes: of working memory, the last argument where there is any; 4-byte aligned.
         macs: multiplications with accumulation.
         notes: lines about it for the comment above its call.
+        unrolled: what is written as code of its own, in place of a call of the kernel.
     """
 
     node: Node
@@ -55,6 +91,7 @@ class Layer:
     scratch_bytes: int = 0
     macs: int = 0
     notes: tuple[str, ...] = ()
+    unrolled: Unrolled | None = None
 
     @property
     def weights_bytes(self) -> int:

@@ -5,6 +5,7 @@ import numpy as np
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers.base import Layer
 from edgeflow.targets.mcu.layers.products import Products, alternating, products
+from edgeflow.targets.mcu.layers.unrolled import unrolled
 from edgeflow.targets.mcu.settings import Settings
 
 
@@ -13,7 +14,8 @@ def fully_connected(graph: Graph, node: Node, settings: Settings) -> list[Layer]
     found = products(graph, node, axis=0)
     rows = graph.tensors[node.inputs[0]].size // found.weights.shape[1]
     kernel = "nn_dense_once" if settings.profile == "litert-ref" else "nn_dense"
-    return [dense(node, found, rows, kernel)]
+    layer = dense(node, found, rows, kernel)
+    return [unrolled(layer, found) if settings.mode == "unrolled" else layer]
 
 
 def dense(node: Node, found: Products, rows: int, kernel: str = "nn_dense") -> Layer:

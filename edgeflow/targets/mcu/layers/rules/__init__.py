@@ -51,8 +51,7 @@ def check_edges(graph: Graph) -> None:
             if tensor.dtype != "int8" or len(tensor.scales) != 1 or tensor.scale == 0:
                 raise CompileError(
                     f"the {side} {tensor.name!r} is {tensor.dtype}, and the C has int8 there",
-                    hint="quantize the network to int8, as a recipe with `quantize: ptq-int8` does"
-                    + (", without `io: uint8`" if tensor.dtype == "uint8" else ""),
+                    hint="quantize the network to int8, as the recipe ptq-int8 does",
                 )
 
 
