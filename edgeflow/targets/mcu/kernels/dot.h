@@ -42,3 +42,15 @@ NN_INLINE void nn_store(const nn_four *from, int32_t *to, nn_size many)
         to[3] = from->s3;
     }
 }
+
+/* Adds `many` products, 4 or 1, of values that follow one another, each plus offset. */
+NN_INLINE void nn_multiply(
+    nn_four *sums, const int8_t *x, const NN_FLASH int8_t *w, int offset, nn_size many)
+{
+    sums->s0 += (x[0] + offset) * w[0];
+    if (many == 4) {
+        sums->s1 += (x[1] + offset) * w[1];
+        sums->s2 += (x[2] + offset) * w[2];
+        sums->s3 += (x[3] + offset) * w[3];
+    }
+}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
-from edgeflow.targets.mcu.layers import conv, dense, elementwise, shapes, softmax, tables
+from edgeflow.targets.mcu.layers import conv, dense, elementwise, pools, shapes, softmax, tables
 from edgeflow.targets.mcu.layers.base import Layer, Unsupported, View
 from edgeflow.targets.mcu.layers.rules import check, check_edges
 from edgeflow.targets.mcu.settings import Settings
@@ -13,12 +13,16 @@ Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
 
 OPERATORS: dict[str, Lower] = {
     "ADD": elementwise.add,
+    "AVERAGE_POOL_2D": pools.pool_2d,
     "CONV_2D": conv.conv_2d,
+    "DEPTHWISE_CONV_2D": conv.depthwise_conv_2d,
     "EXPAND_DIMS": shapes.view,
     "FULLY_CONNECTED": dense.fully_connected,
     "HARD_SWISH": tables.unary,
     "LEAKY_RELU": tables.unary,
     "LOGISTIC": tables.unary,
+    "MAX_POOL_2D": pools.pool_2d,
+    "MEAN": pools.mean,
     "MUL": elementwise.multiply,
     "QUANTIZE": tables.unary,
     "RELU": tables.unary,

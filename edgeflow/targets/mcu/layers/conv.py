@@ -25,6 +25,17 @@ def conv_2d(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     return [_conv(graph, node, found, rows, columns, groups)]
 
 
+def depthwise_conv_2d(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of a DEPTHWISE_CONV_2D, whose weights are [1, rows, columns, channels]."""
+    _, *taps, channels = graph.tensors[node.inputs[1]].shape
+    found = products(graph, node, axis=3)
+    rows, columns = windows.sides(graph, node, (taps[0], taps[1]))
+    depth = graph.tensors[node.inputs[0]].shape[-1]
+    if depth == 1 or channels > depth:
+        return [_conv(graph, node, found, rows, columns, groups=depth)]
+    return [_depthwise(graph, node, found, rows, columns)]
+
+
 def _is_pointwise(side: Side) -> bool:
     return side.taps == side.stride == 1
 
@@ -63,3 +74,27 @@ def _conv(
 
 def _alternating(weights: NDArray[np.int8], groups: int) -> NDArray[Any]:
     return np.concatenate([alternating(group) for group in np.split(weights, groups)])
+
+
+def _depthwise(graph: Graph, node: Node, found: Products, rows: Side, columns: Side) -> Layer:
+    depth, taps = found.weights.shape
+    return Layer(
+        node=node,
+        kernel="nn_depthwise",
+        values={
+            "depth": depth,
+            "offset": -graph.tensors[node.inputs[0]].zero_point,
+            **windows.values(rows, columns),
+            **found.values,
+        },
+        arrays={
+            "weights": alternating(found.weights),
+            "bias": found.bias.astype(np.int32),
+            **found.arrays,
+        },
+        reads=(node.inputs[0],),
+        writes=(node.outputs[0],),
+        slack=(windows.slack(rows, columns, (depth, depth), by_channel=True),),
+        macs=rows.outputs * columns.outputs * depth * taps,
+        notes=found.notes,
+    )

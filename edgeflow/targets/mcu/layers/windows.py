@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from edgeflow.targets.mcu.graph import Graph, Node
 
+_NOWHERE = 2**62  # beyond all places
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
@@ -81,18 +83,20 @@ def values(rows: Side, columns: Side) -> dict[str, int]:
     }
 
 
-def slack(rows: Side, columns: Side, depths: tuple[int, int]) -> int:
+def slack(rows: Side, columns: Side, depths: tuple[int, int], *, by_channel: bool = False) -> int:
     """Return by how many bytes the output must start before the input it is written over.
 
     A kernel takes one place of the output after another, rows outermost, and writes all of its
-    channels while it still reads the place's window; `depths` are those of input and output.
+    channels while it still reads the place's window; or, `by_channel`, reads each channel in the
+    whole window before it writes that channel. `depths` are those of input and output.
     """
     read, written = depths
     row, column = rows.firsts()[:, None], columns.firsts()[None, :]
-    places = (row * columns.size + column) * read
-    nothing = rows.size * columns.size * read
-    reads = np.where((row < rows.size) & (column < columns.size), places, nothing).ravel()
+    reads = (row * columns.size + column) * read
+    reads = np.where((row < rows.size) & (column < columns.size), reads, _NOWHERE)
     # What is read at a place or after it.
-    lowest = np.minimum.accumulate(reads[::-1])[::-1]
-    ends = (np.arange(len(reads), dtype=np.int64) + 1) * written
-    return max(0, int((ends - lowest).max(initial=0)))
+    lowest = np.minimum.accumulate(np.append(reads, _NOWHERE)[::-1])[::-1]
+    done = np.arange(len(lowest), dtype=np.int64) * written
+    if by_channel:
+        return max(0, int((done - lowest).max()))
+    return max(0, int((done[1:] - lowest[:-1]).max()))
