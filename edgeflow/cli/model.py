@@ -59,7 +59,7 @@ def _lines(found: "Inspection") -> Iterator[str]:
         )
         yield f"  {title}: takes {', '.join(target.takes) or 'none of them'}"
         yield from (f"    not {name}: {reason}" for name, reason in target.refuses.items())
-        yield from (f"    {finding}" for finding in target.findings)
+        yield from (f"    {said}" for said in (*target.findings, target.needs) if said)
 
 
 def _work(facts: "ModelFacts") -> Iterator[str]:

@@ -36,6 +36,7 @@ class TargetFit:
         takes: names of recipes.
         refuses: why not the others, by name.
         findings: what the target says of the operators, as far as they are known.
+        needs: what the target says of the memory that it takes, if anything.
     """
 
     target: str
@@ -43,6 +44,7 @@ class TargetFit:
     takes: tuple[str, ...]
     refuses: Mapping[str, str]
     findings: tuple[str, ...]
+    needs: str
 
     def record(self) -> dict[str, Any]:
         """Return it in JSON form."""
@@ -96,7 +98,13 @@ def target_fits(
             takes=tuple(one for one in recipes if one not in refused),
             refuses=refused,
             findings=tuple(map(str, found)),
+            needs=_needs(target, tflite),
         )
+
+
+def _needs(target: type[Target], tflite: Path | None) -> str:
+    declared = getattr(target, "needs", None)
+    return str(declared(tflite)) if declared and tflite else ""
 
 
 def refusal(source: Path, recipe: Recipe, target: type[Target]) -> str:

@@ -197,6 +197,9 @@ class Target(Protocol):
     or quantized .tflite: operators that will not map and why, sizes against limits. It reads the
     file and runs nothing, so that `edgeflow check` may call it on files of unknown origin, and
     says nothing of a file that it cannot read.
+
+    It may have a static method `needs(model)`, which says in a line what a .tflite takes of such
+    hardware whatever the options, or why it cannot be compiled; empty where that is not known.
     """
 
     name: ClassVar[str]

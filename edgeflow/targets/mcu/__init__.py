@@ -51,6 +51,13 @@ class Mcu:
         raise MissingToolError("this version builds no firmware")
 
     @staticmethod
+    def needs(model: Path) -> str:
+        """Return the memory that an int8 .tflite takes at least, or why it cannot be compiled."""
+        from edgeflow.targets.mcu.needs import needs
+
+        return needs(model)
+
+    @staticmethod
     def runtime(options: McuOptions) -> Runtime:
         """Return the engine, and the reference kernels that the code equals."""
         distribution = {"tflm": "tflite-micro", "litert-ref": "ai-edge-litert"}[options.profile]
