@@ -29,11 +29,13 @@ class Code:
         digest: of its syntax tree, without what cannot change behaviour.
         imports: dotted names that it may import.
         tools: distributions that it names as `TOOLS`.
+        data: patterns of the files beside it that it reads, named as `DATA`.
     """
 
     digest: str
     imports: tuple[str, ...]
     tools: tuple[str, ...]
+    data: tuple[str, ...] = ()
 
 
 class _Strip(ast.NodeTransformer):
@@ -93,7 +95,7 @@ def stripped(source: bytes) -> ast.Module:
 def _parse(source: bytes, package: str) -> Code:
     tree = stripped(source)
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return Code(digest, tuple(sorted(_imports(tree, package))), _tools(tree))
+    return Code(digest, tuple(sorted(_imports(tree, package))), *_named(tree, "TOOLS", "DATA"))
 
 
 def _imports(tree: ast.Module, package: str) -> set[str]:
@@ -110,17 +112,19 @@ def _imports(tree: ast.Module, package: str) -> set[str]:
     return names
 
 
-def _tools(tree: ast.Module) -> tuple[str, ...]:
+def _named(tree: ast.Module, *names: str) -> list[tuple[str, ...]]:
+    """Return the literals of those names, empty where there is none."""
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
     for node in tree.body:
         match node:
             case (
-                ast.Assign(targets=[ast.Name(id="TOOLS")], value=value)
-                | ast.AnnAssign(target=ast.Name(id="TOOLS"), value=ast.expr() as value)
-            ):
-                return tuple(ast.literal_eval(value))
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ) if name in found:
+                found[name] = tuple(ast.literal_eval(value))
             case _:
                 continue
-    return ()
+    return list(found.values())
 
 
 @dataclass(slots=True)
@@ -137,7 +141,7 @@ def _kept(path: Path) -> _Kept:
         seal, _, text = path.read_text().partition("\n")
         content: dict[str, Any] = json.loads(text) if seal == _digest(text) else {}
         entries = content.get(_reader(), {})
-        codes = {k: Code(d, tuple(i), tuple(t)) for k, (d, i, t) in entries.items()}
+        codes = {key: Code(of, *map(tuple, rest)) for key, (of, *rest) in entries.items()}
     except (OSError, ValueError):
         codes = {}
     return _Kept(codes, set())

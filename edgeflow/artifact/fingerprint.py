@@ -1,7 +1,8 @@
 """Fingerprint of a step's code: the SHA-256 of the syntax trees it can reach by import.
 
 Comments, layout and docstrings do not count, so only an edit that can change what a step
-does makes it run again. Snakemake alone sees no edit in an imported module.
+does makes it run again. Snakemake alone sees no edit in an imported module. A module that reads
+files of its package names them as `DATA`, a literal of patterns relative to its folder.
 """
 
 import ast
@@ -54,7 +55,17 @@ def _read(module: str) -> Code | None:
     own = module.partition(".")[0]
     tops = {name: name.partition(".")[0] for name in code.imports}
     ours = tuple(name for name, top in tops.items() if top == own or _is_ours(top))
-    return replace(code, imports=ours)
+    digest = _with_data(code, Path(spec.origin).parent) if code.data else code.digest
+    return replace(code, imports=ours, digest=digest)
+
+
+def _with_data(code: Code, folder: Path) -> str:
+    """Return the digest of a module with the files that it reads: what those say counts whole."""
+    digest = hashlib.sha256(code.digest.encode())
+    for path in sorted({path for pattern in code.data for path in folder.glob(pattern)}):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
 
 
 @cache

@@ -13,6 +13,8 @@ The JSON file describes what lies beside it:
     board       {"name", "title", "core", "clock_hz", "wait_states", "chip", "programmer",
                  "emulator": {"program", "machine"}}, as boards.toml has it, null for none
     cycles      "cortex-m0", the model that estimates them; "counted", by the emulator; or ""
+    profile     whose arithmetic the code equals
+    mode        of the code
     elf         name of the firmware's file
     invoke_address  of the function that runs one inference
     sources     names of the network's C files, beside their headers, native.c and tensors.h
@@ -71,7 +73,7 @@ class Engine:
         """Read what lies in `folder`, and build what this machine needs of it."""
         with open(os.path.join(folder, engine_options["model"])) as file:
             self._facts = json.load(file)
-        self._left = engine_options["emulated"]
+        self._asked = self._left = engine_options["emulated"]
         self._board = board_of(folder, self._facts, engine_options.get("unit") or {})
         self._native = Native(folder, self._facts)
 
@@ -109,10 +111,17 @@ class Engine:
         return dict(self._board.counts)
 
     def conditions(self) -> dict[str, Any]:
-        """Return which board it was."""
+        """Return which board it was, and how the code was made for it."""
         board = self._facts["board"]
         cpu = "%s, %g MHz" % (board["core"], board["clock_hz"] / 1e6)
-        return {"cpu": cpu, "board": board["name"], "runs_on": self._board.title}
+        return {
+            "cpu": cpu,
+            "board": board["name"],
+            "runs_on": self._board.title,
+            "samples_there": self._asked - self._left,
+            "profile": self._facts["profile"],
+            "mode": self._facts["mode"],
+        }
 
 
 def joined(arrays: Any) -> Any:
@@ -229,7 +238,10 @@ class Firmware:
             raise RuntimeError(text % (len(rows), count))
         self._keep("instructions", max(row[0] for row in rows))
         if self._facts["cycles"]:
-            self._keep("cycles", max(row[1] for row in rows))
+            cycles = max(row[1] for row in rows)
+            counted = self._facts["cycles"] == "counted"
+            self._keep("cycles" if counted else "cycles_estimate", cycles)
+            self._keep("latency_us", 1e6 * cycles / self._facts["board"]["clock_hz"])
 
     def _work(self, samples: Any) -> float:
         """Return more instructions than samples take."""
@@ -258,7 +270,9 @@ class Qemu(Firmware):
         emulator = facts["board"]["emulator"]
         self._program = found(emulator["program"])
         self.title = "QEMU's %s" % emulator["machine"]
-        self._plugin = tool(folder, "plugin.c", ["-shared", "-fPIC"])
+        major = re.search(r"version (\d+)", self.version())
+        api = 2 if major and int(major.group(1)) >= 9 else 1
+        self._plugin = tool(folder, "plugin.c", ["-shared", "-fPIC", "-DAPI=%d" % api])
 
     def version(self) -> str:
         """Return QEMU's version."""
@@ -363,7 +377,7 @@ class Serial(Firmware):
     def __init__(self, folder: str, facts: dict[str, Any], port: str) -> None:
         super().__init__(folder, facts)
         self.title = "the board at %s" % port
-        if facts["board"]["programmer"] is None:
+        if facts["board"].get("programmer") is None:
             text = "the board %s needs a `programmer`, avrdude's name of what writes its flash"
             raise RuntimeError(text % facts["board"]["name"])
         self._port = port

@@ -1,21 +1,23 @@
 """Target kind `mcu`: integer-only C and firmware for microcontrollers."""
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from edgeflow.errors import MissingToolError
 from edgeflow.figures.figure import Figure
 from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
     CompileInput,
+    Lint,
     Missing,
     Oracle,
     Runtime,
     TargetOptions,
 )
-from edgeflow.targets.mcu.figures import FIGURES
+from edgeflow.targets.mcu.figures import FIGURES, figures_of
 from edgeflow.targets.mcu.options import McuOptions
+from edgeflow.toolchain.base import Program, Toolchain
 
 
 class Mcu:
@@ -33,22 +35,36 @@ class Mcu:
     figures: ClassVar[tuple[Figure, ...]] = FIGURES
 
     @staticmethod
-    def check(options: Any) -> list[Missing]:  # noqa: ARG004  # part of the protocol
-        """Name what compiles and runs firmware."""
-        return [Missing(what="firmware", install="wait for a version that builds it")]
+    def toolchain(options: McuOptions) -> Toolchain:
+        """Return the cross compiler of the board's core."""
+        family = options.hardware.family
+        program = Program(name=f"{family.compiler}gcc", install=f"run `{family.install}`")
+        return Toolchain(worker="edgeflow.targets.mcu.build", programs=(program,))
 
     @staticmethod
-    def compile(
-        job: CompileInput,  # noqa: ARG004
-        options: McuOptions,  # noqa: ARG004
-        out: Path,  # noqa: ARG004
-    ) -> CompiledModel:
-        """Nothing yet.
+    def check(options: McuOptions) -> list[Missing]:
+        """Name the packages that are not installed: reference kernels, sources of CMSIS-NN."""
+        needed = [_ORACLES[options.profile], *([_CMSIS] if options.kernels == "cmsis-nn" else [])]
+        return [missing for module, missing in needed if find_spec(module) is None]
+
+    @staticmethod
+    def lint(model: Path, options: McuOptions) -> list[Lint]:
+        """Name operators that no kernel takes, and what misses the board's budgets."""
+        from edgeflow.targets.mcu.findings import findings
+
+        return findings(model, options)
+
+    @staticmethod
+    def compile(job: CompileInput, options: McuOptions, out: Path) -> CompiledModel:
+        """Write the firmware, its C sources, and what the engine has to know of them.
 
         Raises:
-            MissingToolError: always.
+            CompileError: no kernel takes an operator, or the firmware does not fit the board.
+            MissingToolError: the compiler is not installed.
         """
-        raise MissingToolError("this version builds no firmware")
+        from edgeflow.targets.mcu.compilation import compile_for
+
+        return compile_for(job, options, out)
 
     @staticmethod
     def needs(model: Path) -> str:
@@ -60,17 +76,38 @@ class Mcu:
     @staticmethod
     def runtime(options: McuOptions) -> Runtime:
         """Return the engine, and the reference kernels that the code equals."""
-        distribution = {"tflm": "tflite-micro", "litert-ref": "ai-edge-litert"}[options.profile]
+        _, oracle = _ORACLES[options.profile]
+        engine_options = {"emulated": options.emulated_samples}
         return Runtime(
-            engine_module="edgeflow.ondevice.engine_litert",
-            engine_options={},
-            host_engine_options={},
+            engine_module="edgeflow.ondevice.engine_mcu",
+            engine_options=engine_options,
+            host_engine_options=engine_options,
             tolerance=0.0,
-            tools=(),
+            tools=("jinja2", *(["bakenn"] if options.kernels == "cmsis-nn" else [])),
             clock="none",
+            figures=figures_of(options.hardware),
             oracle=Oracle(
                 module="edgeflow.targets.mcu.oracle",
                 options={"profile": options.profile},
-                tools=(distribution,),
+                tools=(oracle.what,),
             ),
         )
+
+
+_ORACLES = {
+    "tflm": (
+        "tflite_micro",
+        Missing(
+            what="tflite-micro",
+            install="compile on Linux on x86-64, the one platform that it is published for, or set "
+            "`profile: litert-ref`",
+        ),
+    ),
+    "litert-ref": (
+        "ai_edge_litert",
+        Missing(what="ai-edge-litert", install="pip install edgeflow-ml"),
+    ),
+}
+"""By profile, the module of the reference kernels, and what to do without it."""
+
+_CMSIS = ("bakenn", Missing(what="bakenn", install="pip install 'edgeflow-ml[cmsis-nn]'"))

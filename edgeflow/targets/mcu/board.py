@@ -12,6 +12,8 @@ from edgeflow.config.finding import did_you_mean
 from edgeflow.errors import ConfigError, Problem
 from edgeflow.targets.mcu.core import CORES, Family
 
+DATA = ("boards.toml",)  # counts as code: see edgeflow.artifact.fingerprint
+
 Size = Annotated[int, Field(ge=256, le=1 << 30)]
 
 
@@ -28,6 +30,7 @@ class Emulator(Section):
     """What runs the firmware where there is no board."""
 
     program: Literal["qemu-system-arm", "qemu-system-riscv32", "simavr"]
+    """The emulator's program."""
     machine: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,40}$")]
     """QEMU's name of the machine, or simavr's of the chip."""
 
@@ -36,13 +39,18 @@ class Board(Section):
     """A microcontroller board."""
 
     title: Annotated[str, Field(min_length=1, max_length=100)]
+    """What it is, for people."""
     core: Literal[
         "cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32imac", "avr",
         "xtensa-lx6",
     ]  # fmt: skip
+    """Its processor's core, which decides how code is compiled."""
     flash: Memory
+    """Memory of code and constants."""
     ram: Memory
+    """Memory of variables and stack."""
     clock_hz: Annotated[int, Field(ge=1_000, le=10_000_000_000)]
+    """Clock of the core."""
     wait_states: Annotated[int, Field(ge=0, le=15)] = 0
     """Cycles that the core waits for each read of its flash at that clock."""
     emulator: Emulator | None = None

@@ -14,6 +14,8 @@ from edgeflow.targets.mcu.layers.products import TOGETHER
 from edgeflow.targets.mcu.memory import Plan
 from edgeflow.targets.mcu.settings import Settings
 
+DATA = ("kernels/*.h", "templates/*.j2")  # counts as code: see edgeflow.artifact.fingerprint
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 

@@ -7,6 +7,8 @@ from typing import Any
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.board import Board
 
+DATA = ("firmware/*",)  # counts as code: see edgeflow.artifact.fingerprint
+
 MAIN = ("main.c", "firmware.h")
 
 

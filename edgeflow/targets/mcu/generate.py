@@ -1,17 +1,18 @@
 """From an int8 .tflite to C99 sources."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.emit import render
 from edgeflow.targets.mcu.graph import Graph
 from edgeflow.targets.mcu.layers import lower
-from edgeflow.targets.mcu.layers.base import Layer, View
+from edgeflow.targets.mcu.layers.base import Layer
 from edgeflow.targets.mcu.memory import Plan, plan
 from edgeflow.targets.mcu.reading import read_graph
 from edgeflow.targets.mcu.settings import Settings
+from edgeflow.targets.mcu.views import without_views
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,31 +115,3 @@ def generate(
     arena = plan(layers, {place: graph.tensors[place].size for place in inside})
     files = render(graph, layers, arena, settings, labels)
     return Sources(files=files, graph=graph, layers=layers, plan=arena)
-
-
-def without_views(graph: Graph, items: Sequence[Layer | View]) -> list[Layer]:
-    """Return the layers alone, each reading and writing the tensors that views stand for."""
-    roots: dict[int, int] = {}
-
-    def root(place: int) -> int:
-        while place in roots:
-            place = roots[place]
-        return place
-
-    for item in items:
-        if isinstance(item, View):
-            read, write = root(item.read), root(item.write)
-            # What the caller passes keeps its place; an output takes over the tensor before it.
-            if write in graph.outputs:
-                roots[read] = write
-            else:
-                roots[write] = read
-    return [
-        replace(
-            layer,
-            reads=tuple(map(root, layer.reads)),
-            writes=tuple(map(root, layer.writes)),
-        )
-        for layer in items
-        if isinstance(layer, Layer)
-    ]

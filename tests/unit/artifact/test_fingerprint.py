@@ -121,6 +121,14 @@ def test_a_package_counts_with_its_modules(shop: Path) -> None:
     assert after(shop / "shop/__init__.py", "", "LIMIT = 3\n")
 
 
+def test_files_that_a_module_names_as_its_data_count(shop: Path) -> None:
+    write(shop / "shop/helper.py", 'DATA = ("forms/*.h",)\n')
+    write(shop / "shop/forms/a.h", "int a;")
+    write(shop / "shop/forms/a.txt", "a note")
+    assert after(shop / "shop/forms/a.h", "int", "long")
+    assert not after(shop / "shop/forms/a.txt", "note", "word")
+
+
 def test_a_docstring_alone_is_the_same_as_pass(shop: Path) -> None:
     write(shop / "shop/helper.py", 'def twice(x):\n    """Nothing yet."""\n')
     assert not after(shop / "shop/helper.py", '"""Nothing yet."""', "pass")

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edgeflow.config.modelfile import kind_of, quantization
+from edgeflow.config.modelfile import kind_of
 from edgeflow.config.tflitefile import read_tflite
 from edgeflow.errors import CompileError, ConfigError, Problem
 from edgeflow.targets.mcu.emit import ends, templates
@@ -15,6 +15,8 @@ from edgeflow.targets.mcu.export.folder import write
 from edgeflow.targets.mcu.export.layout import FILES, Layout
 from edgeflow.targets.mcu.generate import Sources, generate
 from edgeflow.targets.mcu.settings import Settings
+
+_EDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def export(
@@ -75,21 +77,22 @@ def _files(sources: Sources, known: dict[str, Any]) -> Iterator[tuple[str, str]]
 
 
 def _require_int8(model: Path) -> None:
-    """Refuse a file that is not int8 within, and say how to make one that is.
+    """Refuse a file of which nothing computes in int8, and say how to make one that does.
 
     Raises:
         CompileError: it is float, quantized otherwise, or no .tflite.
     """
-    if kind_of(model) == "tflite" and read_tflite(model) is None:
+    file = read_tflite(model)
+    if file is None and kind_of(model) == "tflite":
         raise CompileError(f"{model} is no .tflite, or damaged", hint="export it again")
-    given = quantization(model).get("quantize", "none") if kind_of(model) == "tflite" else "float"
-    if given == "ptq-int8":
+    computed = [one.dtypes for one in file.operators if one.name not in _EDGES] if file else []
+    if any("int8" in dtypes for dtypes in computed):
         return
-    what = {"none": "a float32 .tflite", "float": "no .tflite"}.get(given, f"quantized by {given}")
+    found = "in int16" if any("int16" in dtypes for dtypes in computed) else "in float"
     raise CompileError(
-        f"{model} is {what}, and the C computes in int8 alone",
-        hint="give this model, in float, to a recipe with `quantize: ptq-int8` and export the "
-        "model.tflite that it makes (`edgeflow init DIR --model FILE` writes the project)",
+        f"{model} {f'computes {found}' if file else 'is no .tflite'}, and the C computes in int8",
+        hint="give the float model to a recipe with `quantize: ptq-int8`, and export the "
+        "model.tflite that it makes; `edgeflow init DIR --model FILE` writes a project for it",
     )
 
 

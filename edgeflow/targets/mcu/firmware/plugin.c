@@ -5,7 +5,8 @@
  * cycles. The file gets one line for each call: instructions and cycles, 0 without the estimate.
  *
  * Debian ships QEMU without the header of this interface, so what is used of it is declared here
- * (qemu-plugin.h of QEMU 7.2, "TCG Plugins" in its documentation).
+ * (qemu-plugin.h, "TCG Plugins" in QEMU's documentation). API is the version of the interface: 1
+ * before QEMU 9, and 2 since; later ones are taken by it too.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -19,7 +20,11 @@
 #endif
 
 typedef uint64_t qemu_plugin_id_t;
-struct qemu_info;
+struct qemu_info {
+    const char *target_name;
+    int version_min;
+    int version;
+};
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 typedef void (*translated_t)(qemu_plugin_id_t, struct qemu_plugin_tb *);
@@ -32,11 +37,10 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
-#if API < 3
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
-#else
-size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *, size_t);
-#endif
+void qemu_plugin_insn_data(void);
+/* What it is before version 3 of the interface, and since. */
+typedef const void *(*data_t)(const struct qemu_plugin_insn *);
+typedef size_t (*copied_data_t)(const struct qemu_plugin_insn *, void *, size_t);
 
 EXPORT int qemu_plugin_version = API;
 
@@ -51,6 +55,8 @@ typedef struct {
 
 static uint64_t function;
 static bool estimate;
+static data_t get_data;
+static copied_data_t copy_data;
 static FILE *out;
 
 static const block_t *last;
@@ -96,11 +102,11 @@ static void add_cycles(block_t *block, unsigned op)
 static unsigned first_half(const struct qemu_plugin_insn *instruction)
 {
     uint16_t word = 0;
-#if API < 3
-    memcpy(&word, qemu_plugin_insn_data(instruction), sizeof word);
-#else
-    qemu_plugin_insn_data(instruction, &word, sizeof word);
-#endif
+    if (copy_data != NULL) {
+        copy_data(instruction, &word, sizeof word);
+    } else {
+        memcpy(&word, get_data(instruction), sizeof word);
+    }
     return word;
 }
 
@@ -154,7 +160,11 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc,
                                char **argv)
 {
-    (void)info;
+    if (info->version >= 3) {
+        copy_data = (copied_data_t)qemu_plugin_insn_data;
+    } else {
+        get_data = (data_t)qemu_plugin_insn_data;
+    }
     for (int i = 0; i < argc; i++) {
         const char *value = strchr(argv[i], '=');
         if (value == NULL) {

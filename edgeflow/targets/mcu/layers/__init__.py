@@ -1,10 +1,21 @@
 """Operators of a .tflite as layers of C; one file for each family."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
-from edgeflow.targets.mcu.layers import conv, dense, elementwise, pools, shapes, softmax, tables
+from edgeflow.targets.mcu.layers import (
+    conv,
+    dense,
+    elementwise,
+    moves,
+    picks,
+    pools,
+    shapes,
+    softmax,
+    tables,
+)
 from edgeflow.targets.mcu.layers.base import Layer, Unsupported, View
 from edgeflow.targets.mcu.layers.rules import check, check_edges
 from edgeflow.targets.mcu.settings import Settings
@@ -14,6 +25,7 @@ Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
 OPERATORS: dict[str, Lower] = {
     "ADD": elementwise.add,
     "AVERAGE_POOL_2D": pools.pool_2d,
+    "CONCATENATION": moves.concatenation,
     "CONV_2D": conv.conv_2d,
     "DEPTHWISE_CONV_2D": conv.depthwise_conv_2d,
     "EXPAND_DIMS": shapes.view,
@@ -24,17 +36,40 @@ OPERATORS: dict[str, Lower] = {
     "MAX_POOL_2D": pools.pool_2d,
     "MEAN": pools.mean,
     "MUL": elementwise.multiply,
+    "PAD": moves.pad,
+    "PADV2": moves.pad,
     "QUANTIZE": tables.unary,
     "RELU": tables.unary,
     "RELU6": tables.unary,
     "RELU_N1_TO_1": tables.unary,
     "RESHAPE": shapes.view,
+    "RESIZE_NEAREST_NEIGHBOR": moves.resize_nearest,
+    "SLICE": picks.slice_,
     "SOFTMAX": softmax.softmax,
+    "SPLIT": picks.split,
+    "SPLIT_V": picks.split,
     "SQUEEZE": shapes.view,
+    "STRIDED_SLICE": picks.strided_slice,
     "SUB": elementwise.add,
     "TANH": tables.unary,
+    "TRANSPOSE": picks.transpose,
 }
 """What each operator becomes, by the schema's names."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """An operator that no kernel takes.
+
+    Attributes:
+        place: the operator and the tensor that it writes, such as ``EXP at net/exp``.
+        reason: the rest of a sentence that begins with the operator.
+        advice: what to change in the network.
+    """
+
+    place: str
+    reason: str
+    advice: str
 
 
 def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
@@ -45,21 +80,38 @@ def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
             takes or gives something else than int8.
     """
     check_edges(graph)
+    found, refused = attempt(graph, settings)
+    if refused:
+        raise CompileError(
+            f"no kernel takes {len(refused)} of {len(graph.nodes)} operators: {_listed(refused)}",
+            hint="change these layers of the network, or choose another recipe or target",
+        )
+    return found
+
+
+def _listed(refused: Sequence[Refusal]) -> str:
+    """Return them in one line, those of one reason together."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in refused:
+        places.setdefault((one.reason, one.advice), []).append(one.place)
+    return "; ".join(
+        f"{', '.join(found)} {reason}: {advice}" for (reason, advice), found in places.items()
+    )
+
+
+def attempt(graph: Graph, settings: Settings) -> tuple[list[Layer | View], list[Refusal]]:
+    """Return the layers of the operators that kernels take, and the other operators."""
     found: list[Layer | View] = []
-    refused: list[str] = []
+    refused: list[Refusal] = []
     for node in graph.nodes:
         try:
             found += _lowered(graph, node, settings)
         except Unsupported as error:
-            place = graph.tensors[node.outputs[0]].name or f"operator {node.index}"
-            refused.append(f"{node.operator} at {place} {error.reason}: {error.advice}")
-    if refused:
-        raise CompileError(
-            f"no kernel takes {len(refused)} of {len(graph.nodes)} operators: "
-            + "; ".join(refused),
-            hint="change these layers of the network, or choose another recipe or target",
-        )
-    return found
+            # Of an operator into which others were fused, the tensor has all their names.
+            name = graph.tensors[node.outputs[0]].name.partition(";")[0]
+            place = f"{node.operator} at {name or f'operator {node.index}'}"
+            refused.append(Refusal(place=place, reason=error.reason, advice=error.advice))
+    return found, refused
 
 
 def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | View]:

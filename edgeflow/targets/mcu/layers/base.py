@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.targets.mcu.graph import Graph, Node, Tensor
+from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.narrow import Narrow
 
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
@@ -106,23 +106,6 @@ class View:
     node: Node
     read: int
     write: int
-
-
-def quantized(graph: Graph, node: Node, places: Sequence[int]) -> list[Tensor]:
-    """Return the tensors at these places, and check them and the outputs of the operator.
-
-    Raises:
-        Unsupported: one is not int8 with one scale.
-    """
-    for place in (*places, *node.outputs):
-        tensor = graph.tensors[place]
-        if tensor.dtype != "int8":
-            raise Unsupported(f"has a tensor of {tensor.dtype}", "quantize the network to int8")
-        if len(tensor.scales) != 1 or len(tensor.zero_points) != 1:
-            raise Unsupported(
-                f"has a tensor of {len(tensor.scales)} scales", "quantize activations per tensor"
-            )
-    return [graph.tensors[place] for place in places]
 
 
 def slack(order: NDArray[np.int64]) -> int:

@@ -55,8 +55,6 @@ def _dimensions(graph: Graph, operands: Sequence[int], place: int) -> list[Dimen
     """Return as few dimensions as possible, the outermost first."""
     shape = graph.tensors[place].shape
     pair = [graph.tensors[operand].shape for operand in operands]
-    if np.broadcast_shapes(*pair) != shape:
-        raise Unsupported(f"makes {shape} of {pair[0]} and {pair[1]}", "export it again")
     one, other = (_strides(operand, shape) for operand in pair)
     found: list[Dimension] = []
     for size, a, b in zip(shape, one, other, strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 from edgeflow.targets.mcu.fixed_point import Integers, multiplier, requantize
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
 from edgeflow.targets.mcu.layers import broadcast
-from edgeflow.targets.mcu.layers.base import Layer, Unsupported, fused_range, quantized
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported, fused_range
 from edgeflow.targets.mcu.layers.tables import CODES, table
 from edgeflow.targets.mcu.settings import Settings
 
@@ -17,7 +17,7 @@ _LEFT_SHIFT = 20
 
 def add(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     """Return the layer of an ADD or SUB."""
-    operands = quantized(graph, node, node.inputs[:2])
+    operands = [graph.tensors[place] for place in node.inputs]
     scales = [tensor.scale for tensor in operands]
     large = scales.index(max(scales))
     factors = _factors(graph, node, settings, scales)
@@ -69,7 +69,7 @@ def _factors(
 
 def multiply(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     """Return the layer of a MUL."""
-    operands = quantized(graph, node, node.inputs[:2])
+    operands = [graph.tensors[place] for place in node.inputs]
     target = graph.tensors[node.outputs[0]]
     q, shift = multiplier(operands[0].scale * operands[1].scale / target.scale)
     low, high = fused_range(graph, node, node.outputs[0])

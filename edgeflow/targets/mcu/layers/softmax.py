@@ -10,7 +10,7 @@ from edgeflow.targets.mcu.fixed_point import (
     rounding_shift,
 )
 from edgeflow.targets.mcu.graph import Graph, Node
-from edgeflow.targets.mcu.layers.base import Layer, Unsupported, quantized
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported
 from edgeflow.targets.mcu.settings import Settings
 
 _INTEGER_BITS = 5
@@ -20,11 +20,8 @@ _MAX_DEPTH = 4095
 
 def softmax(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     """Return the layer of a SOFTMAX."""
-    (source,) = quantized(graph, node, node.inputs[:1])
-    target = graph.tensors[node.outputs[0]]
-    if (target.scale, target.zero_point) != (1 / 256, -128):
-        raise Unsupported("has an output of other than scale 1/256", "export it again")
-    depth = source.shape[-1] if source.shape else 1
+    source = graph.tensors[node.inputs[0]]
+    depth = source.shape[-1]
     if depth > _MAX_DEPTH:
         raise Unsupported(f"is over {depth} values", f"use at most {_MAX_DEPTH}")
     exps = _exps(source.scale * float(np.float32(node.options["beta"])))

@@ -13,7 +13,7 @@ from edgeflow.targets.mcu.fixed_point import (
     tanh,
 )
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
-from edgeflow.targets.mcu.layers.base import Layer, Unsupported, quantized
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported
 from edgeflow.targets.mcu.settings import Settings
 
 CODES: Integers = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
@@ -42,7 +42,7 @@ def table(graph: Graph, node: Node, place: int, codes: Integers) -> Layer:
 
 def unary(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     """Return the layer of an operator of one tensor."""
-    (source,) = quantized(graph, node, node.inputs[:1])
+    source = graph.tensors[node.inputs[0]]
     target = graph.tensors[node.outputs[0]]
     codes = _FUNCTIONS[node.operator](source, target, node, settings)
     return [table(graph, node, node.inputs[0], codes)]

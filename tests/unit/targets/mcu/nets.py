@@ -578,3 +578,31 @@ def split(net: Net, x: int, parts: int, axis: int = -1) -> list[int]:
     axis_ = net.constant(np.array(axis, np.int32))
     net.operator("SPLIT", [axis_, x], outputs, "Split", version=2, numSplits=parts)
     return outputs
+
+
+def split_v(net: Net, x: int, sizes: Sequence[int], axis: int = -1) -> list[int]:
+    """A size of -1 takes what the others leave."""
+    shape = list(net.info[x].shape)
+    left = shape[axis] - sum(size for size in sizes if size != -1)
+    outputs = []
+    for size in sizes:
+        shape[axis] = left if size == -1 else size
+        outputs.append(net.tensor(shape, net.info[x].quant))
+    axis_ = net.constant(np.array(axis, np.int32))
+    inputs = [x, net.integers(*sizes), axis_]
+    net.operator("SPLIT_V", inputs, outputs, "SplitV", version=2, numSplits=len(sizes))
+    return outputs
+
+
+def slice_(net: Net, x: int, begin: Sequence[int], size: Sequence[int]) -> int:
+    """A size of -1 takes all from `begin` on."""
+    spans = zip(net.info[x].shape, begin, size, strict=True)
+    y = net.tensor([w - b if s == -1 else s for w, b, s in spans], net.info[x].quant)
+    net.operator("SLICE", [x, net.integers(*begin), net.integers(*size)], [y], "Slice", version=2)
+    return y
+
+
+def transpose(net: Net, x: int, axes: Sequence[int]) -> int:
+    y = net.tensor([net.info[x].shape[axis] for axis in axes], net.info[x].quant)
+    net.operator("TRANSPOSE", [x, net.integers(*axes)], [y], "Transpose", version=2)
+    return y

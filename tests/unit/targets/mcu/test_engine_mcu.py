@@ -98,10 +98,13 @@ def test_the_first_samples_as_firmware_and_all_as_native_code(
     np.testing.assert_array_equal(np.concatenate([found, more]), tiny.expected(samples))
     assert found.dtype == np.int8
     # Three and then two: 5 in all.
-    assert engine.figures() == {"instructions": 102.0, "cycles": 202.0, "stack_bytes": 72.0}
+    assert engine.figures() == {
+        "instructions": 102.0, "cycles_estimate": 202.0, "latency_us": 12.625, "stack_bytes": 72.0,
+    }  # fmt: skip
     assert engine.clock == "none"
     assert engine.conditions() == {
         "board": "microbit", "cpu": "cortex-m0, 16 MHz", "runs_on": "QEMU's microbit",
+        "samples_there": 5, "profile": "tflm", "mode": "specialized",
     }  # fmt: skip
     assert engine.version() == "QEMU emulator version 7.2"
 

@@ -152,13 +152,14 @@ def test_models_that_are_no_int8_are_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(CompileError, match=why):
             export(path, tmp_path / "out", KWS)
-    net = Net()
-    x, y = net.input((1, 4), dtype="float32"), net.tensor((1, 4), dtype="float32")
-    net.operator("RELU", [x], [y])
-    path.write_bytes(net.model(y))
-    with pytest.raises(CompileError, match="float32") as caught:
-        export(path, tmp_path / "out", KWS)
-    assert "quantize: ptq-int8" in caught.value.hint
+    for dtype, how in (("float32", "computes in float"), ("int16", "computes in int16")):
+        net = Net()
+        x, y = net.input((1, 4), dtype=dtype), net.tensor((1, 4), dtype=dtype)
+        net.operator("RELU", [x], [y])
+        path.write_bytes(net.model(y))
+        with pytest.raises(CompileError, match=how) as caught:
+            export(path, tmp_path / "out", KWS)
+        assert "quantize: ptq-int8" in caught.value.hint
     assert not (tmp_path / "out").exists()
 
 

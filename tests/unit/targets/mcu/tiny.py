@@ -1,6 +1,7 @@
 """A network of one dense layer written by hand, and what a compiled target makes of it."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.targets.mcu.board import Board, boards
+from edgeflow.targets.mcu.board import boards
 from edgeflow.targets.mcu.build import Firmware, build_elf
 from edgeflow.targets.mcu.firmware import build_job, firmware_files, host_files
 
@@ -55,50 +56,56 @@ def samples(count: int) -> NDArray[np.int8]:
     return np.random.default_rng(6).integers(-128, 128, (count, INPUTS), dtype=np.int8)
 
 
-def tensor(name: str, size: int) -> dict[str, Any]:
-    return {"name": name, "shape": [1, size], "dtype": "int8", "scale": 0.1, "zero_point": 0}
+def tensor(name: str, shape: Sequence[int]) -> dict[str, Any]:
+    return {"name": name, "shape": list(shape), "dtype": "int8", "scale": 0.1, "zero_point": 0}
 
 
-def write(
-    folder: Path,
-    name: str,
-    files: Mapping[str, str] = FILES,
-    sizes: tuple[int, int] = (INPUTS, OUTPUTS),
-    **changed: Any,
-) -> dict[str, Any]:
-    """Write what a compiled model has, but for the firmware; return its description."""
-    board: Board = boards()[name]
+IO = {"inputs": [tensor("in", (1, INPUTS))], "outputs": [tensor("out", (1, OUTPUTS))]}
+
+
+def sizes(io: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    """Return the bytes of each input, and of each output."""
+    inputs, outputs = (
+        [math.prod(one["shape"]) for one in io[side]] for side in ("inputs", "outputs")
+    )
+    return inputs, outputs
+
+
+def write(folder: Path, name: str, files: Mapping[str, str] = FILES, **changed: Any) -> None:
+    """Write what a compiled model has, but for the firmware."""
+    board = boards()[name]
     kept = {"title", "core", "clock_hz", "wait_states", "chip", "programmer", "emulator"}
-    for file, text in {**files, **host_files(sizes[:1], sizes[1:])}.items():
-        (folder / file).write_text(text)
     facts = {
         "board": {"name": name, **board.model_dump(include=kept)},
         "cycles": board.family.cycles,
+        "profile": "tflm",
+        "mode": "specialized",
         "elf": "fw.elf",
         "invoke_address": 0,
         "sources": ["model.c"],
         "native_flags": [],
         "operators": 1,
-        "macs": 1000,
-        "io": {"inputs": [tensor("in", sizes[0])], "outputs": [tensor("out", sizes[1])]},
+        "macs": INPUTS * OUTPUTS,
+        "io": IO,
         **changed,
     }
+    for file, text in {**files, **host_files(*sizes(facts["io"]))}.items():
+        (folder / file).write_text(text)
     (folder / "mcu.json").write_text(json.dumps(facts))
-    return facts
 
 
 def build(
     folder: Path,
     name: str,
     files: Mapping[str, str] = FILES,
-    sizes: tuple[int, int] = (INPUTS, OUTPUTS),
     optimize: Sequence[str] = ("-O2",),
     **changed: Any,
 ) -> Firmware:
     """Write a compiled model with its firmware, as the toolchain leaves it."""
     board = boards()[name]
-    for file, text in {**files, **firmware_files(board, sizes[:1], sizes[1:])}.items():
+    parts = firmware_files(board, *sizes(changed.get("io", IO)))
+    for file, text in {**files, **parts}.items():
         (folder / file).write_text(text)
     made = build_elf(build_job(board, ["model.c"], optimize), folder)
-    write(folder, name, files, sizes, **{"invoke_address": made.invoke_address, **changed})
+    write(folder, name, files, **{"invoke_address": made.invoke_address, **changed})
     return made

@@ -31,12 +31,15 @@ RULES: dict[str, Rule] = {
     "RELU_N1_TO_1": elementwise.unary,
     "RESHAPE": moves.reshape,
     "RESIZE_NEAREST_NEIGHBOR": moves.resize_nearest_neighbor,
+    "SLICE": moves.slice_,
     "SOFTMAX": elementwise.softmax,
     "SPLIT": moves.split,
+    "SPLIT_V": moves.split_v,
     "SQUEEZE": moves.squeeze,
     "STRIDED_SLICE": moves.strided_slice,
     "SUB": elementwise.binary("Sub"),
     "TANH": elementwise.unary,
+    "TRANSPOSE": moves.transpose,
 }
 
 
@@ -51,7 +54,8 @@ def check_edges(graph: Graph) -> None:
             if tensor.dtype != "int8" or len(tensor.scales) != 1 or tensor.scale == 0:
                 raise CompileError(
                     f"the {side} {tensor.name!r} is {tensor.dtype}, and the C has int8 there",
-                    hint="quantize the network to int8, as the recipe ptq-int8 does",
+                    hint="quantize the network to int8, as a recipe with `quantize: ptq-int8` does"
+                    + (", without `io: uint8`" if tensor.dtype == "uint8" else ""),
                 )
 
 

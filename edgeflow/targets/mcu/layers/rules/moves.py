@@ -46,6 +46,48 @@ def split(form: Form) -> None:
     form.keeps_quantization(source)
 
 
+def split_v(form: Form) -> None:
+    """Into parts along one axis, whose sizes are the second input and whose axis is the third."""
+    parts = form.option("numSplits", 1)
+    form.has(3, outputs=parts, kind="SplitV")
+    source = form.input()
+    axis = form.axis(int(form.constant(2)), len(source.shape))
+    sizes = form.constant(1, parts).tolist()
+    if sizes.count(-1) == 1:
+        sizes[sizes.index(-1)] = source.shape[axis] - sum(sizes) - 1
+    if sum(sizes) != source.shape[axis] or min(sizes) < 1:
+        raise form.damage(f"has parts of {sizes} of {source.shape[axis]}")
+    for number, size in enumerate(sizes):
+        form.gives(*source.shape[:axis], size, *source.shape[axis + 1 :], number=number)
+    form.keeps_quantization(source)
+
+
+def transpose(form: Form) -> None:
+    """The second input is the order of the dimensions."""
+    form.has(2)
+    source = form.input()
+    axes = form.constant(1, len(source.shape)).tolist()
+    if sorted(axes) != list(range(len(axes))):
+        raise form.damage(f"puts {len(axes)} dimensions into the order {axes}")
+    form.gives(*(source.shape[axis] for axis in axes))
+    form.keeps_quantization(source)
+
+
+def slice_(form: Form) -> None:
+    """Begin and size for each dimension; a size of -1 is up to the end."""
+    form.has(3)
+    source = form.input()
+    begins, sizes = (form.constant(number, len(source.shape)).tolist() for number in (1, 2))
+    shape = []
+    for whole, begin, size in zip(source.shape, begins, sizes, strict=True):
+        count = whole - begin if size == -1 else size
+        if not 0 <= begin < begin + count <= whole:
+            raise form.damage(f"takes {size} values from {begin} on, of {whole}")
+        shape.append(count)
+    form.gives(*shape)
+    form.keeps_quantization(source)
+
+
 def pad(form: Form) -> None:
     """PAD, or PADV2 with its value as the third input."""
     form.has(2, optional=1)
