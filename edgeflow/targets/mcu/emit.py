@@ -170,7 +170,7 @@ def _arguments(graph: Graph) -> str:
 def _pointers(graph: Graph, plan: Plan) -> dict[int, str]:
     """Return the C expression of where each tensor lies."""
     found = {place: f"constant{place}" for place in range(len(graph.tensors))}
-    found |= {place: f"arena + {start}" for place, start in plan.tensors.items()}
+    found |= {place: f"&arena[{start}]" for place, start in plan.tensors.items()}
     for side, places in (("in", graph.inputs), ("out", graph.outputs)):
         for number, place in enumerate(places):
             found[place] = _numbered(side, number, places)
@@ -202,7 +202,7 @@ def _calls_kernel(layer: Layer) -> bool:
 def _layer(
     graph: Graph, number: int, layer: Layer, plan: Plan, pointers: Mapping[int, str]
 ) -> dict[str, Any]:
-    scratch = [f"arena + {plan.scratch[number]}"] if layer.scratch_bytes else []
+    scratch = [f"&arena[{plan.scratch[number]}]"] if layer.scratch_bytes else []
     arguments = [pointers[place] for place in (*layer.reads, *layer.writes)] + scratch
     call = (layer.kernel, f"&layer{number}") if layer.unrolled is None else (f"layer{number}",)
     return {

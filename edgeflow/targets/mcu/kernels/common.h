@@ -1,4 +1,8 @@
-/* What all kernels share. */
+/*
+ * What all kernels share. Two things that C leaves to the compiler are taken as those of all
+ * microcontrollers define them: a negative number shifted right stays negative (it is divided by a
+ * power of two and rounded down), and a conversion to a signed type keeps the lowest bits.
+ */
 #if defined(__AVR__)
 #define NN_FLASH __flash /* constants stay in flash, which has addresses of its own */
 #else

@@ -71,7 +71,7 @@ def test_other_layers_stay_calls_of_kernels() -> None:
     y = nets.fully_connected(net, nets.conv2d(net, net.input((1, 6, 6, 2)), 3, stride=2), 4)
     sources = assert_identical(net.model(nets.softmax(net, y)), UNROLLED, 50)
     assert "nn_conv(&layer0, in" in sources.files["model.c"]
-    assert "layer1(arena" in sources.files["model.c"]
+    assert "layer1(&arena" in sources.files["model.c"]
 
 
 def test_a_layer_that_is_too_large_is_refused_with_numbers() -> None:
