@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from edgeflow.targets.mcu.board import boards
+from edgeflow.targets.mcu.layers import OPERATORS
 
 PAGE = (Path(__file__).parents[4] / "docs" / "targets" / "mcu.md").read_text()
 
@@ -14,6 +15,11 @@ def test_the_page_lists_all_boards() -> None:
         (name, f"{board.flash.bytes / 1024:,.4g}", f"{board.ram.bytes / 1024:,.4g}")
         for name, board in boards().items()
     ]
+
+
+def test_the_page_lists_all_operators() -> None:
+    section = PAGE.partition("## Operators")[2].partition("\n## ")[0]
+    assert {*re.findall(r"`([A-Z][A-Z_0-9]+)`", section)} == {*OPERATORS, "DEQUANTIZE"}
 
 
 def test_the_example_of_a_board_is_one(tmp_path: Path) -> None:
