@@ -10,12 +10,13 @@
 #endif
 
 #if defined(__GNUC__)
-#define NN_SHARED static __attribute__((noinline, unused))
 #define NN_INLINE static inline __attribute__((always_inline, unused))
 #define NN_ENTRY __attribute__((noinline))
 #if defined(__clang__)
+#define NN_SHARED static __attribute__((noinline, unused))
 #define NN_STRAIGHT static __attribute__((noinline))
 #else
+#define NN_SHARED static __attribute__((noinline, noclone, unused))
 /* Long code without loops, of which GCC's other optimizations keep too much in memory. */
 #define NN_STRAIGHT static __attribute__((noinline, optimize("Os")))
 #endif

@@ -8,6 +8,7 @@ from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers import (
     conv,
     dense,
+    dsp,
     elementwise,
     moves,
     picks,
@@ -118,4 +119,5 @@ def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | V
     if node.operator not in OPERATORS:
         raise Unsupported("has no kernel", f"use one of {', '.join(sorted(OPERATORS))}")
     check(graph, node)
-    return OPERATORS[node.operator](graph, node, settings)
+    faster = dsp.lower(graph, node, settings)
+    return [faster] if faster else OPERATORS[node.operator](graph, node, settings)
