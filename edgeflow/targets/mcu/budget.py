@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.generate import LayerFigures, Sources
 from edgeflow.targets.mcu.options import KIB, McuOptions
-from edgeflow.targets.mcu.settings import Mode
+from edgeflow.targets.mcu.variants import Variant
 
 _NAMED = 3
 _SHARES = 20
@@ -19,14 +19,14 @@ class Needs:
     """What firmware takes of a board's memory.
 
     Attributes:
-        mode: of the generated code.
+        variant: of the code.
         flash_bytes: code and constants.
         ram_bytes: variables, with the arena and the buffers of inputs and outputs.
         stack_bytes: bound of the stack.
         sources: the generated code.
     """
 
-    mode: Mode
+    variant: Variant
     flash_bytes: int
     ram_bytes: int
     stack_bytes: int
@@ -43,12 +43,12 @@ class Needs:
 
 
 def require_fit(title: str, options: McuOptions, tried: Sequence[Needs]) -> None:
-    """Refuse what does not fit in any mode that was tried.
+    """Refuse what does not fit in any form that was tried.
 
     Args:
         title: what is compiled, for messages.
         options: with the budgets.
-        tried: in each mode, in the order of preference.
+        tried: in each form, in the order of preference.
 
     Raises:
         CompileError: none of them fits; it says what each part takes, and what would help.
@@ -65,7 +65,7 @@ def lacks(options: McuOptions, tried: Sequence[Needs]) -> Iterator[str]:
     flash = min(tried, key=lambda needs: needs.flash_bytes)
     ram = min(tried, key=lambda needs: needs.all_ram_bytes)
     if flash.flash_bytes > options.flash_bytes:
-        each = ", ".join(f"{kb(one.flash_bytes)} {one.mode}" for one in tried)
+        each = ", ".join(f"{kb(one.flash_bytes)} {one.variant}" for one in tried)
         yield (
             f"it needs {kb(flash.flash_bytes)} of flash and may take {kb(options.flash_bytes)} "
             f"({each}; {kb(flash.sources.weights_bytes)} are weights, most of them in "
@@ -83,8 +83,11 @@ def lacks(options: McuOptions, tried: Sequence[Needs]) -> Iterator[str]:
 def advice(options: McuOptions, tried: Sequence[Needs]) -> Iterator[str]:
     """Yield what would make it fit."""
     smallest = min(tried, key=lambda needs: needs.flash_bytes)
-    if options.mode not in ("auto", "compact") and smallest.flash_bytes > options.flash_bytes:
-        yield "set `mode: compact` or `mode: auto`"
+    if smallest.flash_bytes > options.flash_bytes:
+        if options.mode not in ("auto", "compact"):
+            yield "set `mode: compact` or `mode: auto`"
+        if options.optimize not in ("auto", "Os"):
+            yield "set `optimize: Os` or `optimize: auto`"
     share = removable_share(smallest, options)
     if share is None:
         yield "choose a smaller architecture: no width of this one is likely to fit"

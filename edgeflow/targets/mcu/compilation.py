@@ -1,4 +1,4 @@
-"""From a recipe's model to the firmware of a board, in the first mode that keeps its budgets."""
+"""From a recipe's model to the firmware of a board, in the first form that keeps its budgets."""
 
 import json
 import tempfile
@@ -17,10 +17,10 @@ from edgeflow.targets.mcu.budget import Needs, require_fit
 from edgeflow.targets.mcu.build import ELF
 from edgeflow.targets.mcu.figures import cycle_model
 from edgeflow.targets.mcu.firmware import build_job, firmware_files, host_files
-from edgeflow.targets.mcu.generate import Sources, generate
+from edgeflow.targets.mcu.generate import Sources
 from edgeflow.targets.mcu.graph import Tensor
 from edgeflow.targets.mcu.options import KIB, McuOptions
-from edgeflow.targets.mcu.settings import Mode, Settings
+from edgeflow.targets.mcu.variants import Variant, generated
 from edgeflow.targets.worker import Worker
 
 DESCRIPTION = "mcu.json"
@@ -41,16 +41,16 @@ class Built(Section):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Firmware:
-    """Firmware in one mode.
+    """Firmware in one form.
 
     Attributes:
-        mode: of the generated code.
+        variant: of the code.
         sources: the generated code.
         built: what it takes.
         folder: with the linked file.
     """
 
-    mode: Mode
+    variant: Variant
     sources: Sources
     built: Built
     folder: Path
@@ -59,7 +59,7 @@ class Firmware:
     def needs(self) -> Needs:
         """What it takes of the board."""
         return Needs(
-            mode=self.mode,
+            variant=self.variant,
             flash_bytes=self.built.flash_bytes,
             ram_bytes=self.built.ram_bytes,
             stack_bytes=self.built.stack_bytes,
@@ -82,7 +82,8 @@ def compile_for(job: CompileInput, options: McuOptions, out: Path) -> CompiledMo
         facts={
             "board": options.board,
             "profile": options.profile,
-            "mode": chosen.mode,
+            "mode": chosen.variant.mode,
+            "optimize": chosen.variant.optimize,
             "macs": sources.macs,
             "weights_bytes": sources.weights_bytes,
             "arena_bytes": sources.plan.arena_bytes,
@@ -93,23 +94,8 @@ def compile_for(job: CompileInput, options: McuOptions, out: Path) -> CompiledMo
     )
 
 
-def settings_for(options: McuOptions, mode: Mode) -> Settings:
-    """Return the generator's settings for a board."""
-    return Settings(
-        profile=options.profile,
-        mode=mode,
-        simd=options.hardware.family.dsp,
-        kernels=options.kernels,
-    )
-
-
-def modes_for(options: McuOptions) -> tuple[Mode, ...]:
-    """Return the modes to try, the fastest code first."""
-    return ("specialized", "compact") if options.mode == "auto" else (options.mode,)
-
-
 def attempts(model: Path, options: McuOptions, worker: Worker, scratch: Path) -> Iterator[Firmware]:
-    """Yield firmware in each mode that is tried, up to the first that fits.
+    """Yield firmware in each form that is tried, up to the first that fits.
 
     Args:
         model: the recipe's .tflite.
@@ -121,20 +107,22 @@ def attempts(model: Path, options: McuOptions, worker: Worker, scratch: Path) ->
         CompileError: no kernel takes an operator, or the compiler refuses the code.
         MissingToolError: the compiler is not installed.
     """
-    for mode in modes_for(options):
-        sources = generate(model, settings_for(options, mode))
-        built = build(sources, options, worker, scratch / mode)
-        made = Firmware(mode=mode, sources=sources, built=built, folder=scratch / mode)
+    for variant, sources in generated(model, options):
+        folder = scratch / str(variant)
+        built = build(sources, variant, options, worker, folder)
+        made = Firmware(variant=variant, sources=sources, built=built, folder=folder)
         yield made
         if made.needs.fits(options):
             return
 
 
-def build(sources: Sources, options: McuOptions, worker: Worker, out: Path) -> Built:
+def build(
+    sources: Sources, variant: Variant, options: McuOptions, worker: Worker, out: Path
+) -> Built:
     """Compile and link generated code for a board; the firmware goes to `out`."""
     board = options.hardware
     files = {**sources.files, **firmware_files(board, *_buffers(sources))}
-    job = build_job(board, _units(sources), optimize=(f"-{options.optimize}",))
+    job = build_job(board, _units(sources), optimize=(f"-{variant.optimize}",))
     out.mkdir()
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
@@ -169,7 +157,7 @@ def description(firmware: Firmware, options: McuOptions) -> dict[str, Any]:
     return {
         "board": {"name": options.board, **_known(board)},
         "profile": options.profile,
-        "mode": firmware.mode,
+        "mode": firmware.variant.mode,
         "cycles": cycle_model(board),
         "elf": ELF,
         "invoke_address": firmware.built.invoke_address,

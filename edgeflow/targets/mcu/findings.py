@@ -5,10 +5,10 @@ from pathlib import Path
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import Lint
 from edgeflow.targets.lint import by_name, operators_of
-from edgeflow.targets.mcu.compilation import settings_for
 from edgeflow.targets.mcu.layers import OPERATORS, attempt
 from edgeflow.targets.mcu.options import McuOptions
 from edgeflow.targets.mcu.reading import read_graph
+from edgeflow.targets.mcu.variants import settings_for
 from edgeflow.text import excerpt
 
 _EDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})

@@ -15,6 +15,7 @@ from edgeflow.targets.mcu.settings import Kernels, Mode, Profile
 KIB = 1024
 """Bytes of a kB, as data sheets of microcontrollers count them."""
 
+Level = Literal["Os", "O2", "O3"]
 Budget = Annotated[float, Field(gt=0)]
 
 
@@ -36,8 +37,9 @@ class McuOptions(HostedOptions):
     kernels: Kernels = "portable"
     """portable: edgeflow's own kernels. cmsis-nn: Arm's for the layers that those take, from the
     extra `cmsis-nn`."""
-    optimize: Literal["Os", "O2", "O3"] = "O2"
-    """The compiler's level of optimization."""
+    optimize: Literal["auto"] | Level = "auto"
+    """The compiler's level of optimization. auto: O2, or Os where that is faster, as of unrolled
+    code, or where only that fits."""
     flash_kb: Budget | None = None
     """Flash that the firmware may take, in kB of 1,024 bytes; by default all of the board's."""
     ram_kb: Budget | None = None

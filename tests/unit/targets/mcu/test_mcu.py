@@ -16,7 +16,7 @@ from edgeflow.targets.mcu import Mcu
 from edgeflow.targets.mcu.board import board
 from edgeflow.targets.mcu.options import McuOptions
 from edgeflow.targets.worker import Worker
-from tests.unit.targets.mcu.nets import Net, Quant, fully_connected
+from tests.unit.targets.mcu.nets import Net, Quant, conv2d, fully_connected
 from tests.unit.targets.mcu.test_board import OWN
 
 BUILT = {"elf": "fw.elf", "flash_bytes": 4096, "ram_bytes": 512, "stack_bytes": 128}
@@ -25,14 +25,18 @@ BUILT = {"elf": "fw.elf", "flash_bytes": 4096, "ram_bytes": 512, "stack_bytes": 
 class StandIn(Worker):
     """A worker that links nothing and says what it likes, each time the next."""
 
+    levels: list[str]
+
     def __init__(self, *answers: Mapping[str, Any]) -> None:
         super().__init__(title="mcu/net/int8")
         object.__setattr__(self, "_answers", list(answers))
+        object.__setattr__(self, "levels", [])
 
     def run(self, job: Any, files: Any, out: Path, *, hint: str) -> dict[str, Any]:
         assert {"main.c", "model.c", "model.h", "tensors.h"} <= set(files)
         assert all(path.is_file() for path in files.values())
         (out / "fw.elf").write_bytes(b"firmware")
+        self.levels.extend(job["optimize"])
         return {**BUILT, "invoke_address": 0x100, **self._answers.pop(0)}  # type: ignore[attr-defined]
 
 
@@ -66,11 +70,12 @@ def compiled(model: Path, tmp_path: Path, worker: Worker, **given: Any) -> Compi
     return Mcu.compile(job, options(**given), tmp_path / "out")
 
 
-def test_the_first_mode_that_fits_is_taken(model: Path, tmp_path: Path) -> None:
-    worker = StandIn({"flash_bytes": 300_000}, {"flash_bytes": 5_120})
+def test_the_first_form_that_fits_is_taken(model: Path, tmp_path: Path) -> None:
+    worker = StandIn(*[{"flash_bytes": 300_000}] * 3, {"flash_bytes": 5_120})
     made = compiled(model, tmp_path, worker)
     assert made.figures == {"flash_kb": 5.0, "ram_kb": 0.5}
-    assert made.facts["mode"] == "compact"
+    assert (made.facts["mode"], made.facts["optimize"]) == ("compact", "O2")
+    assert worker.levels == ["-Os", "-O2", "-Os", "-O2"]
     assert made.facts["macs"] == 8 * 16 + 16 * 4
     assert made.facts["stack_bound_bytes"] == 128
     text = (tmp_path / "out" / made.model).read_text()
@@ -81,20 +86,41 @@ def test_the_first_mode_that_fits_is_taken(model: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/fw.elf").read_bytes() == b"firmware"
 
 
-def test_what_fits_in_no_mode(model: Path, tmp_path: Path) -> None:
-    worker = StandIn({"ram_bytes": 1900}, {"ram_bytes": 1900, "flash_bytes": 4000})
+def test_a_small_dense_network_is_unrolled(model: Path, tmp_path: Path) -> None:
+    made = compiled(model, tmp_path, StandIn({}))
+    assert (made.facts["mode"], made.facts["optimize"]) == ("unrolled", "Os")
+    assert "nn_dense" not in (tmp_path / "out/model.c").read_text()
+
+
+def test_a_level_of_ones_own(model: Path, tmp_path: Path) -> None:
+    worker = StandIn(*[{"flash_bytes": 300_000}] * 2, {})
+    made = compiled(model, tmp_path, worker, optimize="O3")
+    assert (made.facts["mode"], made.facts["optimize"]) == ("compact", "O3")
+
+
+def test_networks_of_other_layers_are_not_unrolled(tmp_path: Path) -> None:
+    net = Net()
+    path = tmp_path / "net.tflite"
+    x = conv2d(net, net.input((1, 4, 4, 1)), 2)
+    path.write_bytes(net.model(fully_connected(net, x, 3)))
+    assert compiled(path, tmp_path, StandIn({})).facts["mode"] == "specialized"
+
+
+def test_what_fits_in_no_form(model: Path, tmp_path: Path) -> None:
+    worker = StandIn(*[{"ram_bytes": 1900}] * 4, {"ram_bytes": 1900, "flash_bytes": 4000})
     with pytest.raises(CompileError) as caught:
         compiled(model, tmp_path, worker, ram_kb=1.9, flash_kb=3.9)
     said = caught.value.message
     assert "mcu/net/int8 does not fit microbit" in said
-    assert "needs 3.9 kB of flash and may take 3.9 kB (4.0 kB specialized, 3.9 kB compact;" in said
+    assert "needs 3.9 kB of flash and may take 3.9 kB (4.0 kB unrolled -Os, " in said
+    assert ", 4.0 kB compact -O2, 3.9 kB compact -Os; " in said
     assert "needs 2.0 kB of RAM and may take 1.9 kB (0.1 kB are stack" in said
     assert "FULLY_CONNECTED" in said
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_budget_that_is_missed_with_a_mode_of_ones_own(model: Path, tmp_path: Path) -> None:
-    worker = StandIn({"flash_bytes": 4200})
+    worker = StandIn(*[{"flash_bytes": 4200}] * 2)
     with pytest.raises(CompileError) as caught:
         compiled(model, tmp_path, worker, flash_kb=4.0, mode="specialized")
     assert "`mode: auto`" in str(caught.value.hint)
