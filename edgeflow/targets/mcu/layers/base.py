@@ -1,5 +1,6 @@
 """A layer of the generated code: a kernel with its constants, and what it reads and writes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,11 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.targets.mcu.graph import Graph, Node
+from edgeflow.targets.mcu.graph import Graph, Node, Tensor
 from edgeflow.targets.mcu.narrow import Narrow
+from edgeflow.targets.mcu.settings import Profile
 
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
 """`ActivationFunctionType` of the schema."""
+
+REALS: dict[Profile, type[np.floating[Any]]] = {"tflm": np.float64, "litert-ref": np.float32}
+"""By profile, in what operators without weights compute their multipliers from scales.
+
+Those that LiteRT computes in float64 too say so.
+"""
 
 
 class Unsupported(Exception):
@@ -138,16 +146,26 @@ def fused_range(graph: Graph, node: Node, place: int) -> tuple[int, int]:
     }
     if name not in bounds:
         raise Unsupported(f"has the fused activation {name}", "use a clamp, as ReLU, or a layer")
-    tensor = graph.tensors[place]
-    low, high = (_quantized(bound, tensor.scale, tensor.zero_point) for bound in bounds[name])
+    low, high = (
+        None if bound is None else code(bound, graph.tensors[place]) for bound in bounds[name]
+    )
     return (-128 if low is None else max(-128, low)), (127 if high is None else min(127, high))
 
 
-def _quantized(real: float | None, scale: float, zero_point: int) -> int | None:
-    if real is None:
-        return None
-    # In float32, and half away from zero, as TfLiteRound.
-    quotient = np.float32(real) / np.float32(scale)
+def code(real: float, tensor: Tensor) -> int:
+    """Return the quantized value of a real one, which may leave 8 bits.
+
+    It is as TensorFlow Lite computes it: divided in float32, then rounded half away from zero.
+
+    Raises:
+        Unsupported: it leaves 32 bits.
+    """
+    quotient = float(np.float32(real) / np.float32(tensor.scale))
     if abs(quotient) >= 2**31:
         raise Unsupported("has an output of a scale near zero", "calibrate it again")
-    return zero_point + int(np.trunc(quotient + np.copysign(np.float32(0.5), quotient)))
+    return tensor.zero_point + half_away(quotient)
+
+
+def half_away(real: float) -> int:
+    """Return the nearest integer, of two as near the one farther from zero."""
+    return math.trunc(real + math.copysign(0.5, real))

@@ -7,7 +7,7 @@ import numpy as np
 from edgeflow.targets.mcu.fixed_point import Integers, multiplier, requantize
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
 from edgeflow.targets.mcu.layers import broadcast
-from edgeflow.targets.mcu.layers.base import Layer, Unsupported, fused_range
+from edgeflow.targets.mcu.layers.base import REALS, Layer, Unsupported, fused_range
 from edgeflow.targets.mcu.layers.tables import CODES, table
 from edgeflow.targets.mcu.settings import Settings
 
@@ -20,7 +20,7 @@ def add(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     operands = [graph.tensors[place] for place in node.inputs]
     scales = [tensor.scale for tensor in operands]
     large = scales.index(max(scales))
-    factors = _factors(graph, node, settings, scales)
+    factors = _factors(graph, node, scales)
     (b, b_shift), (q, shift) = factors[1 - large], factors[2]
     sign = -1 if node.operator == "SUB" else 1
     signs = (1, sign) if large == 0 else (sign, 1)
@@ -48,30 +48,27 @@ def add(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     return _binary(graph, node, "nn_add", values, (large, 1 - large), compute)
 
 
-def _factors(
-    graph: Graph, node: Node, settings: Settings, scales: list[float]
-) -> list[tuple[int, int]]:
-    """Return the multipliers of both operands and of the output.
+def _factors(graph: Graph, node: Node, scales: list[float]) -> list[tuple[int, int]]:
+    """Return the multipliers of both operands and of the output, from scales in float64.
 
-    Source: `CalculateOpDataAdd` and `CalculateOpDataSub` in tensorflow/lite/micro/kernels; the
-    latter computes in float32.
+    Source: `CalculateOpDataAdd` in tensorflow/lite/micro/kernels/add_common.cc.
     """
-    kind = np.float32 if node.operator == "SUB" and settings.profile == "tflm" else np.float64
-    one, other, out = (kind(scale) for scale in (*scales, graph.tensors[node.outputs[0]].scale))
-    twice = 2 * max(one, other)
-    last = float(twice / ((1 << _LEFT_SHIFT) * out))
+    twice = 2 * max(scales)
+    last = twice / ((1 << _LEFT_SHIFT) * graph.tensors[node.outputs[0]].scale)
     if last >= 1:
         raise Unsupported(
             "has an output of a scale much smaller than its inputs'", "calibrate it again"
         )
-    return [multiplier(real) for real in (float(one / twice), float(other / twice), last)]
+    return [multiplier(real) for real in (*(scale / twice for scale in scales), last)]
 
 
 def multiply(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     """Return the layer of a MUL."""
     operands = [graph.tensors[place] for place in node.inputs]
     target = graph.tensors[node.outputs[0]]
-    q, shift = multiplier(operands[0].scale * operands[1].scale / target.scale)
+    real = REALS[settings.profile]
+    one, other, out = (real(tensor.scale) for tensor in (*operands, target))
+    q, shift = multiplier(float(one * other / out))
     low, high = fused_range(graph, node, node.outputs[0])
     values = {
         "multiplier": q,

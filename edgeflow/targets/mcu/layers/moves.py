@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.targets.mcu.graph import ABSENT, Graph, Node
-from edgeflow.targets.mcu.layers.base import Layer, Unsupported, slack
+from edgeflow.targets.mcu.layers.base import Layer, Unsupported, half_away, slack
 from edgeflow.targets.mcu.settings import Settings
 
 Indices = NDArray[np.int64]
@@ -127,7 +127,7 @@ def _nearest(node: Node, size: int, wanted: int) -> Indices:
     last = corners and wanted > 1
     scale = np.float32(size - last) / np.float32(wanted - last)
     at = (np.arange(wanted, dtype=np.float32) + np.float32(0.5 * centers)) * scale
-    whole = np.trunc(at + np.float32(0.5)) if corners else np.floor(at)
+    whole = [half_away(pixel) if corners else math.floor(pixel) for pixel in at.tolist()]
     return np.asarray(np.clip(whole, 0, size - 1), np.int64)
 
 

@@ -13,7 +13,7 @@ from edgeflow.targets.mcu.fixed_point import (
     tanh,
 )
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
-from edgeflow.targets.mcu.layers.base import Layer, Unsupported
+from edgeflow.targets.mcu.layers.base import REALS, Layer, Unsupported, code, half_away
 from edgeflow.targets.mcu.settings import Settings
 
 CODES: Integers = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
@@ -48,37 +48,44 @@ def unary(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     return [table(graph, node, node.inputs[0], codes)]
 
 
-def _rescaled(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
-    q, shift = multiplier(source.scale / target.scale)
-    return requantize(CODES - source.zero_point, q, shift) + target.zero_point
+def _quantize(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    return _rescaled(source, target, source.scale / target.scale)
+
+
+def _rescaled(source: Tensor, target: Tensor, factor: float) -> Integers:
+    return requantize(CODES - source.zero_point, *multiplier(factor)) + target.zero_point
+
+
+def _linear(source: Tensor, target: Tensor, settings: Settings) -> Integers:
+    real = REALS[settings.profile]
+    return _rescaled(source, target, float(real(source.scale) / real(target.scale)))
 
 
 def _relu(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
-    return np.maximum(_rescaled(source, target, node, settings), target.zero_point)
+    return np.maximum(_linear(source, target, settings), target.zero_point)
 
 
 def _relu_6(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
     if settings.profile == "tflm":
         # It takes no account of the output's scale.
-        return np.clip(CODES, source.zero_point, _code(6, source))
-    codes = _rescaled(source, target, node, settings)
-    return np.clip(codes, target.zero_point, _code(6, target))
+        return np.clip(CODES, source.zero_point, code(6, source))
+    codes = _linear(source, target, settings)
+    return np.clip(codes, target.zero_point, code(6, target))
 
 
 def _relu_1(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
-    codes = _rescaled(source, target, node, settings)
-    return np.clip(codes, _code(-1, target), _code(1, target))
-
-
-def _code(real: float, tensor: Tensor) -> int:
-    quotient = np.float32(real) / np.float32(tensor.scale)
-    return tensor.zero_point + int(np.trunc(quotient + np.copysign(np.float32(0.5), quotient)))
+    codes = _linear(source, target, settings)
+    return np.clip(codes, code(-1, target), code(1, target))
 
 
 def _leaky_relu(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
     x = CODES - source.zero_point
-    one, out = np.float32(source.scale), np.float32(target.scale)
-    alpha = np.float32(node.options["alpha"])
+    real = REALS[settings.profile]
+    one, out, alpha = (
+        real(source.scale),
+        real(target.scale),
+        real(np.float32(node.options["alpha"])),
+    )
     above = requantize(x, *multiplier(float(one / out)))
     below = requantize(x, *multiplier(float(one * alpha / out)))
     return np.where(x >= 0, above, below) + target.zero_point
@@ -108,16 +115,17 @@ def _four_integer_bits(source: Tensor) -> tuple[Integers, Integers, int]:
     mantissa, shift = math.frexp(source.scale * 2**27)
     radius = math.floor(15 * 2**27 / 2**shift)
     inside = np.clip(x, -radius, radius)
-    return x, requantize(inside, math.floor(mantissa * 2**31 + 0.5), shift), radius
+    return x, requantize(inside, half_away(mantissa * 2**31), shift), radius
 
 
 def _hard_swish(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
     """Source: tensorflow/lite/kernels/internal/reference/hard_swish.h."""
-    fine = np.float32(1 / 128) * np.float32(source.scale)
-    out_q, out_shift = multiplier(float(fine / np.float32(target.scale)))
+    real = REALS[settings.profile]
+    fine = real(source.scale) / 128
+    out_q, out_shift = multiplier(float(fine / real(target.scale)))
     if out_shift > 0:
         raise Unsupported("has an output of a scale much smaller than its input's", "recalibrate")
-    gate_q, gate_shift = multiplier(float(fine / np.float32(3 / 32768)))
+    gate_q, gate_shift = multiplier(float(fine / real(3 / 32768)))
     x = (CODES - source.zero_point) << 7
     gate = _short(x << gate_shift - 1) if gate_shift > 0 else x
     gate = _short_high_product(gate, _short_factor(gate_q))
@@ -154,7 +162,7 @@ _FUNCTIONS = {
     "HARD_SWISH": _hard_swish,
     "LEAKY_RELU": _leaky_relu,
     "LOGISTIC": _sigmoid,
-    "QUANTIZE": _rescaled,
+    "QUANTIZE": _quantize,
     "RELU": _relu,
     "RELU6": _relu_6,
     "RELU_N1_TO_1": _relu_1,

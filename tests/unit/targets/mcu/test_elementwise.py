@@ -54,6 +54,20 @@ def test_operands_of_any_scale_and_shape(operator: str, profile: Profile) -> Non
     assert_identical(net.model(*outputs), Settings(profile=profile), 20, flags=SANITIZED)
 
 
+@pytest.mark.parametrize("profile", get_args(Profile))
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_all_pairs_of_values(operator: str, profile: Profile) -> None:
+    values = np.arange(-128, 128).astype(np.int8)
+    net = Net()
+    # Scales whose product float32 and float64 bring to different multipliers.
+    a = net.input((256, 1), Quant(0.0011970072519034147, -55))
+    b = net.input((256,), Quant(0.6236874461174011, 32))
+    outs = [Quant(0.17873741686344147, -4), Quant(0.71, 0), Quant(1.9, -128), Quant(0.09, 127)]
+    outputs = [OPERATORS[operator](net, a, b, quant=out) for out in outs]
+    sample = [values.reshape(256, 1), values]
+    assert_identical(net.model(*outputs), Settings(profile=profile), [sample])
+
+
 def test_one_constant_value_makes_a_table() -> None:
     net = Net()
     model = net.model(nets.mul(net, net.input((1, 9)), nets.int8_constant(net, (1, 1))))

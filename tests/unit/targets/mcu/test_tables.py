@@ -39,6 +39,27 @@ def test_all_values(seed: int, profile: Profile) -> None:
 
 
 @pytest.mark.parametrize("profile", get_args(Profile))
+def test_scales_whose_multipliers_differ_between_float32_and_float64(profile: Profile) -> None:
+    net = Net()
+    a = net.input((1, 256), Quant(0.906899631023407, 89))
+    b = net.input((1, 256), Quant(0.003531857393682003, -81))
+    c = net.input((1, 256), Quant(0.004797143861651421, 53))
+    d = net.input((1, 256), Quant(0.2669331729412079, -53))
+    of_d = Quant(0.056196458637714386, 101)
+    outputs = [
+        nets.leaky_relu(net, a, -0.15921886265277863, quant=Quant(0.10722053050994873, -117)),
+        nets.leaky_relu(net, b, 0.11013438552618027, quant=Quant(0.001244475832208991, -122)),
+        nets.hard_swish(net, c, quant=Quant(0.00204279157333076, -2)),
+        nets.relu(net, d, quant=of_d),
+        nets.quantize(net, d, of_d),
+    ]
+    if profile == "litert-ref":  # TensorFlow Lite Micro has one of them fused alone, and one odd
+        outputs.append(nets.relu_n1_to_1(net, d, quant=of_d))
+        outputs.append(nets._unary(net, "RELU6", d, of_d))
+    assert_identical(net.model(*outputs), Settings(profile=profile), [ALL[0] * 4])
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
 @pytest.mark.parametrize("of", [Quant(0.05, -3), Quant(0.03, -128), Quant(1.5, 120)])
 def test_relu6(of: Quant, profile: Profile) -> None:
     net = Net()
