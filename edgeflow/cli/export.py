@@ -7,12 +7,30 @@ from typing import Annotated, Any
 import typer
 
 from edgeflow.cli.place import ModelFile, placed
-from edgeflow.cli.project import RESULTS, Json, Results, print_json
+from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
 from edgeflow.targets.mcu.export.layout import Layout
 from edgeflow.targets.mcu.settings import Kernels, Mode, Profile, Settings
 
 app = typer.Typer(help="Export networks for builds of your own.", no_args_is_help=True)
 DEFAULT = Settings()
+
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="A folder that is new or empty.")
+]
+Name = Annotated[
+    str, typer.Option(help="Prefix of files and functions; by default the model's name.")
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Names of the classes, one a line; those of a model of this project are known.",
+    ),
+]
+Layouts = Annotated[
+    list[Layout] | None,
+    typer.Option(help="The build system it is for; may be repeated. By default all."),
+]
 
 
 @app.callback()
@@ -23,12 +41,8 @@ def export() -> None:
 @app.command("c")
 def c(
     model: ModelFile,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="A folder that is new or empty.")
-    ],
-    name: Annotated[
-        str, typer.Option(help="Prefix of files and functions; by default the file's name.")
-    ] = "",
+    out: Out,
+    name: Name = "",
     profile: Annotated[
         Profile, typer.Option(help="Whose arithmetic the outputs equal byte by byte.")
     ] = DEFAULT.profile,
@@ -41,16 +55,12 @@ def c(
     kernels: Annotated[
         Kernels, typer.Option(help="edgeflow's kernels, or Arm's where they take a layer.")
     ] = DEFAULT.kernels,
-    labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names of the classes, one a line.")
-    ] = None,
-    layout: Annotated[
-        list[Layout] | None,
-        typer.Option(help="The build system it is for; may be repeated. By default all."),
-    ] = None,
+    labels: Labels = None,
+    layout: Layouts = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an earlier export; edited files stay.")
     ] = False,
+    config: ConfigFile = CONFIG,
     results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
@@ -58,23 +68,14 @@ def c(
 
     The folder is a CMake project, an Arduino library, a Zephyr module and an ESP-IDF component.
     """
-    from edgeflow.targets.mcu.export import prefix
     from edgeflow.targets.mcu.export.export import export as write
 
     path = placed(model, results, None)
-    if why := prefix.refusal(name or prefix.of_file(path)):
-        raise typer.BadParameter(why, param_hint="--name")
-    settings = Settings(
-        profile=profile, mode=mode, simd=simd, kernels=kernels, name=name or prefix.of_file(path)
-    )
-    found = write(
-        path,
-        out,
-        settings,
-        labels=_read_labels(labels),
-        layouts=layout or tuple(Layout),
-        force=force,
-    )
+    prefix = _prefix(name, path if Path(model).exists() else Path(model.partition("/")[0]))
+    settings = Settings(profile=profile, mode=mode, simd=simd, kernels=kernels, name=prefix)
+    known = _read_labels(labels) if labels else _known_labels(model, config, results)
+    layouts = layout or tuple(Layout)
+    found = write(path, out, settings, labels=known, layouts=layouts, force=force)
     if as_json:
         print_json({"folder": str(out), **found})
         return
@@ -82,9 +83,30 @@ def c(
         print(line)
 
 
-def _read_labels(path: Path | None) -> list[str]:
-    if path is None:
+def _prefix(name: str, model: Path) -> str:
+    from edgeflow.targets.mcu.export import prefix
+
+    if why := prefix.refusal(name or prefix.of_file(model)):
+        raise typer.BadParameter(why, param_hint="--name")
+    return name or prefix.of_file(model)
+
+
+def _known_labels(model: str, config: Path, results: Path) -> list[str]:
+    """Return the classes of what MODEL/RECIPE of this project tells apart; of other files none."""
+    if Path(model).exists() or not config.is_file():
         return []
+    from edgeflow import paths
+    from edgeflow.config.load import load_file
+    from edgeflow.dataset.view import open_dataset
+
+    section = load_file(config).models.get(model.partition("/")[0])
+    if section is None:
+        return []
+    facts = open_dataset(results / paths.DATASET.format(dataset=section.dataset), ()).facts
+    return facts.labels if facts.task == "classification" else []
+
+
+def _read_labels(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

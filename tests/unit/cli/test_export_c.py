@@ -9,7 +9,9 @@ import pytest
 
 from edgeflow.targets.mcu.generate import generate
 from tests.unit.cli.conftest import Cli
+from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.identity import expected
+from tests.unit.targets.mcu.nets import Net
 from tests.unit.targets.mcu.test_export import dense, run
 
 pytest.importorskip("tflite_micro")  # it comes for x86-64 Linux alone
@@ -62,3 +64,16 @@ def test_what_cannot_be_exported(
     assert done.returncode == code
     assert why in " ".join(done.stderr.split())
     assert not (project / "out").exists()
+
+
+def test_a_model_of_the_project_brings_its_labels_and_name(cli: Cli, project: Path) -> None:
+    slice_ = json.dumps({"source": "digits", "limit": 200, "calibration": 20})
+    arguments = ("--name", "digits", "--slice", slice_, "--code", "0")
+    assert cli("dataset", *arguments, "--out", "results/datasets/digits").returncode == 0
+    net = Net()
+    model = project / "results/models/cnn/int8/model.tflite"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(net.model(nets.fully_connected(net, net.input((1, 64)), 10)))
+    said = json.loads(cli("export", "c", "cnn/int8", "-o", "out", "--json").stdout)
+    assert said["labels"] == [str(digit) for digit in range(10)]
+    assert (project / "out/src/cnn.h").is_file()
