@@ -6,7 +6,7 @@ compiler, and QEMU, or simavr with its library.
 
 `engine_options`: ``model``, name of the JSON file below; ``emulated``, how many samples run as
 firmware; ``unit``, which of the host's boards is meant: ``{"probe": SERIAL}`` of a debug probe that
-pyOCD knows, ``{"port": "/dev/ttyACM0"}`` of an Arduino; without one it is the emulator.
+pyOCD knows, ``{"port": "/dev/ttyACM0"}`` of an Arduino; without one it is the emulator alone.
 
 The JSON file describes what lies beside it:
 
@@ -26,6 +26,7 @@ The JSON file describes what lies beside it:
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -74,12 +75,12 @@ class Engine:
         with open(os.path.join(folder, engine_options["model"])) as file:
             self._facts = json.load(file)
         self._asked = self._left = engine_options["emulated"]
-        self._board = board_of(folder, self._facts, engine_options.get("unit") or {})
+        self._boards = boards_of(folder, self._facts, engine_options.get("unit") or {})
         self._native = Native(folder, self._facts)
 
     def version(self) -> str:
         """Return what runs the firmware, and its version."""
-        return self._board.version()
+        return ", ".join(board.version() for board in self._boards)
 
     def io(self) -> dict[str, Any]:
         """Return name, shape, dtype, scale and zero point of inputs and outputs."""
@@ -101,14 +102,18 @@ class Engine:
         count = min(self._left, len(samples))
         if count:
             self._left -= count
-            compare(self._board.run(samples[:count]), answers[:count])
+            for board in self._boards:
+                compare(board.run(samples[:count]), answers[:count])
         return parted(answers, self._facts["io"]["outputs"])
 
     def figures(self) -> dict[str, float]:
         """Return the most that an inference took: instructions, cycles, bytes of stack."""
-        if not self._board.counts:
-            self._board.run(np.zeros((1, self._native.input_bytes), np.uint8))
-        return dict(self._board.counts)
+        found: dict[str, float] = {}
+        for board in reversed(self._boards):  # what a real one tells goes first
+            if not board.counts:
+                board.run(np.zeros((1, self._native.input_bytes), np.uint8))
+            found.update(board.counts)
+        return found
 
     def conditions(self) -> dict[str, Any]:
         """Return which board it was, and how the code was made for it."""
@@ -117,7 +122,7 @@ class Engine:
         return {
             "cpu": cpu,
             "board": board["name"],
-            "runs_on": self._board.title,
+            "runs_on": ", ".join(board.title for board in self._boards),
             "samples_there": self._asked - self._left,
             "profile": self._facts["profile"],
             "mode": self._facts["mode"],
@@ -181,17 +186,26 @@ class Native:
         return answers
 
 
-def board_of(folder: str, facts: dict[str, Any], unit: dict[str, Any]) -> Firmware:
-    """Return what runs the firmware."""
-    if "probe" in unit:
-        return Probe(folder, facts, unit["probe"])
-    if "port" in unit:
-        return Serial(folder, facts, unit["port"])
+def boards_of(folder: str, facts: dict[str, Any], unit: dict[str, Any]) -> list[Firmware]:
+    """Return what runs the firmware: a real board, and the emulator, which counts.
+
+    Beside a real board the emulator is left out where this host has none.
+    """
     emulator = facts["board"]["emulator"]
-    if emulator is None:
+    emulate = Simavr if emulator and emulator["program"] == "simavr" else Qemu
+    if "probe" in unit:
+        real: list[Firmware] = [Probe(folder, facts, unit["probe"])]
+    elif "port" in unit:
+        real = [Serial(folder, facts, unit["port"])]
+    elif emulator:
+        return [emulate(folder, facts)]
+    else:
         text = "no emulator has the board %s; give the device a `unit`, its `probe` or `port`"
         raise RuntimeError(text % facts["board"]["name"])
-    return (Simavr if emulator["program"] == "simavr" else Qemu)(folder, facts)
+    if emulator:
+        with contextlib.suppress(ImportError):
+            return [*real, emulate(folder, facts)]
+    return real
 
 
 class Firmware:
@@ -287,10 +301,12 @@ class Qemu(Firmware):
         return answers
 
     def _command(self) -> list[str]:
-        plugin = "file=%s,start=%d,out=counts.txt,cycles=%d" % (
+        estimated = self._facts["cycles"] == "cortex-m0"
+        plugin = "file=%s,start=%d,out=counts.txt,cycles=%d,wait=%d" % (
             self._plugin,
             self._facts["invoke_address"],
-            bool(self._facts["cycles"]),
+            estimated,
+            self._facts["board"]["wait_states"] if estimated else 0,
         )
         bios = ["-bios", "none"] if "riscv" in self._program else []
         return [

@@ -15,7 +15,6 @@ from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.mcu.board import Board
 from edgeflow.targets.mcu.budget import Needs, require_fit
 from edgeflow.targets.mcu.build import ELF
-from edgeflow.targets.mcu.figures import cycle_model
 from edgeflow.targets.mcu.firmware import build_job, firmware_files, host_files
 from edgeflow.targets.mcu.generate import Sources
 from edgeflow.targets.mcu.graph import Tensor
@@ -158,7 +157,7 @@ def description(firmware: Firmware, options: McuOptions) -> dict[str, Any]:
         "board": {"name": options.board, **_known(board)},
         "profile": options.profile,
         "mode": firmware.variant.mode,
-        "cycles": cycle_model(board),
+        "cycles": board.family.cycles,
         "elf": ELF,
         "invoke_address": firmware.built.invoke_address,
         "sources": _units(sources),
@@ -176,7 +175,7 @@ def description(firmware: Firmware, options: McuOptions) -> dict[str, Any]:
 
 
 def _known(board: Board) -> dict[str, Any]:
-    kept = {"title", "core", "clock_hz", "wait_states", "chip", "emulator"}
+    kept = {"title", "core", "clock_hz", "wait_states", "chip", "programmer", "emulator"}
     return board.model_dump(mode="json", include=kept)
 
 

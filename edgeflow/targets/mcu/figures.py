@@ -51,7 +51,8 @@ FIGURES = (
     Figure(
         name="cycles_estimate",
         title="cycles, estimated",
-        meaning="number of cycles of one inference, by the timing table of the core's manual",
+        meaning="number of cycles of one inference, by the timing table of the core's manual "
+        "and the wait states of the flash",
         kind="estimated",
         bound="max",
     ),
@@ -67,20 +68,11 @@ FIGURES = (
 """What a compilation and the engine tell, by name; which of them there are depends on the board."""
 
 
-def cycle_model(board: Board) -> str:
-    """Return what tells the cycles of a board: ``counted``, a core's timing table, or nothing.
-
-    Timing tables are for flash without wait states.
-    """
-    model = board.family.cycles
-    return model if model == "counted" or not board.wait_states else ""
-
-
 def figures_of(board: Board) -> frozenset[str]:
     """Return the names of the figures that firmware of a board has."""
     found = {"flash_kb", "ram_kb", "stack_bytes"}
     if board.emulator is None:
         return frozenset(found)
-    model = cycle_model(board)
+    model = board.family.cycles
     cycles = {"latency_us", "cycles" if model == "counted" else "cycles_estimate"}
     return frozenset({*found, "instructions", *(cycles if model else ())})

@@ -2,7 +2,8 @@
  * Counts what a function executes, for QEMU's TCG plug-in interface.
  *
  * Arguments: start=ADDRESS of the function, out=FILE, and cycles=1 for an estimate of a Cortex-M0's
- * cycles. The file gets one line for each call: instructions and cycles, 0 without the estimate.
+ * cycles, with wait=N where its flash has wait states: for each 32 bits of code, and each read of
+ * constants. The file gets one line for each call: instructions and cycles, 0 without the estimate.
  *
  * Debian ships QEMU without the header of this interface, so what is used of it is declared here
  * (qemu-plugin.h, "TCG Plugins" in QEMU's documentation). API is the version of the interface: 1
@@ -30,8 +31,11 @@ struct qemu_plugin_insn;
 typedef void (*translated_t)(qemu_plugin_id_t, struct qemu_plugin_tb *);
 typedef void (*executed_t)(unsigned int, void *);
 typedef void (*at_exit_t)(qemu_plugin_id_t, void *);
+enum { READ = 1 };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, translated_t);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, executed_t, int, void *);
+typedef void (*accessed_t)(unsigned int, uint32_t, uint64_t, void *);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, accessed_t, int, int, void *);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, at_exit_t, void *);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
@@ -55,6 +59,7 @@ typedef struct {
 
 static uint64_t function;
 static bool estimate;
+static uint64_t wait_states;
 static data_t get_data;
 static copied_data_t copy_data;
 static FILE *out;
@@ -131,6 +136,15 @@ static void on_block(unsigned int cpu, void *data)
     last = block;
 }
 
+/* A Cortex-M has its flash below its RAM. */
+#define RAM 0x20000000u
+
+static void on_read(unsigned int cpu, uint32_t about, uint64_t address, void *data)
+{
+    (void)cpu, (void)about, (void)data;
+    cycles += inside && address < RAM ? wait_states : 0;
+}
+
 static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *translated)
 {
     (void)id;
@@ -141,11 +155,17 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *translate
     block->start = block->next = qemu_plugin_tb_vaddr(translated);
     block->instructions = qemu_plugin_tb_n_insns(translated);
     for (size_t i = 0; i < block->instructions; i++) {
-        const struct qemu_plugin_insn *one = qemu_plugin_tb_get_insn(translated, i);
+        struct qemu_plugin_insn *one = qemu_plugin_tb_get_insn(translated, i);
         block->next += qemu_plugin_insn_size(one);
         if (estimate) {
             add_cycles(block, first_half(one));
         }
+        if (wait_states > 0) {
+            qemu_plugin_register_vcpu_mem_cb(one, on_read, 0, READ, NULL);
+        }
+    }
+    if (block->start < RAM) {
+        block->cycles += wait_states * ((block->next + 3) / 4 - block->start / 4);
     }
     qemu_plugin_register_vcpu_tb_exec_cb(translated, on_block, 0, block);
 }
@@ -177,6 +197,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
             out = fopen(value, "w");
         } else if (strncmp(argv[i], "cycles=", 7) == 0) {
             estimate = *value == '1';
+        } else if (strncmp(argv[i], "wait=", 5) == 0) {
+            wait_states = strtoull(value, NULL, 0);
         }
     }
     if (out == NULL) {

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import sys
 import threading
 import tty
@@ -58,10 +59,12 @@ if "-U" in sys.argv:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on PATH, for programs of the test's own."""
+    """The folder on PATH, with a C compiler; for programs of the test's own."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    for name in ("cc", "as", "ld"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     return folder
@@ -142,17 +145,12 @@ def test_an_emulator_that_fails(
 
 
 def test_an_emulator_that_is_not_installed(tmp_path: Path, programs: Path) -> None:
-    names = ("cc", "as", "ld")
-    for name in names:
-        (programs / name).symlink_to(f"/usr/bin/{name}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(programs))
-        with pytest.raises(ImportError, match="apt-get install qemu-system-arm"):
-            opened(tmp_path)
-        (programs / "cc").unlink()
-        program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
-        with pytest.raises(ImportError, match="apt-get install gcc"):
-            opened(tmp_path)
+    with pytest.raises(ImportError, match="apt-get install qemu-system-arm"):
+        opened(tmp_path)
+    (programs / "cc").unlink()
+    program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
+    with pytest.raises(ImportError, match="apt-get install gcc"):
+        opened(tmp_path)
 
 
 def test_a_serial_port_s_frames() -> None:
@@ -183,7 +181,7 @@ def test_a_board_at_a_debug_probe(tmp_path: Path, programs: Path) -> None:
     samples = tiny.samples(20)
     for part in (samples[:3], samples[3:]):
         np.testing.assert_array_equal(engine.infer_many(part)[0], tiny.expected(part))
-    # What a board does not count, is not told.
+    # What a board does not count, is not told, where there is no emulator either.
     assert engine.figures() == {"stack_bytes": 72.0}
     assert engine.conditions()["runs_on"] == "the board at probe 0240-17"
     assert engine.version() == "pyocd 0.46.0"
@@ -193,10 +191,25 @@ def test_a_board_at_a_debug_probe(tmp_path: Path, programs: Path) -> None:
     assert [call[:6] for call in calls[1:]] == [["run", *which, "--eot"]] * 2
 
 
+def test_the_emulator_counts_beside_a_real_board(tmp_path: Path, programs: Path) -> None:
+    program(programs, "pyocd", PYOCD.replace("BREAK", "stack += 1"))
+    program(programs, "qemu-system-arm", QEMU.replace("BREAK", ""))
+    engine = opened(tmp_path, unit={"probe": "0240-17"})
+    engine.infer_many(tiny.samples(2))
+    figures = engine.figures()
+    assert (figures["instructions"], figures["stack_bytes"]) == (101, 72 + 0x01010101)
+    assert engine.conditions()["runs_on"] == "the board at probe 0240-17, QEMU's microbit"
+
+
 def test_a_board_whose_firmware_does_not_start(tmp_path: Path, programs: Path) -> None:
     program(programs, "pyocd", PYOCD.replace("BREAK", "sys.exit(print('no ack'))"))
     with pytest.raises(RuntimeError, match="did not start: no ack"):
         opened(tmp_path, unit={"probe": "1"}).infer_many(tiny.samples(1))
+
+
+class NoEmulator:
+    def __init__(self, folder: str, facts: dict[str, Any]) -> None:
+        raise ImportError
 
 
 @pytest.fixture
@@ -217,10 +230,8 @@ def port() -> Iterator[tuple[str, list[bytes]]]:
                 content = np.frombuffer(frame[1:-2], np.int8)[np.newaxis]
                 answer = tiny.expected(content).tobytes() + b"\x60\x00"
                 answer = b"A" + answer + engine_mcu.crc16(answer)
-                if len(heard) > 1:
-                    os.write(
-                        board, b"N" if len(heard) == 3 else answer[: -(len(heard) == 2) or None]
-                    )
+                faults = {1: b"", 2: answer[:-1], 3: b"N"}
+                os.write(board, faults.get(len(heard), answer))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -237,6 +248,7 @@ def test_a_board_at_a_serial_port(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program(programs, "avrdude", AVRDUDE)
+    monkeypatch.setattr(engine_mcu, "Simavr", NoEmulator)
     monkeypatch.setattr(engine_mcu, "ANSWER_S", 0.3)
     monkeypatch.setattr(engine_mcu, "STARTING_INSTRUCTIONS", 0)
     name, heard = port

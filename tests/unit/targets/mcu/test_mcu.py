@@ -13,7 +13,6 @@ from edgeflow.config.target import target_slice
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import CompiledModel, CompileInput, parse_options
 from edgeflow.targets.mcu import Mcu
-from edgeflow.targets.mcu.board import board
 from edgeflow.targets.mcu.options import McuOptions
 from edgeflow.targets.worker import Worker
 from tests.unit.targets.mcu.nets import Net, Quant, conv2d, fully_connected
@@ -178,9 +177,6 @@ def test_figures_depend_on_the_board() -> None:
         "sifive-e": set(),
         "arduino-uno": {"cycles", "latency_us"},
     }
-    slow = board("microbit").model_dump() | {"wait_states": 1}
-    waiting = Mcu.runtime(options(boards={"microbit": slow})).figures
-    assert waiting == frozenset(always), "the table is for flash without wait states"
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float32"])

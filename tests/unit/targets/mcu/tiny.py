@@ -71,9 +71,15 @@ def sizes(io: Mapping[str, Any]) -> tuple[list[int], list[int]]:
     return inputs, outputs
 
 
-def write(folder: Path, name: str, files: Mapping[str, str] = FILES, **changed: Any) -> None:
+def write(
+    folder: Path,
+    name: str,
+    files: Mapping[str, str] = FILES,
+    wait_states: int = 0,
+    **changed: Any,
+) -> None:
     """Write what a compiled model has, but for the firmware."""
-    board = boards()[name]
+    board = boards()[name].model_copy(update={"wait_states": wait_states})
     kept = {"title", "core", "clock_hz", "wait_states", "chip", "programmer", "emulator"}
     facts = {
         "board": {"name": name, **board.model_dump(include=kept)},
