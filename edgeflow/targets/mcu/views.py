@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers.base import Layer, View
-from edgeflow.targets.mcu.layers.moves import place
+from edgeflow.targets.mcu.layers.moves import copy_rows
 
 
 def without_views(graph: Graph, items: Sequence[Layer | View]) -> list[Layer]:
@@ -51,4 +51,4 @@ def _copy(graph: Graph, read: int, write: int) -> Layer:
         index=len(graph.nodes), operator="COPY", inputs=(read,), outputs=(write,), options={}
     )
     size = graph.tensors[read].size
-    return place(node, read, write, 1, (size, size, 0))
+    return copy_rows(node, read, write, 1, (size, size, 0))

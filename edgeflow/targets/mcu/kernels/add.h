@@ -6,9 +6,9 @@
  * a stride of 0 repeats an operand.
  */
 typedef struct {
-    int32_t size0, size1, size2, size3;
-    int32_t a0, a1, a2, a3;
-    int32_t b0, b1, b2, b3;
+    nn_size size0, size1, size2, size3;
+    nn_size a0, a1, a2, a3;
+    nn_size b0, b1, b2, b3;
     int32_t a_factor;
     int32_t bias;
     int32_t b_multiplier;
@@ -24,12 +24,12 @@ typedef struct {
 
 NN_KERNEL void nn_add(const NN_FLASH nn_add_t *p, const int8_t *a, const int8_t *b, int8_t *y)
 {
-    for (int32_t i0 = 0; i0 < p->size0; i0++) {
-        for (int32_t i1 = 0; i1 < p->size1; i1++) {
-            for (int32_t i2 = 0; i2 < p->size2; i2++) {
+    for (nn_size i0 = 0; i0 < p->size0; i0++) {
+        for (nn_size i1 = 0; i1 < p->size1; i1++) {
+            for (nn_size i2 = 0; i2 < p->size2; i2++) {
                 const int8_t *u = a + i0 * p->a0 + i1 * p->a1 + i2 * p->a2;
                 const int8_t *v = b + i0 * p->b0 + i1 * p->b1 + i2 * p->b2;
-                for (int32_t i3 = 0; i3 < p->size3; i3++) {
+                for (nn_size i3 = 0; i3 < p->size3; i3++) {
                     const int32_t wide = ((int32_t)*v - p->b_zero_point) * ((int32_t)1 << 20);
                     const int32_t scaled = nn_requantize(wide, p->b_multiplier, p->b_shift);
                     int32_t sum = *u * p->a_factor + p->bias;

@@ -63,9 +63,9 @@ NN_SHARED int16_t *nn_expand(const int8_t *from, int16_t *column, int32_t n)
 {
     const int8_t *end = from + n;
     do {
-        const int32_t word = nn_load(from);
-        nn_store(column, nn_sxtb16(word));
-        nn_store(column + 2 * NN_PIXELS, nn_sxtb16_ror8(word));
+        const int32_t word = nn_load_word(from);
+        nn_store_word(column, nn_sxtb16(word));
+        nn_store_word(column + 2 * NN_PIXELS, nn_sxtb16_ror8(word));
         column += 4 * NN_PIXELS;
         from += 4;
     } while (from < end);
@@ -128,7 +128,7 @@ NN_INLINE void nn_put_pixels(const NN_FLASH nn_conv_simd_t *p, nn_pixels x, int3
 /* One pair of taps of one pixel, for two channels. */
 #define NN_PAIR(a, b, from)                \
     do {                                   \
-        const int32_t pair = nn_load(from); \
+        const int32_t pair = nn_load_word(from); \
         (a) = nn_smlad(w0, pair, a);       \
         (b) = nn_smlad(w1, pair, b);       \
         NN_IN_ORDER;                       \
@@ -136,7 +136,7 @@ NN_INLINE void nn_put_pixels(const NN_FLASH nn_conv_simd_t *p, nn_pixels x, int3
 
 #define NN_PAIRS(weights, from)                   \
     do {                                          \
-        const int32_t word = nn_load(weights);    \
+        const int32_t word = nn_load_word(weights);    \
         const int32_t w0 = nn_sxtb16(word);       \
         const int32_t w1 = nn_sxtb16_ror8(word);  \
         NN_PAIR(a.s0, b.s0, from);                \

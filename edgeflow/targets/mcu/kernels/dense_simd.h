@@ -26,7 +26,7 @@ typedef struct {
 
 #define NN_UNIT(sum, weights)                                  \
     do {                                                       \
-        const int32_t four = nn_load(weights);                 \
+        const int32_t four = nn_load_word(weights);                 \
         (sum) = nn_smlad(nn_sxtb16(four), x0, sum);            \
         (sum) = nn_smlad(nn_sxtb16_ror8(four), x1, sum);       \
         NN_IN_ORDER;                                           \
@@ -80,17 +80,17 @@ NN_SHARED void nn_dense_row(const NN_FLASH nn_dense_simd_t *p, const int8_t *x, 
         nn_units sums = {bias[0], bias[1], bias[2], bias[3]};
         const int8_t *from = x;
         while (from != end) {
-            sums = nn_four_inputs(sums, nn_load(from), w);
-            sums = nn_four_inputs(sums, nn_load(from + 4), w + 16);
+            sums = nn_four_inputs(sums, nn_load_word(from), w);
+            sums = nn_four_inputs(sums, nn_load_word(from + 4), w + 16);
             from += 8;
             w += 32;
         }
         if (p->inputs & 4) {
-            sums = nn_four_inputs(sums, nn_load(from), w);
+            sums = nn_four_inputs(sums, nn_load_word(from), w);
             w += 16;
         }
         if (p->inputs & 3) {
-            sums = nn_four_inputs(sums, nn_load(rest), w);
+            sums = nn_four_inputs(sums, nn_load_word(rest), w);
             w += 16;
         }
         nn_put_units(p, sums, unit, y);

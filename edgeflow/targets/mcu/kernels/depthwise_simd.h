@@ -90,8 +90,8 @@ NN_INLINE int8_t *nn_put(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *p
 
 #define NN_NEIGHBOURS(at, first, second)      \
     do {                                      \
-        const int32_t near = nn_load(at);     \
-        const int32_t far = nn_load((at) + 2); \
+        const int32_t near = nn_load_word(at);     \
+        const int32_t far = nn_load_word((at) + 2); \
         s0 = nn_smlad(near, first, s0);       \
         s1 = nn_smlatb(near, first, s1);      \
         s0 = nn_smlabt(far, second, s0);      \
@@ -118,8 +118,8 @@ NN_INLINE void nn_row_of_pairs(const NN_FLASH nn_depthwise_simd_t *p, const nn_p
 
 #define NN_THREE(at, first, second)                      \
     do {                                                 \
-        sum = nn_smlad(nn_load(at), first, sum);         \
-        sum = nn_smlabt(nn_load((at) + 2), second, sum); \
+        sum = nn_smlad(nn_load_word(at), first, sum);         \
+        sum = nn_smlabt(nn_load_word((at) + 2), second, sum); \
         NN_IN_ORDER;                                     \
     } while (0)
 
@@ -180,12 +180,12 @@ NN_INLINE void nn_channel(const NN_FLASH nn_depthwise_simd_t *p, nn_part *part, 
     const NN_FLASH int8_t *w = p->weights + 12 * channel;
     part->bias = p->bias[channel];
     part->scale = nn_scale_of(p->multipliers[channel], p->shifts[channel], p->centre);
-    part->first0 = nn_sxtb16(nn_load(w));
-    part->second0 = nn_sxtb16_ror8(nn_load(w));
-    part->first1 = nn_sxtb16(nn_load(w + 4));
-    part->second1 = nn_sxtb16_ror8(nn_load(w + 4));
-    part->first2 = nn_sxtb16(nn_load(w + 8));
-    part->second2 = nn_sxtb16_ror8(nn_load(w + 8));
+    part->first0 = nn_sxtb16(nn_load_word(w));
+    part->second0 = nn_sxtb16_ror8(nn_load_word(w));
+    part->first1 = nn_sxtb16(nn_load_word(w + 4));
+    part->second1 = nn_sxtb16_ror8(nn_load_word(w + 4));
+    part->first2 = nn_sxtb16(nn_load_word(w + 8));
+    part->second2 = nn_sxtb16_ror8(nn_load_word(w + 8));
     nn_plane(p, part, x + channel / p->multiplier, plane);
     if (p->stride_columns == 1) {
         (p->clamped ? nn_pairs_clamped : nn_pairs)(p, part, plane, y + channel);

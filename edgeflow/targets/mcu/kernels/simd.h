@@ -91,14 +91,14 @@ NN_INLINE int32_t nn_smmulr(int32_t a, int32_t b)
 #define NN_IN_ORDER
 #endif
 
-NN_INLINE int32_t nn_load(const void *from)
+NN_INLINE int32_t nn_load_word(const void *from)
 {
     int32_t word;
     memcpy(&word, from, sizeof word);
     return word;
 }
 
-NN_INLINE void nn_store(void *to, int32_t word)
+NN_INLINE void nn_store_word(void *to, int32_t word)
 {
     memcpy(to, &word, sizeof word);
 }

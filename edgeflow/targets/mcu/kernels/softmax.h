@@ -5,9 +5,9 @@
  * TensorFlow Lite, on gemmlowp's fixedpoint.h.
  */
 typedef struct {
-    int32_t rows;
-    int32_t depth;
-    int32_t entries;
+    nn_size rows;
+    nn_size depth;
+    nn_size entries;
     const NN_FLASH int32_t *exps;
 } nn_softmax_t;
 
@@ -33,13 +33,13 @@ NN_SHARED int32_t nn_reciprocal(int32_t a)
 
 NN_KERNEL void nn_softmax(const NN_FLASH nn_softmax_t *p, const int8_t *x, int8_t *y)
 {
-    for (int32_t row = 0; row < p->rows; row++) {
+    for (nn_size row = 0; row < p->rows; row++) {
         int8_t top = x[0];
-        for (int32_t i = 1; i < p->depth; i++) {
+        for (nn_size i = 1; i < p->depth; i++) {
             top = x[i] > top ? x[i] : top;
         }
         uint32_t sum = 0; /* 19 fractional bits */
-        for (int32_t i = 0; i < p->depth; i++) {
+        for (nn_size i = 0; i < p->depth; i++) {
             const int16_t steps = (int16_t)(top - x[i]);
             if (steps < p->entries) {
                 sum += ((uint32_t)p->exps[steps] + 0x800u) >> 12;
@@ -51,7 +51,7 @@ NN_KERNEL void nn_softmax(const NN_FLASH nn_softmax_t *p, const int8_t *x, int8_
             shift--;
         }
         const int32_t scale = nn_reciprocal((int32_t)(sum - 0x80000000u));
-        for (int32_t i = 0; i < p->depth; i++) {
+        for (nn_size i = 0; i < p->depth; i++) {
             const int16_t steps = (int16_t)(top - x[i]);
             uint32_t share = 0;
             if (steps < p->entries && shift < 32) {

@@ -84,7 +84,7 @@ def multiply(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
         product = (x - values["a_zero_point"]) * (y - values["b_zero_point"])
         return requantize(product, q, shift) + values["zero_point"]
 
-    return _binary(graph, node, "nn_multiply", values, (0, 1), compute)
+    return _binary(graph, node, "nn_mul", values, (0, 1), compute)
 
 
 def _binary(

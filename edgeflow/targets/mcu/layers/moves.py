@@ -16,7 +16,7 @@ _LOOPS = 4
 """Nested, of a kernel."""
 
 
-def place(node: Node, read: int, write: int, rows: int, widths: tuple[int, int, int]) -> Layer:
+def copy_rows(node: Node, read: int, write: int, rows: int, widths: tuple[int, int, int]) -> Layer:
     """Return the layer that copies rows into wider rows.
 
     Args:
@@ -29,7 +29,7 @@ def place(node: Node, read: int, write: int, rows: int, widths: tuple[int, int, 
     width, stride, offset = widths
     return Layer(
         node=node,
-        kernel="nn_place",
+        kernel="nn_copy_rows",
         values={"rows": rows, "width": width, "stride": stride, "offset": offset},
         arrays={},
         reads=(read,),
@@ -45,7 +45,7 @@ def concatenation(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     widths = [math.prod(graph.tensors[source].shape[axis:]) for source in node.inputs]
     starts = [sum(widths[:number]) for number in range(len(widths))]
     return [
-        place(
+        copy_rows(
             node, source, node.outputs[0], target.size // sum(widths), (width, sum(widths), start)
         )
         for source, width, start in zip(node.inputs, widths, starts, strict=True)
