@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.ondevice.engine_mcu import Qemu
-from edgeflow.targets.mcu.board import board
+from edgeflow.targets.mcu.board import Board, boards
 from edgeflow.targets.mcu.build import build_elf
 from edgeflow.targets.mcu.firmware import build_job, firmware_files, host_files
 from edgeflow.targets.mcu.generate import Sources
@@ -51,7 +51,7 @@ def emulate(
         optimize: options of the compiler.
         files: other C files of the same network, instead of those of `sources`.
     """
-    chosen, files = board(board_name), files or sources.files
+    chosen, files = boards()[board_name], files or sources.files
     tensors = sources.graph.tensors
     inputs, outputs = (
         [tensors[place].size for place in places]
@@ -64,25 +64,25 @@ def emulate(
         for file, text in {**host_files(inputs, outputs), **parts, **files}.items():
             (folder / file).write_text(text)
         built = build_elf(job, folder)
-        runner = Qemu(name, _facts(sources, chosen.model_dump(), built))
+        runner = Qemu(name, _facts(sources, chosen, built))
         answers = runner.run(samples.view(np.uint8))
     return Emulated(
         flash_bytes=built.flash_bytes,
         ram_bytes=built.ram_bytes,
         instructions=int(runner.counts["instructions"]),
-        cycles=int(runner.counts.get("cycles", 0)),
+        cycles=int(runner.counts.get("cycles_estimate", 0)),
         outputs=answers,
     )
 
 
-def _facts(sources: Sources, described: dict[str, Any], built: Any) -> dict[str, Any]:
+def _facts(sources: Sources, board: Board, built: Any) -> dict[str, Any]:
     """Return what the engine asks of a network."""
     sides = {"inputs": sources.graph.inputs, "outputs": sources.graph.outputs}
     return {
-        "board": described,
+        "board": board.model_dump(),
         "elf": built.elf,
         "invoke_address": built.invoke_address,
-        "cycles": board(described["name"]).family.cycles if "name" in described else "",
+        "cycles": board.family.cycles,
         "macs": sources.macs,
         "io": {
             side: [

@@ -1,15 +1,13 @@
-"""Boards as data: those of boards.toml, and a user's own file of the same form."""
+"""Boards as data."""
 
 import tomllib
+from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from edgeflow.config.base import Section
-from edgeflow.config.finding import did_you_mean
-from edgeflow.errors import ConfigError, Problem
 from edgeflow.targets.mcu.core import CORES, Family
 
 DATA = ("boards.toml",)  # counts as code: see edgeflow.artifact.fingerprint
@@ -78,44 +76,8 @@ class Board(Section):
         return [*self.family.flags, *chip]
 
 
-def boards(own: Path | None = None) -> dict[str, Board]:
-    """Return all boards by name; those of a user's own file come first in doubt.
-
-    Raises:
-        ConfigError: that file cannot be read, or says something that no board has.
-    """
+@cache
+def boards() -> dict[str, Board]:
+    """Return edgeflow's own boards by name."""
     text = resources.files(__package__).joinpath("boards.toml").read_text()
-    found = _ADAPTER.validate_python(tomllib.loads(text))
-    return found if own is None else {**found, **_own(own)}
-
-
-def board(name: str, own: Path | None = None) -> Board:
-    """Return a board.
-
-    Raises:
-        ConfigError: there is none of that name, or the user's own file is wrong.
-    """
-    found = boards(own)
-    if name not in found:
-        raise ConfigError(
-            [Problem(path="board", message=f"no board `{name}`", hint=did_you_mean(name, found))],
-            source=str(own or "the configuration"),
-            hint="name one of these boards, or describe yours in a file of its own",
-        )
-    return found[name]
-
-
-_ADAPTER = TypeAdapter(dict[str, Board])
-
-
-def _own(path: Path) -> dict[str, Board]:
-    try:
-        return _ADAPTER.validate_python(tomllib.loads(path.read_text()))
-    except ValidationError as error:
-        problems = [
-            Problem(path=".".join(map(str, one["loc"])), message=one["msg"])
-            for one in error.errors()
-        ]
-    except (OSError, ValueError) as error:
-        problems = [Problem(path=str(path), message=str(error))]
-    raise ConfigError(problems, source=str(path), hint="the form is that of docs/targets/mcu.md")
+    return TypeAdapter(dict[str, Board]).validate_python(tomllib.loads(text))

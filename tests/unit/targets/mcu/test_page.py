@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgeflow.targets.mcu.board import boards
 from edgeflow.targets.mcu.layers import OPERATORS
+from edgeflow.targets.mcu.options import McuOptions
 
 PAGE = (Path(__file__).parents[4] / "docs" / "targets" / "mcu.md").read_text()
 
@@ -25,4 +26,5 @@ def test_the_page_lists_all_operators() -> None:
 def test_the_example_of_a_board_is_one(tmp_path: Path) -> None:
     [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "boards.toml").write_text(example)
-    assert boards(tmp_path / "boards.toml")["bluepill"].wait_states == 2
+    options = {"kind": "mcu", "board": "bluepill", "boards": str(tmp_path / "boards.toml")}
+    assert McuOptions.model_validate(options).hardware.wait_states == 2
