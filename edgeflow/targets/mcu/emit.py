@@ -51,6 +51,11 @@ def render(
         "ends": ends(graph, settings.name),
         "arguments": _arguments(graph),
         "constants": constants,
+        "unused": [
+            pointers[place]
+            for place in graph.inputs
+            if not any(place in layer.reads for layer in layers)
+        ],
         "layers": [_layer(graph, n, layer, plan, pointers) for n, layer in enumerate(layers)],
         "kernels": kernels([layer.kernel for layer in layers if _calls_kernel(layer)]),
     }

@@ -79,16 +79,17 @@ def _relu_1(source: Tensor, target: Tensor, node: Node, settings: Settings) -> I
 
 
 def _leaky_relu(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    """Source: `LeakyReluPrepare` in tensorflow/lite/micro/kernels and tensorflow/lite/kernels.
+
+    Both apply the slope by its size and then change the sign, for the rounding of halves.
+    """
     x = CODES - source.zero_point
     real = REALS[settings.profile]
-    one, out, alpha = (
-        real(source.scale),
-        real(target.scale),
-        real(np.float32(node.options["alpha"])),
-    )
+    one, out = real(source.scale), real(target.scale)
+    slope = real(np.float32(node.options["alpha"]))
     above = requantize(x, *multiplier(float(one / out)))
-    below = requantize(x, *multiplier(float(one * alpha / out)))
-    return np.where(x >= 0, above, below) + target.zero_point
+    below = requantize(x, *multiplier(float(one * abs(slope) / out)))
+    return np.where(x >= 0, above, -below if slope < 0 else below) + target.zero_point
 
 
 def _sigmoid(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:

@@ -11,7 +11,7 @@ its output, so that calls compose into a graph:
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import flatbuffers
@@ -132,6 +132,12 @@ class Net:
             made.builtinOptionsType = getattr(schema.BuiltinOptions, f"{options}Options")
             made.builtinOptions = getattr(schema, f"{options}OptionsT")(**values)
         self.operators.append(made)
+
+    def requantize(self, x: int, quant: Quant) -> None:
+        """Give a tensor another quantization before anything reads it."""
+        self.tensors[x].quantization.scale = [quant.scale]
+        self.tensors[x].quantization.zeroPoint = [quant.zero_point]
+        self.info[x] = replace(self.info[x], quant=quant)
 
     def object(self, *outputs: int) -> Any:
         """Return the model as `ModelT`."""

@@ -60,6 +60,19 @@ def test_scales_whose_multipliers_differ_between_float32_and_float64(profile: Pr
 
 
 @pytest.mark.parametrize("profile", get_args(Profile))
+def test_slopes_whose_products_are_halves(profile: Profile) -> None:
+    net = Net()
+    x = net.input((1, 256), Quant(0.37, 0))
+    steps = [1, 0.5, 2, 3]
+    outputs = [
+        nets.leaky_relu(net, x, slope, quant=Quant(float(np.float32(0.37 * step)), 0))
+        for slope in (-0.5, -0.25, -1.5, 0.5, 1.5)
+        for step in steps
+    ]
+    assert_identical(net.model(*outputs), Settings(profile=profile), ALL)
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
 @pytest.mark.parametrize("of", [Quant(0.05, -3), Quant(0.03, -128), Quant(1.5, 120)])
 def test_relu6(of: Quant, profile: Profile) -> None:
     net = Net()

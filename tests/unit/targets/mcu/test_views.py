@@ -58,3 +58,10 @@ def test_pick_of_everything_is_a_view() -> None:
     model = net.model(nets.softmax(net, whole))
     assert kernels(model) == ["nn_table", "nn_softmax"]
     assert_identical(model)
+
+
+def test_an_input_that_nothing_reads_is_no_warning() -> None:
+    net = Net()
+    net.input((1, 5))
+    model = net.model(nets.relu(net, net.input((1, 3))))
+    assert_identical(model, flags=SANITIZED)
