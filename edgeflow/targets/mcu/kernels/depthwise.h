@@ -37,7 +37,7 @@ NN_INLINE void nn_depthwise_sums(const NN_FLASH nn_depthwise_t *p, const int8_t 
         const nn_size tap = (rows.first + row) * p->kernel_columns + columns.first;
         const NN_FLASH int8_t *weights = w + tap * many;
         for (nn_size column = 0; column < columns.count; column++) {
-            nn_multiply(&four, from, weights, p->offset, many);
+            nn_multiply_four(&four, from, weights, p->offset, many);
             from += p->dilation_columns * p->depth;
             weights += many;
         }

@@ -44,7 +44,7 @@ NN_INLINE void nn_store(const nn_four *from, int32_t *to, nn_size many)
 }
 
 /* Adds `many` products, 4 or 1, of values that follow one another, each plus offset. */
-NN_INLINE void nn_multiply(
+NN_INLINE void nn_multiply_four(
     nn_four *sums, const int8_t *x, const NN_FLASH int8_t *w, int offset, nn_size many)
 {
     sums->s0 += (x[0] + offset) * w[0];

@@ -1,8 +1,10 @@
 """Functions of single values, as tables of all 256 of them."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeflow.targets.mcu.fixed_point import (
     Integers,
@@ -15,6 +17,8 @@ from edgeflow.targets.mcu.fixed_point import (
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
 from edgeflow.targets.mcu.layers.base import REALS, Layer, Unsupported, code, half_away
 from edgeflow.targets.mcu.settings import Settings
+
+Floats = NDArray[np.float64]
 
 CODES: Integers = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
 """All values of an input, in the order of a table."""
@@ -96,6 +100,8 @@ def _sigmoid(source: Tensor, target: Tensor, node: Node, settings: Settings) -> 
     """Source: tensorflow/lite/kernels/internal/reference/integer_ops/logistic.h."""
     if (target.scale, target.zero_point) != (1 / 256, -128):
         raise Unsupported("has an output of other than scale 1/256", "export it again")
+    if settings.profile == "litert-ref":
+        return _in_float(source, target, lambda x: 1 / (1 + np.exp(-x)))
     x, fixed, radius = _four_integer_bits(source)
     codes = rounding_shift(logistic(fixed, 4), 23) - 128
     return np.where(x <= -radius, -128, np.where(x >= radius, 127, codes))
@@ -105,15 +111,32 @@ def _tanh(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Int
     """Source: tensorflow/lite/kernels/internal/reference/integer_ops/tanh.h."""
     if (target.scale, target.zero_point) != (1 / 128, 0):
         raise Unsupported("has an output of other than scale 1/128", "export it again")
+    if settings.profile == "litert-ref":
+        return _in_float(source, target, np.tanh)
     x, fixed, radius = _four_integer_bits(source)
     codes = rounding_shift(tanh(fixed, 4), 24)
     return np.where(x <= -radius, -128, np.where(x >= radius, 127, codes))
+
+
+def _in_float(source: Tensor, target: Tensor, function: Callable[[Floats], Floats]) -> Integers:
+    """Return a table of values rounded in float32, as LiteRT makes it: `LUTPopulate`.
+
+    Source: tensorflow/lite/kernels/internal/common.h.
+    """
+    x = np.float32(source.scale) * (CODES - source.zero_point).astype(np.float32)
+    with np.errstate(over="ignore"):  # what overflows becomes 0 or 1, as there
+        y = function(x.astype(np.float64)).astype(np.float32)
+    steps = y * (np.float32(1) / np.float32(target.scale))
+    rounded = np.trunc(steps + np.copysign(np.float32(0.5), steps)).astype(np.int64)
+    return np.asarray(rounded + target.zero_point, np.int64)
 
 
 def _four_integer_bits(source: Tensor) -> tuple[Integers, Integers, int]:
     """Return the input, the same with 4 bits before the point, and from which size on it is off."""
     x = CODES - source.zero_point
     mantissa, shift = math.frexp(source.scale * 2**27)
+    if shift < 0:
+        raise Unsupported("has an input of a scale near zero", "calibrate it again")
     radius = math.floor(15 * 2**27 / 2**shift)
     inside = np.clip(x, -radius, radius)
     return x, requantize(inside, half_away(mantissa * 2**31), shift), radius

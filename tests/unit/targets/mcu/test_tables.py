@@ -60,6 +60,15 @@ def test_scales_whose_multipliers_differ_between_float32_and_float64(profile: Pr
 
 
 @pytest.mark.parametrize("profile", get_args(Profile))
+@pytest.mark.parametrize("scale", [1e-8, 1e-5, 5.0, 60.0, 9000.0])
+def test_inputs_far_from_the_curve(scale: float, profile: Profile) -> None:
+    net = Net()
+    x = net.input((1, 256), Quant(float(np.float32(scale)), 3))
+    model = net.model(nets.logistic(net, x), nets.tanh(net, x))
+    assert_identical(model, Settings(profile=profile), ALL)
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
 def test_slopes_whose_products_are_halves(profile: Profile) -> None:
     net = Net()
     x = net.input((1, 256), Quant(0.37, 0))
