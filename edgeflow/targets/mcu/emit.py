@@ -19,7 +19,13 @@ DATA = ("kernels/*.h", "templates/*.j2")  # counts as code: see edgeflow.artifac
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t"}
+_C_TYPES = {
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "uint16": "uint16_t",
+    "int32": "int32_t",
+}
 _INCLUDE = re.compile(r'^#include "(\w+)\.h"\n', re.MULTILINE)
 _LINE = 16
 

@@ -10,6 +10,7 @@ from edgeflow.targets.mcu.layers import (
     dense,
     dsp,
     elementwise,
+    lstm,
     moves,
     picks,
     pools,
@@ -54,6 +55,7 @@ OPERATORS: dict[str, Lower] = {
     "SUB": elementwise.add,
     "TANH": tables.unary,
     "TRANSPOSE": picks.transpose,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.unidirectional_sequence_lstm,
 }
 """What each operator becomes, by the schema's names."""
 

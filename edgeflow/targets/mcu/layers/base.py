@@ -78,7 +78,7 @@ class Layer:
         kernel: C function, in ``kernels/`` under its name without ``nn_``; its parameters are a
             struct of the same name and ``_t``.
         values: scalar members of that struct.
-        arrays: its members that point to constants; int8, int16, int32 or uint8.
+        arrays: its members that point to constants; int8, int16, int32, uint8 or uint16.
         reads: places of tensors, in the order of the kernel's arguments.
         writes: likewise, after them.
         slack: for each tensor read, by how many bytes what is written must start before it, to be

@@ -612,3 +612,36 @@ def transpose(net: Net, x: int, axes: Sequence[int]) -> int:
     y = net.tensor([net.info[x].shape[axis] for axis in axes], net.info[x].quant)
     net.operator("TRANSPOSE", [x, net.integers(*axes)], [y], "Transpose", version=2)
     return y
+
+
+def lstm(
+    net: Net,
+    x: int,
+    units: int,
+    *,
+    quant: Quant = Quant(1 / 128, 0),  # frozen
+    cell_scale: float = 2.0**-11,
+    cell_clip: float = 0.0,
+    time_major: bool = False,
+    spread: float = 0.02,
+) -> int:
+    """The plain LSTM of a sequence; `spread` is the largest scale of weights."""
+    first, second, depth = net.info[x].shape
+    batches = second if time_major else first
+    y = net.tensor((first, second, units), quant)
+
+    def weights(width: int) -> list[int]:
+        scales = net.random.uniform(spread / 4, spread, 4)
+        return [net.constant(_weights(net, (units, width)), Quant(float(one))) for one in scales]
+
+    of_input, of_state = weights(depth), weights(units)
+    biases = [net.constant(_bias(net, units, 4000), Quant(1e-3)) for _ in range(4)]
+    state = net.tensor((batches, units), quant, variable=True)
+    cell = net.tensor((batches, units), Quant(cell_scale), "int16", variable=True)
+    inputs = [x, *of_input, *of_state, -1, -1, -1, *biases, -1, -1, state, cell, -1, -1, -1, -1]
+    net.operator(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [y], "UnidirectionalSequenceLSTM", version=3,
+        fusedActivationFunction=_activation("TANH"), cellClip=cell_clip, projClip=0.0,
+        timeMajor=time_major,
+    )  # fmt: skip
+    return y

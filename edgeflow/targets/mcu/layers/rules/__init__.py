@@ -6,7 +6,7 @@ operator gives would be written past its end. So each node is checked before it 
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
-from edgeflow.targets.mcu.layers.rules import elementwise, moves, windows
+from edgeflow.targets.mcu.layers.rules import elementwise, moves, recurrent, windows
 from edgeflow.targets.mcu.layers.rules.form import Form, Rule
 
 RULES: dict[str, Rule] = {
@@ -40,6 +40,7 @@ RULES: dict[str, Rule] = {
     "SUB": elementwise.binary("Sub"),
     "TANH": elementwise.unary,
     "TRANSPOSE": moves.transpose,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
 }
 
 

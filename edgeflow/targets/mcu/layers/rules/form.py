@@ -101,6 +101,17 @@ class Form:
         if (np.abs(bias) + reach * (128 + abs(source.zero_point))).max() >= 2**31:
             raise Unsupported("has sums above 32 bits", "train it with smaller weights")
 
+    def state(self, number: int, dtype: str, size: int) -> Tensor:
+        """Return an input that keeps its values from one step to the next."""
+        tensor = self._graph.tensors[self._node.inputs[number]]
+        if tensor.dtype != dtype:
+            raise Unsupported(f"has a state of {tensor.dtype}", f"quantize it to {dtype}")
+        if not tensor.variable or len(tensor.scales) != 1 or not tensor.scale:
+            raise self.damage(f"has {tensor.name!r} as a state, which is none")
+        if tensor.size != size:
+            raise self.damage(f"has a state of {tensor.size} values for {size}")
+        return tensor
+
     def constant(self, number: int, *shape: int) -> NDArray[Any]:
         """Return an integer constant of a shape."""
         tensor = self._graph.tensors[self._node.inputs[number]]
