@@ -12,8 +12,8 @@ from edgeflow.targets.mcu.build import BuildError
 from edgeflow.targets.mcu.generate import generate
 from edgeflow.targets.mcu.settings import Settings
 from tests.system.conftest import ENABLE
-from tests.unit.targets.mcu import nets, tiny
-from tests.unit.targets.mcu.identity import expected, random_samples
+from tests.unit.targets.mcu import tiny
+from tests.unit.targets.mcu.identity import expected
 from tests.unit.targets.mcu.test_unrolled import mlp
 
 EMULATED = [name for name, board in boards().items() if board.emulator]
@@ -53,48 +53,6 @@ def test_a_board_gives_the_bytes_of_native_code(tmp_path: Path, name: str) -> No
     assert made.ram_bytes >= tiny.INPUTS + 2 * tiny.OUTPUTS
     assert 24 < made.flash_bytes < 4096
     assert not list(tmp_path.glob("**/*.o"))
-
-
-CORES = [
-    "microbit",
-    "mps2-an385",
-    "mps2-an386",
-    "mps2-an500",
-    "mps2-an505",
-    "sifive-e",
-    "arduino-mega",
-]
-
-
-def network() -> bytes:
-    """Return a network of several operators and edges, small enough for each board."""
-    net = nets.Net()
-    picture = net.input((1, 7, 6, 2))
-    x = nets.conv2d(net, picture, 6, 3, stride=2, activation="RELU6")
-    x = nets.add(net, nets.depthwise_conv2d(net, x, 1, 3, dilation=2), x)
-    x = nets.hard_swish(net, x)
-    scores = nets.fully_connected(net, x, 5, per_channel=True)
-    return net.model(nets.softmax(net, scores), scores)
-
-
-@pytest.mark.parametrize("name", CORES)
-def test_a_generated_network_gives_the_oracle_s_bytes(tmp_path: Path, name: str) -> None:
-    need(name)
-    pytest.importorskip("tflite_micro")
-    sources = generate(network(), Settings(simd=boards()[name].family.dsp))
-    graph = sources.graph
-    io = {
-        "inputs": [tiny.tensor("in", graph.tensors[place].shape) for place in graph.inputs],
-        "outputs": [tiny.tensor("out", graph.tensors[place].shape) for place in graph.outputs],
-    }
-    tiny.build(tmp_path, name, sources.files, io=io, macs=sources.macs)
-    samples = random_samples(graph, 50)
-    found = opened(tmp_path).infer_many(
-        *(np.concatenate(arrays) for arrays in zip(*samples, strict=True))
-    )
-    wanted = expected(network(), "tflm", samples)
-    for place, arrays in enumerate(zip(*wanted, strict=True)):
-        np.testing.assert_array_equal(found[place], np.concatenate(arrays))
 
 
 @pytest.mark.parametrize("name", ["microbit", "arduino-uno"])
