@@ -26,7 +26,7 @@ _C_TYPES = {
     "uint16": "uint16_t",
     "int32": "int32_t",
 }
-_INCLUDE = re.compile(r'^#include "(\w+)\.h"\n', re.MULTILINE)
+_INCLUDE = re.compile(r'^#include "(?!arm_)(\w+)\.h"\n', re.MULTILINE)  # arm_...: CMSIS-NN's own
 _LINE = 16
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeflow.errors import CompileError
+from edgeflow.targets.mcu.cmsis import cmsis_files
 from edgeflow.targets.mcu.emit import render
 from edgeflow.targets.mcu.graph import Graph
 from edgeflow.targets.mcu.layers import lower
@@ -100,6 +101,7 @@ def generate(
     Raises:
         CompileError: the file is damaged, has operators that no kernel takes, or has nothing to
             unroll in that mode.
+        MissingToolError: `kernels: cmsis-nn`, and what carries its sources is not installed.
     """
     settings = settings or Settings()
     graph = read_graph(model)
@@ -113,5 +115,8 @@ def generate(
     used = {place for layer in layers for place in (*layer.reads, *layer.writes)}
     inside = {place for place in used - outside if graph.tensors[place].data is None}
     arena = plan(layers, {place: graph.tensors[place].size for place in inside})
-    files = render(graph, layers, arena, settings, labels)
+    files = {
+        **render(graph, layers, arena, settings, labels),
+        **cmsis_files([layer.kernel for layer in layers], settings.name),
+    }
     return Sources(files=files, graph=graph, layers=layers, plan=arena)

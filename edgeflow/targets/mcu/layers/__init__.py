@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers import (
+    cmsis,
     conv,
     dense,
     dsp,
@@ -121,5 +122,5 @@ def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | V
     if node.operator not in OPERATORS:
         raise Unsupported("has no kernel", f"use one of {', '.join(sorted(OPERATORS))}")
     check(graph, node)
-    faster = dsp.lower(graph, node, settings)
+    faster = cmsis.lower(graph, node, settings) or dsp.lower(graph, node, settings)
     return [faster] if faster else OPERATORS[node.operator](graph, node, settings)

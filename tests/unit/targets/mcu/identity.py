@@ -42,10 +42,15 @@ class Native:
     def __init__(self, sources: Sources, folder: Path, flags: Sequence[str] = ("-O1",)) -> None:
         """Compile `sources` into `folder`; SANITIZED as `flags` ends the program on any fault."""
         self._graph, self._program = sources.graph, folder / "program"
-        name = next(file for file in sources.files if file.endswith(".c")).removesuffix(".c")
+        name = next(file for file in sources.files if file.endswith(".h")).removesuffix(".h")
         for file, text in {**sources.files, "main.c": _main(name, sources.graph)}.items():
             (folder / file).write_text(text)
-        _run(["cc", *STRICT, "-pipe", *flags, f"{name}.c", "main.c", "-o", "program"], folder)
+        others = [file for file in sources.files if file.endswith(".c") and file != f"{name}.c"]
+        for number, file in enumerate(others):  # not generated, so they may give warnings
+            _run(["cc", "-c", *flags, "-fno-sanitize=all", file, "-o", f"{number}.o"], folder)
+        objects = [f"{number}.o" for number in range(len(others))]
+        own = [f"{name}.c", "main.c", *objects]
+        _run(["cc", *STRICT, "-pipe", *flags, *own, "-o", "program"], folder)
 
     def __call__(self, samples: Sequence[Sample]) -> list[Sample]:
         """Return the outputs of each sample."""
