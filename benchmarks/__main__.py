@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from benchmarks.case import Case
 from benchmarks.cases import fresh_checkout, full_build, one_target_changed
+from benchmarks.count import Count
 from benchmarks.devices import many_devices
 from benchmarks.many import at_any_size
+from benchmarks.mcu import microcontrollers
 from benchmarks.nothing import few, many, stamped
 from benchmarks.project import ROOT, machine
 from benchmarks.sources import many_source_images
@@ -16,7 +18,7 @@ from benchmarks.table import update
 from benchmarks.training import training
 from benchmarks.upload import transfers
 
-CASES: dict[str, tuple[Callable[[int], Case | list[Case]], int]] = {
+CASES: dict[str, tuple[Callable[[int], Case | list[Case] | list[Count]], int]] = {
     "full": (full_build, 3),
     "few": (few, 5),
     "many": (many, 5),
@@ -28,6 +30,7 @@ CASES: dict[str, tuple[Callable[[int], Case | list[Case]], int]] = {
     "warm": (fresh_checkout, 3),
     "transfers": (transfers, 7),
     "training": (training, 5),
+    "mcu": (microcontrollers, 1),
 }
 
 

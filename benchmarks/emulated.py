@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.ondevice.engine_mcu import Qemu
-from edgeflow.targets.mcu.board import Board, boards
+from edgeflow.ondevice.engine_mcu import Native, boards_of
+from edgeflow.targets.mcu.board import boards
 from edgeflow.targets.mcu.build import build_elf
 from edgeflow.targets.mcu.firmware import build_job, firmware_files, host_files
 from edgeflow.targets.mcu.generate import Sources
+
+Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,22 +25,20 @@ class Emulated:
     Attributes:
         flash_bytes: of the whole firmware.
         ram_bytes: likewise, without the stack.
-        instructions: the most of one inference.
-        cycles: likewise, 0 without a model of the core.
+        counts: the most of one inference, by figure, such as ``instructions``.
         outputs: bytes of the outputs, [samples, bytes].
     """
 
     flash_bytes: int
     ram_bytes: int
-    instructions: int
-    cycles: int
-    outputs: NDArray[np.uint8]
+    counts: Mapping[str, float]
+    outputs: Bytes
 
 
 def emulate(
     sources: Sources,
-    board_name: str,
-    samples: NDArray[np.int8],
+    name: str,
+    samples: Bytes,
     optimize: Sequence[str],
     files: Mapping[str, str] | None = None,
 ) -> Emulated:
@@ -46,49 +46,68 @@ def emulate(
 
     Args:
         sources: the network.
-        board_name: as `boards.toml` has it.
+        name: of the board.
         samples: inputs.
         optimize: options of the compiler.
         files: other C files of the same network, instead of those of `sources`.
     """
-    chosen, files = boards()[board_name], files or sources.files
-    tensors = sources.graph.tensors
-    inputs, outputs = (
-        [tensors[place].size for place in places]
-        for places in (sources.graph.inputs, sources.graph.outputs)
-    )
-    parts = firmware_files(chosen, inputs, outputs)
-    job = build_job(chosen, [name for name in files if name.endswith(".c")], optimize)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        for file, text in {**host_files(inputs, outputs), **parts, **files}.items():
-            (folder / file).write_text(text)
-        built = build_elf(job, folder)
-        runner = Qemu(name, _facts(sources, chosen, built))
-        answers = runner.run(samples.view(np.uint8))
+    chosen, files = boards()[name], files or sources.files
+    parts = firmware_files(chosen, *_sizes(sources))
+    job = build_job(chosen, _units(files), optimize)
+    described = {**chosen.model_dump(mode="json"), "name": name}
+    with TemporaryDirectory() as folder:
+        _write(folder, {**host_files(*_sizes(sources)), **parts, **files})
+        built = build_elf(job, Path(folder))
+        facts = {
+            **_facts(sources),
+            "board": described,
+            "elf": built.elf,
+            "invoke_address": built.invoke_address,
+            "cycles": chosen.family.cycles,
+        }
+        (runner,) = boards_of(folder, facts, {})
+        outputs = runner.run(samples)
     return Emulated(
         flash_bytes=built.flash_bytes,
         ram_bytes=built.ram_bytes,
-        instructions=int(runner.counts["instructions"]),
-        cycles=int(runner.counts.get("cycles_estimate", 0)),
-        outputs=answers,
+        counts=runner.counts,
+        outputs=outputs,
     )
 
 
-def _facts(sources: Sources, board: Board, built: Any) -> dict[str, Any]:
+def native(sources: Sources, samples: Bytes) -> Bytes:
+    """Run samples, [samples, bytes], as the same C built for this machine."""
+    facts = {**_facts(sources), "sources": _units(sources.files), "native_flags": []}
+    with TemporaryDirectory() as folder:
+        _write(folder, {**host_files(*_sizes(sources)), **sources.files})
+        outputs: Bytes = Native(folder, facts).run(samples)
+        return outputs
+
+
+def _units(files: Mapping[str, str]) -> list[str]:
+    return [name for name in files if name.endswith(".c")]
+
+
+def _sizes(sources: Sources) -> tuple[list[int], list[int]]:
+    tensors = sources.graph.tensors
+    return [tensors[place].size for place in sources.graph.inputs], [
+        tensors[place].size for place in sources.graph.outputs
+    ]
+
+
+def _write(folder: str, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (Path(folder) / name).write_text(text)
+
+
+def _facts(sources: Sources) -> dict[str, Any]:
     """Return what the engine asks of a network."""
     sides = {"inputs": sources.graph.inputs, "outputs": sources.graph.outputs}
+    tensors = sources.graph.tensors
     return {
-        "board": board.model_dump(),
-        "elf": built.elf,
-        "invoke_address": built.invoke_address,
-        "cycles": board.family.cycles,
         "macs": sources.macs,
         "io": {
-            side: [
-                {"shape": list(sources.graph.tensors[place].shape), "dtype": "int8"}
-                for place in places
-            ]
+            side: [{"shape": list(tensors[place].shape), "dtype": "int8"} for place in places]
             for side, places in sides.items()
         },
     }

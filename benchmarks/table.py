@@ -30,7 +30,7 @@ def table(result: dict[str, Any]) -> str:
         "",
         "| what | seconds | against | seconds | measured | target | held |",
         "|---|---|---|---|---|---|---|",
-        *[_row(case) for case in result["cases"]],
+        *[_row(case) for case in result["cases"] if "seconds" in case],
     ]
     return "\n".join(lines) + "\n"
 
