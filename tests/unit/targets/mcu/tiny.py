@@ -71,6 +71,11 @@ def sizes(io: Mapping[str, Any]) -> tuple[list[int], list[int]]:
     return inputs, outputs
 
 
+def units(files: Mapping[str, str]) -> list[str]:
+    """Return the files that are compiled."""
+    return [name for name in files if name.endswith(".c")]
+
+
 def write(
     folder: Path,
     name: str,
@@ -88,7 +93,7 @@ def write(
         "mode": "specialized",
         "elf": "fw.elf",
         "invoke_address": 0,
-        "sources": ["model.c"],
+        "sources": units(files),
         "native_flags": [],
         "operators": 1,
         "macs": INPUTS * OUTPUTS,
@@ -112,6 +117,6 @@ def build(
     parts = firmware_files(board, *sizes(changed.get("io", IO)))
     for file, text in {**files, **parts}.items():
         (folder / file).write_text(text)
-    made = build_elf(build_job(board, ["model.c"], optimize), folder)
+    made = build_elf(build_job(board, units(files), optimize), folder)
     write(folder, name, files, **{"invoke_address": made.invoke_address, **changed})
     return made
