@@ -65,6 +65,8 @@ class McuOptions(HostedOptions):
             raise ValueError(f"no board {self.board!r}; {did_you_mean(self.board, known)}")
         if not known[self.board].family.compiler:
             raise ValueError(f"code for {self.board} can only be exported: `edgeflow export c`")
+        if self.kernels == "cmsis-nn" and not known[self.board].core.startswith("cortex-m"):
+            raise ValueError(f"CMSIS-NN is for Cortex-M; {self.board} needs `kernels: portable`")
         return self
 
     @property

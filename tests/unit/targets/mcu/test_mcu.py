@@ -156,6 +156,7 @@ def test_a_board_of_the_users_own(tmp_path: Path) -> None:
     [
         ({"board": "microbot"}, "did you mean 'microbit'"),
         ({"board": "esp32"}, "can only be exported"),
+        ({"board": "sifive-e", "kernels": "cmsis-nn"}, "needs `kernels: portable`"),
         ({"boards": "nowhere.toml"}, "cannot be read"),
         ({"boards": {"microbit": {"title": "x"}}}, "Field required"),
     ],
