@@ -43,15 +43,16 @@ def check(
         machines(plan, results),
     )
     said += [f"warning: {text}" for text in _unlike(plan, sides)]
+    fits = {} if fast else _fits(plan)
     if as_json:
-        print_json(_record(plan, found, missing, said, sides))
+        print_json({**_record(plan, found, missing, said, sides), "fits": [*fits.values()]})
     else:
         for text in (*missing, *said):
             say(text)
         lines = [
             f"{title}: {it[0]}, {', '.join(it[1]) or 'unknown'}" for title, it in sides.items()
         ]
-        for line in [*describe(plan), *(each.line() for each in found), *lines]:
+        for line in [*describe(plan), *fits, *(each.line() for each in found), *lines]:
             print(line)
     raise typer.Exit(3 if missing else 0)
 
@@ -74,6 +75,16 @@ def _findings(plan: "Plan") -> Iterator[str]:
 
     yield from (f"warning: {text}" for text in unlike_channels(plan))
     yield from lints(plan)
+
+
+def _fits(plan: "Plan") -> dict[str, dict[str, Any]]:
+    """Return what networks take of targets' memory before they are trained: lines, and records."""
+    from edgeflow.check.fits import fits_of, sizes
+
+    return {
+        f"  {case.title}: {sizes(fit)}": {**asdict(case), **asdict(fit)}
+        for case, fit in fits_of(plan.config).items()
+    }
 
 
 def _record(

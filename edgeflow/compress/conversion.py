@@ -3,7 +3,6 @@
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from edgeflow.compress.apart import quantized_apart
 from edgeflow.compress.form import flatbuffer_form
@@ -11,6 +10,7 @@ from edgeflow.compress.integer import require_integer
 from edgeflow.compress.same import require_close, require_exact, samples_for
 from edgeflow.compress.source import Source
 from edgeflow.config.recipe import CALIBRATED, INT8, Recipe
+from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError, EdgeflowError
 
@@ -23,10 +23,15 @@ def convert(name: str, source: Source, dataset: DatasetView, recipe: Recipe) -> 
     Raises:
         CompileError: it rejects the network.
     """
+    calibration = dataset.tensors("calibration") if recipe.quantize in CALIBRATED else None
+    return converted(name, source, recipe, calibration)
+
+
+def converted(name: str, source: Source, recipe: Recipe, calibration: Tensors | None) -> bytes:
+    """Return the .tflite for samples that are at hand; see `convert`."""
     quantize = recipe.quantize
     technique = importlib.import_module(f"edgeflow.compress.quantize.{quantize.replace('-', '_')}")
     with _converting(name, quantize):
-        calibration: Any = dataset.tensors("calibration") if quantize in CALIBRATED else None
         flatbuffer: bytes = technique.convert(source, recipe, calibration)
     return flatbuffer
 

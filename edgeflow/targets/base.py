@@ -118,6 +118,36 @@ class CompiledModel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """One memory of a target: what a network needs of it, and what it may take."""
+
+    name: str
+    needed_bytes: int
+    limit_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """What a network takes of a target's memories.
+
+    Attributes:
+        memories: each that is limited.
+        macs: multiplications with accumulation of one inference.
+        exact: whether it is that of a linked program; else it is estimated.
+        problem: why it does not fit; empty where it does.
+        hint: what would help.
+        share: about which share of the channels could stay; None where none could.
+    """
+
+    memories: tuple[Memory, ...]
+    macs: int
+    exact: bool
+    problem: str = ""
+    hint: str = ""
+    share: float | None = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Oracle:
     """What makes the reference outputs from the recipe's model.tflite, instead of the engine.
 
@@ -197,6 +227,11 @@ class Target(Protocol):
     or quantized .tflite: operators that will not map and why, sizes against limits. It reads the
     file and runs nothing, so that `edgeflow check` may call it on files of unknown origin, and
     says nothing of a file that it cannot read.
+
+    It may have a static method `fit(model, options, worker)`, which returns a `Fit` for a .tflite
+    after a recipe, and raises CompileError for one that it can never take. The worker is that of
+    its toolchain, or None where that is not at hand: what it takes is then estimated. With it,
+    `edgeflow check` judges networks before they are trained.
 
     It may have a static method `needs(model)`, which says in a line what a .tflite takes of such
     hardware whatever the options, or why it cannot be compiled; empty where that is not known.

@@ -9,6 +9,7 @@ from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
     CompileInput,
+    Fit,
     Lint,
     Missing,
     Oracle,
@@ -17,6 +18,7 @@ from edgeflow.targets.base import (
 )
 from edgeflow.targets.mcu.figures import FIGURES, figures_of
 from edgeflow.targets.mcu.options import McuOptions
+from edgeflow.targets.worker import Worker
 from edgeflow.toolchain.base import Program, Toolchain
 
 
@@ -53,6 +55,17 @@ class Mcu:
         from edgeflow.targets.mcu.findings import findings
 
         return findings(model, options)
+
+    @staticmethod
+    def fit(model: Path, options: McuOptions, worker: Worker | None) -> Fit:
+        """Return what a network takes of the board.
+
+        Raises:
+            CompileError: no kernel takes an operator, or the file is damaged.
+        """
+        from edgeflow.targets.mcu.fitting import fit
+
+        return fit(model, options, worker)
 
     @staticmethod
     def compile(job: CompileInput, options: McuOptions, out: Path) -> CompiledModel:

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from edgeflow.config.base import Section
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.mcu.board import Board
-from edgeflow.targets.mcu.budget import Needs, require_fit
+from edgeflow.targets.mcu.budget import Needs, estimate, is_hopeless, misfit
 from edgeflow.targets.mcu.build import ELF
 from edgeflow.targets.mcu.firmware import build_job, firmware_files, host_files
 from edgeflow.targets.mcu.generate import Sources
@@ -69,9 +68,9 @@ class Firmware:
 def compile_for(job: CompileInput, options: McuOptions, out: Path) -> CompiledModel:
     """Compile a recipe's model; see `Mcu.compile`."""
     with tempfile.TemporaryDirectory() as scratch:
-        tried = list(attempts(job.model, options, job.worker, Path(scratch)))
-        require_fit(job.worker.title, options, [firmware.needs for firmware in tried])
-        chosen = next(firmware for firmware in tried if firmware.needs.fits(options))
+        chosen, tried = first_that_fits(job.model, options, job.worker, Path(scratch))
+        if chosen is None:
+            raise misfit(job.worker.title, options, tried)
         write(chosen, options, out)
     sources, needs = chosen.sources, chosen.needs
     return CompiledModel(
@@ -93,8 +92,12 @@ def compile_for(job: CompileInput, options: McuOptions, out: Path) -> CompiledMo
     )
 
 
-def attempts(model: Path, options: McuOptions, worker: Worker, scratch: Path) -> Iterator[Firmware]:
-    """Yield firmware in each form that is tried, up to the first that fits.
+def first_that_fits(
+    model: Path, options: McuOptions, worker: Worker, scratch: Path
+) -> tuple[Firmware | None, list[Needs]]:
+    """Return firmware in the first form that fits the board, and what each that was tried takes.
+
+    What cannot fit whatever the compiler makes of it, is not compiled, but estimated.
 
     Args:
         model: the recipe's .tflite.
@@ -106,13 +109,18 @@ def attempts(model: Path, options: McuOptions, worker: Worker, scratch: Path) ->
         CompileError: no kernel takes an operator, or the compiler refuses the code.
         MissingToolError: the compiler is not installed.
     """
+    tried: list[Needs] = []
     for variant, sources in generated(model, options):
+        if is_hopeless(sources, options):
+            tried.append(estimate(variant, sources))
+            continue
         folder = scratch / str(variant)
         built = build(sources, variant, options, worker, folder)
         made = Firmware(variant=variant, sources=sources, built=built, folder=folder)
-        yield made
+        tried.append(made.needs)
         if made.needs.fits(options):
-            return
+            return made, tried
+    return None, tried
 
 
 def build(

@@ -88,6 +88,8 @@ def _link(board: Board) -> list[str]:
     end = board.ram.origin + board.ram.bytes
     if board.core == "avr":  # avr-libc has the linker script, and names of its own
         symbols = {"stack_limit": "__bss_end", "stack_top": f"{end:#x}"}
+        # Larger than any board's, so that also of a program that does not fit it can be told.
+        symbols |= {"__DATA_REGION_LENGTH__": "0xffa0", "__TEXT_REGION_LENGTH__": "0x400000"}
         script = []
     else:
         origins = {"FLASH_ORIGIN": board.flash.origin, "RAM_ORIGIN": board.ram.origin}

@@ -127,6 +127,23 @@ def test_a_budget_that_is_missed_with_a_mode_of_ones_own(model: Path, tmp_path: 
     assert "prune_channels: {share: 0.25}" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("flash_kb", "exact", "share"), [(64, True, 1.0), (3.9, True, 0.75), (1.5, False, None)]
+)
+def test_what_a_network_takes_is_told_before_it_is_trained(
+    model: Path, flash_kb: float, exact: bool, share: float | None
+) -> None:
+    worker = StandIn({"flash_bytes": 8192}, *[{}] * 4) if exact else None
+    found = Mcu.fit(model, options(flash_kb=flash_kb), worker)
+    flash, ram = found.memories
+    assert flash.limit_bytes == int(flash_kb * 1024)
+    assert found.macs == 192
+    assert (found.exact, found.share) == (exact, share)
+    assert bool(found.problem) == (share != 1.0) == (flash.needed_bytes > flash.limit_bytes)
+    # 16 hidden values, 8 in and 4 out; the stack beside them.
+    assert 28 < ram.needed_bytes <= 640
+
+
 @pytest.mark.parametrize("lie", [{"flash_bytes": -1}, {"elf": "../x"}, {"ram_bytes": "1"}])
 def test_a_worker_that_cannot_be_believed(
     model: Path, tmp_path: Path, lie: dict[str, object]

@@ -1,0 +1,46 @@
+"""The int8 .tflite that a recipe makes of a network, but before anything is trained.
+
+Weights and ranges are random, so it computes nothing of use; its operators and its sizes are those
+that the trained one will have.
+"""
+
+from typing import Any
+
+from edgeflow.compress.channels.remove import remove_channels
+from edgeflow.compress.conversion import converted
+from edgeflow.compress.source import FloatModel
+from edgeflow.compress.unroll import unrolled
+from edgeflow.config.recipe import Recipe
+from edgeflow.dataset.tensors import INPUT, Tensors, numbered
+
+_SAMPLES = 2
+
+
+def rehearse(title: str, keras: Any, network: Any, recipe: Recipe) -> bytes | None:
+    """Return the .tflite; None where the quantizer might crash, which is tried in the step alone.
+
+    Args:
+        title: model and recipe, for messages.
+        keras: the Keras module that made the network.
+        network: untrained; it is left as it is.
+        recipe: with `quantize: ptq-int8` or `qat-int8`, whose operators are the same.
+
+    Raises:
+        CompileError: no channels can be removed, or the converter rejects the network.
+    """
+    if recipe.prune_channels:
+        network = remove_channels(keras, network, recipe.prune_channels.share).model
+    source = FloatModel(unrolled(keras, network))
+    if source.loops():
+        return None
+    return converted(title, source, Recipe(quantize="ptq-int8"), _samples(network))
+
+
+def _samples(network: Any) -> Tensors:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    names = numbered(INPUT, len(network.inputs))
+    shapes = [(_SAMPLES, *tensor.shape[1:]) for tensor in network.inputs]
+    arrays = [rng.standard_normal(shape, np.float32) for shape in shapes]
+    return Tensors(dict(zip(names, arrays, strict=True)))
