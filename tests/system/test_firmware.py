@@ -79,6 +79,7 @@ def test_a_small_dense_network_on_the_smallest_boards(tmp_path: Path, name: str)
 COUNTED = """
 #include "model.h"
 void model_init(void) {}
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 __attribute__((naked, noinline)) void model_invoke(const int8_t *in, int8_t *out)
 {
     __asm__ volatile(".syntax unified\\nmovs r2, #100\\n"      /* 1 */

@@ -60,8 +60,8 @@ def port(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
 
     yield start
     for chip in started:
-        chip.kill()
-        chip.wait()
+        with chip:  # closes the pipe, and waits
+            chip.kill()
 
 
 def test_an_arduino_at_a_serial_port(

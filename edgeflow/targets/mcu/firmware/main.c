@@ -26,7 +26,8 @@ static __attribute__((noinline)) void paint_stack(void)
     volatile uint8_t *end; /* below it lies nothing: there are no interrupts */
     STACK_POINTER(end);
     painted = stack_limit;
-    if ((uintptr_t)end - (uintptr_t)painted > PAINTED_MAX_BYTES) {
+    const uint32_t size = (uint32_t)((uintptr_t)end - (uintptr_t)painted);
+    if (size > PAINTED_MAX_BYTES) {
         painted = end - PAINTED_MAX_BYTES;
     }
     for (volatile uint8_t *byte = painted; byte < end; byte++) {

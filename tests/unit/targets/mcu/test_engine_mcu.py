@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import shutil
+import subprocess
 import sys
 import threading
 import tty
@@ -164,6 +165,13 @@ def test_a_serial_port_s_frames() -> None:
         damaged[place] ^= 4
         with pytest.raises(ValueError, match="no answer"):
             engine_mcu.answered(bytes(damaged))
+
+
+@pytest.mark.parametrize("api", [1, 2])
+def test_the_plugin_compiles_without_warnings(tmp_path: Path, api: int) -> None:
+    tiny.write(tmp_path, "microbit")
+    flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC", f"-DAPI={api}"]
+    subprocess.run(["cc", *flags, "plugin.c", "-o", "plugin.so"], cwd=tmp_path, check=True)
 
 
 def test_tools_are_built_once(tmp_path: Path, programs: Path) -> None:

@@ -117,6 +117,7 @@ def build(
     parts = firmware_files(board, *sizes(changed.get("io", IO)))
     for file, text in {**files, **parts}.items():
         (folder / file).write_text(text)
-    made = build_elf(build_job(board, units(files), optimize), folder)
+    job = build_job(board, units(files), optimize)
+    made = build_elf({**job, "flags": [*job["flags"], "-Werror"]}, folder)
     write(folder, name, files, **{"invoke_address": made.invoke_address, **changed})
     return made
