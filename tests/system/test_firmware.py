@@ -167,3 +167,33 @@ def test_a_program_too_large_for_its_board(tmp_path: Path) -> None:
     need("microbit")
     source = tiny.SOURCE.replace(f"arena[{tiny.OUTPUTS}]", "arena[20000]")
     assert tiny.build(tmp_path, "microbit", {**tiny.FILES, "model.c": source}).ram_bytes > 20000
+
+
+CHOOSING = """
+static volatile int8_t sink;
+#define DEFINE(name, size) \\
+    __attribute__((noinline)) static int8_t name(const int8_t *x) \\
+    { \\
+        volatile int8_t kept[size]; \\
+        for (int i = 0; i < size; i++) kept[i] = *x; \\
+        return kept[size - 1]; \\
+    }
+DEFINE(small, 4)
+DEFINE(large, 400)
+void model_init(void) {}
+__attribute__((noinline)) void model_invoke(const int8_t *in, int8_t *out)
+{
+    int8_t (*chosen)(const int8_t *) = sink ? small : large;
+    out[0] = out[1] = out[2] = chosen(in);
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["microbit", "mps2-an386", "sifive-e", "arduino-uno"])
+def test_the_stack_bound_covers_calls_by_pointer(tmp_path: Path, name: str) -> None:
+    need(name)
+    source = tiny.SOURCE[: tiny.SOURCE.index("#if")] + CHOOSING
+    made = tiny.build(tmp_path, name, {**tiny.FILES, "model.c": source})
+    engine = opened(tmp_path)
+    engine.infer_many(tiny.samples(2))
+    assert 400 < engine.figures()["stack_bytes"] <= made.stack_bytes

@@ -192,15 +192,17 @@ _FUNCTION = re.compile(r"^[0-9a-f]+ <([^>]+)>:$")
 _TARGET = re.compile(r"\s<([^>+]+)>")
 _PUSHED = re.compile(r"\t(?:push|stmdb)\t(?:sp!, )?(\{[^}]*\}|r\d+)")
 _LOWERED = re.compile(r"\tsub[.w]*\tsp, (?:sp, )?#(\d+)|\[sp, #-(\d+)\]!|\taddi?\tsp,sp,-(\d+)")
+_BY_POINTER = re.compile(r"\t(?:blx\tr\d+|jalr\t|e?icall)")
 _AVR_RETURN_BYTES = 3  # that a call pushes; 2 on chips with less flash
 
 
 def _stack_bound(job: Mapping[str, Any], folder: Path) -> int:
     """Return the longest chain of calls, in bytes of stack.
 
-    A branch to the beginning of a function counts as a call of it. Neither the kernels nor the
-    firmware call by pointer or recursively. GCC says what each function takes; of those in its own
-    library that is read from their code.
+    A branch to the beginning of a function counts as a call of it; a call by a pointer, which GCC
+    may make of a choice of two, as one of any function that none calls by name. Nothing calls
+    itself. GCC says what each function takes; of those in its own library that is read from their
+    code.
     """
     calls, frames = _disassembled(_run(job, "objdump", ["-d", ELF], folder).splitlines())
     if job["compiler"] == "avr-":
@@ -226,6 +228,7 @@ def _disassembled(lines: Iterable[str]) -> tuple[dict[str, set[str]], dict[str, 
     """Return whom each function calls, and the bytes that it pushes, from a disassembly."""
     calls: dict[str, set[str]] = {}
     frames: dict[str, int] = {}
+    by_pointer: set[str] = set()
     inside = ""
     for line in lines:
         begins = _FUNCTION.match(line)
@@ -235,6 +238,11 @@ def _disassembled(lines: Iterable[str]) -> tuple[dict[str, set[str]], dict[str, 
         elif inside:
             calls[inside].update(_TARGET.findall(line))
             frames[inside] += _pushed(line)
+            if _BY_POINTER.search(line) and not _TARGET.search(line):
+                by_pointer.add(inside)
+    unnamed = set(calls).difference(*calls.values(), {"start", "main"})
+    for name in by_pointer:
+        calls[name] |= unnamed - {name}
     return {name: {one for one in called if one in calls} for name, called in calls.items()}, frames
 
 

@@ -187,10 +187,14 @@ NN_INLINE void nn_channel(const NN_FLASH nn_depthwise_simd_t *p, nn_part *part, 
     part->first2 = nn_sxtb16(nn_load_word(w + 8));
     part->second2 = nn_sxtb16_ror8(nn_load_word(w + 8));
     nn_plane(p, part, x + channel / p->multiplier, plane);
-    if (p->stride_columns == 1) {
-        (p->clamped ? nn_pairs_clamped : nn_pairs)(p, part, plane, y + channel);
+    if (p->stride_columns == 1 && p->clamped) {
+        nn_pairs_clamped(p, part, plane, y + channel);
+    } else if (p->stride_columns == 1) {
+        nn_pairs(p, part, plane, y + channel);
+    } else if (p->clamped) {
+        nn_seconds_clamped(p, part, plane, y + channel);
     } else {
-        (p->clamped ? nn_seconds_clamped : nn_seconds)(p, part, plane, y + channel);
+        nn_seconds(p, part, plane, y + channel);
     }
 }
 

@@ -122,5 +122,7 @@ def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | V
     if node.operator not in OPERATORS:
         raise Unsupported("has no kernel", f"use one of {', '.join(sorted(OPERATORS))}")
     check(graph, node)
-    faster = cmsis.lower(graph, node, settings) or dsp.lower(graph, node, settings)
+    faster = None
+    if not (settings.mode == "unrolled" and node.operator == "FULLY_CONNECTED"):
+        faster = cmsis.lower(graph, node, settings) or dsp.lower(graph, node, settings)
     return [faster] if faster else OPERATORS[node.operator](graph, node, settings)

@@ -41,6 +41,11 @@ def test_code_without_undefined_behaviour() -> None:
     assert_identical(mlp(), UNROLLED, 50, flags=SANITIZED)
 
 
+def test_no_other_kernel_takes_what_is_unrolled() -> None:
+    sources = assert_identical(mlp(), Settings(mode="unrolled", simd=True))
+    assert all(layer.unrolled for layer in sources.layers)
+
+
 def test_rounding_once() -> None:
     assert_identical(mlp(), Settings(mode="unrolled", profile="litert-ref"), 200)
 
