@@ -105,10 +105,16 @@ def _described(file: Tflite) -> Iterator[tuple[str, str]]:
     inner = {tensor.dtype for index, tensor in enumerate(file.tensors) if index not in outer}
     if not inner & {"int8", "uint8", "float16"}:
         return
-    if "float32" in inner:
+    # By operators: an LSTM of int8 lists float32 tensors that nothing reads, and has int16 cells.
+    computed = [one.dtypes for one in file.operators if one.name not in _CONVERSIONS]
+    if "float32" in inner and any("float32" in dtypes for dtypes in computed):
         yield "quantize", "fp16" if "float16" in inner else "dynamic"
         return
     dtype = file.tensors[file.inputs[0]].dtype
-    yield "quantize", "ptq-int16x8" if "int16" in inner | {dtype} else "ptq-int8"
+    wide = dtype == "int16" or any("int16" in one and "int8" not in one for one in computed)
+    yield "quantize", "ptq-int16x8" if wide else "ptq-int8"
     if dtype == "uint8":
         yield "io", "uint8"
+
+
+_CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})

@@ -19,7 +19,7 @@ typedef struct {
 NN_INLINE int8_t nn_average_pool_window(const NN_FLASH nn_average_pool_t *p, const int8_t *x, nn_size rows,
     nn_size columns)
 {
-    const int32_t count = (int32_t)rows * columns;
+    const int32_t count = (int32_t)rows * (int32_t)columns;
     int32_t sum = 0;
     for (nn_size row = 0; row < rows; row++) {
         for (nn_size column = 0; column < columns; column++) {

@@ -33,3 +33,11 @@ def test_inspection_tells_memory_or_why_not(tmp_path: Path) -> None:
     net.operator("RELU", [x], [y])
     takes, needs = said(tmp_path / "c.tflite", net.model(y))
     assert ("ptq-int8" in takes, needs) == (True, "")
+
+
+def test_an_lstm_of_int8_is_no_network_in_float(tmp_path: Path) -> None:
+    net = Net()
+    model = net.model(nets.lstm(net, net.input((1, 3, 4)), 5))
+    takes, needs = said(tmp_path / "lstm.tflite", model)
+    assert takes == ("none",)
+    assert needs.startswith("needs ")
