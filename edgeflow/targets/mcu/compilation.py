@@ -82,6 +82,7 @@ def compile_for(job: CompileInput, options: McuOptions, out: Path) -> CompiledMo
             "profile": options.profile,
             "mode": chosen.variant.mode,
             "optimize": chosen.variant.optimize,
+            "simd": chosen.variant.simd,
             "macs": sources.macs,
             "weights_bytes": sources.weights_bytes,
             "arena_bytes": sources.plan.arena_bytes,

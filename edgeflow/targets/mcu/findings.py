@@ -8,7 +8,7 @@ from edgeflow.targets.lint import by_name, operators_of
 from edgeflow.targets.mcu.layers import OPERATORS, attempt
 from edgeflow.targets.mcu.options import McuOptions
 from edgeflow.targets.mcu.reading import read_graph
-from edgeflow.targets.mcu.variants import settings_for
+from edgeflow.targets.mcu.variants import Variant, settings_for
 from edgeflow.text import excerpt
 
 _EDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
@@ -24,8 +24,9 @@ def findings(model: Path, options: McuOptions) -> list[Lint]:
         unknown = [one for one in operators if one.name not in OPERATORS and one.name not in _EDGES]
         advice = f"use one of {', '.join(sorted(OPERATORS))}"
         return by_name(unknown, "warning", f"has no kernel: {advice}")
+    variant = Variant(mode="specialized", optimize="O2", simd=options.hardware.family.dsp)
     try:
-        _, refused = attempt(read_graph(model), settings_for(options, "specialized"))
+        _, refused = attempt(read_graph(model), settings_for(options, variant))
     except CompileError as error:
         return [Lint(severity="warning", place="model", message=error.message)]
     return [

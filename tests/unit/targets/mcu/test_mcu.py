@@ -97,6 +97,14 @@ def test_a_level_of_ones_own(model: Path, tmp_path: Path) -> None:
     assert (made.facts["mode"], made.facts["optimize"]) == ("compact", "O3")
 
 
+def test_simd_kernels_are_left_out_where_they_do_not_fit(model: Path, tmp_path: Path) -> None:
+    worker = StandIn(*[{"ram_bytes": 5_000_000}] * 2, {})
+    made = compiled(model, tmp_path, worker, board="mps2-an386")
+    assert (made.facts["mode"], made.facts["simd"]) == ("specialized", False)
+    assert worker.levels == ["-O2", "-Os", "-O2"]
+    assert "nn_dense_simd" not in (tmp_path / "out/model.c").read_text()
+
+
 def test_networks_of_other_layers_are_not_unrolled(tmp_path: Path) -> None:
     net = Net()
     path = tmp_path / "net.tflite"
