@@ -1,6 +1,7 @@
 """The sources of CMSIS-NN, as a package carries them; none of them are edgeflow's."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -62,10 +63,21 @@ def cmsis_files(kernels: Iterable[str], name: str) -> dict[str, str]:
         return {}
     texts = cmsis_sources()
     sources = [texts[f"{function}.c"] for function in dict.fromkeys(used)]
+    preface = [_PREFACE.format(package=_PACKAGE), f'#include "{name}_cmsis_nn.h"\n']
     return {
-        f"{name}_cmsis_nn.c": "\n".join([_PREFACE.format(package=_PACKAGE), *sources]),
+        f"{name}_cmsis_nn.c": "\n".join([*preface, *sources]),
+        f"{name}_cmsis_nn.h": _renamed(sources, name),
         **{name: text for name, text in texts.items() if not name.endswith(".c")},
     }
+
+
+def _renamed(sources: Sequence[str], name: str) -> str:
+    """Return a header that gives all functions the prefix of the network."""
+    functions = sorted({one for text in sources for one in re.findall(r"\b(arm_\w+)\s*\(", text)})
+    lines = [f"#define {function} {name}_{function}" for function in functions]
+    return "\n".join(
+        ["/* So that several networks, or CMSIS-NN itself, link as well. */", *lines, ""]
+    )
 
 
 def cmsis_sources() -> dict[str, str]:

@@ -79,6 +79,23 @@ def test_two_networks_link_into_one_program(model: Path, tmp_path: Path) -> None
     assert not (tmp_path / "one/CMakeLists.txt").exists()
 
 
+def test_two_networks_by_cmsis_nn_link_with_cmsis_nn_itself(tmp_path: Path) -> None:
+    net = Net()
+    path = tmp_path / "a.tflite"
+    path.write_bytes(net.model(nets.conv2d(net, net.input((1, 4, 4, 2)), 3)))
+    for name in ("one", "two"):
+        export(path, tmp_path / name, Settings(name=name, kernels="cmsis-nn"), layouts=[])
+    (tmp_path / "main.c").write_text(
+        '#include "one.h"\n#include "two.h"\nvoid arm_convolve_s8(void);\n'
+        "void arm_convolve_s8(void) {}\n"
+        "int main(void)\n{\n    static int8_t in[32], out[48];\n    arm_convolve_s8();\n"
+        "    one_invoke(in, out);\n    two_invoke(in, out);\n}\n"
+    )
+    sources = [str(path) for name in ("one", "two") for path in (tmp_path / name).glob("src/*.c")]
+    run(["cc", "-std=c99", "-Ione/src", "-Itwo/src", "main.c", *sources, "-o", "program"], tmp_path)
+    run(["./program"], tmp_path)
+
+
 def test_a_folder_that_is_not_empty_is_refused(model: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     export(model, tmp_path / "out", KWS)
