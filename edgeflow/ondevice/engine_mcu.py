@@ -123,7 +123,7 @@ class Engine:
             "cpu": cpu,
             "board": board["name"],
             "runs_on": ", ".join(board.title for board in self._boards),
-            "samples_there": self._asked - self._left,
+            "samples_on_board": str(self._asked - self._left),
             "profile": self._facts["profile"],
             "mode": self._facts["mode"],
         }

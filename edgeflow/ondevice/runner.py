@@ -161,9 +161,14 @@ def load_1min() -> float | None:
         return None
 
 
+def own_conditions(engine: Any) -> dict[str, Any]:
+    """Return what the engine says of the hardware that it drives."""
+    return dict(engine.conditions()) if hasattr(engine, "conditions") else {}
+
+
 def conditions(engine: Any) -> dict[str, Any]:
     """Return what the figures were measured under: the host's, and above them the engine's own."""
-    own = dict(engine.conditions()) if hasattr(engine, "conditions") else {}
+    own = own_conditions(engine)
     return {
         "cpu": machine().cpu_name(),
         "instruction_sets": machine().instruction_sets(),
@@ -233,6 +238,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "outputs_sha256": digests,
         "conditions": {
             **before,
+            **own_conditions(engine),  # it may know more once it has run
             "throttled": bool(flags & THROTTLED_NOW) if flags is not None else None,
             "temperature_after_c": temperature_c(),
             **pick(spent, "idle_power_w", "energy_sensors"),

@@ -106,8 +106,8 @@ def lacks(options: McuOptions, tried: Sequence[Needs]) -> Iterator[str]:
         yield (
             f"it needs {kb(ram.all_ram_bytes)} of RAM and may take {kb(options.ram_bytes)} "
             f"({kb(ram.stack_bytes)} are stack, {kb(ram.sources.io_bytes)} input and output, "
-            f"{kb(ram.sources.plan.arena_bytes)} working memory, most of it for "
-            f"{_largest(ram.sources.per_layer, 'live_bytes')})"
+            f"{kb(ram.sources.plan.arena_bytes)} working memory; the tensors, some of which share "
+            f"theirs, are largest at {_largest(ram.sources.per_layer, 'live_bytes')})"
         )
 
 

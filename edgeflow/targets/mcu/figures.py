@@ -17,8 +17,7 @@ FIGURES = (
     Figure(
         name="ram_kb",
         title="RAM",
-        meaning="RAM that the variables of the linked firmware take, with the network's working "
-        "memory and its inputs and outputs, without the stack, in kB of 1,024 bytes",
+        meaning="RAM that the linked firmware takes without its stack, in kB of 1,024 bytes",
         unit="KiB",
         kind="emulated",
         bound="max",
@@ -50,7 +49,7 @@ FIGURES = (
     ),
     Figure(
         name="cycles_estimate",
-        title="cycles, estimated",
+        title="cycles by table",
         meaning="number of cycles of one inference, by the timing table of the core's manual "
         "and the wait states of the flash",
         kind="estimated",
@@ -58,7 +57,7 @@ FIGURES = (
     ),
     Figure(
         name="latency_us",
-        title="latency, estimated",
+        title="latency by cycles",
         meaning="time of one inference, by its cycles and the board's clock",
         unit="us",
         kind="estimated",

@@ -108,7 +108,7 @@ def test_the_first_samples_as_firmware_and_all_as_native_code(
     assert engine.clock == "none"
     assert engine.conditions() == {
         "board": "microbit", "cpu": "cortex-m0, 16 MHz", "runs_on": "QEMU's microbit",
-        "samples_there": 5, "profile": "tflm", "mode": "specialized",
+        "samples_on_board": "5", "profile": "tflm", "mode": "specialized",
     }  # fmt: skip
     assert engine.version() == "QEMU emulator version 7.2"
 
