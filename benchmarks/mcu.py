@@ -13,14 +13,14 @@ import numpy as np
 from benchmarks import tiny
 from benchmarks.count import Count, update_counts
 from benchmarks.emulated import Bytes, emulate, native
+from benchmarks.samples import expected, inputs, kinds
+from benchmarks.small import small_networks
 from edgeflow.targets.mcu.cmsis import cmsis_sources
 from edgeflow.targets.mcu.generate import Sources, generate
-from edgeflow.targets.mcu.oracle import Engine
 from edgeflow.targets.mcu.settings import Settings
 
 M4 = "mps2-an386"
 FLAGS = ("-O3",)
-RANDOM = 100
 EMULATED = 2
 CODE_BYTES = 12 * 1024
 TITLES = {
@@ -42,7 +42,7 @@ WRAPPERS = {
 
 def microcontrollers(_: int) -> list[Count]:
     """Count what each network takes, and write the table of docs/targets/mcu.md."""
-    counts = [count for name in tiny.NETWORKS for count in network(name)]
+    counts = [count for name in tiny.NETWORKS for count in network(name)] + list(small_networks())
     update_counts(counts)
     return counts
 
@@ -53,11 +53,14 @@ def network(name: str) -> Iterator[Count]:
     start = time.process_time()
     sources = generate(model, Settings(simd=True))
     generation_s = time.process_time() - start
-    samples = inputs(name, sources)
-    kinds = f"{len(samples) - RANDOM:,} real inputs, {RANDOM} random ones"
+    samples = inputs(tiny.NETWORKS[name][1], sources)
     different = int((native(sources, samples) != expected(model, sources, samples)).sum())
     yield Count(
-        name=title, what=f"bytes unlike TFLM's, {kinds}", value=different, unit="bytes", target=0
+        name=title,
+        what=f"bytes unlike TFLM's, {kinds(samples)}",
+        value=different,
+        unit="bytes",
+        target=0,
     )
     yield Count(
         name=title,
@@ -111,25 +114,6 @@ def by_wrappers(sources: Sources) -> Mapping[str, str]:
     names = re.compile(rf"\b({'|'.join(sorted(WRAPPERS, key=len, reverse=True))})\b")
     files[name] = names.sub(lambda found: WRAPPERS[found[0]], files[name])
     return {**files, **cmsis_sources()}
-
-
-def inputs(name: str, sources: Sources) -> Bytes:
-    """Return real inputs, and random ones behind them, [samples, bytes]."""
-    (place,) = sources.graph.inputs
-    tensor = sources.graph.tensors[place]
-    _, data = tiny.NETWORKS[name]
-    real, _ = data()
-    quantized = np.round(real.reshape(len(real), -1) / tensor.scale) + tensor.zero_point
-    random = np.random.default_rng(tiny.SEED).integers(-128, 128, (RANDOM, tensor.size))
-    return np.concatenate([quantized.clip(-128, 127), random]).astype(np.int8).view(np.uint8)
-
-
-def expected(model: bytes, sources: Sources, samples: Bytes) -> Bytes:
-    """Return the outputs of TFLM, [samples, bytes]."""
-    engine = Engine.from_bytes(model, "tflm")
-    shape = sources.graph.tensors[sources.graph.inputs[0]].shape
-    arrays = (sample.view(np.int8).reshape(shape) for sample in samples)
-    return np.stack([engine.infer(array)[0].ravel() for array in arrays]).view(np.uint8)
 
 
 def tflm_arena_bytes(model: bytes) -> int:

@@ -123,12 +123,16 @@ NETWORKS: dict[str, tuple[Callable[[Any], Any], Callable[[], tuple[Floats, Any]]
 
 def build(name: str) -> bytes:
     """Return a network as an int8 .tflite."""
+    return converted(*NETWORKS[name])
+
+
+def converted(make: Callable[[Any], Any], data: Callable[[], tuple[Floats, Any]]) -> bytes:
+    """Return a network as an int8 .tflite, after a short training."""
     os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3")
     import tensorflow as tf
     import tf_keras as keras
 
     keras.utils.set_random_seed(SEED)
-    make, data = NETWORKS[name]
     network, (x, y) = make(keras), data()
     loss = "mse" if y.ndim == 2 else "sparse_categorical_crossentropy"
     network.compile(keras.optimizers.Adam(0.002), loss)
