@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from edgeflow.targets.mcu.graph import Graph, Tensor
-from edgeflow.targets.mcu.layers.base import Layer, Unrolled
+from edgeflow.targets.mcu.layers.base import Layer, Unrolled, owners
 from edgeflow.targets.mcu.layers.products import TOGETHER
 from edgeflow.targets.mcu.memory import Plan
 from edgeflow.targets.mcu.settings import Settings
@@ -62,7 +62,10 @@ def render(
             for place in graph.inputs
             if not any(place in layer.reads for layer in layers)
         ],
-        "layers": [_layer(graph, n, layer, plan, pointers) for n, layer in enumerate(layers)],
+        "layers": [
+            _layer(graph, n, layer, plan, pointers) | {"owners": owner}
+            for n, (layer, owner) in enumerate(zip(layers, owners(layers), strict=True))
+        ],
         "kernels": kernels([layer.kernel for layer in layers if _calls_kernel(layer)]),
     }
     names = {"model.h": "", "model.c": "", "kernels.h": "_"}
@@ -218,6 +221,7 @@ def _layer(
     call = (layer.kernel, f"&layer{number}") if layer.unrolled is None else (f"layer{number}",)
     return {
         "comment": list(_comment(graph, number, layer)),
+        "number": number,
         "symbol": f"layer{number}",
         "call": f"{call[0]}({', '.join([*call[1:], *arguments])});",
         "kernel": layer.kernel,

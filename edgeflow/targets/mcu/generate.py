@@ -9,7 +9,7 @@ from edgeflow.targets.mcu.cmsis import cmsis_files
 from edgeflow.targets.mcu.emit import render
 from edgeflow.targets.mcu.graph import Graph
 from edgeflow.targets.mcu.layers import lower
-from edgeflow.targets.mcu.layers.base import Layer
+from edgeflow.targets.mcu.layers.base import Layer, owners
 from edgeflow.targets.mcu.memory import Plan, plan
 from edgeflow.targets.mcu.reading import read_graph
 from edgeflow.targets.mcu.settings import Settings
@@ -23,7 +23,7 @@ class LayerFigures:
     Attributes:
         name: of the tensor that it writes.
         operator: that it comes from.
-        weights_bytes: of its constants.
+        weights_bytes: of its constants, but those that it shares with a layer before it.
         scratch_bytes: of its working memory.
         live_bytes: of the arena that are in use while it runs.
         macs: multiplications with accumulation.
@@ -58,7 +58,7 @@ class Sources:
         """Bytes of all constants."""
         operands = {place for layer in self.layers for place in layer.reads}
         tensors = (self.graph.tensors[place].data for place in operands)
-        return sum(layer.weights_bytes for layer in self.layers) + sum(
+        return sum(layer.weights_bytes for layer in self.per_layer) + sum(
             data.nbytes for data in tensors if data is not None
         )
 
@@ -79,12 +79,15 @@ class Sources:
             LayerFigures(
                 name=self.graph.tensors[layer.writes[-1]].name,
                 operator=layer.node.operator,
-                weights_bytes=layer.weights_bytes,
+                weights_bytes=layer.weights_bytes
+                - sum(layer.arrays[name].nbytes for name, n in owner.items() if n < number),
                 scratch_bytes=layer.scratch_bytes,
                 live_bytes=self.plan.live_bytes(number),
                 macs=layer.macs,
             )
-            for number, layer in enumerate(self.layers)
+            for number, (layer, owner) in enumerate(
+                zip(self.layers, owners(self.layers), strict=True)
+            )
         ]
 
 

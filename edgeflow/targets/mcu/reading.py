@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.errors import CompileError
+from edgeflow.targets.mcu.conversions import without_conversions
 from edgeflow.targets.mcu.flatbuffer import Reader, damaged
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
 from edgeflow.targets.mcu.structure import check_order, check_places, without_float_edges
@@ -24,7 +25,8 @@ _RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (0, 0), "int32": (0,
 def read_graph(model: bytes | Path) -> Graph:
     """Return the network of a .tflite, with int8 at its edges.
 
-    Where a QUANTIZE or DEQUANTIZE stands between float and int8 at an edge, it is left out.
+    Where a QUANTIZE or DEQUANTIZE stands between float and int8 at an edge, it is left out; others
+    are where a constant, or a function that can be a table, makes up for them.
     Each tensor has a size that the file can be right about, data of that size if it is a constant,
     and finite scales; each is written before it is read. What an operator's tensors and options
     must be among each other is checked by `edgeflow.targets.mcu.rules`.
@@ -40,7 +42,7 @@ def read_graph(model: bytes | Path) -> Graph:
         raise damaged(f"{type(e).__name__}: {e}") from e
     graph = without_float_edges(graph)
     check_order(graph)
-    return graph
+    return without_conversions(graph)
 
 
 def _graph(reader: Reader, content: bytes) -> Graph:

@@ -28,9 +28,10 @@ Lower = Callable[[Graph, Node, Settings], Sequence[Layer | View]]
 OPERATORS: dict[str, Lower] = {
     "ADD": elementwise.add,
     "AVERAGE_POOL_2D": pools.pool_2d,
-    "CONCATENATION": moves.concatenation,
+    "CONCATENATION": moves.joined,
     "CONV_2D": conv.conv_2d,
     "DEPTHWISE_CONV_2D": conv.depthwise_conv_2d,
+    "ELU": tables.unary,
     "EXPAND_DIMS": shapes.view,
     "FULLY_CONNECTED": dense.fully_connected,
     "HARD_SWISH": tables.unary,
@@ -39,6 +40,7 @@ OPERATORS: dict[str, Lower] = {
     "MAX_POOL_2D": pools.pool_2d,
     "MEAN": pools.mean,
     "MUL": elementwise.multiply,
+    "PACK": moves.joined,
     "PAD": moves.pad,
     "PADV2": moves.pad,
     "QUANTIZE": tables.unary,
@@ -57,6 +59,7 @@ OPERATORS: dict[str, Lower] = {
     "TANH": tables.unary,
     "TRANSPOSE": picks.transpose,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.unidirectional_sequence_lstm,
+    "UNPACK": picks.unpack,
 }
 """What each operator becomes, by the schema's names."""
 

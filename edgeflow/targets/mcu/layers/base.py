@@ -107,6 +107,20 @@ class Layer:
         return sum(array.nbytes for array in self.arrays.values())
 
 
+def owners(layers: Sequence[Layer]) -> list[dict[str, int]]:
+    """Return for each layer and each of its arrays the first layer that has an equal one.
+
+    Unrolled layers have none. Equal arrays of one layer stay apart.
+    """
+    first: dict[tuple[str, str, bytes], int] = {}
+    found: list[dict[str, int]] = []
+    for number, layer in enumerate(layers):
+        arrays = {} if layer.unrolled is not None else layer.arrays
+        keys = {name: (name, one.dtype.name, one.tobytes()) for name, one in arrays.items()}
+        found.append({name: first.setdefault(key, number) for name, key in keys.items()})
+    return found
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
     """A tensor that is another one under a new shape: no code."""

@@ -38,16 +38,14 @@ def copy_rows(node: Node, read: int, write: int, rows: int, widths: tuple[int, i
     )
 
 
-def concatenation(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
-    """Return a layer for each input of a CONCATENATION."""
+def joined(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return a layer for each input of a CONCATENATION or PACK."""
     target = graph.tensors[node.outputs[0]]
-    axis = node.options["axis"] % len(target.shape)
-    widths = [math.prod(graph.tensors[source].shape[axis:]) for source in node.inputs]
+    rows = math.prod(target.shape[: node.options["axis"] % len(target.shape)])
+    widths = [graph.tensors[source].size // rows for source in node.inputs]
     starts = [sum(widths[:number]) for number in range(len(widths))]
     return [
-        copy_rows(
-            node, source, node.outputs[0], target.size // sum(widths), (width, sum(widths), start)
-        )
+        copy_rows(node, source, node.outputs[0], rows, (width, sum(widths), start))
         for source, width, start in zip(node.inputs, widths, starts, strict=True)
     ]
 

@@ -53,6 +53,18 @@ def split(graph: Graph, node: Node, settings: Settings) -> list[Layer | View]:
     return [pick(graph, node, read, output, part(n)) for n, output in enumerate(node.outputs)]
 
 
+def unpack(graph: Graph, node: Node, settings: Settings) -> list[Layer | View]:
+    """Return a layer for each output of an UNPACK."""
+    before = (slice(None),) * (node.options["axis"] % len(graph.tensors[node.inputs[0]].shape))
+
+    def part(n: int) -> Callable[[Indices], Indices]:
+        return lambda x: x[(*before, n)]
+
+    return [
+        pick(graph, node, node.inputs[0], output, part(n)) for n, output in enumerate(node.outputs)
+    ]
+
+
 def transpose(graph: Graph, node: Node, settings: Settings) -> list[Layer | View]:
     """Return the layer of a TRANSPOSE."""
     axes = constants(graph, node, 1)

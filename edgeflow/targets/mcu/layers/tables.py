@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.targets.mcu.conversions import IN_FLOAT, dequantized, quantized
 from edgeflow.targets.mcu.fixed_point import (
     Integers,
     logistic,
@@ -15,7 +16,7 @@ from edgeflow.targets.mcu.fixed_point import (
     tanh,
 )
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
-from edgeflow.targets.mcu.layers.base import REALS, Layer, Unsupported, code, half_away
+from edgeflow.targets.mcu.layers.base import REALS, Layer, Unsupported, View, code, half_away
 from edgeflow.targets.mcu.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -44,15 +45,19 @@ def table(graph: Graph, node: Node, place: int, codes: Integers) -> Layer:
     )
 
 
-def unary(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
-    """Return the layer of an operator of one tensor."""
+def unary(graph: Graph, node: Node, settings: Settings) -> list[Layer | View]:
+    """Return the layer of an operator of one tensor, or a view if it changes no value."""
     source = graph.tensors[node.inputs[0]]
     target = graph.tensors[node.outputs[0]]
     codes = _FUNCTIONS[node.operator](source, target, node, settings)
+    if np.array_equal(np.clip(codes, -128, 127), CODES):
+        return [View(node=node, read=node.inputs[0], write=node.outputs[0])]
     return [table(graph, node, node.inputs[0], codes)]
 
 
 def _quantize(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    if node.options.get(IN_FLOAT):
+        return quantized(dequantized(CODES, source), target).astype(np.int64)
     return _rescaled(source, target, source.scale / target.scale)
 
 
@@ -182,7 +187,18 @@ def _short_rounding_shift(x: Integers, bits: int) -> Integers:
     return rounding_shift(x, bits) if bits < 16 else np.where(x >= 0, 1, -1)
 
 
+def _elu(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
+    """Source: tensorflow/lite/micro/kernels/elu.cc; between conversions, reference_ops::Elu."""
+    x = dequantized(CODES, source)
+    if node.options.get(IN_FLOAT):
+        return quantized(np.where(x < 0, np.expm1(np.minimum(x, 0)), x), target).astype(np.int64)
+    y = np.where(x < 0, np.exp(np.minimum(x, 0)) - np.float32(1), x)
+    steps = (y * (np.float32(1) / np.float32(target.scale))).tolist()
+    return np.array([half_away(step) for step in steps]) + target.zero_point
+
+
 _FUNCTIONS = {
+    "ELU": _elu,
     "HARD_SWISH": _hard_swish,
     "LEAKY_RELU": _leaky_relu,
     "LOGISTIC": _sigmoid,

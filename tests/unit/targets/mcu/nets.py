@@ -645,3 +645,27 @@ def lstm(
         timeMajor=time_major,
     )  # fmt: skip
     return y
+
+
+def pack(net: Net, tensors: Sequence[int], axis: int = 0) -> int:
+    shape = list(net.info[tensors[0]].shape)
+    shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, len(tensors))
+    y = net.tensor(shape, net.info[tensors[0]].quant)
+    net.operator("PACK", tensors, [y], "Pack", version=2, valuesCount=len(tensors), axis=axis)
+    return y
+
+
+def unpack(net: Net, x: int, axis: int = 0) -> list[int]:
+    shape = list(net.info[x].shape)
+    count = shape.pop(axis)
+    outputs = [net.tensor(shape, net.info[x].quant) for _ in range(count)]
+    net.operator("UNPACK", [x], outputs, "Unpack", version=2, num=count, axis=axis)
+    return outputs
+
+
+def elu(net: Net, x: int, quant: Quant = Quant(0.03, -80)) -> int:  # frozen
+    """As converters write it: in float, between conversions."""
+    real = dequantize(net, x)
+    y = net.tensor(net.info[x].shape, None, "float32")
+    net.operator("ELU", [real], [y])
+    return quantize(net, y, quant)

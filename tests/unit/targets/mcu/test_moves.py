@@ -85,6 +85,8 @@ def test_slices(profile: Profile) -> None:
         *nets.split(net, x, 3, axis=-2),
         *nets.split(net, x, 1, axis=1),
         *nets.split_v(net, x, (1, -1, 2), axis=1),
+        *(y for axis in (0, -1) for y in nets.unpack(net, x, axis)),
+        *(nets.pack(net, [x, x, x], axis) for axis in (0, 2, -1)),
         *(nets.transpose(net, x, axes) for axes in itertools.permutations(range(4))),
     ]
     assert_identical(net.model(*outputs), Settings(profile=profile), flags=SANITIZED)

@@ -15,6 +15,7 @@ RULES: dict[str, Rule] = {
     "CONCATENATION": moves.concatenation,
     "CONV_2D": windows.conv2d,
     "DEPTHWISE_CONV_2D": windows.depthwise_conv2d,
+    "ELU": elementwise.unary,
     "EXPAND_DIMS": moves.expand_dims,
     "FULLY_CONNECTED": windows.fully_connected,
     "HARD_SWISH": elementwise.unary,
@@ -23,6 +24,7 @@ RULES: dict[str, Rule] = {
     "MAX_POOL_2D": windows.pool2d,
     "MEAN": windows.mean,
     "MUL": elementwise.binary("Mul"),
+    "PACK": moves.pack,
     "PAD": moves.pad,
     "PADV2": moves.pad,
     "QUANTIZE": elementwise.unary,
@@ -41,6 +43,7 @@ RULES: dict[str, Rule] = {
     "TANH": elementwise.unary,
     "TRANSPOSE": moves.transpose,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
+    "UNPACK": moves.unpack,
 }
 
 

@@ -31,6 +31,33 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return shape[:axis] + shape[axis + 1 :]
 
 
+def pack(form: Form) -> None:
+    """Tensors of one shape, along a new axis."""
+    count = form.count()
+    form.has(count, kind="Pack")
+    shapes = {form.input(number).shape for number in range(count)}
+    if len(shapes) != 1:
+        raise form.damage(f"has inputs of {sorted(shapes)}")
+    (shape,) = shapes
+    axis = form.axis(form.option("axis", -LARGEST), len(shape) + 1)
+    form.gives(*shape[:axis], count, *shape[axis:])
+    for number in range(count):
+        form.keeps_quantization(form.input(number))
+
+
+def unpack(form: Form) -> None:
+    """All along an axis, which goes."""
+    count = form.option("num", 1)
+    form.has(1, outputs=count, kind="Unpack")
+    source = form.input()
+    axis = form.axis(form.option("axis", -LARGEST), len(source.shape))
+    if source.shape[axis] != count:
+        raise form.damage(f"makes {count} of {source.shape[axis]}")
+    for number in range(count):
+        form.gives(*_without(source.shape, axis), number=number)
+    form.keeps_quantization(source)
+
+
 def split(form: Form) -> None:
     """Into equal parts along one axis; the axis is the first input."""
     parts = form.option("numSplits", 1)
