@@ -37,7 +37,8 @@ def without_conversions(graph: Graph) -> Graph:
 
 def quantized(values: NDArray[Any], target: Tensor) -> NDArray[np.int8]:
     """Return float32 values as int8: `AffineQuantize` of TensorFlow Lite."""
-    steps = (values / np.float32(target.scale)).astype(np.float64)
+    with np.errstate(over="ignore"):
+        steps = (values / np.float32(target.scale)).astype(np.float64)
     whole = np.trunc(steps + np.copysign(0.5, steps)) + target.zero_point
     return np.asarray(np.clip(whole, -128, 127), np.int8)
 
@@ -148,6 +149,12 @@ def _moved(graph: Graph) -> Graph:
     return replace(graph, tensors=tuple(tensors), nodes=tuple(nodes))
 
 
+def _moved_place(node: Node) -> int | None:
+    """Return the tensor whose values a node moves."""
+    number = _MOVES.get(node.operator)
+    return None if number is None or number >= len(node.inputs) else node.inputs[number]
+
+
 def _movable(graph: Graph) -> set[int]:
     """Return the float tensors that come from a DEQUANTIZE and end in QUANTIZE, moved at most."""
     readers = _readers(graph)
@@ -156,8 +163,7 @@ def _movable(graph: Graph) -> set[int]:
     def ends(reader: Node, place: int) -> bool:
         if reader.operator == "QUANTIZE":
             return _converts(graph.tensors, reader)
-        of_values = reader.inputs[_MOVES.get(reader.operator, 0) :][:1]
-        return reader.operator in _MOVES and of_values == (place,) and {*reader.outputs} <= ending
+        return _moved_place(reader) == place and {*reader.outputs} <= ending
 
     for node in reversed(graph.nodes):
         for place in set(node.outputs) - {*graph.outputs}:
@@ -165,7 +171,7 @@ def _movable(graph: Graph) -> set[int]:
                 ending.add(place)
     starting: set[int] = set()
     for node in graph.nodes:
-        moves = node.operator in _MOVES and node.inputs[_MOVES[node.operator]] in starting
+        moves = _moved_place(node) in starting
         if moves or (node.operator == "DEQUANTIZE" and _converts(graph.tensors, node)):
             starting |= ending & {*node.outputs}
     return starting

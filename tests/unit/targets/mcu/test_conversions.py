@@ -67,3 +67,11 @@ def test_other_operators_in_float_are_refused() -> None:
     model = net.model(nets.quantize(net, y), nets.quantize(net, halves[1]))
     with pytest.raises(CompileError, match="DEQUANTIZE at t1, EXP at t5 has no kernel"):
         generate(model)
+
+
+def test_damaged_moves_in_float_are_refused() -> None:
+    net = Net()
+    halves = split_in_float(net, net.input((1, 256)))
+    net.operators[1].inputs = [net.operators[1].inputs[0]]
+    with pytest.raises(CompileError):
+        generate(net.model(nets.quantize(net, halves[0])))
