@@ -32,9 +32,16 @@
 /* Sizes and offsets: 16 bits where no array is larger than those count, as on AVR. */
 typedef int_fast16_t nn_size;
 
-/* Cores that multiply 32 bits by 32 bits into 64 in software alone. */
-#if !defined(NN_SPLIT) && (defined(__AVR__) || defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__))
-#define NN_SPLIT
+/* Cores with few registers, which multiply 32 bits by 32 into 64 in software alone. */
+#if defined(__AVR__) || defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+#define NN_SMALL_CORE
+#endif
+
+/* Values are not loaded long before they are used, where registers are few. */
+#if defined(NN_SMALL_CORE) && defined(__GNUC__)
+#define NN_KEEP_ORDER() __asm__ volatile("" : : : "memory")
+#else
+#define NN_KEEP_ORDER() ((void)0)
 #endif
 
 /*
@@ -54,7 +61,8 @@ NN_SHARED int32_t nn_requantize_large(int32_t x, int32_t q, int8_t shift)
  * of gemmlowp's fixedpoint.h, as TensorFlow Lite puts them together. q has 31 bits.
  *
  * With right = -shift, the two are floor((x * q + h) / 2^(31 + right)), where h is 2^(30 + right) for
- * the second rounding, and 2^30 for the first, for x < 0 less 2^31.
+ * the second rounding, and 2^30 for the first, for x < 0 less 2^31. The upper halves of the sum and
+ * of 2^(30 + right) are enough.
  */
 NN_INLINE int32_t nn_requantize(int32_t x, int32_t q, int8_t shift)
 {
@@ -62,20 +70,31 @@ NN_INLINE int32_t nn_requantize(int32_t x, int32_t q, int8_t shift)
         return nn_requantize_large(x, q, shift);
     }
     const uint32_t sign = x < 0 ? 0xffffffffu : 0u;
-    const uint32_t half = (uint32_t)1 << (-shift - 2);
-#if defined(NN_SPLIT)
+#if defined(NN_SMALL_CORE)
     /* Of the absolute value, for which h is 2^(30 + right) + 2^30, less 1 for x < 0. */
     const uint32_t a = ((uint32_t)x ^ sign) - sign;
     const uint16_t a1 = (uint16_t)(a >> 16), a0 = (uint16_t)a;
     const uint16_t q1 = (uint16_t)((uint32_t)q >> 16), q0 = (uint16_t)q;
     const uint32_t low = (uint32_t)a0 * q0 + 0x10000u + sign;
     const uint32_t middle = (uint32_t)a1 * q0 + (uint32_t)a0 * q1 + (low >> 16) + 0x3fffu;
-    const uint32_t high = (uint32_t)a1 * q1 + (middle >> 16) + half;
-    return (int32_t)(((high >> (-shift - 1)) ^ sign) - sign);
+    const uint32_t high = (uint32_t)a1 * q1 + (middle >> 16);
+    const uint32_t scaled = ((high >> (-2 - shift)) + 1u) >> 1;
+    return (int32_t)((scaled ^ sign) - sign);
 #else
+    const uint32_t half = (uint32_t)1 << (-2 - shift);
     const uint64_t h = (uint64_t)(half + sign) << 32 | (0x40000000u + (sign << 31));
-    return (int32_t)(((int64_t)x * q + (int64_t)h) >> 32) >> (-shift - 1);
+    return (int32_t)(((int64_t)x * q + (int64_t)h) >> 32) >> (-1 - shift);
 #endif
+}
+
+/* nn_requantize for kernels, called where registers are few. */
+#if defined(NN_SMALL_CORE)
+NN_SHARED int32_t nn_scaled(int32_t x, int32_t q, int8_t shift)
+#else
+NN_INLINE int32_t nn_scaled(int32_t x, int32_t q, int8_t shift)
+#endif
+{
+    return nn_requantize(x, q, shift);
 }
 
 NN_INLINE int8_t nn_clamp(int32_t x, int8_t low, int8_t high)

@@ -23,7 +23,9 @@ typedef struct {
     nn_size pad_columns;
     int8_t joined; /* whether the taps of a row follow one another in memory */
     int8_t scales_step; /* 0: one multiplier for all channels */
-    int16_t offset; /* of the input: its zero point, negated */
+    int8_t padded_rows; /* whether windows lie partly outside */
+    int8_t padded_columns;
+    int16_t offset; /* of the input, as its zero point, which is 0 outside */
     int8_t zero_point;
     int8_t low;
     int8_t high;
@@ -53,7 +55,7 @@ NN_INLINE void nn_conv_sums(const NN_FLASH nn_conv_t *p, const int8_t *x,
     nn_store(&four, sums, many);
 }
 
-/* All channels at one place of the output; returns the next place. */
+/* All channels at one place of the output; x is where the window begins; returns the next place. */
 NN_INLINE int8_t *nn_conv_place(const NN_FLASH nn_conv_t *p, const int8_t *x, int8_t *y,
     nn_window rows, nn_window columns)
 {
@@ -73,7 +75,7 @@ NN_INLINE int8_t *nn_conv_place(const NN_FLASH nn_conv_t *p, const int8_t *x, in
             for (nn_size i = 0; i < many; i++) {
                 const nn_size scale = (first + done + i) * p->scales_step;
                 const int32_t scaled =
-                    nn_requantize(sums[i], p->multipliers[scale], p->shifts[scale]);
+                    nn_scaled(sums[i], p->multipliers[scale], p->shifts[scale]);
                 *y++ = nn_output(scaled, p->zero_point, p->low, p->high);
             }
         }
@@ -86,10 +88,10 @@ NN_KERNEL void nn_conv(const NN_FLASH nn_conv_t *p, const int8_t *x, int8_t *y)
 {
     for (nn_size row = 0; row < p->out_rows; row++) {
         const nn_window rows = nn_clip(row * p->stride_rows - p->pad_rows, p->dilation_rows,
-            p->kernel_rows, p->in_rows);
+            p->kernel_rows, p->in_rows, p->padded_rows);
         for (nn_size column = 0; column < p->out_columns; column++) {
             const nn_window columns = nn_clip(column * p->stride_columns - p->pad_columns,
-                p->dilation_columns, p->kernel_columns, p->in_columns);
+                p->dilation_columns, p->kernel_columns, p->in_columns, p->padded_columns);
             const nn_size start = rows.start * p->in_columns + columns.start;
             y = nn_conv_place(p, x + start * p->in_depth, y, rows, columns);
         }

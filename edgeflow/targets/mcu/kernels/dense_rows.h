@@ -54,7 +54,7 @@ NN_INLINE void nn_dense_rows(
                 const nn_size scale = (unit + i) * p->scales_step;
                 const int32_t scaled =
                     once ? nn_scale_once(sums[i], p->multipliers[scale], p->shifts[scale])
-                         : nn_requantize(sums[i], p->multipliers[scale], p->shifts[scale]);
+                         : nn_scaled(sums[i], p->multipliers[scale], p->shifts[scale]);
                 *y++ = nn_output(scaled, p->zero_point, p->low, p->high);
             }
         }

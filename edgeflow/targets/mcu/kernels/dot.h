@@ -4,21 +4,50 @@ typedef struct {
     int32_t s0, s1, s2, s3;
 } nn_four;
 
-/* The dot product of n values, each plus offset, and the weights of `many` units, 4 or 1, which
- * alternate. It is added to sums. A product has 16 bits: it fits an int.
+/* Adds the products of a value with the weights of `many` units, 4 or 1. A product has 16 bits. */
+NN_INLINE void nn_step(nn_four *sums, int value, const NN_FLASH int8_t *w, nn_size many)
+{
+    sums->s0 += value * w[0];
+    if (many == 4) {
+        sums->s1 += value * w[1];
+        sums->s2 += value * w[2];
+        sums->s3 += value * w[3];
+    }
+}
+
+/*
+ * Adds the dot product of n values, each plus offset, with the weights of `many` units, 4 or 1,
+ * which alternate.
  */
 NN_INLINE void nn_dot(nn_four *sums, const int8_t *x, const NN_FLASH int8_t *w, nn_size n,
     int offset, nn_size many)
 {
-    for (const int8_t *end = x + n; x != end; x++) {
-        const int value = *x + offset;
-        sums->s0 += value * w[0];
-        if (many == 4) {
-            sums->s1 += value * w[1];
-            sums->s2 += value * w[2];
-            sums->s3 += value * w[3];
-        }
+    const int8_t *end = x + n;
+    for (const int8_t *fours = x + n / 4 * 4; x != fours; x += 4) {
+        nn_step(sums, x[0] + offset, w, many);
+        NN_KEEP_ORDER();
+        nn_step(sums, x[1] + offset, w + many, many);
+        NN_KEEP_ORDER();
+        nn_step(sums, x[2] + offset, w + 2 * many, many);
+        NN_KEEP_ORDER();
+        nn_step(sums, x[3] + offset, w + 3 * many, many);
+        w += 4 * many;
+    }
+    for (; x != end; x++) {
+        nn_step(sums, *x + offset, w, many);
         w += many;
+    }
+}
+
+/* Adds the products of `many` values, 4 or 1, with as many weights. */
+NN_INLINE void nn_multiply_four(
+    nn_four *sums, const int8_t *x, const NN_FLASH int8_t *w, nn_size many)
+{
+    sums->s0 += x[0] * w[0];
+    if (many == 4) {
+        sums->s1 += x[1] * w[1];
+        sums->s2 += x[2] * w[2];
+        sums->s3 += x[3] * w[3];
     }
 }
 
@@ -40,17 +69,5 @@ NN_INLINE void nn_store(const nn_four *from, int32_t *to, nn_size many)
         to[1] = from->s1;
         to[2] = from->s2;
         to[3] = from->s3;
-    }
-}
-
-/* Adds `many` products, 4 or 1, of values that follow one another, each plus offset. */
-NN_INLINE void nn_multiply_four(
-    nn_four *sums, const int8_t *x, const NN_FLASH int8_t *w, int offset, nn_size many)
-{
-    sums->s0 += (x[0] + offset) * w[0];
-    if (many == 4) {
-        sums->s1 += (x[1] + offset) * w[1];
-        sums->s2 += (x[2] + offset) * w[2];
-        sums->s3 += (x[3] + offset) * w[3];
     }
 }

@@ -11,6 +11,8 @@ typedef struct {
     nn_size stride_columns;
     nn_size pad_rows;
     nn_size pad_columns;
+    int8_t padded_rows; /* whether windows lie partly outside */
+    int8_t padded_columns;
     int8_t low;
     int8_t high;
 } nn_max_pool_t;
@@ -33,10 +35,11 @@ NN_KERNEL void nn_max_pool(const NN_FLASH nn_max_pool_t *p, const int8_t *x, int
 {
     for (nn_size row = 0; row < p->out_rows; row++) {
         const nn_window rows =
-            nn_clip(row * p->stride_rows - p->pad_rows, 1, p->kernel_rows, p->in_rows);
+            nn_clip(row * p->stride_rows - p->pad_rows, 1, p->kernel_rows, p->in_rows, p->padded_rows);
         for (nn_size column = 0; column < p->out_columns; column++) {
             const nn_window columns = nn_clip(
-                column * p->stride_columns - p->pad_columns, 1, p->kernel_columns, p->in_columns);
+                column * p->stride_columns - p->pad_columns, 1, p->kernel_columns, p->in_columns,
+                p->padded_columns);
             const int8_t *from = x + (rows.start * p->in_columns + columns.start) * p->depth;
             for (nn_size channel = 0; channel < p->depth; channel++) {
                 *y++ = nn_max_pool_window(p, from + channel, rows.count, columns.count);

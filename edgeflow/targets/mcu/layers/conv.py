@@ -46,6 +46,7 @@ def _conv(
     source = graph.tensors[node.inputs[0]]
     depth = source.shape[-1]
     channels, products_each = found.weights.shape
+    padded = rows.padded or columns.padded
     return Layer(
         node=node,
         kernel="nn_conv",
@@ -55,13 +56,15 @@ def _conv(
             "group_inputs": depth // groups,
             "group_outputs": channels // groups,
             "joined": int(groups == columns.dilation == 1),
-            "offset": -source.zero_point,
+            # Where windows lie partly outside, what is there counts as the zero point.
+            "offset": -source.zero_point if padded else 0,
             **windows.values(rows, columns),
+            **windows.padded(rows, columns),
             **found.values,
         },
         arrays={
             "weights": _alternating(found.weights, groups),
-            "bias": found.bias.astype(np.int32),
+            "bias": found.bias if padded else found.folded,
             **found.arrays,
         },
         reads=(node.inputs[0],),
@@ -83,13 +86,14 @@ def _depthwise(graph: Graph, node: Node, found: Products, rows: Side, columns: S
         kernel="nn_depthwise",
         values={
             "depth": depth,
-            "offset": -graph.tensors[node.inputs[0]].zero_point,
+            "in_zero_point": graph.tensors[node.inputs[0]].zero_point,
             **windows.values(rows, columns),
+            **windows.padded(rows, columns),
             **found.values,
         },
         arrays={
             "weights": alternating(found.weights),
-            "bias": found.bias.astype(np.int32),
+            "bias": found.folded,
             **found.arrays,
         },
         reads=(node.inputs[0],),

@@ -1,7 +1,5 @@
 """Fully connected layers."""
 
-import numpy as np
-
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers.base import Layer
 from edgeflow.targets.mcu.layers.products import Products, alternating, products
@@ -27,7 +25,7 @@ def dense(node: Node, found: Products, rows: int, kernel: str = "nn_dense") -> L
         values={"rows": rows, "inputs": inputs, "units": units, **found.values},
         arrays={
             "weights": alternating(found.weights),
-            "bias": found.folded.astype(np.int32),
+            "bias": found.folded,
             **found.arrays,
         },
         reads=(node.inputs[0],),

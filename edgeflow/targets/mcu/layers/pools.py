@@ -27,7 +27,13 @@ def pool_2d(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
         Layer(
             node=node,
             kernel=KERNELS[node.operator],
-            values={"depth": depth, **undilated, "low": low, "high": high},
+            values={
+                "depth": depth,
+                **undilated,
+                **windows.padded(rows, columns),
+                "low": low,
+                "high": high,
+            },
             arrays={},
             reads=(node.inputs[0],),
             writes=(node.outputs[0],),

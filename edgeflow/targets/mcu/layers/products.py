@@ -20,16 +20,16 @@ class Products:
 
     Attributes:
         weights: int8, of shape [units, products of each].
-        bias: int64 of each unit, without the input's zero point.
-        folded: int64, the bias less what the input's zero point adds to each sum.
+        bias: int32 of each unit.
+        folded: int32 likewise, less what the input's zero point adds to its sum.
         values: members of the kernel's parameters that say how a sum becomes an output.
         arrays: likewise.
         notes: for the comment above the layer.
     """
 
     weights: NDArray[np.int8]
-    bias: NDArray[np.int64]
-    folded: NDArray[np.int64]
+    bias: NDArray[np.int32]
+    folded: NDArray[np.int32]
     values: dict[str, int]
     arrays: dict[str, NDArray[Any]]
     notes: tuple[str, ...]
@@ -52,8 +52,8 @@ def products(graph: Graph, node: Node, axis: int) -> Products:
     low, high = fused_range(graph, node, node.outputs[0])
     return Products(
         weights=matrix,
-        bias=bias,
-        folded=folded,
+        bias=bias.astype(np.int32),
+        folded=folded.astype(np.int32),
         values={
             "scales_step": int(len(scales) > 1),
             "zero_point": target.zero_point,

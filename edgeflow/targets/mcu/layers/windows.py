@@ -30,6 +30,12 @@ class Side:
     dilation: int
     pad: int
 
+    @property
+    def padded(self) -> bool:
+        """Whether some window lies partly outside."""
+        last = (self.outputs - 1) * self.stride - self.pad + (self.taps - 1) * self.dilation
+        return self.pad > 0 or last >= self.size
+
     def firsts(self) -> NDArray[np.int64]:
         """Return the first position that each window reads; `size` if it reads none."""
         starts = np.arange(self.outputs, dtype=np.int64) * self.stride - self.pad
@@ -81,6 +87,11 @@ def values(rows: Side, columns: Side) -> dict[str, int]:
             ("pad", "pad"),
         )
     }
+
+
+def padded(rows: Side, columns: Side) -> dict[str, int]:
+    """Return the members that tell whether windows lie partly outside."""
+    return {"padded_rows": int(rows.padded), "padded_columns": int(columns.padded)}
 
 
 def slack(rows: Side, columns: Side, depths: tuple[int, int], *, by_channel: bool = False) -> int:

@@ -13,7 +13,7 @@ from tests.unit.targets.mcu.nets import Filter, Net, Quant
 
 pytest.importorskip("tflite_micro")  # it comes for x86-64 Linux alone
 
-FLAGS = {"wide": SANITIZED, "split": (*SANITIZED, "-DNN_SPLIT")}
+FLAGS = {"wide": SANITIZED, "split": (*SANITIZED, "-DNN_SMALL_CORE")}
 
 # Of filters on images of 9 by 8 by 3, each with 1, 5 and 8 channels.
 FILTERS: dict[str, dict[str, Any]] = {
