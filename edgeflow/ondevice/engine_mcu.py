@@ -97,7 +97,7 @@ class Engine:
 
     def infer_many(self, *inputs: Any) -> list[Any]:
         """Run samples, (n, *shape) of each input."""
-        samples = joined(inputs)
+        samples = joined(inputs, self._facts["io"]["inputs"])
         answers = self._native.run(samples)
         count = min(self._left, len(samples))
         if count:
@@ -129,10 +129,13 @@ class Engine:
         }
 
 
-def joined(arrays: Any) -> Any:
+def joined(arrays: Any, tensors: list[dict[str, Any]]) -> Any:
     """Return the bytes of samples, one row for each, uint8."""
-    flat = [np.ascontiguousarray(array).reshape(len(array), -1).view(np.uint8) for array in arrays]
-    return np.concatenate(flat, axis=1)
+    rows = [
+        np.ascontiguousarray(array).view(np.uint8).reshape(-1, bytes_of(tensor))
+        for array, tensor in zip(arrays, tensors)  # noqa: B905  # Python 3.7
+    ]
+    return np.concatenate(rows, axis=1)
 
 
 def parted(answers: Any, tensors: list[dict[str, Any]]) -> list[Any]:
@@ -141,14 +144,14 @@ def parted(answers: Any, tensors: list[dict[str, Any]]) -> list[Any]:
     for tensor in tensors:
         size = bytes_of(tensor)
         part = np.ascontiguousarray(answers[:, start : start + size]).view(tensor["dtype"])
-        found.append(part.reshape([len(answers)] + [int(one) for one in tensor["shape"][1:]]))
+        found.append(part.reshape([-1, *tensor["shape"][1:]]))
         start += size
     return found
 
 
 def bytes_of(tensor: dict[str, Any]) -> int:
     """Return the bytes of one sample's tensor."""
-    size: int = np.prod(tensor["shape"][1:], dtype=int) * np.dtype(tensor["dtype"]).itemsize
+    size: int = np.prod(tensor["shape"], dtype=int) * np.dtype(tensor["dtype"]).itemsize
     return size
 
 

@@ -303,12 +303,12 @@ def test_a_board_that_cannot_be_driven(
 def test_inputs_and_outputs_of_several_tensors() -> None:
     first = np.arange(6, dtype=np.int8).reshape(2, 3, 1)
     second = np.arange(100, 104, dtype=np.uint8).reshape(2, 2)
-    rows = engine_mcu.joined([first, second])
-    assert rows.tolist() == [[0, 1, 2, 100, 101], [3, 4, 5, 102, 103]]
     io = [
         {"shape": [1, 3, 1], "dtype": "int8"},
         {"shape": [1, 2], "dtype": "uint8"},
     ]
+    rows = engine_mcu.joined([first, second], io)
+    assert rows.tolist() == [[0, 1, 2, 100, 101], [3, 4, 5, 102, 103]]
     for found, array in zip(engine_mcu.parted(rows, io), (first, second), strict=True):
         np.testing.assert_array_equal(found, array)
         assert found.dtype == array.dtype
