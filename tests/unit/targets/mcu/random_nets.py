@@ -21,8 +21,8 @@ LARGEST = 1_500
 ACTIVATIONS = st.sampled_from([None, "RELU", "RELU6", "RELU_N1_TO_1"])
 PADDINGS = st.sampled_from(["VALID", "SAME"])
 
-LACKS = {"tflm": "RELU_N1_TO_1", "litert-ref": "UNIDIRECTIONAL_SEQUENCE_LSTM"}
-"""The operator whose int8 form an oracle does not have."""
+LACKS = {"tflm": {"RELU_N1_TO_1"}, "litert-ref": {"ELU", "UNIDIRECTIONAL_SEQUENCE_LSTM"}}
+"""The operators whose form an oracle does not have."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _networks(draw: Draw, names: list[str]) -> Case:
         shape = draw(st.one_of(_images(), _vectors()))
         build.pool.append(build.net.input(shape, draw(quants())))
     inputs = list(build.pool)
-    taken = [name for name in names if name != LACKS[settings.profile]]
+    taken = [name for name in names if name not in LACKS[settings.profile]]
     last: list[int] = []
     for name in draw(st.lists(st.sampled_from(taken), min_size=1, max_size=6)):
         made = STEPS[name](build)
@@ -426,6 +426,31 @@ def transpose(build: Build) -> Sequence[int]:
     return [nets.transpose(build.net, x, axes)]
 
 
+def pack(build: Build) -> Sequence[int]:
+    x = build.any(3)
+    alike = [
+        one
+        for one in build.pool
+        if build.shape(one) == build.shape(x)
+        and build.net.info[one].quant == build.net.info[x].quant
+    ]
+    others = build.draw(st.lists(st.sampled_from(alike), max_size=2))
+    rank = len(build.shape(x)) + 1
+    return [nets.pack(build.net, [x, *others], build.integer(-rank, rank - 1))]
+
+
+def unpack(build: Build) -> Sequence[int]:
+    x = build.any(4)
+    return nets.unpack(build.net, x, build.axis(x))
+
+
+def elu(build: Build) -> Sequence[int]:
+    x = build.any()
+    quant = build.net.info[x].quant
+    assert quant is not None
+    return [nets.elu(build.net, x, build.rescaled(quant))]
+
+
 def lstm(build: Build) -> Sequence[int]:
     x = build.any(3)
     if len(build.shape(x)) < 3:
@@ -472,6 +497,9 @@ STEPS: dict[str, Step] = {
     "SPLIT_V": split_v,
     "SLICE": slice_,
     "TRANSPOSE": transpose,
+    "PACK": pack,
+    "UNPACK": unpack,
+    "ELU": elu,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
 }
 """By operator; the first are what a failure shrinks to."""
