@@ -59,7 +59,9 @@ def _lines(found: "Inspection") -> Iterator[str]:
         )
         yield f"  {title}: takes {', '.join(target.takes) or 'none of them'}"
         yield from (f"    not {name}: {reason}" for name, reason in target.refuses.items())
-        yield from (f"    {said}" for said in (*target.findings, target.needs) if said)
+        yield from (f"    {finding}" for finding in target.findings)
+    needs = {target.kind: target.needs for target in found.targets if target.needs}
+    yield from (f"for {kind} it {said}" for kind, said in needs.items())
 
 
 def _work(facts: "ModelFacts") -> Iterator[str]:

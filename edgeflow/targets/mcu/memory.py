@@ -59,9 +59,14 @@ class Plan:
         return {number: at for (kind, number), at in self.starts.items() if kind == "scratch"}
 
     def live_bytes(self, number: int) -> int:
-        """Return the bytes of what a layer needs in the arena: read, written, or for later ones."""
-        blocks = self.blocks.values()
-        return sum(b.size_bytes for b in blocks if b.first <= number <= b.last)
+        """Return the bytes of the arena that a layer reads, writes, or leaves for later ones."""
+        alive = (key for key, one in self.blocks.items() if one.first <= number <= one.last)
+        spans = sorted((self.starts[key], self.blocks[key].size_bytes) for key in alive)
+        found = end = 0
+        for start, size in spans:  # an output may lie over an input
+            found += max(0, start + size - max(start, end))
+            end = max(end, start + size)
+        return found
 
 
 def plan(layers: Sequence[Layer], sizes_bytes: Mapping[int, int]) -> Plan:
