@@ -79,7 +79,8 @@ def _findings(plan: "Plan") -> Iterator[str]:
 
 def _fits(plan: "Plan") -> dict[str, dict[str, Any]]:
     """Return what networks take of targets' memory before they are trained: lines, and records."""
-    from edgeflow.check.fits import fits_of, sizes
+    from edgeflow.check.fits import fits_of
+    from edgeflow.check.nearest import sizes
 
     return {
         f"  {case.title}: {sizes(fit)}": {**asdict(case), **asdict(fit)}

@@ -23,6 +23,7 @@ from edgeflow.targets.base import (
     own_figures,
     parse_options,
 )
+from edgeflow.targets.build import reference_engine
 from edgeflow.targets.host import run_engine
 from edgeflow.targets.worker import Worker
 from edgeflow.testing.trained import Trained
@@ -68,6 +69,11 @@ class Subject:
         fixed = {"model": self.compiled.model, "unit": {}}
         engine_options = {**fixed, **self.runtime.host_engine_options}
         return module.Engine(str(self.out), engine_options)
+
+    def reference(self) -> Any:
+        """Return what makes the reference outputs, as the compile step runs it."""
+        job = self.trained.job(self.recipe)
+        return reference_engine(job, self.runtime, self.compiled.model, self.out)
 
     @property
     def declared(self) -> set[str]:

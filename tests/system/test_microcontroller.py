@@ -22,9 +22,11 @@ NEEDED = (
 
 
 def config() -> dict[str, Any]:
-    """Return the example's configuration with fewer epochs."""
+    """Return the example's configuration with fewer epochs, and a compile host for one board."""
     value: dict[str, Any] = yaml.safe_load((EXAMPLE / "config.yaml").read_text())
     value["models"]["digits-cnn"]["train"]["epochs"] = 12
+    value["compile_hosts"] = {"builder": {"transport": "virtual"}}
+    value["targets"]["risc-v"]["compile_host"] = "builder"
     value["store"] = {"path": "store"}
     return value
 
@@ -43,7 +45,11 @@ def example(project: Project) -> Project:
 def test_from_data_to_validated_firmware(example: Project) -> None:
     checked = example.command("edgeflow", "check")
     assert checked.returncode == 0, checked.stderr
-    assert re.search(r"digits-cnn/int8 on risc-v: flash [\d.]+ of 4,096.0 kB, RAM", checked.stdout)
+    told = (
+        r"digits-cnn/int8 on {}: flash [\d.]+ of [\d.,]+ kB, RAM [\d.]+ of [\d.]+ kB, 66,624 MACs"
+    )
+    assert re.search(told.format("microbit") + "$", checked.stdout, re.MULTILINE)
+    assert re.search(told.format("risc-v") + ", estimated$", checked.stdout, re.MULTILINE)
 
     example.build("--snakefile", "Snakefile.example")
 

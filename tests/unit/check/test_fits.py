@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from edgeflow.check import fits
-from edgeflow.check.fits import Case, check_fits, fits_of
+from edgeflow.check import verdicts
+from edgeflow.check.fits import check_fits, fits_of
 from edgeflow.check.project import QUICK, SLOW
+from edgeflow.check.verdicts import Case
 from edgeflow.config.load import parse
 
 NETS = """\
@@ -29,8 +30,8 @@ def without_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes are estimated, as on a machine without cross compilers."""
     (tmp_path / "fit_nets.py").write_text(NETS)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(fits, "_worker", lambda cls, options: None)
-    fits._asked.cache_clear()
+    monkeypatch.setattr(verdicts, "_worker", lambda cls, options: None)
+    verdicts._asked.cache_clear()
 
 
 def project(architecture: dict[str, Any], **target: Any) -> dict[str, Any]:

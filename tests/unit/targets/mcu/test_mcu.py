@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.target import target_slice
 from edgeflow.errors import CompileError
+from edgeflow.targets import mcu
 from edgeflow.targets.base import CompiledModel, CompileInput, parse_options
 from edgeflow.targets.mcu import Mcu
 from edgeflow.targets.mcu.options import McuOptions
@@ -229,3 +230,16 @@ def test_nothing_is_said_of_what_is_fine_or_no_model(model: Path, tmp_path: Path
     assert Mcu.lint(model, options()) == []
     (tmp_path / "no.tflite").write_bytes(b"text" * 9)
     assert Mcu.lint(tmp_path / "no.tflite", options()) == []
+
+
+def test_reference_kernels_and_sources_that_are_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Mcu.check(options()) == []
+    monkeypatch.setattr(mcu, "find_spec", lambda module: None)
+    (missing,) = Mcu.check(options())
+    assert missing.what == "tflite-micro"
+    assert "Linux on x86-64" in missing.install
+    assert "profile: litert-ref" in missing.install
+    told = Mcu.check(options(profile="litert-ref", kernels="cmsis-nn"))
+    assert [one.what for one in told] == ["ai-edge-litert", "bakenn"]
