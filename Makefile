@@ -54,7 +54,7 @@ test-sweep: env ## Run all random edits: 1,000 sequences, and 2,000 against the 
 	EDGEFLOW_SWEEP=1 pytest -n 2 --dist loadfile tests/long/test_random_edits.py tests/long/test_stamp.py
 
 test-mcu: env ## Compare C of 2,000 random networks and 10,000 damaged files with TensorFlow Lite (an hour)
-	EDGEFLOW_SWEEP=1 pytest -n 2 tests/unit/targets/mcu/test_random_nets.py tests/unit/targets/mcu/test_hostile.py
+	EDGEFLOW_SWEEP=1 pytest -n 2 tests/unit/targets/mcu/test_random_nets.py tests/unit/targets/mcu/test_hostile.py tests/system/test_random_firmware.py
 
 test-system: env ## Run the tests that need root or system packages (installs them when root)
 	tests/system/install.sh

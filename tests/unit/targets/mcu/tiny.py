@@ -119,7 +119,7 @@ def build(
         (folder / file).write_text(text)
     job = build_job(board, units(files), optimize)
     # GCC makes a memcpy of copying bytes onto themselves, and then warns of that.
-    strict = ["-Werror", "-Wno-error=restrict"]
+    strict = ["-Werror", "-Wno-restrict"]
     made = build_elf({**job, "flags": [*job["flags"], *strict]}, folder)
     write(folder, name, files, **{"invoke_address": made.invoke_address, **changed})
     return made
