@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 
 _TOP = 2**31 - 1
+ONCE_AT_MOST = 2**30 - 1
+"""Size of what `requantize_once` returns; more than any output."""
 
 
 def multiplier(real: float) -> tuple[int, int]:
@@ -30,17 +32,33 @@ def multiplier(real: float) -> tuple[int, int]:
     return (q, shift) if shift <= 30 else (2**31 - 1, 30)
 
 
+def double_multiplier(real: float) -> tuple[int, int, int]:
+    """Return all 53 bits of a factor as ``(q, rest, shift)``: `multiplier`, but not rounded.
+
+    It is (q + rest / 2**22) / 2**31 * 2**shift, with q in 31 bits and rest in 22.
+    """
+    mantissa, shift = math.frexp(real)
+    if real == 0 or shift < -31:
+        return 0, 0, 0
+    q, rest = divmod(int(mantissa * 2**53), 2**22)
+    return (q, rest, shift) if shift <= 30 else (_TOP, 0, 30)
+
+
 def requantize(x: Integers, q: int, shift: int) -> Integers:
     """Return x * q / 2**31 * 2**shift, rounded twice: `MultiplyByQuantizedMultiplier`."""
     shifted = _wrapped(x << max(shift, 0))
     return rounding_shift(high_product(shifted, q), max(-shift, 0))
 
 
-def requantize_once(x: Integers, q: int, shift: int) -> Integers:
-    """Return x * q / 2**31 * 2**shift, rounded half away from zero; shift is below 31."""
-    product = np.asarray(x, np.int64) * q
-    size = ((np.abs(product) >> (30 - shift)) + 1) >> 1
-    return np.minimum(np.where(product < 0, -size, size), _TOP)
+def requantize_once(x: Integers, real: float) -> Integers:
+    """Return x * real in double precision, rounded half away from zero.
+
+    So LiteRT's reference kernels scale the sums of dense layers.
+    """
+    scaled = np.abs(np.asarray(x, np.float64) * real)
+    whole = np.floor(scaled)
+    size = np.minimum(whole + (scaled - whole >= 0.5), ONCE_AT_MOST).astype(np.int64)
+    return np.asarray(np.where(np.asarray(x) < 0, -size, size), np.int64)
 
 
 def high_product(a: Integers, b: Integers | int) -> Integers:

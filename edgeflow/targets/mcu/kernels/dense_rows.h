@@ -14,17 +14,28 @@ typedef struct {
     const NN_FLASH int8_t *weights;
     const NN_FLASH int32_t *bias;
     const NN_FLASH int32_t *multipliers;
+    const NN_FLASH int32_t *rests; /* of the multipliers, where sums are rounded once */
     const NN_FLASH int8_t *shifts;
 } nn_dense_rows_t;
 
-/* x * q / 2^31 * 2^shift, rounded half away from zero; shift is 30 at most. */
-NN_INLINE int32_t nn_scale_once(int32_t x, int32_t q, int8_t shift)
+/*
+ * x * (q + rest / 2^22) / 2^31 * 2^shift, as a product of numbers of 53 bits, rounded half away from
+ * zero; shift is 30 at most. The product is computed whole, of 84 bits, and then rounded to 53, which
+ * matters where it is just below a tie: so half of the last of them is added.
+ */
+NN_INLINE int32_t nn_scale_once(int32_t x, int32_t q, int32_t rest, int8_t shift)
 {
-    const int64_t product = (int64_t)x * q;
-    const int64_t magnitude = product < 0 ? -product : product;
-    const int64_t rounded = ((magnitude >> (30 - shift)) + 1) >> 1;
-    const int32_t scaled = rounded > INT32_MAX ? INT32_MAX : (int32_t)rounded;
-    return product < 0 ? -scaled : scaled;
+    const uint32_t size = x < 0 ? 0u - (uint32_t)x : (uint32_t)x;
+    const uint64_t low = (uint64_t)size * (uint32_t)rest;
+    uint64_t high = (uint64_t)size * (uint32_t)q + (low >> 22);
+    uint64_t half = 0;
+    for (uint32_t above = (uint32_t)(high >> 31); above != 0; above >>= 1) {
+        half = half != 0 ? half << 1 : 1;
+    }
+    high += ((low & 0x3fffffu) + half) >> 22;
+    high = ((high >> (30 - shift)) + 1u) >> 1;
+    const int32_t scaled = high < 0x3fffffffu ? (int32_t)high : 0x3fffffff;
+    return x < 0 ? -scaled : scaled;
 }
 
 NN_INLINE void nn_dense_sums(const NN_FLASH nn_dense_rows_t *p, const int8_t *x,
@@ -53,7 +64,7 @@ NN_INLINE void nn_dense_rows(
             for (nn_size i = 0; i < many; i++) {
                 const nn_size scale = (unit + i) * p->scales_step;
                 const int32_t scaled =
-                    once ? nn_scale_once(sums[i], p->multipliers[scale], p->shifts[scale])
+                    once ? nn_scale_once(sums[i], p->multipliers[scale], p->rests[scale], p->shifts[scale])
                          : nn_scaled(sums[i], p->multipliers[scale], p->shifts[scale]);
                 *y++ = nn_output(scaled, p->zero_point, p->low, p->high);
             }

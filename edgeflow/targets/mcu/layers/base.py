@@ -40,14 +40,12 @@ class Scale:
     """How sums become outputs.
 
     Attributes:
-        multiplier: as of `fixed_point.multiplier`.
-        shift: likewise.
+        factors: as of `fixed_point.multiplier`, or, rounded once, `double_multiplier`.
         sums: the smallest and the largest one that can occur.
         narrow: a formula that equals it for these; None if none was found.
     """
 
-    multiplier: int
-    shift: int
+    factors: tuple[int, ...]
     sums: tuple[int, int]
     narrow: Narrow | None
 

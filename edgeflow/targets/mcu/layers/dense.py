@@ -1,5 +1,10 @@
 """Fully connected layers."""
 
+from dataclasses import replace
+
+import numpy as np
+
+from edgeflow.targets.mcu.fixed_point import double_multiplier
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers.base import Layer
 from edgeflow.targets.mcu.layers.products import Products, alternating, products
@@ -11,9 +16,18 @@ def fully_connected(graph: Graph, node: Node, settings: Settings) -> list[Layer]
     """Return the layer of a FULLY_CONNECTED."""
     found = products(graph, node, axis=0)
     rows = graph.tensors[node.inputs[0]].size // found.weights.shape[1]
-    kernel = "nn_dense_once" if settings.profile == "litert-ref" else "nn_dense"
-    layer = dense(node, found, rows, kernel)
+    if settings.profile == "litert-ref":
+        layer = dense(node, _in_double(found), rows, "nn_dense_once")
+    else:
+        layer = dense(node, found, rows)
     return [unrolled(layer, found) if settings.mode == "unrolled" else layer]
+
+
+def _in_double(found: Products) -> Products:
+    factors = np.array([double_multiplier(scale) for scale in found.scales], np.int32)
+    q, rests, shifts = factors.T
+    arrays = {"multipliers": q, "rests": rests, "shifts": shifts.astype(np.int8)}
+    return replace(found, arrays=arrays)
 
 
 def dense(node: Node, found: Products, rows: int, kernel: str = "nn_dense") -> Layer:

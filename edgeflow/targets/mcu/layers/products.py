@@ -22,6 +22,7 @@ class Products:
         weights: int8, of shape [units, products of each].
         bias: int32 of each unit.
         folded: int32 likewise, less what the input's zero point adds to its sum.
+        scales: by which sums become outputs: one, or one of each unit.
         values: members of the kernel's parameters that say how a sum becomes an output.
         arrays: likewise.
         notes: for the comment above the layer.
@@ -30,6 +31,7 @@ class Products:
     weights: NDArray[np.int8]
     bias: NDArray[np.int32]
     folded: NDArray[np.int32]
+    scales: tuple[float, ...]
     values: dict[str, int]
     arrays: dict[str, NDArray[Any]]
     notes: tuple[str, ...]
@@ -54,6 +56,7 @@ def products(graph: Graph, node: Node, axis: int) -> Products:
         weights=matrix,
         bias=bias.astype(np.int32),
         folded=folded.astype(np.int32),
+        scales=tuple(scales),
         values={
             "scales_step": int(len(scales) > 1),
             "zero_point": target.zero_point,

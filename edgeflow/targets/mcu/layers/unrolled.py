@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeflow.targets.mcu.fixed_point import Integers, requantize, requantize_once
+from edgeflow.targets.mcu.fixed_point import (
+    Integers,
+    double_multiplier,
+    multiplier,
+    requantize,
+    requantize_once,
+)
 from edgeflow.targets.mcu.layers.base import Layer, Scale, Unrolled, Unsupported
 from edgeflow.targets.mcu.layers.products import Products
 from edgeflow.targets.mcu.narrow import narrow
@@ -30,13 +36,11 @@ def unrolled(layer: Layer, found: Products) -> Layer:
         )
     least = found.folded + np.minimum(weights * 127, weights * -128).sum(axis=1)
     most = found.folded + np.maximum(weights * 127, weights * -128).sum(axis=1)
-    count = len(found.arrays["multipliers"])
+    count = len(found.scales)
     units = np.arange(len(weights)) if count > 1 else np.zeros(len(weights), np.int64)
     scales = [
-        _scale(layer, int(q), int(shift), (least[units == n].min(), most[units == n].max()))
-        for n, (q, shift) in enumerate(
-            zip(found.arrays["multipliers"], found.arrays["shifts"], strict=True)
-        )
+        _scale(layer, real, (least[units == n].min(), most[units == n].max()))
+        for n, real in enumerate(found.scales)
     ]
     return replace(
         layer,
@@ -49,19 +53,19 @@ def unrolled(layer: Layer, found: Products) -> Layer:
     )
 
 
-def _scale(layer: Layer, q: int, shift: int, sums: tuple[int, int]) -> Scale:
+def _scale(layer: Layer, real: float, sums: tuple[int, int]) -> Scale:
     values = layer.values
     once = layer.kernel == "nn_dense_once"
+    q, shift = multiplier(real)
 
     def exact(x: Integers) -> Integers:
-        scaled = requantize_once(x, q, shift) if once else requantize(x, q, shift)
+        scaled = requantize_once(x, real) if once else requantize(x, q, shift)
         return scaled + values["zero_point"]
 
     factor = q * 2.0 ** (shift - 31)
     sums = int(sums[0]), int(sums[1])
     return Scale(
-        multiplier=q,
-        shift=shift,
+        factors=double_multiplier(real) if once else (q, shift),
         sums=sums,
         narrow=narrow(exact, factor, sums, values["low"], values["high"]) if q else None,
     )

@@ -13,7 +13,7 @@ def scaling(factor: float, zero_point: int, once: bool = False) -> Exact:
     q, shift = multiplier(factor)
 
     def exact(x: Integers) -> Integers:
-        return (requantize_once if once else requantize)(x, q, shift) + zero_point
+        return (requantize_once(x, factor) if once else requantize(x, q, shift)) + zero_point
 
     return exact
 

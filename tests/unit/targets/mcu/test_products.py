@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeflow.targets.mcu.settings import Settings
+from edgeflow.targets.mcu.settings import Mode, Settings
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.identity import SANITIZED, assert_identical
 from tests.unit.targets.mcu.nets import Filter, Net, Quant
@@ -77,3 +77,18 @@ def test_grouped_conv() -> None:
     net.operator("CONV_2D", [x, weights], [y], "Conv2D", version=3, padding=0, strideH=1, strideW=1,
                  dilationHFactor=1, dilationWFactor=1)  # fmt: skip
     assert_identical(net.model(y), flags=FLAGS["wide"])
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_ties_of_dense_layers_round_as_in_double_precision(per_channel: bool) -> None:
+    net = Net()
+    x = net.input((1, 6), Quant(1.0))
+    ends = []
+    for number, scale in enumerate((6.0, 10.0, 14.0, 22.0)):
+        scales = [1.0, 3.0, 7.0, 1 / 3] * 10 if per_channel else 1.0
+        weights = np.random.default_rng(number).integers(-9, 10, (40, 6)).astype(np.int8)
+        filter_ = Filter(scales=scales, bias=False, weights=weights, quant=Quant(scale))
+        ends.append(nets.fully_connected(net, x, 40, per_channel=per_channel, filter=filter_))
+    modes: tuple[Mode, ...] = ("specialized", "unrolled")
+    for mode in modes:
+        assert_identical(net.model(*ends), Settings(profile="litert-ref", mode=mode), 200)

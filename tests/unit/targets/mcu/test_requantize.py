@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeflow.targets.mcu.emit import kernels
+from edgeflow.targets.mcu.fixed_point import double_multiplier, requantize_once
 from tests.unit.targets.mcu.identity import SANITIZED
 
 PROGRAM = """
@@ -17,9 +18,9 @@ PROGRAM = """
 KERNELS
 int main(void)
 {
-    int32_t taken[3], given;
+    int32_t taken[COUNT], given;
     while (fread(taken, sizeof taken, 1, stdin) == 1) {
-        given = FUNCTION(taken[0], taken[1], (int8_t)taken[2]);
+        given = FUNCTION(ARGUMENTS);
         fwrite(&given, sizeof given, 1, stdout);
     }
     return 0;
@@ -29,6 +30,9 @@ int main(void)
 
 def run(folder: Path, function: str, flags: tuple[str, ...], cases: NDArray[np.int32]) -> list[int]:
     program = PROGRAM.replace("KERNELS", kernels(["nn_dense_rows"])).replace("FUNCTION", function)
+    count = cases.shape[1]
+    arguments = [*(f"taken[{n}]" for n in range(count - 1)), f"(int8_t)taken[{count - 1}]"]
+    program = program.replace("COUNT", str(count)).replace("ARGUMENTS", ", ".join(arguments))
     (folder / "main.c").write_text(program)
     subprocess.run(["cc", "-std=c99", *SANITIZED, *flags, "main.c"], cwd=folder, check=True)
     done = subprocess.run(
@@ -45,12 +49,6 @@ def twice(x: int, q: int, shift: int) -> int:
     high = abs(nudged) // 2**31 * (1 if nudged >= 0 else -1)
     right = max(-shift, 0)
     return (high >> right) + int((high & (1 << right) - 1) > ((1 << right) - 1 >> 1) + (high < 0))
-
-
-def once(x: int, q: int, shift: int) -> int:
-    """Round half away from zero, and stay in 32 bits."""
-    scaled = min((abs(x * q) + (1 << 30 - shift)) >> (31 - shift), 2**31 - 1)
-    return scaled if x >= 0 else -scaled
 
 
 def cases() -> NDArray[np.int32]:
@@ -76,6 +74,13 @@ def test_rounded_twice(flags: tuple[str, ...], tmp_path: Path) -> None:
 
 
 def test_rounded_once(tmp_path: Path) -> None:
-    taken = cases()
-    found = run(tmp_path, "nn_scale_once", (), taken)
-    assert found == [once(*map(int, case)) for case in taken]
+    """In double precision, also where a product is a tie, or becomes one as it is rounded."""
+    random = np.random.default_rng(1)
+    reals = [a / b for a in (1, 3, 7, 0.1) for b in (1, 3, 6, 10, 14, 22, 78, 1000, 65536)]
+    reals += list(2.0 ** random.uniform(-33, 30, 50))
+    x = random.integers(-(2**31), 2**31, 3000) >> random.integers(0, 31, 3000)
+    x[:3000:2] = np.arange(-750, 750)
+    factors = [double_multiplier(real) for real in reals]
+    taken = np.column_stack([np.tile(x, len(reals)), np.repeat(factors, len(x), axis=0)])
+    found = run(tmp_path, "nn_scale_once", (), taken.astype(np.int32))
+    assert found == np.concatenate([requantize_once(x, real) for real in reals]).tolist()
