@@ -12,7 +12,7 @@ from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.names import missing
 from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
-from edgeflow.config.target import broken_targets, target_classes
+from edgeflow.config.target import broken_targets, runtime_of_entry, target_classes
 
 _RESERVED = (
     ("recipes", frozenset({"baseline"}), "it names the model before any recipe"),
@@ -85,13 +85,20 @@ def _folder(raw: Entry, device: str) -> tuple[object, ...]:
 
 
 def _units(raw: Entry) -> Iterator[Finding]:
-    """Yield what tells the units of a device apart and its target's engine does not know."""
+    """Yield units that are missing, and what is said of one that the target's engine knows not."""
     targets = target_classes()
     for name, entry in entries(raw, "devices").items():
         kind, unit = kind_of_device(raw, name), entry.get("unit")
-        if kind not in targets or not isinstance(unit, Mapping):
+        if kind not in targets:
             continue
         known = targets[kind].capabilities.unit
+        runtime = runtime_of_entry(entries(raw, "targets")[entry["target"]])
+        if not unit and runtime is not None and runtime.needs_unit:
+            hint = f"give it a `unit`: {' or '.join(sorted(known))}"
+            message = f"target {entry['target']!r} has no emulator, and the device names no board"
+            yield Finding(keys=("devices", name), message=message, hint=hint)
+        if not isinstance(unit, Mapping):
+            continue
         for key in sorted(str(key) for key in unit if key not in known):
             hint = f"it takes {', '.join(sorted(known))}" if known else "leave `unit` out"
             message = f"the engine of target kind {kind!r} takes no {key!r}"

@@ -9,7 +9,7 @@ from edgeflow.config.base import Section
 from edgeflow.config.finding import Finding
 from edgeflow.config.gates import all_declarations, by_gate, figures_of
 from edgeflow.config.raw import Entry, deployments, entries
-from edgeflow.config.target import target_classes
+from edgeflow.config.target import runtime_of_entry, target_classes
 from edgeflow.figures.figure import Figure
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ def unmeasurable(raw: Entry) -> Iterator[Finding]:
         for gate, limit in [(key, limit) for key, limit in given if key in known]:
             if not any(_allows(figure, limit) for figure in known[gate]):
                 continue  # there is none, or the section reports it
-            reasons = [_lack(known[gate][0], limit, target) for target in targets]
+            reasons = [_lack(known[gate][0], limit, *target) for target in targets]
             if found := dict.fromkeys(reason for reason in reasons if reason):
                 message = "; ".join(message for message, _ in found)
                 hint = "; ".join(dict.fromkeys(hint for _, hint in found))
                 yield Finding(keys=(*keys, "gates", gate), message=message, hint=hint)
 
 
-def _targets(raw: Entry, devices: list[str]) -> list[Entry]:
-    """Return the entries of the targets of devices, once each, as far as names stand for one."""
-    known = entries(raw, "devices")
-    names = [known[name].get("target") for name in map(str, devices) if name in known]
-    targets = entries(raw, "targets")
-    return [targets[name] for name in dict.fromkeys(map(str, names)) if name in targets]
+def _targets(raw: Entry, devices: list[str]) -> list[tuple[Entry, bool]]:
+    """Return the entries of the targets of devices, once each, and whether these name a unit."""
+    known, targets = entries(raw, "devices"), entries(raw, "targets")
+    listed = [known[name] for name in map(str, devices) if name in known]
+    pairs = dict.fromkeys((str(one.get("target")), bool(one.get("unit"))) for one in listed)
+    return [(targets[name], has_unit) for name, has_unit in pairs if name in targets]
 
 
 def _allows(figure: Figure, limit: object) -> bool:
@@ -49,7 +49,7 @@ def _allows(figure: Figure, limit: object) -> bool:
     return True
 
 
-def _lack(figure: Figure, limit: object, target: Entry) -> tuple[str, str] | None:
+def _lack(figure: Figure, limit: object, target: Entry, has_unit: bool) -> tuple[str, str] | None:
     """Return why a target cannot hold a figure to a limit, and what to do; None where it can."""
     kind = target.get("kind")
     if not isinstance(kind, str) or kind not in target_classes():
@@ -62,13 +62,14 @@ def _lack(figure: Figure, limit: object, target: Entry) -> tuple[str, str] | Non
     if not _allows(own[figure.name], limit):
         reason = f"target kind {kind!r} allows no limit of {limit} for {figure.title}"
         return reason, "choose another limit, or leave the gate out"
-    runtime = _runtime(kind, target)
+    runtime = runtime_of_entry(target)
     if runtime and own[figure.name].needs_clock and runtime.clock == "none":
         reason = f"the engine of target kind {kind!r} has no clock, and so no {figure.title}"
-        return reason, _instead(own.values(), runtime)
-    if runtime and not _gives(runtime, own[figure.name]):
-        reason = f"target kind {kind!r} with these options has no {figure.title}"
-        return reason, _instead(own.values(), runtime)
+        return reason, _instead(own.values(), runtime, has_unit)
+    if runtime and not _gives(runtime, own[figure.name], has_unit):
+        where = " on a `unit`" if has_unit else ""
+        reason = f"target kind {kind!r} with these options has no {figure.title}{where}"
+        return reason, _instead(own.values(), runtime, has_unit)
     return None
 
 
@@ -81,21 +82,14 @@ def _own_gate(figure: Figure) -> str:
     return f"did you mean {figure.gate!r}?" if figure.gate else "leave the gate out"
 
 
-def _instead(figures: Iterable[Figure], runtime: "Runtime") -> str:
-    counted = (f for f in figures if f.reader is None and not f.needs_clock and _gives(runtime, f))
-    gates = [figure.gate for figure in counted if figure.gate]
-    own = ", ".join(gates)
-    return f"gates on what it counts itself: {own}" if own else "leave the gate out"
+def _instead(figures: Iterable[Figure], runtime: "Runtime", has_unit: bool) -> str:
+    own = (figure for figure in figures if figure.reader is None and not figure.needs_clock)
+    gates = [figure.gate for figure in own if figure.gate and _gives(runtime, figure, has_unit)]
+    named = ", ".join(gates)
+    return f"gates on what it counts itself: {named}" if named else "leave the gate out"
 
 
-def _gives(runtime: "Runtime", figure: Figure) -> bool:
+def _gives(runtime: "Runtime", figure: Figure, has_unit: bool) -> bool:
     """Return whether a target's own figure can be had; what is read elsewhere always can."""
-    return figure.reader is not None or runtime.figures is None or figure.name in runtime.figures
-
-
-def _runtime(kind: str, target: Entry) -> "Runtime | None":
-    cls = target_classes()[kind]
-    try:
-        return cls.runtime(cls.Options.model_validate(dict(target)))
-    except ValidationError:
-        return None  # its section reports it
+    given = runtime.unit_figures if has_unit else runtime.figures
+    return figure.reader is not None or given is None or figure.name in given

@@ -4,7 +4,7 @@ import functools
 import operator
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from edgeflow import plugins
 from edgeflow.figures.figure import Figure
@@ -13,6 +13,7 @@ from edgeflow.toolchain.base import Toolchain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edgeflow.targets.base import Runtime
     from edgeflow.targets.base import Target as TargetClass
 
 
@@ -73,6 +74,17 @@ if TYPE_CHECKING:
     Target = BaseModel
 else:
     Target = _any_target()
+
+
+def runtime_of_entry(entry: "Mapping[str, Any]") -> "Runtime | None":
+    """Return what runs a target's models, of its entry in a raw configuration; None if invalid."""
+    target = target_classes().get(str(entry.get("kind")))
+    if target is None:
+        return None
+    try:
+        return target.runtime(target.Options.model_validate(dict(entry)))
+    except ValidationError:
+        return None  # its section reports it
 
 
 def toolchain_of(target: "type[TargetClass]", options: BaseModel) -> Toolchain:

@@ -190,6 +190,9 @@ class Runtime:
         runs_here: whether the host can run the engine, if what the engine needs is installed.
         figures: names of those of the target's own figures that can be had with these options;
             None for all.
+        unit_figures: the same of devices with a `unit`, such as a real board where others run an
+            emulator.
+        needs_unit: whether a device must name its `unit`.
         tools: distributions whose versions shape the compiled model.
     """
 
@@ -202,6 +205,8 @@ class Runtime:
     oracle: Oracle | None = None
     runs_here: bool = True
     figures: frozenset[str] | None = None
+    unit_figures: frozenset[str] | None = None
+    needs_unit: bool = False
 
     @property
     def reference_module(self) -> str:

@@ -16,7 +16,7 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
-from edgeflow.targets.mcu.figures import FIGURES, figures_of
+from edgeflow.targets.mcu.figures import FIGURES, OF_EACH_BOARD, figures_of
 from edgeflow.targets.mcu.options import McuOptions
 from edgeflow.targets.worker import Worker
 from edgeflow.toolchain.base import Program, Toolchain
@@ -99,6 +99,8 @@ class Mcu:
             tools=("jinja2", *(["bakenn"] if options.kernels == "cmsis-nn" else [])),
             clock="none",
             figures=figures_of(options.hardware),
+            unit_figures=OF_EACH_BOARD,
+            needs_unit=options.hardware.emulator is None,
             oracle=Oracle(
                 module="edgeflow.targets.mcu.oracle",
                 options={"profile": options.profile},

@@ -67,11 +67,14 @@ FIGURES = (
 """What a compilation and the engine tell, by name; which of them there are depends on the board."""
 
 
+OF_EACH_BOARD = frozenset({"flash_kb", "ram_kb", "stack_bytes"})
+"""Names of the figures that need no emulator."""
+
+
 def figures_of(board: Board) -> frozenset[str]:
-    """Return the names of the figures that firmware of a board has."""
-    found = {"flash_kb", "ram_kb", "stack_bytes"}
+    """Return the names of the figures that firmware has on the emulator of a board."""
     if board.emulator is None:
-        return frozenset(found)
+        return OF_EACH_BOARD
     model = board.family.cycles
     cycles = {"latency_us", "cycles" if model == "counted" else "cycles_estimate"}
-    return frozenset({*found, "instructions", *(cycles if model else ())})
+    return frozenset({*OF_EACH_BOARD, "instructions", *(cycles if model else ())})

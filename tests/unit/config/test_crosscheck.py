@@ -1,5 +1,6 @@
 """What two sections say about each other."""
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from edgeflow import plugins
 from edgeflow.config.crosscheck import cross_check
 from edgeflow.targets.litert import LiteRT
 from tests.unit.config.test_sections import SSH
+from tests.unit.targets.mcu.test_board import OWN
 
 Check = Callable[[object], dict[str, str]]
 
@@ -178,6 +180,20 @@ def test_the_unit_of_a_device_has_names_that_its_engine_knows(
         "devices.bench-pi.unit.serail": f"{none} 'serail' (it takes bus, serial)"
     }
     good["devices"]["bench-pi"]["unit"] = {"serial": "066B", "bus": 3}
+    assert problems(good) == {}
+
+
+def test_a_target_without_an_emulator_needs_the_unit_of_a_device(
+    good: dict[str, Any], problems: Check
+) -> None:
+    boards = tomllib.loads(OWN)
+    good["targets"]["own"] = {"kind": "mcu", "board": "mine", "boards": boards}
+    good["devices"]["lab"] = {"target": "own", "transport": "virtual"}
+    assert problems(good) == {
+        "devices.lab": "target 'own' has no emulator, and the device names no board "
+        "(give it a `unit`: port or probe)"
+    }
+    good["devices"]["lab"]["unit"] = {"probe": "066B"}
     assert problems(good) == {}
 
 

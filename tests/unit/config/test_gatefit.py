@@ -149,13 +149,22 @@ def test_a_figure_that_the_options_of_a_target_exclude(
     good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime, hits = LiteRT.runtime, replace(INSTRUCTIONS, name="hits", title="hits")
-    some = frozenset({"instructions"})
+    one, other = frozenset({"instructions"}), frozenset({"hits"})
     monkeypatch.setattr(LiteRT, "figures", (INSTRUCTIONS, hits), raising=False)
     monkeypatch.setattr(
-        LiteRT, "runtime", staticmethod(lambda options: replace(runtime(options), figures=some))
+        LiteRT,
+        "runtime",
+        staticmethod(lambda it: replace(runtime(it), figures=one, unit_figures=other)),
     )
     gates = {"hits_max": 5.0, "instructions_max": 5.0, "model_bytes_max": 5.0}
     assert problems(gated(good, "bench-pi", **gates)) == {
         "deployments.0.gates.hits_max": "target kind 'litert' with these options has no hits "
         "(gates on what it counts itself: instructions_max)"
     }
+    good["devices"]["bench-pi"]["unit"] = {"serial": "A1"}
+    found = problems(gated(good, "bench-pi", **gates))
+    assert found["deployments.0.gates.instructions_max"] == (
+        "target kind 'litert' with these options has no instructions on a `unit` "
+        "(gates on what it counts itself: hits_max)"
+    )
+    assert "has no hits" not in found["deployments.0.gates.hits_max"]

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from edgeflow import plugins
+from edgeflow.artifact.code import read_code
+from edgeflow.artifact.fingerprint import closure
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.target import target_slice
 from edgeflow.errors import CompileError
@@ -204,6 +207,7 @@ def test_figures_depend_on_the_board() -> None:
         "sifive-e": set(),
         "arduino-uno": {"cycles", "latency_us"},
     }
+    assert Mcu.runtime(options()).unit_figures == frozenset(always - {"instructions"}), "on silicon"
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float32"])
@@ -243,3 +247,19 @@ def test_reference_kernels_and_sources_that_are_not_installed(
     assert "profile: litert-ref" in missing.install
     told = Mcu.check(options(profile="litert-ref", kernels="cmsis-nn"))
     assert [one.what for one in told] == ["ai-edge-litert", "bakenn"]
+
+
+def test_every_file_that_code_is_made_of_counts_as_code() -> None:
+    folder = Path(mcu.__file__).parent
+    named: set[Path] = set()
+    for module in closure("edgeflow.targets.mcu"):
+        spec = plugins.find_module(module)
+        assert spec is not None
+        assert spec.origin is not None
+        place = Path(spec.origin)
+        data = read_code(place.read_bytes(), module).data
+        named |= {path for pattern in data for path in place.parent.glob(pattern)}
+    files = {path for path in folder.rglob("*") if path.is_file()}
+    exported = set((folder / "templates/export").rglob("*"))  # by `edgeflow export c` alone
+    python = {path for path in files if path.suffix in (".py", ".pyc")}
+    assert files - exported - python <= named
