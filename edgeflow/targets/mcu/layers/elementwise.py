@@ -87,6 +87,43 @@ def multiply(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     return _binary(graph, node, "nn_mul", values, (0, 1), compute)
 
 
+def extreme(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of a MAXIMUM or MINIMUM, of tensors of one quantization."""
+    is_largest = node.operator == "MAXIMUM"
+    compute = np.maximum if is_largest else np.minimum
+    values = {"sign": 1 if is_largest else -1}
+    return _binary(graph, node, "nn_extreme", values, (0, 1), compute)
+
+
+def prelu(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of a PRELU.
+
+    Source: `CalculatePreluParams` in tensorflow/lite/micro/kernels/prelu_common.cc.
+    """
+    operands = [graph.tensors[place] for place in node.inputs]
+    target = graph.tensors[node.outputs[0]]
+    real = REALS[settings.profile]
+    one, slope, out = (real(tensor.scale) for tensor in (*operands, target))
+    above, below = multiplier(float(one / out)), multiplier(float(one * slope / out))
+    values = {
+        "above_multiplier": above[0],
+        "above_shift": above[1],
+        "below_multiplier": below[0],
+        "below_shift": below[1],
+        "a_zero_point": operands[0].zero_point,
+        "b_zero_point": operands[1].zero_point,
+        "zero_point": target.zero_point,
+    }
+
+    def compute(x: Integers, y: Integers) -> Integers:
+        size = x - operands[0].zero_point
+        product = size * (y - operands[1].zero_point)
+        scaled = np.where(size >= 0, requantize(size, *above), requantize(product, *below))
+        return scaled + target.zero_point
+
+    return _binary(graph, node, "nn_prelu", values, (0, 1), compute)
+
+
 def _binary(
     graph: Graph,
     node: Node,
@@ -110,7 +147,8 @@ def _binary(
     if a is not None or b is not None:
         variable = places[0] if b is not None else places[1]
         codes = compute(CODES, b) if b is not None else compute(np.asarray(a), CODES)
-        return [table(graph, node, variable, np.clip(codes, values["low"], values["high"]))]
+        low, high = values.get("low", -128), values.get("high", 127)
+        return [table(graph, node, variable, np.clip(codes, low, high))]
     return [
         Layer(
             node=node,
@@ -120,7 +158,6 @@ def _binary(
             reads=tuple(places),
             writes=(node.outputs[0],),
             slack=broadcast.slacks(graph, places, node.outputs[0]),
-            notes=(f"multiplier {values['multiplier']} / 2^31 * 2^{values['shift']}",),
         )
     ]
 

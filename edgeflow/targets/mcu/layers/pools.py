@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from edgeflow.targets.mcu.fixed_point import multiplier
 from edgeflow.targets.mcu.graph import Graph, Node
@@ -40,6 +41,36 @@ def pool_2d(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
             slack=(windows.slack(rows, columns, (depth, depth), by_channel=True),),
             notes=(f"windows of {taps[0]}x{taps[1]}",),
         )
+    ]
+
+
+def reduce_max(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
+    """Return the layer of a REDUCE_MAX: a pool whose windows are all that is reduced."""
+    (read, axes), (write,) = node.inputs, node.outputs
+    source, values = graph.tensors[read], graph.tensors[axes].data
+    rank = len(source.shape)
+    over = set() if values is None else {int(axis) % rank for axis in values.ravel()}
+    first, last = min(over, default=0), max(over, default=-1)
+    if len(over) != last + 1 - first:
+        raise Unsupported("is over axes apart from each other", "take one maximum after another")
+    rows, count = math.prod(source.shape[:first]), math.prod(source.shape[first : last + 1])
+    depth = math.prod(source.shape[last + 1 :])
+    window = {"filterHeight": 1, "filterWidth": count, "strideH": 1, "strideW": count}
+    pool = replace(
+        node,
+        operator="MAX_POOL_2D",
+        inputs=(0,),
+        outputs=(1,),
+        options={**window, "fusedActivationFunction": 0},
+    )
+    images = (
+        replace(source, shape=(1, rows, count, depth)),
+        replace(graph.tensors[write], shape=(1, rows, 1, depth)),
+    )
+    small = Graph(tensors=images, nodes=(pool,), inputs=(0,), outputs=(1,))
+    return [
+        replace(layer, node=node, reads=(read,), writes=(write,))
+        for layer in pool_2d(small, pool, settings)
     ]
 
 

@@ -669,3 +669,35 @@ def elu(net: Net, x: int, quant: Quant = Quant(0.03, -80)) -> int:  # frozen
     y = net.tensor(net.info[x].shape, None, "float32")
     net.operator("ELU", [real], [y])
     return quantize(net, y, quant)
+
+
+def maximum(net: Net, a: int, b: int) -> int:
+    """Of one quantization."""
+    return _extreme(net, "MAXIMUM", a, b)
+
+
+def minimum(net: Net, a: int, b: int) -> int:
+    return _extreme(net, "MINIMUM", a, b)
+
+
+def _extreme(net: Net, name: str, a: int, b: int) -> int:
+    y = net.tensor(np.broadcast_shapes(net.info[a].shape, net.info[b].shape), net.info[a].quant)
+    net.operator(name, [a, b], [y], "MaximumMinimum", version=2)
+    return y
+
+
+def prelu(net: Net, x: int, slopes: int, *, quant: Quant | None = None) -> int:
+    """`slopes`, below zero, broadcast to the shape of `x`."""
+    y = net.tensor(net.info[x].shape, quant or _quant(net, x))
+    net.operator("PRELU", [x, slopes], [y])
+    return y
+
+
+def reduce_max(net: Net, x: int, axes: Sequence[int] = (1, 2), *, keep_dims: bool = False) -> int:
+    shape = net.info[x].shape
+    over = {axis % len(shape) for axis in axes}
+    kept = [1 if i in over else size for i, size in enumerate(shape) if keep_dims or i not in over]
+    y = net.tensor(kept, net.info[x].quant)
+    inputs = [x, net.integers(*axes)]
+    net.operator("REDUCE_MAX", inputs, [y], "Reducer", version=2, keepDims=keep_dims)
+    return y

@@ -426,15 +426,16 @@ def transpose(build: Build) -> Sequence[int]:
     return [nets.transpose(build.net, x, axes)]
 
 
+def _alike(build: Build, x: int) -> list[int]:
+    """Return `x`, and tensors of its shape and quantization."""
+    known = build.shape(x), build.net.info[x].quant
+    others = (one for one in build.pool if (build.shape(one), build.net.info[one].quant) == known)
+    return list(dict.fromkeys([x, *others]))
+
+
 def pack(build: Build) -> Sequence[int]:
     x = build.any(3)
-    alike = [
-        one
-        for one in build.pool
-        if build.shape(one) == build.shape(x)
-        and build.net.info[one].quant == build.net.info[x].quant
-    ]
-    others = build.draw(st.lists(st.sampled_from(alike), max_size=2))
+    others = build.draw(st.lists(st.sampled_from(_alike(build, x)), max_size=2))
     rank = len(build.shape(x)) + 1
     return [nets.pack(build.net, [x, *others], build.integer(-rank, rank - 1))]
 
@@ -442,6 +443,37 @@ def pack(build: Build) -> Sequence[int]:
 def unpack(build: Build) -> Sequence[int]:
     x = build.any(4)
     return nets.unpack(build.net, x, build.axis(x))
+
+
+def _extreme(extreme: Callable[..., int]) -> Step:
+    def step(build: Build) -> Sequence[int]:
+        x = build.any(4)
+        if build.flag():
+            other = build.draw(st.sampled_from(_alike(build, x)))
+        else:
+            shape = build.shape(x)[build.integer(0, len(build.shape(x))) :]
+            other = nets.int8_constant(build.net, shape, build.net.info[x].quant)
+        pair = (x, other) if build.flag() else (other, x)
+        return [extreme(build.net, *pair)]
+
+    return step
+
+
+def prelu(build: Build) -> Sequence[int]:
+    x = build.any(4)
+    quant = build.net.info[x].quant
+    assert quant is not None
+    shape = build.shape(x)[build.integer(0, len(build.shape(x))) :]
+    slopes = nets.int8_constant(build.net, shape, build.draw(quants()))
+    return [nets.prelu(build.net, x, slopes, quant=build.rescaled(quant))]
+
+
+def reduce_max(build: Build) -> Sequence[int]:
+    x = build.any(4)
+    first = build.integer(0, len(build.shape(x)) - 1)
+    last = build.integer(first, len(build.shape(x)) - 1)
+    axes = range(first, last + 1)
+    return [nets.reduce_max(build.net, x, axes, keep_dims=build.flag())]
 
 
 def elu(build: Build) -> Sequence[int]:
@@ -500,6 +532,10 @@ STEPS: dict[str, Step] = {
     "PACK": pack,
     "UNPACK": unpack,
     "ELU": elu,
+    "MAXIMUM": _extreme(nets.maximum),
+    "MINIMUM": _extreme(nets.minimum),
+    "PRELU": prelu,
+    "REDUCE_MAX": reduce_max,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
 }
 """By operator; the first are what a failure shrinks to."""

@@ -55,6 +55,41 @@ def test_operands_of_any_scale_and_shape(operator: str, profile: Profile) -> Non
 
 
 @pytest.mark.parametrize("profile", get_args(Profile))
+def test_extremes(profile: Profile) -> None:
+    net = Net()
+    x, y = net.input((2, 3, 8)), net.input((3, 1))
+    of_x = net.info[x].quant
+    outputs = []
+    for extreme in (nets.maximum, nets.minimum):
+        for shape in [(8,), (1,), ()]:
+            constant = net.constant(np.full(shape, 17, np.int8), of_x)
+            outputs += [extreme(net, x, constant), extreme(net, constant, x)]
+        outputs += [extreme(net, x, y), extreme(net, y, x), extreme(net, x, x)]
+    assert_identical(net.model(*outputs), Settings(profile=profile), 20, flags=SANITIZED)
+
+
+def test_extremes_of_other_scales_are_refused() -> None:
+    net = Net()
+    model = net.model(nets.maximum(net, net.input((1, 8)), net.input((1, 8), Quant(3.0))))
+    with pytest.raises(CompileError, match="MAXIMUM at t2 changes the scale"):
+        generate(model)
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_prelu(profile: Profile) -> None:
+    net = Net(seed=3)
+    values = np.arange(-128, 128).astype(np.int8)
+    sample = [np.repeat(values, 4).reshape(1, 256, 4)]
+    outputs = []
+    x = net.input((1, 256, 4), quant(net))
+    for shape in [(1, 1, 4), (4,), (1, 1, 1), (1, 256, 1)]:
+        for _ in range(4):
+            slopes = nets.int8_constant(net, shape, quant(net))
+            outputs.append(nets.prelu(net, x, slopes, quant=quant(net)))
+    assert_identical(net.model(*outputs), Settings(profile=profile), [sample], flags=SANITIZED)
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_all_pairs_of_values(operator: str, profile: Profile) -> None:
     values = np.arange(-128, 128).astype(np.int8)

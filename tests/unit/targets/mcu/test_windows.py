@@ -160,3 +160,14 @@ def test_layers_write_over_their_inputs(tmp_path: Path) -> None:
     subprocess.run(["cc", "-std=c99", *SANITIZED, "main.c"], cwd=tmp_path, check=True)
     ended = subprocess.run([tmp_path / "a.out"])
     assert ended.returncode == 0, f"layer {ended.returncode - 1}"
+
+
+@pytest.mark.parametrize("keep_dims", [False, True])
+def test_maxima_over_axes(keep_dims: bool) -> None:
+    net = Net()
+    x = net.input((2, 3, 4, 5))
+    outputs = [
+        nets.reduce_max(net, x, axes, keep_dims=keep_dims)
+        for axes in [(1, 2), (3,), (0,), (2, 1, -2), (0, 1, 2, 3)]
+    ]
+    assert_identical(net.model(*outputs), flags=SANITIZED)

@@ -21,6 +21,19 @@ def binary(kind: str) -> Rule:
     return rule
 
 
+def extreme(form: Form) -> None:
+    """The larger or smaller of two tensors that broadcast, compared as they are quantized."""
+    binary("")(form)
+    for number in range(2):
+        form.keeps_quantization(form.input(number))
+
+
+def prelu(form: Form) -> None:
+    """The second input is the slopes below zero."""
+    binary("")(form)
+    form.gives(*form.input().shape)
+
+
 def unary(form: Form) -> None:
     """Give the output the input's shape."""
     form.has(1)

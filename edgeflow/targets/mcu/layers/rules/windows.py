@@ -82,8 +82,8 @@ def pool2d(form: Form) -> None:
     form.keeps_quantization(source)
 
 
-def mean(form: Form) -> None:
-    """Axes may be negative, or repeat."""
+def _reduced(form: Form) -> int:
+    """Check the shape, and return how many values become one; axes may be negative, or repeat."""
     form.has(2, kind="Reducer")
     source = form.input()
     rank = len(source.shape)
@@ -91,5 +91,16 @@ def mean(form: Form) -> None:
     keep = form.option("keepDims", 0, 1)
     sizes = [1 if axis in over else size for axis, size in enumerate(source.shape)]
     form.gives(*(size for axis, size in enumerate(sizes) if keep or axis not in over))
-    if math.prod(source.shape[axis] for axis in over) > 2**23:
+    return math.prod(source.shape[axis] for axis in over)
+
+
+def mean(form: Form) -> None:
+    """Over any axes."""
+    if _reduced(form) > 2**23:
         raise form.damage("adds up more values than 32 bits hold")
+
+
+def reduce_max(form: Form) -> None:
+    """Over any axes; values pass unchanged."""
+    _reduced(form)
+    form.keeps_quantization(form.input())
