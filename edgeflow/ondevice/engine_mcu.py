@@ -172,7 +172,8 @@ class Native:
         self.input_bytes = sum(bytes_of(tensor) for tensor in facts["io"]["inputs"])
         self.output_bytes = sum(bytes_of(tensor) for tensor in facts["io"]["outputs"])
         flags = ["-shared", "-fPIC", "-I.", *facts["native_flags"]]
-        with tempfile.TemporaryDirectory() as place:  # what is loaded needs no file any more
+        # What is loaded needs no file any more; in /tmp, programs may be forbidden.
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as place:
             path = os.path.join(place, "network.so")
             compiled(folder, ["native.c", *facts["sources"]], flags, path)
             self._library = ctypes.CDLL(path)
@@ -306,7 +307,7 @@ class Qemu(Firmware):
     def _command(self) -> list[str]:
         estimated = self._facts["cycles"] == "cortex-m0"
         plugin = "file=%s,start=%d,out=counts.txt,cycles=%d,wait=%d" % (
-            self._plugin,
+            self._plugin.replace(",", ",,"),  # as QEMU takes a comma of a path
             self._facts["invoke_address"],
             estimated,
             self._facts["board"]["wait_states"] if estimated else 0,
@@ -405,9 +406,8 @@ class Serial(Firmware):
 
     def version(self) -> str:
         """Return avrdude's version."""
-        return next(
-            iter(re.findall(r"avrdude version \S+", said([self._program, "-v"]))), "avrdude"
-        )
+        told = re.search(r"[Vv]ersion (\d[^,\s]*)", said([self._program, "-v"]))
+        return "avrdude %s" % (told.group(1) if told else "of unknown version")
 
     def _answers(self, samples: Any, place: str) -> Any:
         if not self._written:

@@ -21,7 +21,7 @@ EMULATED = [name for name, board in boards().items() if board.emulator]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "with, a comma"))
 
 
 def need(name: str) -> None:

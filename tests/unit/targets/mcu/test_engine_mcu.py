@@ -269,6 +269,7 @@ def test_a_board_at_a_serial_port(
     assert engine.figures() == {"stack_bytes": 96.0}
     written = "-p atmega328p -c arduino -P -b 115200 -D -U"
     assert (tmp_path / "calls").read_text() == written + "\n"
+    assert engine.version() == "avrdude 7.1"
 
 
 def test_a_serial_port_without_a_board(
