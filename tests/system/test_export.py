@@ -98,7 +98,7 @@ def test_the_arduino_sketch_runs_on_an_emulated_uno(folder: Path) -> None:
         run(["avr-gcc", *flags, *arduino, "-w", dialect, "-c", str(CORE / part)], out)
     objects = [str(path) for path in out.glob("*.o")]
     run(["avr-gcc", *flags, "-Wl,--gc-sections", *objects, "-lm", "-o", "uno.elf"], out)
-    run(["cc", "-std=c99", "-Isrc", "src/kws.c", "examples/host/main.c", "-o", "host"], out)
+    run(["cc", "-std=c99", "-Isrc", "src/kws.c", "examples/main.c", "-o", "host"], out)
     wanted = re.findall(r"real value (\S+)", run(["./host"], out))
     assert printed(out, len(wanted)) == pytest.approx([float(value) for value in wanted], abs=1e-4)
 

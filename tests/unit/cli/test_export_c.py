@@ -35,7 +35,7 @@ def test_the_command_exports_and_the_example_runs(cli: Cli, project: Path) -> No
     assert list((project / "new").iterdir()) == [out]  # no scratch folder stays
     sample = np.arange(-6, 6, dtype=np.int8)
     (out / "sample").write_bytes(sample.tobytes())
-    sources = ["src/kws.c", "examples/host/main.c"]
+    sources = ["src/kws.c", "examples/main.c"]
     strict = ["cc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Isrc"]
     run([*strict, *sources, "-o", "program"], out)
     [wanted] = expected(dense(), "tflm", [[sample.reshape(1, 12)]])

@@ -71,7 +71,7 @@ def _files(sources: Sources, known: dict[str, Any]) -> Iterator[tuple[str, str]]
         "ends": ends(sources.graph, name),
     }
     extra = (file for layout in known["layouts"] for file in FILES[layout])
-    for file in dict.fromkeys(("README.md", "examples/host/main.c", *extra)):
+    for file in dict.fromkeys(("README.md", "examples/main.c", *extra)):
         template = templates().get_template(f"export/{file}.j2")
         yield file.replace("NAME", name), template.render(values)
 

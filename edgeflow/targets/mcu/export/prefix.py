@@ -13,6 +13,8 @@ _HEADERS = frozenset({
     "wctype",
 })  # fmt: skip
 """Headers that one of the same name would hide."""
+_TARGETS = frozenset({"all", "clean", "help", "install", "package", "test"})
+"""Names that CMake keeps for targets of its own."""
 
 
 def refusal(name: str) -> str:
@@ -25,6 +27,8 @@ def refusal(name: str) -> str:
         return f"{name!r} has {len(name)} characters, and C compilers may tell apart {_LENGTH}"
     if name in _HEADERS:
         return f"{name}.h would hide a header of C"
+    if name in _TARGETS:
+        return f"{name} is a target of CMake's own"
     return "nn is the prefix of the kernels" if name == "nn" else ""
 
 

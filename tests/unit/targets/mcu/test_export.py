@@ -114,7 +114,7 @@ def test_force_replaces_an_export_and_nothing_else(model: Path, tmp_path: Path) 
     export(model, out, Settings(name="other"), layouts=[Layout.CMAKE], force=True)
     assert {*contents(out)} == {
         *("src/mine.c", "src/other.c", "src/other.h", "src/other_kernels.h"),
-        *("README.md", "CMakeLists.txt", "examples/host/main.c", RECORD),
+        *("README.md", "CMakeLists.txt", "examples/main.c", RECORD),
     }
     assert not (out / "zephyr").exists()
 
@@ -203,6 +203,8 @@ def test_names_from_files(file: str, name: str) -> None:
     assert prefix.refusal(name) == ""
 
 
-@pytest.mark.parametrize("name", ["KWS", "a__b", "_a", "1a", "a-b", "nn", "string", "x" * 25, ""])
+@pytest.mark.parametrize(
+    "name", ["KWS", "a__b", "_a", "1a", "a-b", "nn", "string", "test", "x" * 25, ""]
+)
 def test_names_that_cannot_be(name: str) -> None:
     assert prefix.refusal(name)
