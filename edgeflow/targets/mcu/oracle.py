@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.errors import CompileError
+
 Array = NDArray[Any]
 
 DISTRIBUTIONS = {"tflm": "tflite-micro", "litert-ref": "ai-edge-litert"}
@@ -45,7 +47,11 @@ class Engine:
 
     @classmethod
     def from_bytes(cls, model: bytes, profile: str) -> "Engine":
-        """Load a model from memory; `profile` is ``tflm`` or ``litert-ref``."""
+        """Load a model from memory; `profile` is ``tflm`` or ``litert-ref``.
+
+        Raises:
+            CompileError: its kernels lack one of the model's operators.
+        """
         engine = cls.__new__(cls)
         engine._open(model, profile)
         return engine
@@ -57,9 +63,16 @@ class Engine:
         graph = parsed.subgraphs[0]
         self._inputs, self._outputs = _edges(parsed)
         self._operators = len(graph.operators)
-        self._interpreter: _Interpreter = (
-            _Micro(model, graph) if profile == "tflm" else _Reference(model)
-        )
+        try:
+            self._interpreter: _Interpreter = (
+                _Micro(model, graph) if profile == "tflm" else _Reference(model)
+            )
+        except (RuntimeError, ValueError) as error:
+            other = next(name for name in DISTRIBUTIONS if name != profile)
+            raise CompileError(
+                f"the reference kernels of profile {profile} cannot run this network: {error}",
+                hint=f"choose `profile: {other}`, or change the operators that are named above",
+            ) from error
 
     @staticmethod
     def version() -> str:

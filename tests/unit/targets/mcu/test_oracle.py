@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.oracle import Engine
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.nets import Net, Quant
@@ -106,6 +107,9 @@ def test_own_activation_of_minus_one_to_one_is_litert_s() -> None:
     net = Net()
     model = net.model(nets.relu_n1_to_1(net, net.input(IMAGE)))
     assert len(set(b"".join(outputs(model, "litert-ref")))) > 10
+    with pytest.raises(CompileError, match="profile tflm cannot run") as caught:
+        Engine.from_bytes(model, "tflm")
+    assert "`profile: litert-ref`" in caught.value.hint
 
 
 def test_loads_from_a_folder(tmp_path: Any) -> None:
