@@ -112,6 +112,8 @@ def _tensor(schema: Any, reader: Reader, tensor: Any, buffers: Sequence[Any]) ->
         variable=tensor.IsVariable(),
     )
     _check_quantization(found)
+    if found.variable and found.data is not None:
+        raise damaged(f"{found.name!r} is a constant that varies")
     if tensor.Sparsity() is not None or (known and quantization.DetailsType()):
         raise CompileError(
             f"the tensor {found.name!r} is stored sparse, or quantized by blocks",

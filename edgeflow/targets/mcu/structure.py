@@ -25,6 +25,7 @@ def check_order(graph: Graph) -> None:
         raise damaged("the network has no inputs, or one is a constant or comes twice")
     given = ready | {*graph.inputs}
     ready = set(given)
+    _check_states(graph)
     for node in graph.nodes:
         if not {place for place in node.inputs if place != ABSENT} <= ready:
             raise damaged(f"{node.operator} {node.index} reads what nothing has written before")
@@ -36,6 +37,15 @@ def check_order(graph: Graph) -> None:
             "an output of the network is an input or a constant, or comes twice, or there is none",
             hint="let each output be computed by an operator, and name it once",
         )
+
+
+def _check_states(graph: Graph) -> None:
+    """Raise if operators share a state: each begins an inference with its own at zero."""
+    states = {place for place, tensor in enumerate(graph.tensors) if tensor.variable}
+    reads = Counter(place for node in graph.nodes for place in node.inputs if place in states)
+    shared = [place for place, count in reads.items() if count > 1]
+    if shared:
+        raise damaged(f"tensor {shared[0]} is the state of {reads[shared[0]]} operators")
 
 
 def _is_given(tensor: Tensor) -> bool:

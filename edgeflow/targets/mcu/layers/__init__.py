@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers import (
@@ -129,6 +131,15 @@ def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | V
     if node.operator not in OPERATORS:
         raise Unsupported("has no kernel", f"use one of {', '.join(sorted(OPERATORS))}")
     check(graph, node)
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return _best(graph, node, settings)
+    except ArithmeticError as error:
+        # Each scale is a number that a float32 holds; their products and quotients need not be.
+        raise Unsupported("has scales that are too far apart", "calibrate it again") from error
+
+
+def _best(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | View]:
     faster = None
     if not (settings.mode == "unrolled" and node.operator == "FULLY_CONNECTED"):
         faster = cmsis.lower(graph, node, settings) or dsp.lower(graph, node, settings)

@@ -68,6 +68,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "zero": (lambda m, g: setattr(g.tensors[1].quantization, "zeroPoint", [128]), "cannot hold"),
     "graphs": (lambda m, g: setattr(m, "subgraphs", [g, g]), "2 subgraphs"),
     "no graph": (lambda m, g: setattr(m, "subgraphs", []), "0 subgraphs"),
+    "varies": (lambda m, g: setattr(g.tensors[2], "isVariable", True), "constant that varies"),
     "outside": (lambda m, g: setattr(m.buffers[1], "offset", 5), "outside"),
 }
 

@@ -12,6 +12,7 @@ from edgeflow.targets.mcu.layers import OPERATORS
 from edgeflow.targets.mcu.layers.base import Unsupported
 from edgeflow.targets.mcu.layers.rules import RULES, check
 from edgeflow.targets.mcu.reading import read_graph
+from edgeflow.targets.mcu.settings import Settings
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.nets import Net, Quant
 from tests.unit.targets.mcu.test_oracle import BUILDERS, IMAGE
@@ -141,3 +142,28 @@ def test_a_float_network_names_its_edge() -> None:
     x = net.input((1, 4), dtype="float32")
     with pytest.raises(CompileError, match="the input 't0' is float32"):
         generate(net.model(nets.dequantize(net, x)))
+
+
+def test_scales_whose_quotient_is_no_number_are_refused() -> None:
+    net = Net()
+    y = nets.relu(net, net.input((1, 4), Quant(1e30)), quant=Quant(1e-30))
+    with pytest.raises(CompileError, match="scales that are too far apart"):
+        generate(net.model(y), Settings(profile="litert-ref"))  # computes in float32
+
+
+def test_a_state_is_no_tensor_to_compute_on() -> None:
+    net = Net()
+    state = net.tensor((1, 4), Quant(0.1), variable=True)
+    model = net.model(nets.add(net, net.input((1, 4)), state))
+    with pytest.raises(CompileError, match="computes on the state 't0'"):
+        generate(model)
+
+
+def test_operators_share_no_state() -> None:
+    net = Net()
+    x = net.input((1, 3, 2))
+    y = nets.lstm(net, x, 4)
+    nets.lstm(net, x, 4)
+    net.operators[1].inputs[18] = net.operators[0].inputs[18]
+    with pytest.raises(CompileError, match="is the state of 2 operators"):
+        generate(net.model(y))

@@ -57,6 +57,8 @@ class Form:
             raise Unsupported(
                 f"has a tensor of {tensor.dtype}", "quantize it to int8, as the recipe ptq-int8"
             )
+        if tensor.variable:
+            raise self.damage(f"computes on the state {tensor.name!r}")
         if len(tensor.scales) != 1 or tensor.scale == 0 or tensor.size == 0:
             raise self.damage(f"has the tensor {tensor.name!r} without one scale, or empty")
         self._ranked(tensor, rank)
