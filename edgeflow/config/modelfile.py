@@ -9,7 +9,7 @@ from typing import Literal
 
 from edgeflow.config.onnxfile import external_weights
 from edgeflow.config.recipe import Recipe
-from edgeflow.config.tflitefile import Tflite, read_tflite
+from edgeflow.config.tflitefile import CONVERSIONS, Tflite, read_tflite
 
 Kind = Literal["keras", "saved_model", "onnx", "tflite"]
 
@@ -106,7 +106,7 @@ def _described(file: Tflite) -> Iterator[tuple[str, str]]:
     if not inner & {"int8", "uint8", "float16"}:
         return
     # By operators: an LSTM of int8 lists float32 tensors that nothing reads, and has int16 cells.
-    computed = [one.dtypes for one in file.operators if one.name not in _CONVERSIONS]
+    computed = [one.dtypes for one in file.operators if one.name not in CONVERSIONS]
     if "float32" in inner and any("float32" in dtypes for dtypes in computed):
         yield "quantize", "fp16" if "float16" in inner else "dynamic"
         return
@@ -115,6 +115,3 @@ def _described(file: Tflite) -> Iterator[tuple[str, str]]:
     yield "quantize", "ptq-int16x8" if wide else "ptq-int8"
     if dtype == "uint8":
         yield "io", "uint8"
-
-
-_CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from edgeflow.config.fileidentity import Identity, identity
 
+CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+"""Operators that change the type of a tensor, and compute nothing."""
+
 
 class Tensor(NamedTuple):
     """A tensor of the main graph.

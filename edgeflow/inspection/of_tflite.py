@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.config.modelfile import quantization
-from edgeflow.config.tflitefile import Operator, read_tflite
+from edgeflow.config.tflitefile import CONVERSIONS, Operator, read_tflite
 from edgeflow.errors import CompileError
 from edgeflow.inspection.facts import ModelFacts, Shape, Tensor, Work, product, tallied
 
@@ -66,9 +66,7 @@ def inspect_tflite(path: Path) -> ModelFacts:
 def _in_float(operators: Sequence[Operator]) -> dict[str, int]:
     integer = any(one.dtypes & _INTEGERS for one in operators)
     float_ones = [
-        one.name
-        for one in operators
-        if "float32" in one.dtypes and one.name not in ("QUANTIZE", "DEQUANTIZE")
+        one.name for one in operators if "float32" in one.dtypes and one.name not in CONVERSIONS
     ]
     return {name: float_ones.count(name) for name in dict.fromkeys(float_ones)} if integer else {}
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edgeflow.config.tflitefile import CONVERSIONS
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import Lint
 from edgeflow.targets.lint import by_name, operators_of
@@ -11,8 +12,6 @@ from edgeflow.targets.mcu.reading import read_graph
 from edgeflow.targets.mcu.variants import Variant, settings_for
 from edgeflow.text import excerpt
 
-_EDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
-
 
 def findings(model: Path, options: McuOptions) -> list[Lint]:
     """Return what is wrong with a float or int8 .tflite for this target.
@@ -21,7 +20,9 @@ def findings(model: Path, options: McuOptions) -> list[Lint]:
     """
     operators = operators_of(model)
     if not any(dtype.startswith("int8") for one in operators for dtype in one.dtypes):
-        unknown = [one for one in operators if one.name not in OPERATORS and one.name not in _EDGES]
+        unknown = [
+            one for one in operators if one.name not in OPERATORS and one.name not in CONVERSIONS
+        ]
         advice = f"use one of {', '.join(sorted(OPERATORS))}"
         return by_name(unknown, "warning", f"has no kernel: {advice}")
     variant = Variant(mode="specialized", optimize="O2", simd=options.hardware.family.dsp)

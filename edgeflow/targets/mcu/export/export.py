@@ -1,5 +1,6 @@
 """Exports the C of an int8 .tflite as a folder that build systems of firmware take."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from importlib.metadata import version
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.config.modelfile import kind_of
-from edgeflow.config.tflitefile import read_tflite
+from edgeflow.config.tflitefile import CONVERSIONS, read_tflite
 from edgeflow.errors import CompileError, ConfigError, Problem
 from edgeflow.targets.mcu.emit import ends, templates
 from edgeflow.targets.mcu.export.facts import facts
@@ -15,8 +16,6 @@ from edgeflow.targets.mcu.export.folder import write
 from edgeflow.targets.mcu.export.layout import FILES, Layout
 from edgeflow.targets.mcu.generate import Sources, generate
 from edgeflow.targets.mcu.settings import Settings
-
-_EDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def export(
@@ -85,7 +84,7 @@ def _require_int8(model: Path) -> None:
     file = read_tflite(model)
     if file is None and kind_of(model) == "tflite":
         raise CompileError(f"{model} is no .tflite, or damaged", hint="export it again")
-    computed = [one.dtypes for one in file.operators if one.name not in _EDGES] if file else []
+    computed = [one.dtypes for one in file.operators if one.name not in CONVERSIONS] if file else []
     if any("int8" in dtypes for dtypes in computed):
         return
     found = "in int16" if any("int16" in dtypes for dtypes in computed) else "in float"
@@ -98,10 +97,7 @@ def _require_int8(model: Path) -> None:
 
 def _require_fitting(labels: Sequence[str], known: dict[str, Any]) -> None:
     """Refuse labels that are not one for each value of the first output."""
-    shape = known["outputs"][0]["shape"]
-    count = 1
-    for size in shape:
-        count *= size
+    count = math.prod(known["outputs"][0]["shape"])
     problems = [f"has {len(labels)} labels, and the first output {count} values"]
     problems = problems if labels and len(labels) != count else []
     problems += [f"label {label!r} has a NUL" for label in labels if "\0" in label]

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -38,11 +38,7 @@ def write(
             return
         old = _earlier(out) if force else {}
         _require_free(out, digests, old, force=force)
-        _replace(out, {**files, RECORD: text})
-        for name in old.keys() - digests.keys():
-            (out / name).unlink(missing_ok=True)
-            with suppress(OSError):  # something else is in it
-                (out / name).parent.rmdir()
+        _replace(out, files, old.keys() - digests.keys(), text)
 
 
 def _require_free(
@@ -63,7 +59,7 @@ def _require_free(
 def _is_free(out: Path, name: str, new: Mapping[str, str], old: Mapping[str, str]) -> bool:
     """Return whether a file may be replaced: it is absent, or has bytes of an export's."""
     path = out / name
-    if any((out / part).is_symlink() for part in (name, *map(str, PurePosixPath(name).parents))):
+    if any(one.is_symlink() for one in (path, *path.parents[: len(PurePosixPath(name).parts) - 1])):
         return False
     if not path.exists():
         return all(one.is_dir() or not one.exists() for one in path.parents)
@@ -92,13 +88,18 @@ def _create(out: Path, files: Mapping[str, str]) -> None:
         (Path(scratch) / "made").rename(out)
 
 
-def _replace(out: Path, files: Mapping[str, str]) -> None:
+def _replace(out: Path, files: Mapping[str, str], stale: Iterable[str], record: str) -> None:
     """Move the files into a folder that stays, which may be the current one."""
     with tempfile.TemporaryDirectory(dir=out, prefix=".edgeflow-export-") as scratch:
-        _write(Path(scratch), files)
-        for name in files:  # the record is the last
+        _write(Path(scratch), {**files, RECORD: record})
+        for name in files:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(scratch) / name).replace(out / name)
+        for name in stale:
+            (out / name).unlink(missing_ok=True)
+            with suppress(OSError):  # something else is in it
+                (out / name).parent.rmdir()
+        (Path(scratch) / RECORD).replace(out / RECORD)
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

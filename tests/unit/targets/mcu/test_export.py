@@ -119,6 +119,14 @@ def test_force_replaces_an_export_and_nothing_else(model: Path, tmp_path: Path) 
     assert not (out / "zephyr").exists()
 
 
+def test_a_link_to_a_folder_is_that_folder(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to("out")
+    export(model, tmp_path / "link", KWS)
+    export(model, tmp_path / "link", KWS, force=True)
+    assert (tmp_path / "out/src/kws.c").is_file()
+
+
 @pytest.mark.parametrize(
     ("file", "change"),
     [
