@@ -44,6 +44,7 @@ def every_operator(profile: Profile) -> nets.Net:
     x = nets.conv2d(net, net.input((1, 9, 7, 2)), 4, 3, stride=2, activation="RELU6")
     x = nets.add(net, x, nets.depthwise_conv2d(net, x, 1, 3, dilation=2))
     x = nets.mul(net, x, nets.hard_swish(net, x))
+    x = nets.prelu(net, x, nets.int8_constant(net, (1, 1, 4)))
     x = nets.sub(net, x, nets.int8_constant(net, (4,)), activation="RELU")
     pooled = nets.average_pool2d(net, x, 3, stride=1, padding="SAME")
     means = nets.mean(net, nets.max_pool2d(net, pooled))
@@ -56,6 +57,9 @@ def every_operator(profile: Profile) -> nets.Net:
         x = function(net, x)
     x = (nets.elu if profile == "tflm" else nets.relu_n1_to_1)(net, x)
     x = nets.add(net, x, nets.logistic(net, means))
+    peaks = nets.reduce_max(net, pooled)
+    low, high = (nets.int8_constant(net, (4,), net.info[peaks].quant) for _ in range(2))
+    x = nets.mul(net, x, nets.minimum(net, nets.maximum(net, peaks, low), high))
     x = nets.fully_connected(net, nets.squeeze(net, nets.expand_dims(net, x, 1), (1,)), 5)
     nets.softmax(net, x)
     return net
