@@ -1,4 +1,4 @@
-#include "cmsis_depthwise.h"
+#include "cmsis_windows.h"
 /* Depthwise convolution, 3 x 3. */
 typedef nn_cmsis_depthwise_t nn_cmsis_depthwise_3x3_t;
 

@@ -1,4 +1,4 @@
-#include "cmsis_depthwise.h"
+#include "cmsis_windows.h"
 /* Depthwise convolution, one output for each channel. The scratch memory holds a window of int16. */
 typedef nn_cmsis_depthwise_t nn_cmsis_depthwise_columns_t;
 

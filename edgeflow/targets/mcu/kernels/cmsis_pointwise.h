@@ -1,4 +1,4 @@
-#include "cmsis_conv.h"
+#include "cmsis_windows.h"
 /* Convolution of single pixels. */
 typedef nn_cmsis_conv_t nn_cmsis_pointwise_t;
 

@@ -1,4 +1,4 @@
-#include "cmsis_conv.h"
+#include "cmsis_windows.h"
 /* Convolution of single pixels, of which some are left out. */
 typedef nn_cmsis_conv_t nn_cmsis_pointwise_strided_t;
 

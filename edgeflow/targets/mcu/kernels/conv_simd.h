@@ -108,21 +108,10 @@ NN_INLINE void nn_put_pixels(const NN_FLASH nn_conv_simd_t *p, nn_pixels x, int3
     nn_pixels places, int8_t *y)
 {
     const nn_scale scale = nn_scale_of(p->multipliers[channel], p->shifts[channel], p->centre);
-    x.s0 = nn_rescale(x.s0, scale);
-    x.s1 = nn_rescale(x.s1, scale);
-    x.s2 = nn_rescale(x.s2, scale);
-    x.s3 = nn_rescale(x.s3, scale);
-    if (p->clamped) {
-        x.s0 = nn_clamp(x.s0, p->low, p->high);
-        x.s1 = nn_clamp(x.s1, p->low, p->high);
-        x.s2 = nn_clamp(x.s2, p->low, p->high);
-        x.s3 = nn_clamp(x.s3, p->low, p->high);
-    }
-    y += channel;
-    y[places.s3] = (int8_t)x.s3;
-    y[places.s2] = (int8_t)x.s2;
-    y[places.s1] = (int8_t)x.s1;
-    y[places.s0] = (int8_t)x.s0;
+    y[places.s3] = (int8_t)nn_rescale(x.s3, scale);
+    y[places.s2] = (int8_t)nn_rescale(x.s2, scale);
+    y[places.s1] = (int8_t)nn_rescale(x.s1, scale);
+    y[places.s0] = (int8_t)nn_rescale(x.s0, scale);
 }
 
 /* One pair of taps of one pixel, for two channels. */
@@ -166,10 +155,16 @@ NN_SHARED void nn_channels(
             w += 16;
             x += 8 * NN_PIXELS;
         } while (x != end);
+        NN_ONE_POINTER(y);
         nn_put_pixels(p, a, channel, places, y);
+        y++;
         if (channel + 1 < p->channels) {
             nn_put_pixels(p, b, channel + 1, places, y);
+            y++;
         }
+    }
+    if (p->clamped) {
+        nn_clamp_all(y - p->channels, pixels * p->channels, p->low, p->high);
     }
 }
 

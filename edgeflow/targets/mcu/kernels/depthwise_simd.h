@@ -80,79 +80,78 @@ NN_SHARED void nn_plane(
     }
 }
 
-NN_INLINE int8_t *nn_put(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *part, int32_t sum,
-    int clamped, int8_t *y)
-{
-    const int32_t value = nn_rescale(sum, part->scale);
-    *y = clamped ? nn_clamp(value, p->low, p->high) : (int8_t)value;
-    return y + p->channels;
-}
-
-#define NN_NEIGHBOURS(at, first, second)      \
-    do {                                      \
-        const int32_t near = nn_load_word(at);     \
+#define NN_NEIGHBOURS(at, first, second)            \
+    do {                                            \
+        const int32_t near = nn_load_word(at);      \
         const int32_t far = nn_load_word((at) + 2); \
-        s0 = nn_smlad(near, first, s0);       \
-        s1 = nn_smlatb(near, first, s1);      \
-        s0 = nn_smlabt(far, second, s0);      \
-        s1 = nn_smlad(far, second, s1);       \
-        NN_IN_ORDER;                          \
+        s0 = nn_smlad(near, first, s0);             \
+        s1 = nn_smlatb(near, first, s1);            \
+        s0 = nn_smlabt(far, second, s0);            \
+        s1 = nn_smlad(far, second, s1);             \
+        NN_IN_ORDER;                                \
     } while (0)
 
-/* A row, two neighbours at once. */
-NN_INLINE void nn_row_of_pairs(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *part,
-    const int16_t *x, int clamped, int8_t *y)
-{
-    for (int32_t left = part->columns; left > 0; left -= 2) {
-        int32_t s0 = part->bias, s1 = part->bias;
-        NN_NEIGHBOURS(x, part->first0, part->second0);
-        NN_NEIGHBOURS(x + NN_PLANE, part->first1, part->second1);
-        NN_NEIGHBOURS(x + 2 * NN_PLANE, part->first2, part->second2);
-        x += 2;
-        y = nn_put(p, part, s0, clamped, y);
-        if (left > 1) {
-            y = nn_put(p, part, s1, clamped, y);
-        }
-    }
-}
-
-#define NN_THREE(at, first, second)                      \
-    do {                                                 \
+#define NN_THREE(at, first, second)                           \
+    do {                                                      \
         sum = nn_smlad(nn_load_word(at), first, sum);         \
         sum = nn_smlabt(nn_load_word((at) + 2), second, sum); \
-        NN_IN_ORDER;                                     \
+        NN_IN_ORDER;                                          \
     } while (0)
 
-/* A row, two columns further each. */
-NN_INLINE void nn_row_of_seconds(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *part,
-    const int16_t *x, int clamped, int8_t *y)
+NN_INLINE int8_t nn_single(const nn_part *part, const int16_t *x)
 {
-    for (int32_t left = part->columns; left > 0; left--) {
-        int32_t sum = part->bias;
-        NN_THREE(x, part->first0, part->second0);
-        NN_THREE(x + NN_PLANE, part->first1, part->second1);
-        NN_THREE(x + 2 * NN_PLANE, part->first2, part->second2);
-        x += 2;
-        y = nn_put(p, part, sum, clamped, y);
+    int32_t sum = part->bias;
+    NN_THREE(x, part->first0, part->second0);
+    NN_THREE(x + NN_PLANE, part->first1, part->second1);
+    NN_THREE(x + 2 * NN_PLANE, part->first2, part->second2);
+    return (int8_t)nn_rescale(sum, part->scale);
+}
+
+/* Rows of one channel, whose outputs lie `channels` apart, two neighbours at once. */
+NN_SHARED void nn_pairs(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *from,
+    const int16_t *x, int8_t *y)
+{
+    const nn_part part = *from;
+    const int32_t channels = p->channels, skip = p->out_columns - part.columns;
+    for (int32_t row = part.rows; row > 0; row--) {
+        const int16_t *at = x;
+        const int16_t *end = x + (part.columns & ~1);
+        for (; at != end; at += 2) {
+            int32_t s0 = part.bias, s1 = part.bias;
+            NN_NEIGHBOURS(at, part.first0, part.second0);
+            NN_NEIGHBOURS(at + NN_PLANE, part.first1, part.second1);
+            NN_NEIGHBOURS(at + 2 * NN_PLANE, part.first2, part.second2);
+            s0 = nn_rescale(s0, part.scale);
+            s1 = nn_rescale(s1, part.scale);
+            y[0] = (int8_t)s0;
+            y[channels] = (int8_t)s1;
+            y += 2 * channels;
+        }
+        if (part.columns & 1) {
+            *y = nn_single(&part, at);
+            y += channels;
+        }
+        x += p->stride_rows * NN_PLANE;
+        y += skip * channels;
     }
 }
 
-#define NN_DEFINE_PART(name, row, clamped)                                          \
-    NN_SHARED void name(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *from, \
-        const int16_t *x, int8_t *y)                                                \
-    {                                                                               \
-        const nn_part part = *from;                                                 \
-        for (int32_t left = part.rows; left > 0; left--) {                          \
-            row(p, &part, x, clamped, y);                                           \
-            x += p->stride_rows * NN_PLANE;                                         \
-            y += p->out_columns * p->channels;                                      \
-        }                                                                           \
+/* Likewise one by one, two columns further each. */
+NN_SHARED void nn_seconds(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *from,
+    const int16_t *x, int8_t *y)
+{
+    const nn_part part = *from;
+    const int32_t channels = p->channels, skip = p->out_columns - part.columns;
+    for (int32_t row = part.rows; row > 0; row--) {
+        const int16_t *at = x;
+        for (const int16_t *end = x + 2 * part.columns; at != end; at += 2) {
+            *y = nn_single(&part, at);
+            y += channels;
+        }
+        x += p->stride_rows * NN_PLANE;
+        y += skip * channels;
     }
-
-NN_DEFINE_PART(nn_pairs, nn_row_of_pairs, 0)
-NN_DEFINE_PART(nn_pairs_clamped, nn_row_of_pairs, 1)
-NN_DEFINE_PART(nn_seconds, nn_row_of_seconds, 0)
-NN_DEFINE_PART(nn_seconds_clamped, nn_row_of_seconds, 1)
+}
 
 /* Says which part begins at `row` and `column` of the output; returns what it reads first of x. */
 NN_INLINE const int8_t *nn_place(const NN_FLASH nn_depthwise_simd_t *p, nn_part *part,
@@ -187,18 +186,15 @@ NN_INLINE void nn_channel(const NN_FLASH nn_depthwise_simd_t *p, nn_part *part, 
     part->first2 = nn_sxtb16(nn_load_word(w + 8));
     part->second2 = nn_sxtb16_ror8(nn_load_word(w + 8));
     nn_plane(p, part, x + channel / p->multiplier, plane);
-    if (p->stride_columns == 1 && p->clamped) {
-        nn_pairs_clamped(p, part, plane, y + channel);
-    } else if (p->stride_columns == 1) {
+    if (p->stride_columns == 1) {
         nn_pairs(p, part, plane, y + channel);
-    } else if (p->clamped) {
-        nn_seconds_clamped(p, part, plane, y + channel);
     } else {
         nn_seconds(p, part, plane, y + channel);
     }
 }
 
-NN_KERNEL void nn_depthwise_simd(
+/* One for all layers: all that takes time in it is shared already. */
+NN_SHARED void nn_depthwise_parts(
     const NN_FLASH nn_depthwise_simd_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     int16_t *plane = (int16_t *)(void *)scratch;
@@ -216,4 +212,13 @@ NN_KERNEL void nn_depthwise_simd(
             }
         }
     }
+    if (p->clamped) {
+        nn_clamp_all(y, p->out_rows * p->out_columns * p->channels, p->low, p->high);
+    }
+}
+
+NN_KERNEL void nn_depthwise_simd(
+    const NN_FLASH nn_depthwise_simd_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    nn_depthwise_parts(p, x, y, scratch);
 }

@@ -32,6 +32,8 @@ NN_INLINE int32_t nn_smmulr(int32_t a, int32_t b)
 
 /* Keeps the compiler from loading ahead more than it has registers for. */
 #define NN_IN_ORDER __asm__ volatile("" ::: "memory")
+/* Keeps it from making several pointers of one, for each of which it would need a register. */
+#define NN_ONE_POINTER(pointer) __asm__("" : "+r"(pointer))
 #else
 NN_INLINE int32_t nn_pair(int32_t low, int32_t high)
 {
@@ -89,6 +91,7 @@ NN_INLINE int32_t nn_smmulr(int32_t a, int32_t b)
 }
 
 #define NN_IN_ORDER
+#define NN_ONE_POINTER(pointer) (void)(pointer)
 #endif
 
 NN_INLINE int32_t nn_load_word(const void *from)
@@ -129,4 +132,15 @@ NN_INLINE int32_t nn_rescale(int32_t sum, nn_scale scale)
     int32_t x = nn_smmulr(2 * sum, scale.q);
     x += x >> 31;
     return nn_ssat8((x + scale.rest) >> scale.right);
+}
+
+/*
+ * Clamps what was written to less than all of int8, which is rare: where a layer's scale fits its
+ * activation, saturating does it.
+ */
+NN_SHARED void nn_clamp_all(int8_t *y, int32_t count, int8_t low, int8_t high)
+{
+    for (int8_t *end = y + count; y != end; y++) {
+        *y = nn_clamp(*y, low, high);
+    }
 }

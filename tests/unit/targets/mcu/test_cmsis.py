@@ -51,6 +51,14 @@ def test_what_it_does_not_take_is_left_to_other_kernels() -> None:
         assert not [name for name in sources.files if "arm_" in name or "CMSIS" in name]
 
 
+def test_shared_kernels_call_nothing_that_is_not_there() -> None:
+    net = Net()
+    model = net.model(nets.depthwise_conv2d(net, net.input((1, 4, 4, 2)), kernel=2))
+    settings = Settings(kernels="cmsis-nn", mode="compact")
+    sources = assert_identical(model, settings, flags=("-O0",))  # no function is left out
+    assert [layer.kernel for layer in sources.layers] == ["nn_cmsis_depthwise_columns"]
+
+
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cmsis, "find_spec", lambda name: None)
     with pytest.raises(MissingToolError, match="bakenn") as caught:
