@@ -112,7 +112,8 @@ def by_wrappers(sources: Sources) -> Mapping[str, str]:
     files = {name: text for name, text in sources.files.items() if "cmsis_nn" not in name}
     name = "model_kernels.h"
     names = re.compile(rf"\b({'|'.join(sorted(WRAPPERS, key=len, reverse=True))})\b")
-    files[name] = names.sub(lambda found: WRAPPERS[found[0]], files[name])
+    own = files[name].replace('#include "model_cmsis_nn.h"\n', "")  # gives them other names
+    files[name] = names.sub(lambda found: WRAPPERS[found[0]], own)
     return {**files, **cmsis_sources()}
 
 
