@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 
+CODES: Integers = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
+"""All values of int8, in the order of a table: as if they were uint8."""
+
 _TOP = 2**31 - 1
 ONCE_AT_MOST = 2**30 - 1
 """Size of what `requantize_once` returns; more than any output."""

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgeflow.targets.mcu.fixed_point import Integers, multiplier, requantize
+from edgeflow.targets.mcu.fixed_point import CODES, Integers, multiplier, requantize
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
 from edgeflow.targets.mcu.layers import broadcast
 from edgeflow.targets.mcu.layers.base import REALS, Layer, Unsupported, fused_range
-from edgeflow.targets.mcu.layers.tables import CODES, table
+from edgeflow.targets.mcu.layers.tables import table
 from edgeflow.targets.mcu.settings import Settings
 
 _LEFT_SHIFT = 20
