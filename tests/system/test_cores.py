@@ -1,5 +1,6 @@
 """A network of every operator gives the oracle's bytes on each core."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from edgeflow.targets.mcu.layers import OPERATORS
 from edgeflow.targets.mcu.settings import Mode, Profile, Settings
 from tests.system.test_firmware import need, opened
 from tests.unit.targets.mcu import nets, tiny
-from tests.unit.targets.mcu.identity import expected, random_samples
+from tests.unit.targets.mcu.identity import WARNINGS, expected, random_samples
 
 CORES: list[tuple[str, Mode, Profile]] = [
     ("microbit", "compact", "tflm"),
@@ -91,3 +92,14 @@ def test_every_operator_on_each_core(
     found = opened(tmp_path).infer_many(np.concatenate([picture for (picture,) in samples]))
     for place, arrays in enumerate(zip(*expected(model, profile, samples), strict=True)):
         np.testing.assert_array_equal(found[place], np.concatenate(arrays))
+    assert_no_warning(tmp_path, name)
+
+
+def assert_no_warning(folder: Path, name: str) -> None:
+    """Compile for the core of a board as strictly as a careful user does."""
+    board = boards()[name]
+    command = [f"{board.family.compiler}gcc", *board.flags, "-ffreestanding", "-std=gnu99", "-O1"]
+    # GCC's own arm_acle.h hands an unsigned result of a saturation to a signed variable.
+    command += [*WARNINGS, "-Wno-sign-conversion", "-Werror", "-fsyntax-only", "model.c"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -17,7 +17,8 @@ from edgeflow.targets.mcu.settings import Settings
 Sample = list[NDArray[Any]]
 """One array for each input, or for each output."""
 
-STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wcast-qual")
+STRICT = ("-std=c99", "-pedantic", *WARNINGS, "-Werror")
 SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 _MAIN = """\
