@@ -31,7 +31,15 @@ from edgeflow.deploy.runner import Figures
 from edgeflow.errors import CompileError, MissingToolError, UnreachableError
 from edgeflow.figures.table import FIGURES
 from edgeflow.targets import registry
-from edgeflow.targets.base import HostedOptions, Lint, Severity, Target, own_figures, parse_options
+from edgeflow.targets.base import (
+    Fit,
+    HostedOptions,
+    Lint,
+    Severity,
+    Target,
+    own_figures,
+    parse_options,
+)
 from edgeflow.targets.host import floats
 from edgeflow.targets.identity import identify
 from edgeflow.targets.lint import lint
@@ -260,6 +268,28 @@ class TargetContract:
                 assert finding.place
                 assert finding.message
             copy.unlink()
+
+    def test_what_it_says_a_model_takes_is_a_size(
+        self, target: type[Target], recipe: str, trained: Trained, tmp_path: Path
+    ) -> None:
+        """`edgeflow check` asks with and without the toolchain, before anything is trained."""
+        fit = getattr(target, "fit", None)
+        if fit is None:
+            pytest.skip("it has no `fit`")
+        raw = self.options(target.name)
+        job = compile_input(target, trained, recipe, raw, self.compile_host(target.name))
+        options = parse_options(target, raw)
+        for worker in (job.worker, None):
+            found = fit(job.model, options, worker)
+            assert isinstance(found, Fit)
+            assert found.memories
+            assert all(one.name and one.needed_bytes > 0 for one in found.memories)
+            fits = all(one.needed_bytes <= one.limit_bytes for one in found.memories)
+            assert bool(found.problem) != fits
+        garbage = tmp_path / "garbage.tflite"
+        garbage.write_bytes(b"this is not a flatbuffer" * 64)
+        with pytest.raises(CompileError):
+            fit(garbage, options, None)
 
     def test_its_engine_describes_and_keeps_shapes(self, subject: Subject) -> None:
         """`io` says how to feed the model and how to read its answer."""
