@@ -25,7 +25,7 @@ from edgeflow.config.recipe import Recipe
 from edgeflow.config.target import target_classes, toolchain_of
 from edgeflow.console import native_quiet
 from edgeflow.dataset.view import DatasetFacts
-from edgeflow.errors import CompileError, EdgeflowError, TrainingError
+from edgeflow.errors import CompileError, EdgeflowError, MissingToolError, TrainingError
 from edgeflow.targets.base import Fit
 from edgeflow.targets.worker import Worker
 
@@ -145,7 +145,7 @@ def _judged(raw: Entry, target: str, content: bytes) -> Verdict | None:
 
 
 @cache
-def _asked(cls: Any, options: str, content: bytes) -> Verdict:
+def _asked(cls: Any, options: str, content: bytes) -> Verdict | None:
     parsed = cls.Options.model_validate_json(options)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
@@ -154,6 +154,8 @@ def _asked(cls: Any, options: str, content: bytes) -> Verdict:
             fit: Fit = cls.fit(path, parsed, _worker(cls, parsed))
         except CompileError as error:
             return error
+        except MissingToolError:
+            return None  # `edgeflow check` says so
     return fit
 
 

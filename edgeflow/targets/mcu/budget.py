@@ -97,17 +97,21 @@ def lacks(options: McuOptions, tried: Sequence[Needs]) -> Iterator[str]:
     ram = min(tried, key=lambda needs: needs.all_ram_bytes)
     if flash.flash_bytes > options.flash_bytes:
         each = ", ".join(f"{kb(one.flash_bytes)} {one.variant}" for one in tried)
+        weights = kb(flash.sources.weights_bytes)
+        most = _largest(flash.sources.per_layer, "weights_bytes")
+        needed = f"{_about(flash)}{kb(flash.flash_bytes)} of flash"
         yield (
-            f"it needs {kb(flash.flash_bytes)} of flash and may take {kb(options.flash_bytes)} "
-            f"({each}; {kb(flash.sources.weights_bytes)} are weights, most of them in "
-            f"{_largest(flash.sources.per_layer, 'weights_bytes')})"
+            f"it needs {needed} and may take {kb(options.flash_bytes)} ({each}; {weights} are "
+            f"weights, most of them in {most})"
         )
     if ram.all_ram_bytes > options.ram_bytes:
+        sources = ram.sources
+        stack, edges, arena = map(kb, (ram.stack_bytes, sources.io_bytes, sources.plan.arena_bytes))
+        needed = f"{_about(ram)}{kb(ram.all_ram_bytes)} of RAM"
         yield (
-            f"it needs {kb(ram.all_ram_bytes)} of RAM and may take {kb(options.ram_bytes)} "
-            f"({kb(ram.stack_bytes)} are stack, {kb(ram.sources.io_bytes)} input and output, "
-            f"{kb(ram.sources.plan.arena_bytes)} working memory; the tensors, some of which share "
-            f"theirs, are largest at {_largest(ram.sources.per_layer, 'live_bytes')})"
+            f"it needs {needed} and may take {kb(options.ram_bytes)} ({stack} are stack, {edges} "
+            f"input and output, {arena} working memory; the tensors, some of which share theirs, "
+            f"are largest at {_largest(sources.per_layer, 'live_bytes')})"
         )
 
 
@@ -143,6 +147,10 @@ def removable_share(needs: Needs, options: McuOptions) -> float | None:
         return None
     share = math.ceil((1 - min(math.sqrt(weights), arena)) * _SHARES) / _SHARES
     return share if 0 < share < 1 else None
+
+
+def _about(needs: Needs) -> str:
+    return "" if needs.exact else "about "
 
 
 def _largest(layers: Sequence[LayerFigures], figure: str) -> str:
