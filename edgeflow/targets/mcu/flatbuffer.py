@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from edgeflow.errors import CompileError
 
-LARGEST_BYTES = 64 * 2**20
+LARGEST_BYTES = 32 * 2**20
 """Of a file; more flash than microcontrollers have."""
 _READS = 4  # times a byte may be read, as where tables share a vector
 

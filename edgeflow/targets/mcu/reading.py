@@ -17,7 +17,9 @@ from edgeflow.targets.mcu.structure import check_order, check_places, without_fl
 
 MAX_RANK = 8
 MAX_VALUES = 2**24
-"""Of a tensor: more than the memory of microcontrollers holds."""
+"""Of all tensors that are computed: more than the memory of microcontrollers holds."""
+MAX_TENSORS = 1_500
+"""That are computed; the time to place those that live together grows with the square."""
 _CONSTANTS = {"int8", "uint8", "int16", "int32", "int64", "float16", "float32", "bool"}
 _RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (0, 0), "int32": (0, 0)}
 
@@ -67,7 +69,19 @@ def _graph(reader: Reader, content: bytes) -> Graph:
         outputs=reader.numbers(main, "Outputs"),
     )
     check_places(graph)
+    _check_size(graph)
     return graph
+
+
+def _check_size(graph: Graph) -> None:
+    """Raise if there is more to compute than a microcontroller could, or than can be planned."""
+    computed = [tensor.size for tensor in graph.tensors if tensor.data is None]
+    if len(computed) > MAX_TENSORS or sum(computed) > MAX_VALUES:
+        raise CompileError(
+            f"the network computes {len(computed)} tensors of {sum(computed)} values, "
+            f"and more than {MAX_TENSORS} or {MAX_VALUES} are for no microcontroller",
+            hint="choose a smaller network",
+        )
 
 
 def _operator(schema: Any, reader: Reader, code: Any) -> str:

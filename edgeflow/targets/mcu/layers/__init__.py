@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeflow.errors import CompileError
+from edgeflow.targets.mcu.flatbuffer import LARGEST_BYTES
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers import (
     cmsis,
@@ -113,12 +114,23 @@ def _listed(refused: Sequence[Refusal]) -> str:
 
 
 def attempt(graph: Graph, settings: Settings) -> tuple[list[Layer | View], list[Refusal]]:
-    """Return the layers of the operators that kernels take, and the other operators."""
+    """Return the layers of the operators that kernels take, and the other operators.
+
+    Raises:
+        CompileError: an operator is of a form that no converter writes, or there is too much.
+    """
     found: list[Layer | View] = []
     refused: list[Refusal] = []
+    constants_bytes = 0
     for node in graph.nodes:
+        if constants_bytes > LARGEST_BYTES:  # as where many operators share large weights
+            raise CompileError(
+                f"the code would have {constants_bytes} bytes of constants and more",
+                hint="choose a smaller network",
+            )
         try:
-            found += _lowered(graph, node, settings)
+            found += (items := _lowered(graph, node, settings))
+            constants_bytes += sum(one.weights_bytes for one in items if isinstance(one, Layer))
         except Unsupported as error:
             # Of an operator into which others were fused, the tensor has all their names.
             name = graph.tensors[node.outputs[0]].name.partition(";")[0]

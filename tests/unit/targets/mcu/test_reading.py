@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.graph import Graph
-from edgeflow.targets.mcu.reading import read_graph
+from edgeflow.targets.mcu.reading import MAX_TENSORS, read_graph
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.nets import Net
 
@@ -122,3 +122,15 @@ def test_shared_vectors_cannot_multiply() -> None:
     builder.Finish(schema.ModelEnd(builder), b"TFL3")
     with pytest.raises(CompileError, match="longer than the file"):
         read_graph(bytes(builder.Output()))
+
+
+def test_more_than_a_microcontroller_computes_is_refused() -> None:
+    net = Net()
+    large = nets.resize_nearest_neighbor(net, net.input((1, 1, 1, 4)), (2048, 2048))
+    with pytest.raises(CompileError, match="computes 2 tensors of 16777220 values"):
+        read_graph(net.model(large))
+    net = Net()
+    x = net.input((1, 4))
+    many = [nets.relu(net, x) for _ in range(MAX_TENSORS)]
+    with pytest.raises(CompileError, match="computes 1501 tensors"):
+        read_graph(net.model(*many))

@@ -167,3 +167,24 @@ def test_operators_share_no_state() -> None:
     net.operators[1].inputs[18] = net.operators[0].inputs[18]
     with pytest.raises(CompileError, match="is the state of 2 operators"):
         generate(net.model(y))
+
+
+def test_an_edge_without_a_scale_is_refused() -> None:
+    model = built(BUILDERS["relu"])
+    quantization(1, scale=[0.0])(model)
+    with pytest.raises(CompileError, match="the output 't1' has no scale"):
+        generate(nets.packed(model))
+
+
+def test_constants_that_many_share_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = Net()
+    x = net.input((1, 30))
+    y = nets.fully_connected(net, x, 30)
+    for _ in range(9):
+        y = nets.fully_connected(net, y, 30)
+        net.operators[-1].inputs[1:] = net.operators[0].inputs[1:]
+    model = net.model(y)
+    generate(model)
+    monkeypatch.setattr("edgeflow.targets.mcu.layers.LARGEST_BYTES", 5 * 30 * 30)
+    with pytest.raises(CompileError, match="bytes of constants and more"):
+        generate(model)

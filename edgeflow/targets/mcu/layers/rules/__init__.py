@@ -5,6 +5,7 @@ operator gives would be written past its end. So each node is checked before it 
 """
 
 from edgeflow.errors import CompileError
+from edgeflow.targets.mcu.flatbuffer import damaged
 from edgeflow.targets.mcu.graph import Graph, Node
 from edgeflow.targets.mcu.layers.rules import elementwise, moves, recurrent, windows
 from edgeflow.targets.mcu.layers.rules.form import Form, Rule
@@ -59,7 +60,9 @@ def check_edges(graph: Graph) -> None:
     """
     for side, places in (("input", graph.inputs), ("output", graph.outputs)):
         for tensor in (graph.tensors[place] for place in places):
-            if tensor.dtype != "int8" or len(tensor.scales) != 1 or tensor.scale == 0:
+            if tensor.dtype == "int8" and (len(tensor.scales) != 1 or tensor.scale == 0):
+                raise damaged(f"the {side} {tensor.name!r} has no scale")
+            if tensor.dtype != "int8":
                 raise CompileError(
                     f"the {side} {tensor.name!r} is {tensor.dtype}, and the C has int8 there",
                     hint="quantize the network to int8, as a recipe with `quantize: ptq-int8` does"
