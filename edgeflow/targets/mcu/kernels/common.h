@@ -11,6 +11,7 @@
 
 #if defined(__GNUC__)
 #define NN_INLINE static inline __attribute__((always_inline, unused))
+#define NN_COMPACT static __attribute__((noinline, unused)) /* a kernel that layers share */
 #define NN_ENTRY __attribute__((noinline))
 #if defined(__clang__)
 #define NN_SHARED static __attribute__((noinline, unused))
@@ -22,6 +23,7 @@
 #endif
 #define NN_ALIGNED __attribute__((aligned(4)))
 #else
+#define NN_COMPACT static
 #define NN_SHARED static
 #define NN_STRAIGHT static
 #define NN_INLINE static inline
@@ -35,6 +37,13 @@ typedef int_fast16_t nn_size;
 /* Cores with few registers, which multiply 32 bits by 32 into 64 in software alone. */
 #if defined(__AVR__) || defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define NN_SMALL_CORE
+#endif
+
+/* A part of a kernel that has the registers to itself, where they are few. */
+#if defined(NN_SMALL_CORE)
+#define NN_PART NN_SHARED
+#else
+#define NN_PART NN_INLINE
 #endif
 
 /* Values are not loaded long before they are used, where registers are few. */
@@ -87,12 +96,8 @@ NN_INLINE int32_t nn_requantize(int32_t x, int32_t q, int8_t shift)
 #endif
 }
 
-/* nn_requantize for kernels, called where registers are few. */
-#if defined(NN_SMALL_CORE)
-NN_SHARED int32_t nn_scaled(int32_t x, int32_t q, int8_t shift)
-#else
-NN_INLINE int32_t nn_scaled(int32_t x, int32_t q, int8_t shift)
-#endif
+/* nn_requantize for kernels. */
+NN_PART int32_t nn_scaled(int32_t x, int32_t q, int8_t shift)
 {
     return nn_requantize(x, q, shift);
 }
