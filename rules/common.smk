@@ -68,9 +68,9 @@ if workflow.storage_settings.default_storage_provider:
     os.environ.setdefault("EDGEFLOW_EVENTS", str(events))
 
 
-def planned_jobs():
-    """Return the jobs that Snakemake will run, once it has planned them."""
-    for job in list(workflow.dag.needrun_jobs(exclude_finished=False)):
+def planned_jobs(left=False):
+    """Return the jobs that Snakemake will run, once it has planned them, or those of them left."""
+    for job in list(workflow.dag.needrun_jobs(exclude_finished=left)):
         step = announced.step_of(job.rule.shellcmd, job.rule.name)
         yield announced.Planned(job.rule.name, step, job.wildcards_dict)
 
@@ -83,6 +83,7 @@ announced.announce(
         results=RESULTS,
         carried_to=STORAGE,
         jobs=planned_jobs,
+        left=lambda: planned_jobs(left=True),
     )
 )
 

@@ -5,14 +5,21 @@ edgeflow as a module, they know of the module's builds from what these have anno
 """
 
 import sys
+from collections.abc import Sequence
 from io import StringIO
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from edgeflow import paths
 from edgeflow.artifact.atomic import write_text
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.cli.display.announced import Build, builds, is_displayed
 from edgeflow.stamp.keep import TABLE
+
+if TYPE_CHECKING:
+    from edgeflow.report.rows import Row
+
+LINES = 10
+"""Deployments that are named in a line; of more, the number is told."""
 
 
 def show_results() -> None:
@@ -49,7 +56,22 @@ def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
     rows = with_rollbacks(load_rows(build.results, job.slice), build.results)
     where = f"report: {page}" if page.is_file() else "report: none yet"
     print_summary(rows, file)
+    for line in of_earlier_builds(build, rows):
+        print(line, file=file)
     print(where, file=file)
     kept = StringIO()  # for runs that find nothing to do
     print_summary(rows, kept)
     write_text(TABLE, f"{kept.getvalue()}{where}\n")
+
+
+def of_earlier_builds(build: Build, rows: Sequence["Row"]) -> list[str]:
+    """Return a line that names rows which this build was to measure anew and did not, if any."""
+    left = {
+        (job.wildcards["device"], job.wildcards["model"])
+        for job in build.left()
+        if job.step == "validate"
+    }
+    old = [row for row in rows if row.measured and (row.device, row.model) in left]
+    named = ", ".join(f"{row.model}/{row.recipe} on {row.device}" for row in old[:LINES])
+    further = f" and {len(old) - LINES:,} more" if len(old) > LINES else ""
+    return [f"of an earlier build, as this one did not get there: {named}{further}"] if old else []

@@ -31,6 +31,7 @@ class Build:
         results: folder of the results.
         carried_to: storage that results are carried to; None if they stay in their folder.
         jobs: returns the jobs of the whole workflow that will run, once Snakemake has planned them.
+        left: returns those of them that have not ended well by now.
     """
 
     plan: Plan
@@ -39,6 +40,7 @@ class Build:
     results: Path
     carried_to: str | None
     jobs: Callable[[], Iterable[Planned]]
+    left: Callable[[], Iterable[Planned]] = tuple
 
 
 _builds: dict[Path, Build] = {}

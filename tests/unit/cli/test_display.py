@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,10 +22,12 @@ from edgeflow.cli.display.logger import snakemake_logger_plugin_edgeflow as plug
 from edgeflow.cli.display.matrix import most_urgent, picture, rows
 from edgeflow.cli.display.show import Display
 from edgeflow.cli.display.text import counted, duration, listed, resolved, why
+from edgeflow.cli.ending import of_earlier_builds
 from edgeflow.cli.log import QUIET
 from edgeflow.config.load import load_file
 from edgeflow.errors import ConfigError
 from edgeflow.plan import Plan
+from edgeflow.report.rows import Row
 
 Shown = tuple[plugin.LogHandler, io.StringIO]
 COMPILE_PI = Planned("compile", "compile", {"target": "pi", "model": "cnn", "recipe": "int8"})
@@ -333,3 +336,17 @@ def test_words_for_people() -> None:
     )
     assert step_of("edgeflow import --name x", "import_saved_model") == "import"
     assert step_of("cp a b", "mine") == step_of(None, "mine") == "mine"
+
+
+def test_rows_that_a_failed_build_was_to_measure_anew_are_named(build: Build) -> None:
+    def validate(device: str) -> Planned:
+        return Planned("validate", "validate", {"device": device, "model": "cnn"})
+
+    measured_rows = [
+        Row(model="cnn", recipe="int8", target="pi", device=device, measured=measured)
+        for device, measured in (("pi-1", True), ("pi-2", False), ("pc-1", True))
+    ]
+    failed = replace(build, left=lambda: [DEPLOY_PI, validate("pi-1"), validate("pi-2")])
+    (line,) = of_earlier_builds(failed, measured_rows)
+    assert line.endswith(": cnn/int8 on pi-1")
+    assert of_earlier_builds(build, measured_rows) == []
