@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from edgeflow.config.finding import Finding, Keys, closest
 from edgeflow.config.modelfile import FORMS, files_of, kind_of, misfit, quantization, trains
-from edgeflow.config.neighbours import at_home, is_there, not_there
+from edgeflow.config.neighbours import at_home, not_there
 from edgeflow.config.pointer import pointer
 from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
 from edgeflow.config.recipe import Recipe
+from edgeflow.config.sourcefile import file_of
 from edgeflow.config.target import target_classes
 
 
@@ -67,7 +68,7 @@ def _of_file(path: Path, entry: Entry, keys: Keys) -> Iterator[Finding]:
 def _of_deployments(raw: Entry) -> Iterator[Finding]:
     """Yield recipes and targets that a deployment's model file does not fit."""
     for keys, entry, devices in deployments(raw):
-        path = _path(raw, entry.get("model"))
+        path = file_of(raw, entry.get("model"))
         if path is None:
             continue
         for name, recipe in _tried(raw, entry.get("recipe")):
@@ -96,19 +97,11 @@ def _of_teachers(raw: Entry) -> Iterator[Finding]:
     for name, entry in entries(raw, "recipes").items():
         distill = entry.get("distill")
         teacher = distill.get("teacher") if isinstance(distill, Mapping) else None
-        path = _path(raw, teacher)
+        path = file_of(raw, teacher)
         if path is not None and not trains(path):
             message = f"{teacher!r} comes from {path} and cannot teach"
             hint = "a teacher is trained here, or a model of Keras 2"
             yield Finding(keys=("recipes", name, "distill", "teacher"), message=message, hint=hint)
-
-
-def _path(raw: Entry, model: object) -> Path | None:
-    """Return the existing model file that a model comes from, if it comes from one."""
-    entry = entries(raw, "models").get(model) if isinstance(model, str) else None
-    source = entry.get("source") if entry and "architecture" not in entry else None
-    path = at_home(source) if isinstance(source, str) else None
-    return path if path and is_there(path) and kind_of(path) else None
 
 
 def _tried(raw: Entry, name: object) -> Iterator[tuple[str, Recipe]]:

@@ -1,9 +1,12 @@
 """Whether recipes fit the targets they are deployed to, and what they refer to."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.unit.targets.mcu.nets import Net, fully_connected
 
 Check = Callable[[object], dict[str, str]]
 HERE = "deployments.0.recipe"
@@ -124,3 +127,17 @@ def test_a_recipe_that_is_wrong_itself_is_no_second_problem(
 ) -> None:
     found = problems(deploy(good, {"quantize": "dynamic", "io": "int9"}))
     assert list(found) == ["recipes.own.io"]
+
+
+def test_a_file_that_is_int8_goes_on_as_it_is(
+    good: dict[str, Any], problems: Check, tmp_path: Path
+) -> None:
+    net = Net()
+    (tmp_path / "mine.tflite").write_bytes(net.model(fully_connected(net, net.input((1, 64)), 10)))
+    good["models"]["mine"] = {"dataset": "digits", "source": str(tmp_path / "mine.tflite")}
+    good["targets"]["m0"] = {"kind": "mcu", "board": "microbit"}
+    good["devices"]["bit"] = {"target": "m0", "transport": "virtual"}
+    good["deployments"] = [{"model": "mine", "recipe": "fp32", "devices": ["bench-pi", "bit"]}]
+    assert problems(good) == {}
+    good["deployments"][0]["devices"] += ["bench-intel"]
+    assert [*problems(good)] == ["deployments.0.model"]
