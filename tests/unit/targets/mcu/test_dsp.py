@@ -32,10 +32,9 @@ CONVOLUTIONS: list[tuple[tuple[int, int, int], int, dict[str, Any]]] = [
 
 
 def test_convolutions() -> None:
-    for shape, channels, options in CONVOLUTIONS:
-        net = Net()
-        model = net.model(nets.conv2d(net, net.input((1, *shape)), channels, **options))
-        assert kernels(model) == ["nn_conv_simd"], (shape, options)
+    net = Net()
+    outputs = [nets.conv2d(net, net.input((1, *shape)), n, **o) for shape, n, o in CONVOLUTIONS]
+    assert kernels(net.model(*outputs)) == ["nn_conv_simd"] * len(outputs)
 
 
 DEPTHWISE: list[tuple[tuple[int, int, int], dict[str, Any]]] = [
@@ -50,21 +49,27 @@ DEPTHWISE: list[tuple[tuple[int, int, int], dict[str, Any]]] = [
 
 
 def test_depthwise_convolutions() -> None:
-    for shape, options in DEPTHWISE:
-        net = Net()
-        model = net.model(nets.depthwise_conv2d(net, net.input((1, *shape)), **options))
-        assert kernels(model) == ["nn_depthwise_simd"], (shape, options)
-
-
-def dense(inputs: int, units: int, **options: Any) -> bytes:
     net = Net()
-    return net.model(nets.fully_connected(net, net.input((1, inputs)), units, **options))
+    outputs = [nets.depthwise_conv2d(net, net.input((1, *shape)), **o) for shape, o in DEPTHWISE]
+    assert kernels(net.model(*outputs)) == ["nn_depthwise_simd"] * len(outputs)
+
+
+DENSE: list[tuple[int, int, dict[str, Any]]] = [
+    (40, 8, {}),
+    (13, 3, {"per_channel": True}),
+    (4, 5, {}),
+    (3, 1, {}),
+    (12, 6, {"activation": "RELU6"}),
+]
+
+
+def dense(*layers: tuple[int, int, dict[str, Any]]) -> bytes:
+    net = Net()
+    return net.model(*(nets.fully_connected(net, net.input((1, i)), n, **o) for i, n, o in layers))
 
 
 def test_dense_layers() -> None:
-    for inputs, units in ((40, 8), (13, 3), (4, 5), (3, 1), (12, 6)):
-        assert kernels(dense(inputs, units)) == ["nn_dense_simd"], (inputs, units)
-    assert kernels(dense(9, 4, activation="RELU6")) == ["nn_dense_simd"]
+    assert kernels(dense(*DENSE)) == ["nn_dense_simd"] * len(DENSE)
 
 
 def test_compact_code_shares_them() -> None:
@@ -84,7 +89,7 @@ def test_what_they_do_not_take_is_left_to_others() -> None:
 
 
 def test_layers_rounded_once_are_left_to_others() -> None:
-    assert kernels(dense(8, 4), profile="litert-ref") == ["nn_dense_once"]
+    assert kernels(dense((8, 4, {})), profile="litert-ref") == ["nn_dense_once"]
 
 
 def one_layer(shift: int, zero_point: int, bias: int) -> Layer:
