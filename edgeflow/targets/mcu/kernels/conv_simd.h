@@ -41,7 +41,7 @@ NN_INLINE void nn_gather(
     const NN_FLASH nn_conv_simd_t *p, const int8_t *x, int32_t row, int32_t column, int8_t *to)
 {
     const int inside = row >= 0 && row < p->in_rows;
-    x += row * p->in_columns * p->in_depth;
+    x += inside ? row * p->in_columns * p->in_depth : 0;
     if (inside && p->dilation_columns == 1 && column >= 0
         && column + p->kernel_columns <= p->in_columns) {
         memcpy(to, x + column * p->in_depth, (size_t)p->run);
@@ -85,10 +85,11 @@ NN_INLINE void nn_column(const NN_FLASH nn_conv_simd_t *p, const int8_t *x, int3
     const int whole = p->dilation_columns == 1 && column >= 0
         && column + p->kernel_columns <= p->in_columns;
     for (int32_t tap = 0; tap < p->kernel_rows; tap++) {
-        const int8_t *from = x + (row * p->in_columns + column) * p->in_depth;
-        if (!whole || row < 0 || row >= p->in_rows) {
+        const int8_t *from = bytes;
+        if (whole && row >= 0 && row < p->in_rows) {
+            from = x + (row * p->in_columns + column) * p->in_depth;
+        } else {
             nn_gather(p, x, row, column, bytes);
-            from = bytes;
         }
         to = nn_expand(from, to, p->run);
         row += p->dilation_rows;

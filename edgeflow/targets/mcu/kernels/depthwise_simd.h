@@ -31,6 +31,12 @@ typedef struct {
 
 enum { NN_PLANE = 64 }; /* values of a row of the plane */
 
+#if defined(__GNUC__)
+typedef int16_t __attribute__((may_alias)) nn_half; /* in memory that is declared as bytes */
+#else
+typedef int16_t nn_half;
+#endif
+
 /* A part of the output: what is read for it, and how its sums are scaled. */
 typedef struct {
     int32_t rows; /* of the output */
@@ -55,12 +61,12 @@ NN_INLINE int32_t nn_inside(int32_t start, int32_t count, int32_t size)
 
 /* Puts one channel of the image where it lies in the plane. */
 NN_SHARED void nn_plane(
-    const NN_FLASH nn_depthwise_simd_t *p, const nn_part *part, const int8_t *x, int16_t *to)
+    const NN_FLASH nn_depthwise_simd_t *p, const nn_part *part, const int8_t *x, nn_half *to)
 {
     const int32_t depth = p->in_depth, columns = part->inside_columns;
     to += part->first_row * NN_PLANE + part->first_column;
     for (int32_t row = part->inside_rows; row > 0; row--) {
-        int16_t *at = to;
+        nn_half *at = to;
         const int8_t *from = x;
         int32_t left = columns;
         for (; left >= 4; left -= 4) {
@@ -98,7 +104,7 @@ NN_SHARED void nn_plane(
         NN_IN_ORDER;                                          \
     } while (0)
 
-NN_INLINE int8_t nn_single(const nn_part *part, const int16_t *x)
+NN_INLINE int8_t nn_single(const nn_part *part, const nn_half *x)
 {
     int32_t sum = part->bias;
     NN_THREE(x, part->first0, part->second0);
@@ -109,13 +115,13 @@ NN_INLINE int8_t nn_single(const nn_part *part, const int16_t *x)
 
 /* Rows of one channel, whose outputs lie `channels` apart, two neighbours at once. */
 NN_SHARED void nn_pairs(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *from,
-    const int16_t *x, int8_t *y)
+    const nn_half *x, int8_t *y)
 {
     const nn_part part = *from;
     const int32_t channels = p->channels, skip = p->out_columns - part.columns;
     for (int32_t row = part.rows; row > 0; row--) {
-        const int16_t *at = x;
-        const int16_t *end = x + (part.columns & ~1);
+        const nn_half *at = x;
+        const nn_half *end = x + (part.columns & ~1);
         for (; at != end; at += 2) {
             int32_t s0 = part.bias, s1 = part.bias;
             NN_NEIGHBOURS(at, part.first0, part.second0);
@@ -138,13 +144,13 @@ NN_SHARED void nn_pairs(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *fr
 
 /* Likewise one by one, two columns further each. */
 NN_SHARED void nn_seconds(const NN_FLASH nn_depthwise_simd_t *p, const nn_part *from,
-    const int16_t *x, int8_t *y)
+    const nn_half *x, int8_t *y)
 {
     const nn_part part = *from;
     const int32_t channels = p->channels, skip = p->out_columns - part.columns;
     for (int32_t row = part.rows; row > 0; row--) {
-        const int16_t *at = x;
-        for (const int16_t *end = x + 2 * part.columns; at != end; at += 2) {
+        const nn_half *at = x;
+        for (const nn_half *end = x + 2 * part.columns; at != end; at += 2) {
             *y = nn_single(&part, at);
             y += channels;
         }
@@ -174,7 +180,7 @@ NN_INLINE const int8_t *nn_place(const NN_FLASH nn_depthwise_simd_t *p, nn_part 
 
 /* One channel of a part. */
 NN_INLINE void nn_channel(const NN_FLASH nn_depthwise_simd_t *p, nn_part *part, int32_t channel,
-    const int8_t *x, int16_t *plane, int8_t *y)
+    const int8_t *x, nn_half *plane, int8_t *y)
 {
     const NN_FLASH int8_t *w = p->weights + 12 * channel;
     part->bias = p->bias[channel];
@@ -197,7 +203,7 @@ NN_INLINE void nn_channel(const NN_FLASH nn_depthwise_simd_t *p, nn_part *part, 
 NN_SHARED void nn_depthwise_parts(
     const NN_FLASH nn_depthwise_simd_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
-    int16_t *plane = (int16_t *)(void *)scratch;
+    nn_half *plane = (nn_half *)(void *)scratch;
     const int32_t values = ((p->part_rows - 1) * p->stride_rows + 3) * NN_PLANE;
     for (int32_t row = 0; row < p->out_rows; row += p->part_rows) {
         for (int32_t column = 0; column < p->out_columns; column += p->part_columns) {
