@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeflow.cli.place import ModelFile, placed
+from edgeflow.cli.place import placed
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
 from edgeflow.targets.mcu.export.layout import Layout
 from edgeflow.targets.mcu.settings import Kernels, Mode, Profile, Settings
@@ -14,6 +14,12 @@ from edgeflow.targets.mcu.settings import Kernels, Mode, Profile, Settings
 app = typer.Typer(help="Export networks for builds of your own.", no_args_is_help=True)
 DEFAULT = Settings()
 
+Int8File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="An int8 .tflite, or MODEL/RECIPE of this project's results."
+    ),
+]
 Out = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="A folder that is new or empty.")
 ]
@@ -40,7 +46,7 @@ def export() -> None:
 
 @app.command("c")
 def c(
-    model: ModelFile,
+    model: Int8File,
     out: Out,
     name: Name = "",
     profile: Annotated[

@@ -1,7 +1,6 @@
 """Writes an export: whole, and over nothing but what an earlier export made."""
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -118,10 +117,9 @@ def _failures(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = [error.strerror or str(error)]
-        place = Path(os.fsdecode(error.filename)) if error.filename else out
-        raise known(error) or _refused(place, why, "name a folder that can be written") from error
+        raise known(error) or _refused(out, why, "name a folder that can be written") from error
 
 
-def _refused(place: Path, whys: list[str], hint: str) -> ConfigError:
-    problems = [Problem(path=str(place), message=why) for why in whys]
+def _refused(out: Path, whys: list[str], hint: str) -> ConfigError:
+    problems = [Problem(path=str(out), message=why) for why in whys]
     return ConfigError(problems, source="the folder to export to", hint=hint)
