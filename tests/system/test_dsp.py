@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeflow.targets.mcu.build import BuildError
 from edgeflow.targets.mcu.generate import generate
 from edgeflow.targets.mcu.settings import Kernels, Mode, Settings
 from tests.system.test_firmware import need, opened
@@ -48,3 +49,12 @@ def test_bytes_on_a_core_with_the_extension(
     (found,) = opened(tmp_path).infer_many(np.concatenate([one for (one,) in samples]))
     wanted = expected(model, "tflm", samples)
     np.testing.assert_array_equal(found, np.concatenate([one for (one,) in wanted]))
+
+
+def test_an_avr_does_not_take_them(tmp_path: Path) -> None:
+    """Its constants lie in another address space, so words of them would be read from RAM."""
+    need("arduino-mega")
+    sources = generate(network(), Settings(mode="compact", simd=True))
+    io = {"inputs": [tiny.tensor("in", (1, 9, 23, 3))], "outputs": [tiny.tensor("out", (1, 6))]}
+    with pytest.raises(BuildError, match="generate without SIMD"):
+        tiny.build(tmp_path, "arduino-mega", sources.files, io=io)

@@ -3,6 +3,7 @@
 `EDGEFLOW_SWEEP=1` takes more of them, other ones each time.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,8 +40,9 @@ def test_random_networks_on_each_core(name: str) -> None:
 
 def assert_identical(case: Case, name: str, folder: Path) -> None:
     """Compare the oracle's outputs with those of native code and firmware."""
+    settings = replace(case.settings, simd=False) if "arduino" in name else case.settings
     try:
-        sources = generate(case.model, case.settings)
+        sources = generate(case.model, settings)
     except CompileError as error:
         if not EXTREME.search(str(error)):
             raise
@@ -56,4 +58,4 @@ def assert_identical(case: Case, name: str, folder: Path) -> None:
     found = engine.infer_many(*(np.concatenate(arrays) for arrays in zip(*samples, strict=True)))
     wanted = expected(case.model, case.settings.profile, samples)
     for place, arrays in enumerate(zip(*wanted, strict=True)):
-        np.testing.assert_array_equal(found[place], np.concatenate(arrays))
+        np.testing.assert_array_equal(found[place].ravel(), np.stack(arrays).ravel())  # some are ()

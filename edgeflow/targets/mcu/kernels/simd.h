@@ -4,6 +4,9 @@
  * Two products at once, by the DSP extension of Arm cores; elsewhere the same in plain C. Names are
  * those of the instructions. Pairs of int16 lie in the halves of a word, the first in the lower.
  */
+#if defined(__AVR__)
+#error "generate without SIMD for an AVR: its constants cannot be read by words"
+#endif
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 #include <arm_acle.h>
 #define nn_smlad __smlad
