@@ -8,8 +8,7 @@ from typing import get_args
 import numpy as np
 from hypothesis import strategies as st
 
-from edgeflow.targets.mcu.layers import OPERATORS
-from edgeflow.targets.mcu.settings import Mode, Profile, Settings
+from edgeflow.targets.mcu.settings import Kernels, Mode, Profile, Settings
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.nets import Filter, Net, Quant, Shape
 
@@ -23,6 +22,9 @@ PADDINGS = st.sampled_from(["VALID", "SAME"])
 
 LACKS = {"tflm": {"RELU_N1_TO_1"}, "litert-ref": {"ELU", "UNIDIRECTIONAL_SEQUENCE_LSTM"}}
 """The operators whose form an oracle does not have."""
+
+OFTEN = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+"""Operators with the most forms."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +101,17 @@ class Build:
         return Quant(float(np.float32(quant.scale * factor)), zero_point)
 
 
-def networks(operators: Sequence[str] | None = None) -> st.SearchStrategy[Case]:
-    """Return a strategy of networks of the operators, by default of all that have kernels."""
-    names = [name for name in STEPS if name in (OPERATORS if operators is None else operators)]
-    return _networks(names)
-
-
 @st.composite
-def _networks(draw: Draw, names: list[str]) -> Case:
-    settings = draw(settings_of_code())
+def networks(draw: Draw, kernels: Sequence[Kernels] = ("portable",)) -> Case:
+    """Draw a network of all operators that have kernels, and how it is to be generated."""
+    settings = draw(settings_of_code(kernels))
     build = Build(draw, settings.profile)
     for _ in range(draw(st.integers(1, 2))):
         shape = draw(st.one_of(_images(), _vectors()))
         build.pool.append(build.net.input(shape, draw(quants())))
     inputs = list(build.pool)
-    taken = [name for name in names if name not in LACKS[settings.profile]]
+    taken = [name for name in STEPS if name not in LACKS[settings.profile]]
+    taken += [name for name in taken if name in OFTEN for _ in range(3)]
     last: list[int] = []
     for name in draw(st.lists(st.sampled_from(taken), min_size=1, max_size=6)):
         made = STEPS[name](build)
@@ -127,12 +125,13 @@ def _networks(draw: Draw, names: list[str]) -> Case:
     return Case(build.net.model(*outputs), settings, tuple(build.net.codes))
 
 
-def settings_of_code() -> st.SearchStrategy[Settings]:
+def settings_of_code(kernels: Sequence[Kernels]) -> st.SearchStrategy[Settings]:
     return st.builds(
         Settings,
         profile=st.sampled_from(get_args(Profile)),
         mode=st.sampled_from(get_args(Mode)),
         simd=st.booleans(),
+        kernels=st.sampled_from(kernels),
     )
 
 
