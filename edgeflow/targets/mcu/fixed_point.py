@@ -64,6 +64,11 @@ def requantize_once(x: Integers, real: float) -> Integers:
     return np.asarray(np.where(np.asarray(x) < 0, -size, size), np.int64)
 
 
+def output(scaled: Integers, zero_point: int) -> Integers:
+    """Return scaled values with a zero point added, in 32 bits: where that overflows, it wraps."""
+    return _wrapped(scaled + zero_point)
+
+
 def high_product(a: Integers, b: Integers | int) -> Integers:
     """Return a * b / 2**31, rounded: `SaturatingRoundingDoublingHighMul`."""
     product = np.asarray(a, np.int64) * b

@@ -1,14 +1,11 @@
-#include "common.h"
+#include "pairs.h"
 /*
  * Sum or difference of tensors that broadcast. A is the operand of the larger scale: brought to
  * twice that scale, with 20 fractional bits, it is a shift alone; `bias` holds its zero point. The
- * signs of both make a difference of a sum. Dimensions are the output's, the outermost first, and
- * a stride of 0 repeats an operand.
+ * signs of both make a difference of a sum.
  */
 typedef struct {
-    nn_size size0, size1, size2, size3;
-    nn_size a0, a1, a2, a3;
-    nn_size b0, b1, b2, b3;
+    nn_pairs_t pairs;
     int32_t a_factor;
     int32_t bias;
     int32_t multiplier;
@@ -37,22 +34,12 @@ NN_INLINE int32_t nn_add_scale(int32_t v, uint16_t high, uint16_t low, int8_t ri
 
 NN_KERNEL void nn_add(const NN_FLASH nn_add_t *p, const int8_t *a, const int8_t *b, int8_t *y)
 {
-    for (nn_size i0 = 0; i0 < p->size0; i0++) {
-        for (nn_size i1 = 0; i1 < p->size1; i1++) {
-            for (nn_size i2 = 0; i2 < p->size2; i2++) {
-                const int8_t *u = a + i0 * p->a0 + i1 * p->a1 + i2 * p->a2;
-                const int8_t *v = b + i0 * p->b0 + i1 * p->b1 + i2 * p->b2;
-                for (nn_size i3 = 0; i3 < p->size3; i3++) {
-                    const int32_t scaled = nn_add_scale(
-                        (int32_t)*v - p->b_zero_point, p->b_high, p->b_low, p->b_right);
-                    int32_t sum = *u * p->a_factor + p->bias;
-                    sum = p->b_sign < 0 ? sum - scaled : sum + scaled;
-                    sum = nn_requantize(sum, p->multiplier, p->shift) + p->zero_point;
-                    *y++ = nn_clamp(sum, p->low, p->high);
-                    u += p->a3;
-                    v += p->b3;
-                }
-            }
-        }
+    NN_EACH_PAIR (&p->pairs, u, v) {
+        const int32_t scaled = nn_add_scale(
+            (int32_t)b[v] - p->b_zero_point, p->b_high, p->b_low, p->b_right);
+        int32_t sum = a[u] * p->a_factor + p->bias;
+        sum = p->b_sign < 0 ? sum - scaled : sum + scaled;
+        sum = nn_requantize(sum, p->multiplier, p->shift);
+        *y++ = nn_output(sum, p->zero_point, p->low, p->high);
     }
 }

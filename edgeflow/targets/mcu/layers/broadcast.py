@@ -16,7 +16,7 @@ _LOOPS = 4
 
 
 def loops(graph: Graph, operands: Sequence[int], place: int) -> dict[str, int]:
-    """Return sizes and strides of a kernel's loops: ``size0``, ``a0``, ``b0``, and so on.
+    """Return sizes and strides of a kernel's loops: ``pairs.size0``, ``pairs.a0``, and so on.
 
     Args:
         graph: with the tensors.
@@ -31,7 +31,7 @@ def loops(graph: Graph, operands: Sequence[int], place: int) -> dict[str, int]:
         raise Unsupported("repeats its operands along too many dimensions", "reshape them")
     padded = [(1, 0, 0)] * (_LOOPS - len(found)) + found
     return {
-        f"{name}{depth}": values[column]
+        f"pairs.{name}{depth}": values[column]
         for column, name in enumerate(("size", "a", "b"))
         for depth, values in enumerate(padded)
     }

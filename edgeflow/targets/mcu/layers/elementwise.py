@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgeflow.targets.mcu.fixed_point import CODES, Integers, multiplier, requantize
+from edgeflow.targets.mcu.fixed_point import CODES, Integers, multiplier, output, requantize
 from edgeflow.targets.mcu.graph import Graph, Node, Tensor
 from edgeflow.targets.mcu.layers import broadcast
 from edgeflow.targets.mcu.layers.base import REALS, Layer, Unsupported, fused_range
@@ -44,7 +44,7 @@ def add(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     def compute(x: Integers, y: Integers) -> Integers:
         wide = (y - values["b_zero_point"]) << _LEFT_SHIFT
         total = x * a_factor + values["bias"] + signs[1] * requantize(wide, b, b_shift)
-        return requantize(total, q, shift) + values["zero_point"]
+        return output(requantize(total, q, shift), values["zero_point"])
 
     return _binary(graph, node, "nn_add", values, (large, 1 - large), compute)
 
@@ -83,7 +83,7 @@ def multiply(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
 
     def compute(x: Integers, y: Integers) -> Integers:
         product = (x - values["a_zero_point"]) * (y - values["b_zero_point"])
-        return requantize(product, q, shift) + values["zero_point"]
+        return output(requantize(product, q, shift), values["zero_point"])
 
     return _binary(graph, node, "nn_mul", values, (0, 1), compute)
 
@@ -120,7 +120,7 @@ def prelu(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
         size = x - operands[0].zero_point
         product = size * (y - operands[1].zero_point)
         scaled = np.where(size >= 0, requantize(size, *above), requantize(product, *below))
-        return scaled + target.zero_point
+        return output(scaled, target.zero_point)
 
     return _binary(graph, node, "nn_prelu", values, (0, 1), compute)
 

@@ -12,6 +12,7 @@ from edgeflow.targets.mcu.fixed_point import (
     Integers,
     logistic,
     multiplier,
+    output,
     requantize,
     rounding_shift,
     tanh,
@@ -61,7 +62,7 @@ def _quantize(source: Tensor, target: Tensor, node: Node, settings: Settings) ->
 
 
 def _rescaled(source: Tensor, target: Tensor, factor: float) -> Integers:
-    return requantize(CODES - source.zero_point, *multiplier(factor)) + target.zero_point
+    return output(requantize(CODES - source.zero_point, *multiplier(factor)), target.zero_point)
 
 
 def _linear(source: Tensor, target: Tensor, settings: Settings) -> Integers:
@@ -97,7 +98,7 @@ def _leaky_relu(source: Tensor, target: Tensor, node: Node, settings: Settings) 
     slope = real(np.float32(node.options["alpha"]))
     above = requantize(x, *multiplier(float(one / out)))
     below = requantize(x, *multiplier(float(one * abs(slope) / out)))
-    return np.where(x >= 0, above, -below if slope < 0 else below) + target.zero_point
+    return output(np.where(x >= 0, above, -below if slope < 0 else below), target.zero_point)
 
 
 def _sigmoid(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Integers:
