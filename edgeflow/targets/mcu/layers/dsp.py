@@ -104,11 +104,22 @@ def _depthwise(graph: Graph, node: Node) -> Layer | None:
         },
         reads=(node.inputs[0],),
         writes=(node.outputs[0],),
-        # Channel by channel, each is read to the end.
-        slack=(None,),
+        slack=(_depthwise_slack(rows, columns, part, source.shape[-1], channels),),
         scratch_bytes=((part - 1) * rows.stride + rows.taps) * _PLANE_COLUMNS * _HALF_BYTES,
         macs=rows.outputs * columns.outputs * found.weights.size,
         notes=(*found.notes, f"two products at once, {part} rows of a channel after the other"),
+    )
+
+
+def _depthwise_slack(rows: Side, columns: Side, part: int, depth: int, channels: int) -> int:
+    """Return by how many bytes the output must start before the input to be written over it.
+
+    All channels of a part are read, one after the other, while its rows are written.
+    """
+    return max(
+        min(first + part, rows.outputs) * columns.outputs * channels
+        - max(0, first * rows.stride - rows.pad) * columns.size * depth
+        for first in range(0, rows.outputs, part)
     )
 
 

@@ -8,18 +8,20 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from edgeflow.targets.mcu.generate import generate
+from edgeflow.targets.mcu.settings import Settings
 from tests.unit.targets.mcu.identity import expected, random_samples
 
 
-def survives(model: bytes, number: int, slack: int) -> bool:
+def survives(model: bytes, number: int, slack: int, settings: Settings | None = None) -> bool:
     """Return whether a network of one layer is right with its output over one of its inputs.
 
     Args:
         model: a .tflite of one layer, that reads the graph's inputs in their order.
         number: of the input that is written over.
         slack: by how many bytes the output starts before it.
+        settings: of the generator.
     """
-    sources = generate(model)
+    sources = generate(model, settings)
     samples = random_samples(sources.graph, 4)
     size = sum(array.size for array in samples[0]) + sources.graph.tensors[-1].size + slack
     with TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from edgeflow.targets.mcu.settings import Mode, Profile, Settings
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.identity import SANITIZED, assert_identical
 from tests.unit.targets.mcu.nets import Net
+from tests.unit.targets.mcu.overlap import survives
 
 pytest.importorskip("tflite_micro")  # it comes for x86-64 Linux alone
 
@@ -123,3 +124,19 @@ def test_scaling_is_taken_where_it_is_exact(
     shift: int, zero_point: int, bias: int, faster: bool
 ) -> None:
     assert (one_layer(shift, zero_point, bias).kernel == "nn_dense_simd") == faster
+
+
+@pytest.mark.parametrize(
+    ("shape", "multiplier", "stride"), [((30, 5, 3), 1, 1), ((33, 9, 4), 1, 2), ((20, 70, 2), 2, 1)]
+)
+def test_depthwise_outputs_over_their_inputs(
+    shape: tuple[int, int, int], multiplier: int, stride: int
+) -> None:
+    net = Net()
+    x = nets.depthwise_conv2d(net, net.input((1, *shape)), multiplier, 3, stride=stride)
+    model, settings = net.model(x), Settings(simd=True)
+    (layer,) = generate(model, settings).layers
+    (slack,) = layer.slack
+    assert slack is not None
+    assert slack < np.prod(shape)
+    assert survives(model, 0, slack, settings)
