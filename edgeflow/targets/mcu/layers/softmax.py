@@ -46,7 +46,7 @@ def _exps(scale: float) -> Integers:
     """
     real = min(scale * 2**26, 2.0**31 - 1)
     if real <= 1:
-        raise Unsupported("has an input of a scale below 2^-26", "calibrate it again")
+        raise Unsupported("has an input of a scale near zero", "calibrate it again")
     q, shift = multiplier(real)
     steps = np.arange(min(255, 31 * 2**26 >> shift) + 1)
     exps = exp_of_negative(high_product(-steps << shift, q), _INTEGER_BITS)
