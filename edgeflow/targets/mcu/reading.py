@@ -41,7 +41,7 @@ def read_graph(model: bytes | Path) -> Graph:
     try:
         graph = _graph(reader, content)
     except (struct.error, AttributeError, LookupError, TypeError, ValueError, AssertionError) as e:
-        raise damaged(f"{type(e).__name__}: {e}") from e
+        raise damaged("something in it refers to what is not there") from e
     graph = without_float_edges(graph)
     check_order(graph)
     return without_conversions(graph)

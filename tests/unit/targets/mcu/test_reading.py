@@ -47,8 +47,11 @@ Damage = Callable[[Any, Any], Any]
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "no tensor": (lambda m, g: setattr(g.operators[1], "inputs", [1, 99, 2]), "tensor 99 of"),
     "negative": (lambda m, g: setattr(g.operators[1], "inputs", [-2, 1]), "tensor -2 of"),
-    "no operator": (lambda m, g: setattr(g.operators[1], "opcodeIndex", 9), "IndexError"),
-    "no buffer": (lambda m, g: setattr(g.tensors[2], "buffer", 77), "IndexError"),
+    "no operator": (
+        lambda m, g: setattr(g.operators[1], "opcodeIndex", 9),
+        "what is not there",
+    ),
+    "no buffer": (lambda m, g: setattr(g.tensors[2], "buffer", 77), "what is not there"),
     "read first": (lambda m, g: g.operators.reverse(), "reads what nothing has written"),
     "cycle": (lambda m, g: setattr(g.operators[1], "inputs", [7, 2, 3]), "nothing has written"),
     "twice": (lambda m, g: setattr(g.operators[2], "outputs", [4]), "or again"),
@@ -59,7 +62,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "huge": (lambda m, g: setattr(g.tensors[1], "shape", [1 << 30, 1 << 30]), "has the shape"),
     "below zero": (lambda m, g: setattr(g.tensors[1], "shape", [1, -4, 4, 2]), "has the shape"),
     "rank": (lambda m, g: setattr(g.tensors[1], "shape", [1] * 100), "has the shape"),
-    "type": (lambda m, g: setattr(g.tensors[2], "type", 90), "KeyError"),
+    "type": (lambda m, g: setattr(g.tensors[2], "type", 90), "what is not there"),
     "infinite": (lambda m, g: setattr(g.tensors[1].quantization, "scale", [np.inf]), "scales"),
     "no number": (lambda m, g: setattr(g.tensors[1].quantization, "scale", [np.nan]), "scales"),
     "scale below zero": (lambda m, g: setattr(g.tensors[1].quantization, "scale", [-1]), "scales"),
