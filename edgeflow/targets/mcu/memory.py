@@ -5,7 +5,7 @@ before it is overwritten: `Layer.slack` says how far ahead the output must start
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, combinations, product
 from typing import Literal
@@ -76,6 +76,50 @@ def plan(layers: Sequence[Layer], sizes_bytes: Mapping[int, int]) -> Plan:
         layers: in the order in which they run.
         sizes_bytes: of the tensors that are to lie in the arena, by place in the graph.
     """
+    apart = _plan(layers, sizes_bytes)
+    roots = _in_place(layers, apart.blocks)
+    if not roots:
+        return apart
+    joined = _plan(
+        [
+            replace(
+                layer,
+                reads=tuple(roots.get(place, place) for place in layer.reads),
+                writes=tuple(roots.get(place, place) for place in layer.writes),
+            )
+            for layer in layers
+        ],
+        {place: size for place, size in sizes_bytes.items() if place not in roots},
+    )
+    starts = dict(joined.starts)
+    starts |= {("tensor", place): starts["tensor", root] for place, root in roots.items()}
+    best = joined if joined.arena_bytes < apart.arena_bytes else apart
+    return Plan(
+        blocks=apart.blocks,
+        starts=starts if best is joined else apart.starts,
+        arena_bytes=best.arena_bytes,
+        bound_bytes=min(joined.bound_bytes, apart.bound_bytes),
+    )
+
+
+def _in_place(layers: Sequence[Layer], blocks: Mapping[Key, Block]) -> dict[int, int]:
+    """Return the tensors that may lie exactly where another one lies, and which."""
+    roots: dict[int, int] = {}
+    for number, layer in enumerate(layers):
+        if not layer.in_place:
+            continue
+        (read,), (write,) = layer.reads, layer.writes
+        source, target = blocks.get(("tensor", read)), blocks.get(("tensor", write))
+        if source is None or target is None:
+            continue
+        handed_over = source.last == target.first == number
+        if handed_over and source.size_bytes == target.size_bytes:
+            roots[write] = roots.get(read, read)
+    return roots
+
+
+def _plan(layers: Sequence[Layer], sizes_bytes: Mapping[int, int]) -> Plan:
+    """Place tensors and scratch memory; none lies exactly in the place of another one."""
     blocks = _blocks(layers, sizes_bytes)
     over = _overwritten(layers, blocks)
     alive = list(_alive(len(layers), blocks))

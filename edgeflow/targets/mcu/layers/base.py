@@ -81,6 +81,8 @@ class Layer:
         writes: likewise, after them.
         slack: for each tensor read, by how many bytes what is written must start before it, to be
             written over it safely: 0 for element by element in place; None for never.
+        in_place: whether the one tensor written may lie exactly where the one that is read lies,
+            of the same size, whatever its slack.
         scratch_bytes: of working memory, the last argument where there is any; 4-byte aligned.
         macs: multiplications with accumulation.
         notes: lines about it for the comment above its call.
@@ -94,6 +96,7 @@ class Layer:
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     slack: tuple[int | None, ...]
+    in_place: bool = False
     scratch_bytes: int = 0
     macs: int = 0
     notes: tuple[str, ...] = ()

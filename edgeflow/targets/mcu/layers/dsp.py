@@ -77,7 +77,8 @@ def _depthwise(graph: Graph, node: Node) -> Layer | None:
     found = products(graph, node, axis=3)
     rows, columns = windows.sides(graph, node, (taps[0], taps[1]))
     source = graph.tensors[node.inputs[0]]
-    part = _part_rows(rows)
+    in_place = _is_in_place(rows, columns, source.shape[-1], channels)
+    part = rows.outputs if in_place else _part_rows(rows)
     fits = (rows.taps, columns.taps, rows.dilation, columns.dilation) == (3, 3, 1, 1)
     if not fits or columns.stride > 2 or not _scales(found):
         return None
@@ -104,11 +105,24 @@ def _depthwise(graph: Graph, node: Node) -> Layer | None:
         },
         reads=(node.inputs[0],),
         writes=(node.outputs[0],),
+        in_place=in_place,
         slack=(_depthwise_slack(rows, columns, part, source.shape[-1], channels),),
         scratch_bytes=((part - 1) * rows.stride + rows.taps) * _PLANE_COLUMNS * _HALF_BYTES,
         macs=rows.outputs * columns.outputs * found.weights.size,
         notes=(*found.notes, f"two products at once, {part} rows of a channel after the other"),
     )
+
+
+def _is_in_place(rows: Side, columns: Side, depth: int, channels: int) -> bool:
+    """Return whether a channel's outputs may replace its inputs, all of which the plane holds.
+
+    It does where that takes less memory than a second tensor, or the plane is large enough anyway.
+    """
+    same = (rows.outputs, columns.outputs, channels) == (rows.size, columns.size, depth)
+    if not same or columns.outputs > _part_columns(columns):
+        return False
+    more_bytes = (rows.outputs - _part_rows(rows)) * _PLANE_COLUMNS * _HALF_BYTES
+    return more_bytes <= rows.size * columns.size * depth // 2
 
 
 def _depthwise_slack(rows: Side, columns: Side, part: int, depth: int, channels: int) -> int:

@@ -141,3 +141,21 @@ def test_depthwise_outputs_over_their_inputs(
     assert slack is not None
     assert slack < sources.graph.tensors[layer.writes[0]].size
     assert survives(model, 0, slack, settings)
+
+
+def test_depthwise_outputs_in_the_place_of_their_inputs() -> None:
+    net = Net()
+    model = net.model(nets.depthwise_conv2d(net, net.input((1, 25, 5, 32)), activation="RELU"))
+    settings = Settings(simd=True)
+    assert generate(model, settings).layers[0].in_place
+    assert survives(model, 0, 0, settings)
+
+
+def test_a_chain_of_convolutions_needs_little_more_than_one_tensor() -> None:
+    net = Net()
+    x = nets.conv2d(net, net.input((1, 25, 5, 2)), 32)
+    for _ in range(3):
+        x = nets.conv2d(net, nets.depthwise_conv2d(net, x, activation="RELU"), 32, 1)
+    sources = assert_identical(net.model(nets.max_pool2d(net, x)), Settings(simd=True))
+    plane = max(layer.scratch_bytes for layer in sources.layers)
+    assert sources.plan.arena_bytes < plane + 1.1 * 25 * 5 * 32
