@@ -18,7 +18,7 @@ from edgeflow.targets.mcu.oracle import Engine
 from edgeflow.targets.mcu.settings import Settings
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.identity import Sample
-from tests.unit.targets.mcu.nets import Net
+from tests.unit.targets.mcu.nets import Net, Quant
 
 CPU_S = 20
 """Of one file, after which the child counts as hung; sound files take a hundredth of a second."""
@@ -48,8 +48,11 @@ class Failed:
 
 
 def models() -> list[bytes]:
-    """Return sound models that together have all operators."""
-    return [_classifier(), _arithmetic(), _moves(), _tables(), _recurrent()]
+    """Return sound models that together have all operators of TensorFlow Lite Micro.
+
+    The last alone has those that LiteRT lacks.
+    """
+    return [_classifier(), _arithmetic(), _moves(), _tables(), _extremes(), _micro_alone()]
 
 
 def _classifier() -> bytes:
@@ -92,9 +95,17 @@ def _tables() -> bytes:
     return net.model(nets.logistic(net, x), z)
 
 
-def _recurrent() -> bytes:
+def _extremes() -> bytes:
     net = Net(5)
-    return net.model(nets.lstm(net, net.input((1, 4, 3)), 2))
+    x, y = net.input((1, 3, 4, 2)), net.input((1, 3, 4, 2))
+    z = nets.minimum(net, nets.maximum(net, x, y), nets.int8_constant(net, (2,), Quant(0.04, 3)))
+    z = nets.prelu(net, z, nets.int8_constant(net, (1, 1, 2)))
+    return net.model(nets.reduce_max(net, z), nets.pack(net, nets.unpack(net, z, 1)[:2], 1))
+
+
+def _micro_alone() -> bytes:
+    net = Net(6)
+    return net.model(nets.elu(net, nets.lstm(net, net.input((1, 4, 3)), 2)))
 
 
 WORDS = [0, 1, 2, 5, 127, 128, 255, 2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 4]

@@ -1,6 +1,8 @@
 """A damaged or hostile .tflite is refused with a clear error, or becomes right code."""
 
+import os
 import re
+import signal
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -10,7 +12,10 @@ from typing import Any
 import pytest
 
 from edgeflow.targets.mcu.generate import Sources
+from edgeflow.targets.mcu.layers import OPERATORS
+from edgeflow.targets.mcu.reading import read_graph
 from tests.unit.targets.mcu.hostile import (
+    MEMORY_BYTES,
     Died,
     Failed,
     generated,
@@ -77,5 +82,23 @@ def test_damaged_files(profile: str) -> None:
 def test_sound_files(profile: str) -> None:
     sound = models()
     if profile == "litert-ref":
-        sound.pop()  # an LSTM, which that oracle does not have in int8
+        sound.pop()
     assert check(sound, profile, {}) == {"list": len(sound)}
+
+
+def test_models_have_all_operators() -> None:
+    names = {node.operator for model in models() for node in read_graph(model).nodes}
+    assert names | {"RELU_N1_TO_1"} == set(OPERATORS)
+
+
+def aborts(number: int) -> int:
+    if number == 1:
+        os.abort()
+    return len(bytes(number * MEMORY_BYTES))
+
+
+def test_children_that_end_are_replaced() -> None:
+    zero, died, failed = in_children(aborts, [(0,), (1,), (2,)])
+    assert zero == 0
+    assert died == Died(-signal.SIGABRT)
+    assert "MemoryError" in failed.trace
