@@ -110,8 +110,8 @@ def lacks(options: McuOptions, tried: Sequence[Needs]) -> Iterator[str]:
         needed = f"{_about(ram)}{kb(ram.all_ram_bytes)} of RAM"
         yield (
             f"it needs {needed} and may take {kb(options.ram_bytes)} ({stack} are stack, {edges} "
-            f"input and output, {arena} working memory; the tensors, some of which share theirs, "
-            f"are largest at {_largest(sources.per_layer, 'live_bytes')})"
+            f"input and output, {arena} working memory, most of it for "
+            f"{_largest(sources.per_layer, 'live_bytes')})"
         )
 
 
