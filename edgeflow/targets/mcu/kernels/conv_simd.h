@@ -116,23 +116,23 @@ NN_INLINE void nn_put_pixels(const NN_FLASH nn_conv_simd_t *p, nn_pixels x, int3
 }
 
 /* One pair of taps of one pixel, for two channels. */
-#define NN_PAIR(a, b, from)                \
-    do {                                   \
+#define NN_PAIR(a, b, from)                      \
+    do {                                         \
         const int32_t pair = nn_load_word(from); \
-        (a) = nn_smlad(w0, pair, a);       \
-        (b) = nn_smlad(w1, pair, b);       \
-        NN_IN_ORDER;                       \
+        (a) = nn_smlad(w0, pair, a);             \
+        (b) = nn_smlad(w1, pair, b);             \
+        NN_IN_ORDER;                             \
     } while (0)
 
-#define NN_PAIRS(weights, from)                   \
-    do {                                          \
-        const int32_t word = nn_load_word(weights);    \
-        const int32_t w0 = nn_sxtb16(word);       \
-        const int32_t w1 = nn_sxtb16_ror8(word);  \
-        NN_PAIR(a.s0, b.s0, from);                \
-        NN_PAIR(a.s1, b.s1, (from) + 2);          \
-        NN_PAIR(a.s2, b.s2, (from) + 4);          \
-        NN_PAIR(a.s3, b.s3, (from) + 6);          \
+#define NN_PAIRS(weights, from)                     \
+    do {                                            \
+        const int32_t word = nn_load_word(weights); \
+        const int32_t w0 = nn_sxtb16(word);         \
+        const int32_t w1 = nn_sxtb16_ror8(word);    \
+        NN_PAIR(a.s0, b.s0, from);                  \
+        NN_PAIR(a.s1, b.s1, (from) + 2);            \
+        NN_PAIR(a.s2, b.s2, (from) + 4);            \
+        NN_PAIR(a.s3, b.s3, (from) + 6);            \
     } while (0)
 
 /* All channels of up to four pixels. The last channel may be one too many. */

@@ -24,12 +24,12 @@ typedef struct {
     int32_t s0, s1, s2, s3;
 } nn_units;
 
-#define NN_UNIT(sum, weights)                                  \
-    do {                                                       \
-        const int32_t four = nn_load_word(weights);                 \
-        (sum) = nn_smlad(nn_sxtb16(four), x0, sum);            \
-        (sum) = nn_smlad(nn_sxtb16_ror8(four), x1, sum);       \
-        NN_IN_ORDER;                                           \
+#define NN_UNIT(sum, weights)                            \
+    do {                                                 \
+        const int32_t four = nn_load_word(weights);      \
+        (sum) = nn_smlad(nn_sxtb16(four), x0, sum);      \
+        (sum) = nn_smlad(nn_sxtb16_ror8(four), x1, sum); \
+        NN_IN_ORDER;                                     \
     } while (0)
 
 /* Adds the products of four inputs. */
