@@ -165,47 +165,30 @@ def _requantized(build: Build, append: Callable[[Filter], int], per_channel: boo
     return [y]
 
 
-def conv2d(build: Build) -> Sequence[int]:
-    x = build.image()
-    _, height, width, _ = build.shape(x)
-    padding = build.draw(PADDINGS)
-    kernel, stride, dilation = _pair(build, 1, 4), _pair(build, 1, 3), _pair(build, 1, 2)
-    if padding == "VALID":
-        kernel = min(kernel[0], height), min(kernel[1], width)
-        fits = [(k - 1) * d < n for k, d, n in zip(kernel, dilation, (height, width), strict=True)]
-        dilation = (dilation[0] if fits[0] else 1, dilation[1] if fits[1] else 1)
-    channels, per_channel = build.integer(1, 8), build.flag()
-    activation = build.draw(ACTIVATIONS)
-    return _requantized(
-        build,
-        lambda filter_: nets.conv2d(
-            build.net, x, channels, kernel, stride=stride, dilation=dilation, padding=padding,
-            activation=activation, per_channel=per_channel, filter=filter_,
-        ),
-        per_channel,
-    )  # fmt: skip
+def _convolution(operator: Callable[..., int], most: int) -> Step:
+    """Return the step of a convolution: of up to `most` channels, or that multiplier."""
 
+    def step(build: Build) -> Sequence[int]:
+        x = build.image()
+        sides = build.shape(x)[1:3]
+        kernel, stride, dilation = _pair(build, 1, 4), _pair(build, 1, 3), _pair(build, 1, 2)
+        padding = build.draw(PADDINGS)
+        if padding == "VALID":
+            kernel = min(kernel[0], sides[0]), min(kernel[1], sides[1])
+            fits = [(k - 1) * d < n for k, d, n in zip(kernel, dilation, sides, strict=True)]
+            dilation = (dilation[0] if fits[0] else 1, dilation[1] if fits[1] else 1)
+        channels, per_channel = build.integer(1, most), build.flag()
+        activation = build.draw(ACTIVATIONS)
+        return _requantized(
+            build,
+            lambda filter_: operator(
+                build.net, x, channels, kernel, stride=stride, dilation=dilation, padding=padding,
+                activation=activation, per_channel=per_channel, filter=filter_,
+            ),
+            per_channel,
+        )  # fmt: skip
 
-def depthwise_conv2d(build: Build) -> Sequence[int]:
-    x = build.image()
-    _, height, width, _ = build.shape(x)
-    padding = build.draw(PADDINGS)
-    kernel, dilation = _pair(build, 1, 4), _pair(build, 1, 2)
-    stride = build.integer(1, 3)
-    if padding == "VALID":
-        kernel = min(kernel[0], height), min(kernel[1], width)
-        fits = [(k - 1) * d < n for k, d, n in zip(kernel, dilation, (height, width), strict=True)]
-        dilation = (dilation[0] if fits[0] else 1, dilation[1] if fits[1] else 1)
-    multiplier, per_channel = build.integer(1, 3), build.flag()
-    activation = build.draw(ACTIVATIONS)
-    return _requantized(
-        build,
-        lambda filter_: nets.depthwise_conv2d(
-            build.net, x, multiplier, kernel, stride=stride, dilation=dilation, padding=padding,
-            activation=activation, per_channel=per_channel, filter=filter_,
-        ),
-        per_channel,
-    )  # fmt: skip
+    return step
 
 
 def fully_connected(build: Build) -> Sequence[int]:
@@ -501,8 +484,8 @@ STEPS: dict[str, Step] = {
     "RELU": _unary(nets.relu, rescales=True),
     "RESHAPE": reshape,
     "FULLY_CONNECTED": fully_connected,
-    "CONV_2D": conv2d,
-    "DEPTHWISE_CONV_2D": depthwise_conv2d,
+    "CONV_2D": _convolution(nets.conv2d, 8),
+    "DEPTHWISE_CONV_2D": _convolution(nets.depthwise_conv2d, 3),
     "AVERAGE_POOL_2D": _pool(nets.average_pool2d),
     "MAX_POOL_2D": _pool(nets.max_pool2d),
     "ADD": _binary(nets.add),

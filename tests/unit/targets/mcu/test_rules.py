@@ -111,6 +111,7 @@ DAMAGES: list[tuple[str, Damage, str]] = [
     ("strided_slice", option(ellipsisMask=1), "adds dimensions"),
     ("split", option(numSplits=2), "has 3 outputs"),
     ("split", constant(7, 0), "axis 7 of 4"),
+    ("split", last(builtinOptionsType=0, builtinOptions=None), "has no numSplits"),
 ]
 
 

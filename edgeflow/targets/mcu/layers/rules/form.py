@@ -130,23 +130,28 @@ class Form:
         size = self._graph.tensors[self._node.inputs[number]].size
         return [int(value) for value in self.constant(number, size)]
 
+    def _value(self, name: str) -> Any:
+        if name not in self._node.options:
+            raise self.damage(f"has no {name}")
+        return self._node.options[name]
+
     def option(self, name: str, least: int = 0, most: int = LARGEST) -> int:
         """Return an option that is an integer within limits."""
-        value = int(self._node.options[name])
+        value = int(self._value(name))
         if not least <= value <= most:
             raise self.damage(f"has {name} = {value}")
         return value
 
     def real(self, name: str) -> float:
         """Return an option that is a finite number."""
-        value = float(self._node.options[name])
+        value = float(self._value(name))
         if not math.isfinite(value):
             raise self.damage(f"has {name} = {value}")
         return value
 
     def numbers(self, name: str) -> list[int]:
         """Return an option that is a vector."""
-        values = self._node.options[name]
+        values = self._value(name)
         return [] if values is None else [int(value) for value in values]
 
     def axis(self, value: int, rank: int) -> int:
