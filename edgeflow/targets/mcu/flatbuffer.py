@@ -74,5 +74,6 @@ class Reader:
             return "", {}
         table = getattr(schema, name)()
         table.Init(union.Bytes, union.Pos)
-        self.spend(64)
-        return name.removesuffix("Options"), vars(getattr(schema, f"{name}T").InitFromObj(table))
+        fields = vars(getattr(schema, f"{name}T").InitFromObj(table))
+        self.spend(64 + sum(len(value) for value in fields.values() if hasattr(value, "__len__")))
+        return name.removesuffix("Options"), fields

@@ -91,13 +91,14 @@ def test_each_cut_is_refused() -> None:
             read_graph(model[:length])
 
 
-def test_shared_vectors_cannot_multiply() -> None:
-    """As many tensors as fit, each with all scales: a file of 160 kB that describes 100 million."""
-    builder = flatbuffers.Builder(0)
-    count = 10_000
-    scales = builder.CreateNumpyVector(np.ones(count, np.float32))
-    zero_points = builder.CreateNumpyVector(np.zeros(count, np.int64))
-    shape = builder.CreateNumpyVector(np.array([count], np.int32))
+Build = Callable[[flatbuffers.Builder], int]
+COUNT = 10_000
+
+
+def tensor_with_scales(builder: flatbuffers.Builder) -> int:
+    scales = builder.CreateNumpyVector(np.ones(COUNT, np.float32))
+    zero_points = builder.CreateNumpyVector(np.zeros(COUNT, np.int64))
+    shape = builder.CreateNumpyVector(np.array([COUNT], np.int32))
     schema.QuantizationParametersStart(builder)
     schema.QuantizationParametersAddScale(builder, scales)
     schema.QuantizationParametersAddZeroPoint(builder, zero_points)
@@ -105,7 +106,30 @@ def test_shared_vectors_cannot_multiply() -> None:
     schema.TensorStart(builder)
     schema.TensorAddQuantization(builder, quantization)
     schema.TensorAddShape(builder, shape)
-    tensor = schema.TensorEnd(builder)
+    return int(schema.TensorEnd(builder))
+
+
+def operator_with_text(builder: flatbuffers.Builder) -> int:
+    text = builder.CreateString("a" * 200_000)
+    schema.VarHandleOptionsStart(builder)
+    schema.VarHandleOptionsAddContainer(builder, text)
+    options = schema.VarHandleOptionsEnd(builder)
+    schema.OperatorStart(builder)
+    schema.OperatorAddBuiltinOptionsType(builder, schema.BuiltinOptions.VarHandleOptions)
+    schema.OperatorAddBuiltinOptions(builder, options)
+    return int(schema.OperatorEnd(builder))
+
+
+@pytest.mark.parametrize(
+    ("element", "add"),
+    [
+        (tensor_with_scales, schema.SubGraphAddTensors),
+        (operator_with_text, schema.SubGraphAddOperators),
+    ],
+)
+def test_shared_vectors_cannot_multiply(element: Build, add: Any) -> None:
+    """Many tables that share one vector: a file of 200 kB that describes a gigabyte."""
+    builder = flatbuffers.Builder(0)
 
     def vector(one: int, length: int) -> int:
         builder.StartVector(4, length, 4)
@@ -113,15 +137,18 @@ def test_shared_vectors_cannot_multiply() -> None:
             builder.PrependUOffsetTRelative(one)
         return int(builder.EndVector())
 
-    tensors = vector(tensor, count)
+    elements = vector(element(builder), COUNT)
     schema.SubGraphStart(builder)
-    schema.SubGraphAddTensors(builder, tensors)
+    add(builder, elements)
     graphs = vector(schema.SubGraphEnd(builder), 1)
     schema.BufferStart(builder)
     buffers = vector(schema.BufferEnd(builder), 1)
+    schema.OperatorCodeStart(builder)
+    codes = vector(schema.OperatorCodeEnd(builder), 1)
     schema.ModelStart(builder)
     schema.ModelAddSubgraphs(builder, graphs)
     schema.ModelAddBuffers(builder, buffers)
+    schema.ModelAddOperatorCodes(builder, codes)
     builder.Finish(schema.ModelEnd(builder), b"TFL3")
     with pytest.raises(CompileError, match="longer than the file"):
         read_graph(bytes(builder.Output()))
