@@ -51,7 +51,7 @@ class Mcu:
 
     @staticmethod
     def lint(model: Path, options: McuOptions) -> list[Lint]:
-        """Name operators that no kernel takes, and what misses the board's budgets."""
+        """Name operators, or forms of them, that no kernel takes, and what to use instead."""
         from edgeflow.targets.mcu.findings import findings
 
         return findings(model, options)
