@@ -57,7 +57,7 @@ def small_networks() -> Iterator[Count]:
     """Yield the figures of both networks."""
     for name, make, data, mode, level in (
         (MLP, perceptron, strokes, "unrolled", "-Os"),
-        (CNN, convolutional, large_digits, "specialized", "-O2"),
+        (CNN, convolutional, large_digits, "specialized", "-Os"),
     ):
         model = tiny.converted(make, data)
         sources = generate(model, Settings(mode=_mode(mode)))
