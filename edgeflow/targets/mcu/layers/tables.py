@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,8 @@ def _sigmoid(source: Tensor, target: Tensor, node: Node, settings: Settings) -> 
     if (target.scale, target.zero_point) != (1 / 256, -128):
         raise Unsupported("has an output of other than scale 1/256", "export it again")
     if settings.profile == "litert-ref":
-        return _in_float(source, target, lambda x: 1 / (1 + np.exp(-x)))
+        one = np.float32(1)  # each step is rounded
+        return _in_float(source, target, lambda x: one / (one + np.exp(-x).astype(np.float32)))
     x, fixed, radius = _four_integer_bits(source)
     codes = rounding_shift(logistic(fixed, 4), 23) - 128
     return np.where(x <= -radius, -128, np.where(x >= radius, 127, codes))
@@ -123,7 +125,9 @@ def _tanh(source: Tensor, target: Tensor, node: Node, settings: Settings) -> Int
     return np.where(x <= -radius, -128, np.where(x >= radius, 127, codes))
 
 
-def _in_float(source: Tensor, target: Tensor, function: Callable[[Floats], Floats]) -> Integers:
+def _in_float(
+    source: Tensor, target: Tensor, function: Callable[[Floats], NDArray[Any]]
+) -> Integers:
     """Return a table of values rounded in float32, as LiteRT makes it: `LUTPopulate`.
 
     Source: tensorflow/lite/kernels/internal/common.h.

@@ -92,6 +92,14 @@ def test_relu6(of: Quant, profile: Profile) -> None:
     assert_identical(model, Settings(profile=profile), ALL, flags=SANITIZED)
 
 
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_sigmoid_of_a_sigmoid(profile: Profile) -> None:
+    """That of 2/256 is half a step above another one, but for float32's rounding."""
+    net = Net()
+    x = net.input((1, 256), Quant(1 / 256, -128))
+    assert_identical(net.model(nets.logistic(net, x)), Settings(profile=profile), ALL)
+
+
 def test_slack() -> None:
     net = Net()
     assert_slack(net.model(nets.tanh(net, net.input((1, 30)))))
