@@ -23,6 +23,9 @@ def multiplier(real: float) -> tuple[int, int]:
     """Return a factor as ``(q, shift)``, with real = q / 2**31 * 2**shift and q in 31 bits.
 
     Source: `QuantizeMultiplier` in tensorflow/lite/kernels/internal/quantization_util.cc.
+
+    Raises:
+        OverflowError: it is 2**30 or more, for which TensorFlow Lite's shifts are undefined.
     """
     if real == 0:
         return 0, 0
@@ -32,19 +35,28 @@ def multiplier(real: float) -> tuple[int, int]:
         q, shift = q // 2, shift + 1
     if shift < -31:
         return 0, 0
-    return (q, shift) if shift <= 30 else (2**31 - 1, 30)
+    return q, _bounded(shift)
+
+
+def _bounded(shift: int) -> int:
+    if shift > 30:
+        raise OverflowError("a factor of 2**30 or more")
+    return shift
 
 
 def double_multiplier(real: float) -> tuple[int, int, int]:
     """Return all 53 bits of a factor as ``(q, rest, shift)``: `multiplier`, but not rounded.
 
     It is (q + rest / 2**22) / 2**31 * 2**shift, with q in 31 bits and rest in 22.
+
+    Raises:
+        OverflowError: it is 2**30 or more.
     """
     mantissa, shift = math.frexp(real)
     if real == 0 or shift < -31:
         return 0, 0, 0
     q, rest = divmod(int(mantissa * 2**53), 2**22)
-    return (q, rest, shift) if shift <= 30 else (_TOP, 0, 30)
+    return q, rest, _bounded(shift)
 
 
 def requantize(x: Integers, q: int, shift: int) -> Integers:

@@ -44,7 +44,8 @@ def _exps(scale: float) -> Integers:
     Source: `PreprocessSoftmaxScaling` and `CalculateInputRadius` in
     tensorflow/lite/kernels/internal/quantization_util.cc.
     """
-    real = min(scale * 2**26, 2.0**31 - 1)
+    # From 2^30 on, one step gives nothing that counts.
+    real = min(scale * 2**26, 2.0**30 - 1)
     if real <= 1:
         raise Unsupported("has an input of a scale near zero", "calibrate it again")
     q, shift = multiplier(real)

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeflow.targets.mcu.settings import Mode, Settings
+from edgeflow.errors import CompileError
+from edgeflow.targets.mcu.generate import generate
+from edgeflow.targets.mcu.settings import Mode, Profile, Settings
 from tests.unit.targets.mcu import nets
 from tests.unit.targets.mcu.identity import SANITIZED, assert_identical
 from tests.unit.targets.mcu.nets import Filter, Net, Quant
@@ -66,6 +68,17 @@ def extremes() -> bytes:
         ends.append(nets.fully_connected(net, x, 5, filter=filter_))
         ends.append(nets.fully_connected(net, x, 5, keep_dims=True, per_channel=True))
     return net.model(*ends)
+
+
+@pytest.mark.parametrize("scale", [2.0**-31, 2.0**-30])
+def test_scales_too_far_apart_are_refused(scale: float) -> None:
+    net = Net()
+    filter_ = Filter(scales=1.0, bias=False, quant=Quant(scale))
+    model = net.model(nets.conv2d(net, net.input((1, 3, 3, 1), Quant(1.0)), 2, filter=filter_))
+    profiles: tuple[Profile, ...] = ("tflm", "litert-ref")
+    for profile in profiles:
+        with pytest.raises(CompileError, match="too far apart"):
+            generate(model, Settings(profile=profile))
 
 
 def test_grouped_conv() -> None:
