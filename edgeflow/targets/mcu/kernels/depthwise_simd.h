@@ -1,4 +1,5 @@
 #include "simd.h"
+#include "half.h"
 /*
  * Depthwise convolution, 3 x 3, channel by channel: a part of the image is put into a plane of
  * int16 with the zero point around it, of which a word has two neighbours. The weights of a row
@@ -30,12 +31,6 @@ typedef struct {
 } nn_depthwise_simd_t;
 
 enum { NN_PLANE = 64 }; /* values of a row of the plane */
-
-#if defined(__GNUC__)
-typedef int16_t __attribute__((may_alias)) nn_half; /* in memory that is declared as bytes */
-#else
-typedef int16_t nn_half;
-#endif
 
 /* A part of the output: what is read for it, and how its sums are scaled. */
 typedef struct {

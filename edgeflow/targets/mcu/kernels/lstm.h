@@ -1,4 +1,5 @@
 #include "common.h"
+#include "half.h"
 /*
  * LSTM with an 8-bit state and 16-bit cells. Gates are input, forget, cell and output; weights are
  * those of each unit in this order. Biases hold the zero points already. Scales of what the gates
@@ -76,7 +77,7 @@ NN_INLINE int16_t nn_gate(const NN_FLASH int8_t *w, int32_t sum, const int8_t *x
 
 /* One unit: its cell, and its state as a result; h is the state before, or null. */
 NN_INLINE int8_t nn_lstm_unit(
-    const NN_FLASH nn_lstm_t *p, nn_size unit, const int8_t *x, const int8_t *h, int16_t *cell)
+    const NN_FLASH nn_lstm_t *p, nn_size unit, const int8_t *x, const int8_t *h, nn_half *cell)
 {
     int16_t gates[4];
     for (nn_size g = 0; g < 4; g++) {
@@ -110,7 +111,7 @@ NN_INLINE int8_t nn_lstm_unit(
 
 NN_KERNEL void nn_lstm(const NN_FLASH nn_lstm_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
-    int16_t *cells = (int16_t *)(void *)scratch;
+    nn_half *cells = (nn_half *)(void *)scratch;
     for (nn_size batch = 0; batch < p->batches; batch++) {
         const int8_t *h = 0;
         for (nn_size unit = 0; unit < p->units; unit++) {
