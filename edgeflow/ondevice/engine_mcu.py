@@ -466,7 +466,10 @@ def receive(line: int, size: int, limit_s: float) -> bytes:
     while len(content) < size and content != b"N":
         if not select.select([line], [], [], max(0.0, end - time.monotonic()))[0]:
             break
-        content += os.read(line, size - len(content))
+        part = os.read(line, size - len(content))
+        if not part:  # of a line that is gone, for which no time limit counts
+            raise RuntimeError("the serial port closed: was the board unplugged?")
+        content += part
     return content
 
 

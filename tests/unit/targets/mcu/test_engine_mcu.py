@@ -286,6 +286,15 @@ def test_a_serial_port_without_a_board(
     os.close(board)
 
 
+def test_a_serial_port_that_closes() -> None:
+    line, board = os.pipe()
+    os.write(board, b"A\1")
+    os.close(board)
+    with pytest.raises(RuntimeError, match="unplugged"):
+        engine_mcu.receive(line, 20, 0.1)
+    os.close(line)
+
+
 @pytest.mark.parametrize(
     ("board", "unit", "said"),
     [
