@@ -152,6 +152,14 @@ def test_scales_whose_quotient_is_no_number_are_refused() -> None:
         generate(net.model(y), Settings(profile="litert-ref"))  # computes in float32
 
 
+def test_a_factor_beyond_32_bits_is_refused() -> None:
+    net = Net()
+    huge = nets.Filter(scales=[0.01, 1e34, 0.01], quant=Quant(0.1))
+    y = nets.fully_connected(net, net.input((1, 4)), 3, per_channel=True, filter=huge)
+    with pytest.raises(CompileError, match="scales that are too far apart"):
+        generate(net.model(y))
+
+
 def test_a_state_is_no_tensor_to_compute_on() -> None:
     net = Net()
     state = net.tensor((1, 4), Quant(0.1), variable=True)
