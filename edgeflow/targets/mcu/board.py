@@ -23,6 +23,12 @@ class Memory(Section):
     bytes: Size
     """What a program may use of it."""
 
+    @model_validator(mode="after")
+    def _within_addresses(self) -> Self:
+        if self.origin + self.bytes > 1 << 32:
+            raise ValueError("it ends beyond the addresses of 32 bits")
+        return self
+
 
 class Emulator(Section):
     """What runs the firmware where there is no board."""
@@ -31,6 +37,9 @@ class Emulator(Section):
     """The emulator's program."""
     machine: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,40}$")]
     """QEMU's name of the machine, or simavr's of the chip."""
+
+
+_EMULATORS = {"avr": "simavr", "rv32imac": "qemu-system-riscv32"}
 
 
 class Board(Section):
@@ -62,6 +71,20 @@ class Board(Section):
     def _known_chip(self) -> Self:
         if self.core == "avr" and self.chip is None:
             raise ValueError("an AVR board needs `chip`, the name that avr-gcc has for it")
+        return self
+
+    @model_validator(mode="after")
+    def _memories_apart(self) -> Self:
+        first, second = sorted((self.flash, self.ram), key=lambda memory: memory.origin)
+        if first.origin + first.bytes > second.origin:
+            raise ValueError("`flash` and `ram` overlap")
+        return self
+
+    @model_validator(mode="after")
+    def _emulator_of_its_core(self) -> Self:
+        program = _EMULATORS.get(self.core, "qemu-system-arm")
+        if self.emulator is not None and self.emulator.program != program:
+            raise ValueError(f"{self.emulator.program} has no {self.core}; {program} has")
         return self
 
     @property

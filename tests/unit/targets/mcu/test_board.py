@@ -63,6 +63,21 @@ def test_an_avr_without_the_name_of_its_chip(tmp_path: Path) -> None:
         board("mine", path)
 
 
+@pytest.mark.parametrize(
+    ("there", "instead", "said"),
+    [
+        ("0x2000_0000", "0xFFFF_F000", "beyond the addresses"),
+        ("0x2000_0000", "0x0800_FFFF", "overlap"),
+        ("chip", 'emulator = { program = "simavr", machine = "x" }\nchip', "qemu-system-arm has"),
+    ],
+)
+def test_a_board_that_cannot_be(tmp_path: Path, there: str, instead: str, said: str) -> None:
+    path = tmp_path / "boards.toml"
+    path.write_text(OWN.replace(there, instead))
+    with pytest.raises(ValidationError, match=said):
+        board("mine", path)
+
+
 def test_a_board_that_code_is_only_exported_for() -> None:
     with pytest.raises(CompileError, match="exported only"):
         build_job(boards()["esp32"], ["model.c"])
