@@ -93,6 +93,8 @@ def _units(raw: Entry) -> Iterator[Finding]:
             continue
         known = targets[kind].capabilities.unit
         runtime = runtime_of_entry(entries(raw, "targets")[entry["target"]])
+        if runtime is not None and runtime.unit is not None:
+            known = runtime.unit
         if not unit and runtime is not None and runtime.needs_unit:
             hint = f"give it a `unit`: {' or '.join(sorted(known))}"
             message = f"target {entry['target']!r} has no emulator, and the device names no board"

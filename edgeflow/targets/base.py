@@ -193,6 +193,8 @@ class Runtime:
         unit_figures: the same of devices with a `unit`, such as a real board where others run an
             emulator.
         needs_unit: whether a device must name its `unit`.
+        unit: those of the names in the capabilities' `unit` that a device may give with these
+            options; None for all.
         tools: distributions whose versions shape the compiled model.
     """
 
@@ -207,6 +209,7 @@ class Runtime:
     figures: frozenset[str] | None = None
     unit_figures: frozenset[str] | None = None
     needs_unit: bool = False
+    unit: frozenset[str] | None = None
 
     @property
     def reference_module(self) -> str:

@@ -101,6 +101,7 @@ class Mcu:
             figures=figures_of(options.hardware),
             unit_figures=OF_EACH_BOARD,
             needs_unit=options.hardware.emulator is None,
+            unit=frozenset({"port" if options.hardware.core == "avr" else "probe"}),
             oracle=Oracle(
                 module="edgeflow.targets.mcu.oracle",
                 options={"profile": options.profile},

@@ -191,7 +191,11 @@ def test_a_target_without_an_emulator_needs_the_unit_of_a_device(
     good["devices"]["lab"] = {"target": "own", "transport": "virtual"}
     assert problems(good) == {
         "devices.lab": "target 'own' has no emulator, and the device names no board "
-        "(give it a `unit`: port or probe)"
+        "(give it a `unit`: probe)"
+    }
+    good["devices"]["lab"]["unit"] = {"probe": "066B", "port": "/dev/ttyACM0"}
+    assert problems(good) == {
+        "devices.lab.unit.port": "the engine of target kind 'mcu' takes no 'port' (it takes probe)"
     }
     good["devices"]["lab"]["unit"] = {"probe": "066B"}
     assert problems(good) == {}
