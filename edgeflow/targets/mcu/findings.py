@@ -6,7 +6,7 @@ from edgeflow.config.tflitefile import CONVERSIONS
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import Lint
 from edgeflow.targets.lint import by_name, operators_of
-from edgeflow.targets.mcu.layers import OPERATORS, attempt
+from edgeflow.targets.mcu.layers import OPERATORS, attempt, instead_of
 from edgeflow.targets.mcu.options import McuOptions
 from edgeflow.targets.mcu.reading import read_graph
 from edgeflow.targets.mcu.variants import Variant, settings_for
@@ -23,7 +23,7 @@ def findings(model: Path, options: McuOptions) -> list[Lint]:
         unknown = [
             one for one in operators if one.name not in OPERATORS and one.name not in CONVERSIONS
         ]
-        advice = f"use one of {', '.join(sorted(OPERATORS))}"
+        advice = instead_of(*(one.name for one in unknown))
         return by_name(unknown, "warning", f"has no kernel: {advice}")
     variant = Variant(mode="specialized", optimize="O2", simd=options.hardware.family.dsp)
     try:

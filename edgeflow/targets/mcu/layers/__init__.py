@@ -139,9 +139,18 @@ def attempt(graph: Graph, settings: Settings) -> tuple[list[Layer | View], list[
     return found, refused
 
 
+def instead_of(*unknown: str) -> str:
+    """Return what to use in the place of operators that no kernel takes."""
+    known = f"use one of {', '.join(sorted(OPERATORS))}"
+    if "TILE" not in unknown:
+        return known
+    upsampling = "in the place of Keras's UpSampling2D, `tf.image.resize(x, size, 'nearest')`"
+    return f"{upsampling}; or {known}"
+
+
 def _lowered(graph: Graph, node: Node, settings: Settings) -> Sequence[Layer | View]:
     if node.operator not in OPERATORS:
-        raise Unsupported("has no kernel", f"use one of {', '.join(sorted(OPERATORS))}")
+        raise Unsupported("has no kernel", instead_of(node.operator))
     check(graph, node)
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):

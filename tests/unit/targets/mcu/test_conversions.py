@@ -75,3 +75,14 @@ def test_damaged_moves_in_float_are_refused() -> None:
     net.operators[1].inputs = [net.operators[1].inputs[0]]
     with pytest.raises(CompileError):
         generate(net.model(nets.quantize(net, halves[0])))
+
+
+def test_an_upsampling_of_keras_is_told_what_takes_its_place() -> None:
+    net = Net()
+    net.operator(
+        "TILE",
+        [net.input((1, 2, 2, 1)), net.integers(1, 2, 2, 1)],
+        [out := net.tensor((1, 4, 4, 1), Quant(0.04, 3))],
+    )
+    with pytest.raises(CompileError, match=r"TILE at t2 has no kernel: .*tf\.image\.resize"):
+        generate(net.model(out))
