@@ -62,7 +62,10 @@ def _sizes(node: Node, shape: tuple[int, ...]) -> tuple[int, int]:
 def _cell(node: Node, scale: float) -> dict[str, int]:
     """Return how a cell becomes 3 times the argument of tanh, and its limit, or 0."""
     left = 12 + round(math.log2(scale))
-    limit = min(float(np.float32(node.options["cellClip"])) / scale, 2**15 - 1)
+    clip = float(np.float32(node.options["cellClip"]))
+    limit = min(clip / scale, 2**15 - 1)
+    if clip and limit < 1:
+        raise Unsupported("clips its cells to less than a step", "use a larger clip, or none")
     return {
         "cell_factor": 3 << max(left, 0),
         "cell_shift": max(-left, 0),

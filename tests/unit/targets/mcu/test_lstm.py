@@ -60,6 +60,7 @@ def test_slack(inputs: int, units: int) -> None:
     [
         ({"fusedActivationFunction": 1}, "has another activation than tanh"),
         ({"projClip": 1.0}, "clips its projection"),
+        ({"cellClip": 1e-40}, "clips its cells to less than a step"),
     ],
 )
 def test_other_forms_are_refused(options: dict[str, Any], message: str) -> None:
