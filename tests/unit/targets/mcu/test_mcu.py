@@ -95,6 +95,12 @@ def test_a_small_dense_network_is_unrolled(model: Path, tmp_path: Path) -> None:
     assert "nn_dense" not in (tmp_path / "out/model.c").read_text()
 
 
+def test_a_budget_may_be_used_to_the_last_byte(model: Path, tmp_path: Path) -> None:
+    worker = StandIn({"flash_bytes": 5_121}, {"flash_bytes": 5_120, "ram_bytes": 1_024 - 128})
+    made = compiled(model, tmp_path, worker, flash_kb=5, ram_kb=1)
+    assert (made.facts["mode"], made.figures["flash_kb"]) == ("specialized", 5.0)
+
+
 def test_a_level_of_ones_own(model: Path, tmp_path: Path) -> None:
     worker = StandIn(*[{"flash_bytes": 300_000}] * 2, {})
     made = compiled(model, tmp_path, worker, optimize="O3")
