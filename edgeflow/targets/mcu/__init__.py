@@ -40,8 +40,11 @@ class Mcu:
     def toolchain(options: McuOptions) -> Toolchain:
         """Return the cross compiler of the board's core."""
         family = options.hardware.family
-        program = Program(name=f"{family.compiler}gcc", install=f"run `{family.install}`")
-        return Toolchain(worker="edgeflow.targets.mcu.build", programs=(program,))
+        programs = tuple(
+            Program(name=f"{family.compiler}{tool}", install=f"run `{family.install}`")
+            for tool in ("gcc", "objdump")
+        )
+        return Toolchain(worker="edgeflow.targets.mcu.build", programs=programs)
 
     @staticmethod
     def check(options: McuOptions) -> list[Missing]:

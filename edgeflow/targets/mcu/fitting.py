@@ -1,6 +1,7 @@
 """Whether a network fits a board, told before it is trained."""
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from edgeflow.targets.base import Fit, Memory
@@ -13,6 +14,7 @@ from edgeflow.targets.worker import Worker
 
 def fit(model: Path, options: McuOptions, worker: Worker | None) -> Fit:
     """Return what a network takes of a board; see `Mcu.fit`."""
+    _require_reference(model, options)
     tried = _estimated(model, options) if worker is None else _built(model, options, worker)
     fitting = [needs for needs in tried if needs.fits(options)]
     told = (fitting or tried)[0]
@@ -27,6 +29,18 @@ def fit(model: Path, options: McuOptions, worker: Worker | None) -> Fit:
         hint="" if fitting else "; or ".join(advice(options, tried)),
         share=1.0 if fitting else _left(tried, options),
     )
+
+
+def _require_reference(model: Path, options: McuOptions) -> None:
+    """Let the reference kernels refuse what they lack before the training, not after it.
+
+    Raises:
+        CompileError: they lack an operator.
+    """
+    from edgeflow.targets.mcu.oracle import DISTRIBUTIONS, Engine
+
+    if find_spec(DISTRIBUTIONS[options.profile].replace("-", "_")) is not None:
+        Engine.from_bytes(model.read_bytes(), options.profile)
 
 
 def _estimated(model: Path, options: McuOptions) -> list[Needs]:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import math
+import struct
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -59,11 +60,11 @@ class Engine:
     def _open(self, model: bytes, profile: str) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
-        parsed = schema.ModelT.InitFromPackedBuf(model, 0)
-        graph = parsed.subgraphs[0]
-        self._inputs, self._outputs = _edges(parsed)
-        self._operators = len(graph.operators)
         try:
+            parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+            graph = parsed.subgraphs[0]
+            self._inputs, self._outputs = _edges(parsed)
+            self._operators = len(graph.operators)
             self._interpreter: _Interpreter = (
                 _Micro(model, graph) if profile == "tflm" else _Reference(model)
             )
@@ -72,6 +73,11 @@ class Engine:
             raise CompileError(
                 f"the reference kernels of profile {profile} cannot run this network: {error}",
                 hint=f"choose `profile: {other}`, or change the operators that are named above",
+            ) from error
+        except (struct.error, AttributeError, LookupError, TypeError) as error:
+            # They read all of the file, also parts that no code is made of.
+            raise CompileError(
+                f"the reference kernels cannot read this file: {error}", hint="export it again"
             ) from error
 
     @staticmethod

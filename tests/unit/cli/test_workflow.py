@@ -225,8 +225,8 @@ from edgeflow.cli.start_snakemake import end_as_by_ctrl_c
 end_as_by_ctrl_c()
 signal.signal(signal.SIGTERM, JobScheduler.exit_gracefully)  # as Snakemake does
 job = subprocess.Popen(["sleep", "100"], stdout=subprocess.DEVNULL)
-print(flush=True)
 try:
+    print(flush=True)  # the signal may come at once
     job.wait()
 except KeyboardInterrupt:
     print("interrupted", -job.wait(), flush=True)

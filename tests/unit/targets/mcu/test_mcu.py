@@ -19,7 +19,7 @@ from edgeflow.targets.base import CompiledModel, CompileInput, parse_options
 from edgeflow.targets.mcu import Mcu
 from edgeflow.targets.mcu.options import McuOptions
 from edgeflow.targets.worker import Worker
-from tests.unit.targets.mcu.nets import Net, Quant, conv2d, fully_connected
+from tests.unit.targets.mcu.nets import Net, Quant, conv2d, elu, fully_connected
 from tests.unit.targets.mcu.test_board import OWN
 
 BUILT = {"elf": "fw.elf", "flash_bytes": 4096, "ram_bytes": 512, "stack_bytes": 128}
@@ -269,3 +269,13 @@ def test_every_file_that_code_is_made_of_counts_as_code() -> None:
     exported = set((folder / "templates/export").rglob("*"))  # by `edgeflow export c` alone
     python = {path for path in files if path.suffix in (".py", ".pyc")}
     assert files - exported - python <= named
+
+
+def test_what_the_reference_kernels_lack_is_told_before_the_training(tmp_path: Path) -> None:
+    net = Net()
+    path = tmp_path / "model.tflite"
+    path.write_bytes(net.model(elu(net, net.input((1, 8), Quant(0.05, -3)))))
+    Mcu.fit(path, options(), None)
+    with pytest.raises(CompileError, match="litert-ref") as caught:
+        Mcu.fit(path, options(profile="litert-ref"), None)
+    assert "profile: tflm" in caught.value.hint

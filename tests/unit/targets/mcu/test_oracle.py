@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.oracle import Engine
@@ -117,3 +119,23 @@ def test_loads_from_a_folder(tmp_path: Any) -> None:
     engine = Engine(str(tmp_path), {"model": "m.tflite", "profile": "tflm"})
     assert engine.operators() == 3
     assert "tflite-micro 0.dev" in engine.version()
+
+
+def test_a_file_that_the_kernels_cannot_read_whole() -> None:
+    net = Net()
+    content = net.model(nets.relu(net, net.input(IMAGE)))
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = "metadata", 0
+    model.metadata = [entry]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    content = bytes(builder.Output())
+    damaged = bytearray(content)
+    table = schema.Model.GetRootAs(content, 0)._tab
+    place = table.Vector(table.Offset(16)) - 4
+    damaged[place : place + 4] = b"\xff\xff\xff\x00"  # how much metadata there is
+    for profile in ("tflm", "litert-ref"):
+        Engine.from_bytes(content, profile)
+        with pytest.raises(CompileError, match="cannot read this file"):
+            Engine.from_bytes(bytes(damaged), profile)
