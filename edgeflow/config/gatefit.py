@@ -1,7 +1,7 @@
 """Whether the devices of a deployment can give the figures that its gates limit."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,19 +25,31 @@ def unmeasurable(raw: Entry) -> Iterator[Finding]:
         for gate, limit in [(key, limit) for key, limit in given if key in known]:
             if not any(_allows(figure, limit) for figure in known[gate]):
                 continue  # there is none, or the section reports it
-            reasons = [_lack(known[gate][0], limit, *target) for target in targets]
+            reasons = [_lack(known[gate][0], limit, target) for target in targets]
             if found := dict.fromkeys(reason for reason in reasons if reason):
                 message = "; ".join(message for message, _ in found)
                 hint = "; ".join(dict.fromkeys(hint for _, hint in found))
                 yield Finding(keys=(*keys, "gates", gate), message=message, hint=hint)
 
 
-def _targets(raw: Entry, devices: list[str]) -> list[tuple[Entry, bool]]:
-    """Return the entries of the targets of devices, once each, and whether these name a unit."""
+class _Target(NamedTuple):
+    """A target of a deployment, and whether devices name a unit there."""
+
+    entry: Entry
+    runtime: "Runtime | None"
+    has_unit: bool
+
+
+def _targets(raw: Entry, devices: list[str]) -> list[_Target]:
+    """Return the targets of devices, once each, as far as names stand for one."""
     known, targets = entries(raw, "devices"), entries(raw, "targets")
     listed = [known[name] for name in map(str, devices) if name in known]
     pairs = dict.fromkeys((str(one.get("target")), bool(one.get("unit"))) for one in listed)
-    return [(targets[name], has_unit) for name, has_unit in pairs if name in targets]
+    return [
+        _Target(targets[name], runtime_of_entry(targets[name]), has_unit)
+        for name, has_unit in pairs
+        if name in targets
+    ]
 
 
 def _allows(figure: Figure, limit: object) -> bool:
@@ -49,9 +61,9 @@ def _allows(figure: Figure, limit: object) -> bool:
     return True
 
 
-def _lack(figure: Figure, limit: object, target: Entry, has_unit: bool) -> tuple[str, str] | None:
+def _lack(figure: Figure, limit: object, target: _Target) -> tuple[str, str] | None:
     """Return why a target cannot hold a figure to a limit, and what to do; None where it can."""
-    kind = target.get("kind")
+    kind, runtime, has_unit = target.entry.get("kind"), target.runtime, target.has_unit
     if not isinstance(kind, str) or kind not in target_classes():
         return None  # its section reports it
     own = figures_of([kind])
@@ -62,7 +74,6 @@ def _lack(figure: Figure, limit: object, target: Entry, has_unit: bool) -> tuple
     if not _allows(own[figure.name], limit):
         reason = f"target kind {kind!r} allows no limit of {limit} for {figure.title}"
         return reason, "choose another limit, or leave the gate out"
-    runtime = runtime_of_entry(target)
     if runtime and own[figure.name].needs_clock and runtime.clock == "none":
         reason = f"the engine of target kind {kind!r} has no clock, and so no {figure.title}"
         return reason, _instead(own.values(), runtime, has_unit)

@@ -64,7 +64,7 @@ def estimate(variant: Variant, sources: Sources) -> Needs:
     return Needs(
         variant=variant,
         flash_bytes=code + weights,
-        ram_bytes=sources.plan.arena_bytes + sources.io_bytes,
+        ram_bytes=sources.ram_bytes,
         stack_bytes=STACK_BYTES,
         sources=sources,
         exact=False,
@@ -73,8 +73,7 @@ def estimate(variant: Variant, sources: Sources) -> Needs:
 
 def is_hopeless(sources: Sources, options: McuOptions) -> bool:
     """Return whether constants or working memory alone are too large."""
-    ram_bytes = sources.plan.arena_bytes + sources.io_bytes
-    return sources.weights_bytes > options.flash_bytes or ram_bytes > options.ram_bytes
+    return sources.weights_bytes > options.flash_bytes or sources.ram_bytes > options.ram_bytes
 
 
 def misfit(title: str, options: McuOptions, tried: Sequence[Needs]) -> CompileError:

@@ -73,6 +73,11 @@ class Sources:
         return sum(self.graph.tensors[p].size for p in (*self.graph.inputs, *self.graph.outputs))
 
     @property
+    def ram_bytes(self) -> int:
+        """Bytes of working memory and of the caller's buffers."""
+        return self.plan.arena_bytes + self.io_bytes
+
+    @property
     def per_layer(self) -> list[LayerFigures]:
         """What each layer takes, in the order in which they run."""
         return [

@@ -15,8 +15,8 @@ def needs(model: Path) -> str:
         sources = generate(model)
     except CompileError as error:
         return f"cannot be C: {error.message}"
-    ram_bytes = sources.plan.arena_bytes + sources.io_bytes
     return (
-        f"needs {sources.weights_bytes:,} bytes of flash for constants and {ram_bytes:,} of RAM "
-        "for working memory, input and output, and more for code and stack"
+        f"needs {sources.weights_bytes:,} bytes of flash for constants and "
+        f"{sources.ram_bytes:,} of RAM for working memory, input and output, and more for code "
+        "and stack"
     )

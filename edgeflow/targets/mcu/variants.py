@@ -73,9 +73,11 @@ def generated(model: Path, options: McuOptions) -> Iterator[tuple[Variant, Sourc
     Raises:
         CompileError: no kernel takes an operator, or the mode that is asked for does not fit it.
     """
+    known: dict[Settings, Sources] = {}  # the compiler's level changes nothing of the code
     for variant in variants(options):
+        settings = settings_for(options, variant)
         try:
-            sources = generate(model, settings_for(options, variant))
+            sources = known[settings] = known.get(settings) or generate(model, settings)
         except CompileError:
             if variant.mode == "unrolled" and options.mode == "auto":
                 continue  # if it is not about that, the next one fails too

@@ -1,21 +1,5 @@
-#include "window.h"
-typedef struct {
-    nn_size in_rows;
-    nn_size in_columns;
-    nn_size depth;
-    nn_size out_rows;
-    nn_size out_columns;
-    nn_size kernel_rows;
-    nn_size kernel_columns;
-    nn_size stride_rows;
-    nn_size stride_columns;
-    nn_size pad_rows;
-    nn_size pad_columns;
-    int8_t padded_rows; /* whether windows lie partly outside */
-    int8_t padded_columns;
-    int8_t low;
-    int8_t high;
-} nn_average_pool_t;
+#include "pool.h"
+typedef nn_pool_t nn_average_pool_t;
 
 /* The mean of a channel over the part of a window in the image, rounded half away from zero. */
 NN_INLINE int8_t nn_average_pool_window(const NN_FLASH nn_average_pool_t *p, const int8_t *x, nn_size rows,

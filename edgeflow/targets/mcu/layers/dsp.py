@@ -34,11 +34,10 @@ def lower(graph: Graph, node: Node, settings: Settings) -> Layer | None:
 
 def _conv_2d(graph: Graph, node: Node) -> Layer | None:
     channels, *taps, depth = graph.tensors[node.inputs[1]].shape
-    found = products(graph, node, axis=0)
-    rows, columns = windows.sides(graph, node, (taps[0], taps[1]))
     source = graph.tensors[node.inputs[0]]
-    if source.shape[-1] != depth or not _scales(found):
+    if source.shape[-1] != depth or not _scales(found := products(graph, node, axis=0)):
         return None
+    rows, columns = windows.sides(graph, node, (taps[0], taps[1]))
     weights = _padded(found.weights, 2, 8)
     width = weights.shape[1]
     return Layer(
@@ -74,14 +73,13 @@ def _by_pairs(weights: NDArray[np.int8]) -> NDArray[np.int8]:
 
 def _depthwise(graph: Graph, node: Node) -> Layer | None:
     _, *taps, channels = graph.tensors[node.inputs[1]].shape
-    found = products(graph, node, axis=3)
     rows, columns = windows.sides(graph, node, (taps[0], taps[1]))
+    fits = (rows.taps, columns.taps, rows.dilation, columns.dilation) == (3, 3, 1, 1)
+    if not fits or columns.stride > 2 or not _scales(found := products(graph, node, axis=3)):
+        return None
     source = graph.tensors[node.inputs[0]]
     in_place = _is_in_place(rows, columns, source.shape[-1], channels)
     part = rows.outputs if in_place else _part_rows(rows)
-    fits = (rows.taps, columns.taps, rows.dilation, columns.dilation) == (3, 3, 1, 1)
-    if not fits or columns.stride > 2 or not _scales(found):
-        return None
     return Layer(
         node=node,
         kernel="nn_depthwise_simd",

@@ -46,10 +46,8 @@ def pool_2d(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
 
 def reduce_max(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     """Return the layer of a REDUCE_MAX: a pool whose windows are all that is reduced."""
-    (read, axes), (write,) = node.inputs, node.outputs
-    source, values = graph.tensors[read], graph.tensors[axes].data
-    rank = len(source.shape)
-    over = set() if values is None else {int(axis) % rank for axis in values.ravel()}
+    (read, _), (write,) = node.inputs, node.outputs
+    source, over = graph.tensors[read], _reduced(graph, node)
     first, last = min(over, default=0), max(over, default=-1)
     if len(over) != last + 1 - first:
         raise Unsupported("is over axes apart from each other", "take one maximum after another")
@@ -81,9 +79,7 @@ def mean(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
     tensorflow/lite/kernels/internal/reference/reduce.h.
     """
     source, target = graph.tensors[node.inputs[0]], graph.tensors[node.outputs[0]]
-    axes = graph.tensors[node.inputs[1]].data
-    rank = len(source.shape)
-    over = set() if axes is None else {int(axis) % rank for axis in axes.ravel()}
+    over = _reduced(graph, node)
     count = math.prod(source.shape[axis] for axis in over)
     q, shift = _divided(*multiplier(source.scale / target.scale), count)
     return [
@@ -105,6 +101,12 @@ def mean(graph: Graph, node: Node, settings: Settings) -> list[Layer]:
             notes=(f"means of {count} values",),
         )
     ]
+
+
+def _reduced(graph: Graph, node: Node) -> set[int]:
+    """Return the axes over which values become one."""
+    rank, axes = len(graph.tensors[node.inputs[0]].shape), graph.tensors[node.inputs[1]].data
+    return set() if axes is None else {int(axis) % rank for axis in axes.ravel()}
 
 
 def _divided(q: int, shift: int, count: int) -> tuple[int, int]:
