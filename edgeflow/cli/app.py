@@ -14,6 +14,7 @@ from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
 from edgeflow.cli.help import help_
 from edgeflow.cli.init import init, schema
+from edgeflow.cli.lint import lint
 from edgeflow.cli.predict import predict
 from edgeflow.cli.run import run
 from edgeflow.cli.summary import summary
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, check, doctor, predict, summary, clean, schema):
+for command in (init, check, doctor, lint, predict, summary, clean, schema):
     app.command(rich_help_panel="Project")(command)
 # What `run` does not know is snakemake's.
 app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)

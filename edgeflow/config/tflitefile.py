@@ -35,12 +35,16 @@ class Operator(NamedTuple):
         custom: whether it is none of LiteRT's own.
         dtypes: of the tensors that it reads and writes, without constants as weights.
         output: name of the first tensor that it writes.
+        place: in the main graph, from 0; None of operators of other graphs.
+        version: of the operator, as the file has it.
     """
 
     name: str
     custom: bool
     dtypes: frozenset[str]
     output: str
+    place: int | None
+    version: int
 
 
 class Tflite(NamedTuple):
@@ -94,28 +98,30 @@ def _read(file: Identity) -> Tflite | None:
 def _operators(model: Any) -> Iterator[Operator]:
     """Yield the operators of all graphs."""
     codes = [_code(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
-    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+    for number, graph in enumerate(map(model.Subgraphs, range(model.SubgraphsLength()))):
         tensors = [_tensor(graph.Tensors(i)) for i in range(graph.TensorsLength())]
         constant = {i for i in range(len(tensors)) if _is_constant(model, graph.Tensors(i))}
-        for operator in map(graph.Operators, range(graph.OperatorsLength())):
+        for place, operator in enumerate(map(graph.Operators, range(graph.OperatorsLength()))):
             outputs = [operator.Outputs(i) for i in range(operator.OutputsLength())]
             used = {*outputs, *map(operator.Inputs, range(operator.InputsLength()))}
-            name, custom = codes[operator.OpcodeIndex()]
+            name, custom, version = codes[operator.OpcodeIndex()]
             yield Operator(
                 name=name,
                 custom=custom,
                 dtypes=frozenset(tensors[i].dtype for i in used - constant if i >= 0),
                 output=tensors[outputs[0]].name if outputs else "",
+                place=None if number else place,
+                version=version,
             )
 
 
-def _code(code: Any) -> tuple[str, bool]:
-    """Return the name of an operator, and whether it is none of LiteRT's own."""
+def _code(code: Any) -> tuple[str, bool, int]:
+    """Return name and version of an operator, and whether it is none of LiteRT's own."""
     if code.CustomCode():
-        return code.CustomCode().decode(), True
+        return code.CustomCode().decode(), True, code.Version()
     # Files of before 2020 have the small field alone.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    return _names("BuiltinOperator").get(number, f"operator {number}"), False
+    return _names("BuiltinOperator").get(number, f"operator {number}"), False, code.Version()
 
 
 def _is_constant(model: Any, tensor: Any) -> bool:

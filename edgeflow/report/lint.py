@@ -30,12 +30,12 @@ def load_lints(results: Path, slice_: Mapping[str, Any]) -> list[Linted]:
     keys = ("target", "model", "recipe")
     compiled = dict.fromkeys(tuple(str(unit[key]) for key in keys) for unit in slice_["units"])
     found = [
-        Linted(**names, **finding)
+        Linted(**names, **{key: finding[key] for key in ("severity", "place", "message")})
         for names in (dict(zip(keys, each, strict=True)) for each in compiled)
         for finding in _read(results / paths.COMPILED.format(**names) / "compile.json")
     ]
     return sorted(found, key=lambda one: one.severity != "warning")
 
 
-def _read(manifest: Path) -> list[dict[str, str]]:
+def _read(manifest: Path) -> list[dict[str, Any]]:
     return list(read_manifest(manifest).facts["lint"]) if manifest.is_file() else []

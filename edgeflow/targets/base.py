@@ -60,11 +60,14 @@ class Lint:
             what it does otherwise than the user may think, as by slower kernels.
         place: operators or part of the model, such as ``2 MEAN, the first at net/pool/Mean``.
         message: what is to be said of them, with the reason.
+        operators: indices in the main graph, in the order of the file, of those that it is said of.
+            `edgeflow lint` takes an operator that a warning names for one that does not map.
     """
 
     severity: Severity
     place: str
     message: str
+    operators: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """Return it in one line."""

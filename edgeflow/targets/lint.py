@@ -1,6 +1,5 @@
 """What a target says of a network before it is compiled: one line for each kind of operator."""
 
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,23 +22,29 @@ def operators_of(model: Path) -> tuple[Operator, ...]:
 
 
 def by_name(operators: Iterable[Operator], severity: Severity, message: str) -> list[Lint]:
-    """Return one finding for each name of operator, with how many there are and the first's place.
+    """Return one finding for each name of operator, which names them by their indices.
 
     Args:
         operators: all those that the message is true of.
         severity: of the findings.
         message: what is to be said of each of them.
     """
-    listed = list(operators)
-    first = {operator.name: operator.output for operator in reversed(listed)}
-    counts = Counter(operator.name for operator in listed)
+    groups: dict[str, list[Operator]] = {}
+    for operator in operators:
+        groups.setdefault(operator.name, []).append(operator)
     return [
-        Lint(severity=severity, place=_place(name, count, first[name]), message=message)
-        for name, count in counts.items()
+        Lint(
+            severity=severity,
+            place=place_of(name, len(group), group[0].output),
+            message=message,
+            operators=tuple(one.place for one in group if one.place is not None),
+        )
+        for name, group in groups.items()
     ]
 
 
-def _place(name: str, count: int, output: str) -> str:
+def place_of(name: str, count: int, output: str) -> str:
+    """Return how operators of one name are called: how many there are, and where the first is."""
     # Of an operator into which others were fused, the tensor has all their names, the last first.
     at = excerpt(output.partition(";")[0], 80)
     operator = excerpt(name, 80)

@@ -32,7 +32,10 @@ def findings(model: Path, options: McuOptions) -> list[Lint]:
         return [Lint(severity="warning", place="model", message=error.message)]
     return [
         Lint(
-            severity="warning", place=excerpt(one.place, 160), message=f"{one.reason}: {one.advice}"
+            severity="warning",
+            place=excerpt(one.place, 160),
+            message=f"{one.reason}: {one.advice}",
+            operators=(one.index,),
         )
         for one in refused
     ]

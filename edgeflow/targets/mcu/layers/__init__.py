@@ -79,11 +79,13 @@ class Refusal:
         place: the operator and the tensor that it writes, such as ``EXP at net/exp``.
         reason: the rest of a sentence that begins with the operator.
         advice: what to change in the network.
+        index: the operator's place in the file.
     """
 
     place: str
     reason: str
     advice: str
+    index: int
 
 
 def lower(graph: Graph, settings: Settings) -> list[Layer | View]:
@@ -135,7 +137,10 @@ def attempt(graph: Graph, settings: Settings) -> tuple[list[Layer | View], list[
             # Of an operator into which others were fused, the tensor has all their names.
             name = graph.tensors[node.outputs[0]].name.partition(";")[0]
             place = f"{node.operator} at {name or f'operator {node.index}'}"
-            refused.append(Refusal(place=place, reason=error.reason, advice=error.advice))
+            refusal = Refusal(
+                place=place, reason=error.reason, advice=error.advice, index=node.index
+            )
+            refused.append(refusal)
     return found, refused
 
 

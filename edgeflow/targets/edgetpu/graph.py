@@ -1,0 +1,96 @@
+"""The main graph of a .tflite, as far as the compiler's rules look at it."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+ABSENT = -1
+"""Index of an input that an operator does without."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tensor:
+    """A tensor.
+
+    Attributes:
+        name: as the file has it.
+        shape: with the batch.
+        dynamic: whether a size is free.
+        dtype: as numpy names it.
+        scales: number of its scales; 0 where it is not quantized.
+        scale: the first of them.
+        zero_point: the first of them.
+        constant: whether the file holds its values.
+        variable: whether it is a state that operators keep.
+        values: of constants of at most a few thousand values, such as axes and paddings.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dynamic: bool
+    dtype: str
+    scales: int
+    scale: float
+    zero_point: int
+    constant: bool
+    variable: bool
+    values: NDArray[Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of its values."""
+        return math.prod(self.shape)
+
+    @property
+    def batch(self) -> int:
+        """Its outermost size, where it has more than one dimension."""
+        return self.shape[0] if len(self.shape) > 1 else 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """An operator.
+
+    Attributes:
+        index: its place in the file.
+        name: in LiteRT's schema, or of a custom operator.
+        custom: whether it is none of LiteRT's own.
+        version: of the operator.
+        inputs: indices of tensors, `ABSENT` for one that is left out.
+        outputs: indices of tensors.
+        options: the fields of its table by their names in the schema, in snake case.
+    """
+
+    index: int
+    name: str
+    custom: bool
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Graph:
+    """A main graph; all indices are of tensors that are there."""
+
+    tensors: tuple[Tensor, ...]
+    nodes: tuple[Node, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def reads(self, node: Node) -> list[Tensor]:
+        """Return what an operator reads, without what it leaves out."""
+        return [self.tensors[index] for index in node.inputs if index != ABSENT]
+
+    def given(self, node: Node, place: int) -> Tensor | None:
+        """Return an input by its position; None where there is none."""
+        if place >= len(node.inputs) or node.inputs[place] == ABSENT:
+            return None
+        return self.tensors[node.inputs[place]]
+
+    def writes(self, node: Node) -> list[Tensor]:
+        """Return what an operator writes."""
+        return [self.tensors[index] for index in node.outputs]

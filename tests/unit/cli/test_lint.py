@@ -1,0 +1,104 @@
+"""`edgeflow lint`: each operator of a file, on each kind of target, without a project."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from edgeflow.cli.app import app
+from edgeflow.errors import EdgeflowError
+from tests.unit.targets.test_lint import write_chain
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["lint", *arguments])
+
+
+def said(*arguments: str) -> dict[str, Any]:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_each_operator_is_named_with_its_version_and_reason(folder: Path) -> None:
+    write_chain(folder / "model.tflite", "ABS", "Frob", "SIGN", "Frob")
+    found = said("model.tflite", "--target", "litert")
+    reason = "the LiteRT interpreter has no such operator"
+    note = "XNNPACK does not take this operator, so LiteRT's built-in kernel runs it"
+    assert found["operators"] == [
+        {"index": 0, "operator": "ABS", "version": 1, "mapped": True, "reason": ""},
+        {"index": 1, "operator": "Frob", "version": 1, "mapped": False, "reason": reason},
+        {"index": 2, "operator": "SIGN", "version": 1, "mapped": True, "reason": note},
+        {"index": 3, "operator": "Frob", "version": 1, "mapped": False, "reason": reason},
+    ]
+    assert (found["kind"], found["mapped"], found["first_unmapped"]) == ("litert", 2, 1)
+    assert [one["operators"] for one in found["findings"]] == [[1, 3], [2]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "unknown"),
+    [("openvino", (), "RELU_N1_TO_1"), ("mcu", ("-o", "board=microbit"), "SIGN")],
+)
+def test_every_kind_judges_each_operator(
+    kind: str, options: tuple[str, ...], unknown: str, folder: Path
+) -> None:
+    write_chain(folder / "model.tflite", "RELU", unknown, dtypes=("int8",))
+    found = said("model.tflite", "--target", kind, *options)
+    assert [one["mapped"] for one in found["operators"]] == [True, False]
+    assert found["operators"][1]["reason"]
+    assert found["options"]
+
+
+def test_options_come_from_the_command_line_and_from_a_target_of_the_configuration(
+    folder: Path,
+) -> None:
+    write_chain(folder / "model.tflite", "SIGN")
+    (folder / "config.yaml").write_text("targets: {plain: {kind: litert, xnnpack: false}}\n")
+    assert said("model.tflite", "-t", "litert")["findings"]
+    assert said("model.tflite", "-t", "litert", "-o", "xnnpack=false")["findings"] == []
+    assert said("model.tflite", "-t", "plain")["findings"] == []
+    assert said("model.tflite", "-t", "plain", "-o", "xnnpack=true")["findings"]
+
+
+def test_the_first_that_does_not_map_is_told_and_fails_only_if_asked(folder: Path) -> None:
+    write_chain(folder / "model.tflite", "ABS", "Frob", "SIGN")
+    done = run("model.tflite", "-t", "litert")
+    assert done.exit_code == 0
+    assert "2 of 3 operators map to litert; the first that does not is 1, Frob" in done.stdout
+    assert run("model.tflite", "-t", "litert", "--strict").exit_code == 1
+    write_chain(folder / "model.tflite", "ABS")
+    assert run("model.tflite", "-t", "litert", "--strict").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (("absent.tflite", "-t", "litert"), 2, "no file absent.tflite"),
+        (("model.tflite", "-t", "litret"), 2, "litert"),
+        (("model.tflite", "-t", "litert", "-o", "threads"), 2, "KEY=VALUE"),
+        (("model.tflite", "-t", "litert", "-o", "threads=0"), 2, "threads"),
+        (("damaged.tflite", "-t", "litert"), 7, "no .tflite, or is cut off"),
+        (("page.tflite", "-t", "litert"), 7, "web page"),
+    ],
+)
+def test_what_cannot_be_linted(
+    arguments: tuple[str, ...], code: int, why: str, folder: Path
+) -> None:
+    model = write_chain(folder / "model.tflite", "ABS")
+    (folder / "damaged.tflite").write_bytes(model.read_bytes()[:-40])
+    (folder / "page.tflite").write_text("<!DOCTYPE html><html>")
+    done = run(*arguments)
+    error = done.exception  # a known failure, or the exit of a wrong command line
+    assert (getattr(error, "exit_code", None) or done.exit_code) == code
+    assert isinstance(error, EdgeflowError | SystemExit)
+    assert why in " ".join(f"{done.output} {error}".replace("\u2502", " ").split())
