@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 Advance = Callable[[str], None]
@@ -11,6 +12,23 @@ Advance = Callable[[str], None]
 
 
 _terminal: list[TextIO] = []
+_log: list[Path] = []
+
+
+def attach_log(path: Path) -> None:
+    """Know that standard error of this process goes to a log file."""
+    _log[:] = [path]
+
+
+def log_file() -> Path | None:
+    """Return the log file of this process, if it has one."""
+    return _log[0] if _log else None
+
+
+def note(text: str) -> None:
+    """Write to the log file alone; nothing where there is none."""
+    if _log:
+        print(text, end="", file=sys.stderr, flush=True)
 
 
 def attach_terminal(stream: TextIO) -> None:

@@ -17,6 +17,7 @@ import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class EdgeflowError(Exception):
@@ -165,6 +166,7 @@ def leaves() -> list[type[EdgeflowError]]:
     return [kind for kind in EdgeflowError.__subclasses__() if "exit_code" in vars(kind)]
 
 
-def shown(error: EdgeflowError) -> str:
-    """Return what a command prints of a failure that ends it."""
-    return f"error: {error}\n  see: edgeflow help {error.anchor}"
+def shown(error: EdgeflowError, log: Path | None = None) -> str:
+    """Return what a command prints of a failure that ends it, and the log that has more."""
+    more = f"\n  log: {log}" if log else ""
+    return f"error: {error}{more}\n  see: edgeflow help {error.anchor}"

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ import edgeflow
 from edgeflow import plugins
 from edgeflow.errors import CompileError, EdgeflowError
 from edgeflow.ondevice import worker as child
+from edgeflow.output import run_logged
 from edgeflow.text import tail
 
 JOB, RESULT = child.JOB, child.RESULT
@@ -39,7 +39,7 @@ def run_worker(
     hint: str,
     python: Path | None = None,
 ) -> dict[str, Any]:
-    """Run a worker module, and return its result.
+    """Run a worker module, and return its result; what it prints goes to the step's log.
 
     Args:
         module: dotted name of the module.
@@ -54,18 +54,9 @@ def run_worker(
     """
     write_job(job, folder)
     with _command(module, python) as command:
-        done = subprocess.run(
-            command,
-            env=_environment() if python is None else None,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    if done.returncode != 0:
-        raise crashed(title, done.returncode, done.stderr or done.stdout, hint)
+        done = run_logged(command, env=_environment() if python is None else None, cwd=folder)
+    if done.exit_code != 0:
+        raise crashed(title, done.exit_code, done.stderr or done.stdout, hint)
     return read_result(folder, title=title, hint=hint)
 
 
@@ -101,7 +92,12 @@ def crashed(title: str, code: int, said: str, hint: str) -> CompileError:
         said: what it printed.
         hint: what to do.
     """
-    return CompileError(f"{title}: {_end(code)}:\n{tail(said)}", hint=hint)
+    words = tail(said)
+    *before, last = words.splitlines() or [""]
+    # What an exception says stands last; where a signal ended it, that is the place in the code.
+    reason = f" {last.strip()}" if code > 0 or not before else ""
+    details = f"\n{words}" if before else ""
+    return CompileError(f"{title}: {_end(code)}:{reason}{details}", hint=hint)
 
 
 def source_of(module: str) -> Path:

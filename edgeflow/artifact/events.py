@@ -45,6 +45,9 @@ class Event:
     facts: dict[str, object] = field(default_factory=dict)
 
 
+_OPEN: list[Event] = []
+
+
 def _append(path: Path, record: dict[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(record, sort_keys=True) + "\n"
@@ -76,8 +79,15 @@ class ElsewhereError(BaseException):
 
 @contextmanager
 def recorded(step: str, name: str) -> Iterator[Event]:
-    """Append one event when the block ends, with outcome, seconds and peak memory."""
+    """Append one event when the block ends, with outcome, seconds and peak memory.
+
+    A block of the same step within it belongs to the same event.
+    """
+    if _OPEN and (_OPEN[-1].step, _OPEN[-1].name) == (step, name):
+        yield _OPEN[-1]
+        return
     event, start, outcome, code = Event(step, name), time.monotonic(), "failed", 1
+    _OPEN.append(event)
     try:
         yield event
         outcome, code = "done", 0
@@ -86,6 +96,7 @@ def recorded(step: str, name: str) -> Iterator[Event]:
         if failure is not None:
             code = failure.exit_code
             event.facts["error"] = failure.message.partition("\n")[0]
+            event.facts.update({"hint": failure.hint} if failure.hint else {})
         raise
     except MemoryError:
         event.facts["error"] = "MemoryError"
@@ -94,6 +105,7 @@ def recorded(step: str, name: str) -> Iterator[Event]:
         outcome = ""
         raise
     finally:
+        _OPEN.remove(event)
         peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         record = {
             "step": step,

@@ -18,6 +18,7 @@ from edgeflow.cli.lint import lint
 from edgeflow.cli.predict import predict
 from edgeflow.cli.run import run
 from edgeflow.cli.summary import summary
+from edgeflow.console import log_file
 from edgeflow.errors import EdgeflowError, known, shown
 
 app = typer.Typer(
@@ -60,5 +61,5 @@ def main() -> None:
         if failure is None:
             raise
         with contextlib.suppress(OSError):  # a log on a full disk
-            print(shown(failure), file=sys.stderr, flush=True)
+            print(shown(failure, log_file()), file=sys.stderr, flush=True)
         sys.exit(failure.exit_code)

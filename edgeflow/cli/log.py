@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from edgeflow.artifact.events import set_event_log
-from edgeflow.console import attach_terminal
+from edgeflow.console import attach_log, attach_terminal
 
 QUIET = "EDGEFLOW_QUIET"
 """Environment variable that keeps steps off the terminal, where a picture of them all is."""
@@ -29,3 +29,4 @@ def send_to(log: Path | None) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    attach_log(log)

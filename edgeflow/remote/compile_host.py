@@ -15,6 +15,7 @@ from pydantic import Field
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.errors import DeployError, EdgeflowError, IntegrityError
+from edgeflow.output import log_printed
 from edgeflow.remote.answer import Answer, Count, Sha256, malformed, parse
 from edgeflow.remote.diagnose import unwritable
 from edgeflow.remote.session import Completed, Session
@@ -70,6 +71,7 @@ class Workplace:
         self._put("program", source.parent, [posixpath.join(source.name, n) for n in inside])
         limit_s = self._session.endpoint.run_timeout_s
         done = self._child(limit_s, "run", module.rpartition(".")[2], "../program")
+        log_printed(done.stdout, done.stderr)
         if done.exit_code != 0:
             raise crashed(title, done.exit_code, done.stderr or done.stdout, hint)
         self._fetch(folder, sent)

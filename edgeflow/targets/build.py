@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeflow.artifact.events import recorded
 from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
 from edgeflow.artifact.step import Files, StepSpec, run_step
 from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
@@ -61,32 +62,35 @@ def compile_model(
         IntegrityError: the toolchain is another than the one planned with.
         UnreachableError: the compile host does not answer.
     """
-    target = registry.get(slice_["target"]["kind"])
-    parsed = parse_options(target, slice_["target"])
-    require_tools(name, target.check(parsed))
-    tools = toolchain_of(target, parsed)
-    identity = toolchain or identify(tools, host)
-    applied = _applied(target, recipe)
-    spec = StepSpec(
-        step="compile",
-        name=name,
-        inputs={
-            "dataset": part_files(dataset, _parts(applied.recipe)),
-            "recipe": Files(
-                manifest=recipe / "manifest.json", names=applied.files, facts=("recipe", "outputs")
-            ),
-        },
-        slice=dict(slice_),
-        code=code,
-        tools=(*TOOLS, *target.runtime(parsed).reference_tools),
-        toolchain=identity,
-        manifest="compile.json",
-        cpu="all",
-    )
-    worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
-    return run_step(
-        spec, out, lambda folder: _compile(worker, target, parsed, applied, dataset, folder)
-    )
+    with recorded("compile", name):  # what is missing before there is a key as well
+        target = registry.get(slice_["target"]["kind"])
+        parsed = parse_options(target, slice_["target"])
+        require_tools(name, target.check(parsed))
+        tools = toolchain_of(target, parsed)
+        identity = toolchain or identify(tools, host)
+        applied = _applied(target, recipe)
+        spec = StepSpec(
+            step="compile",
+            name=name,
+            inputs={
+                "dataset": part_files(dataset, _parts(applied.recipe)),
+                "recipe": Files(
+                    manifest=recipe / "manifest.json",
+                    names=applied.files,
+                    facts=("recipe", "outputs"),
+                ),
+            },
+            slice=dict(slice_),
+            code=code,
+            tools=(*TOOLS, *target.runtime(parsed).reference_tools),
+            toolchain=identity,
+            manifest="compile.json",
+            cpu="all",
+        )
+        worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
+        return run_step(
+            spec, out, lambda folder: _compile(worker, target, parsed, applied, dataset, folder)
+        )
 
 
 def require_tools(name: str, missing: Sequence[Missing]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgeflow.console import say
 from edgeflow.errors import MissingToolError
+from edgeflow.output import run_logged
 from edgeflow.text import tail
 
 FOLDER = "EDGEFLOW_TOOLCHAINS"
@@ -111,8 +112,8 @@ def _build_once(lock: Path, folder: Path, base: Path, title: str) -> None:
 
 
 def _uv(command: Sequence[str], lock: Path, title: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != 0:
+    done = run_logged(command)
+    if done.exit_code != 0:
         raise MissingToolError(
             f"the environment of {title} cannot be built from {lock}:\n{tail(done.stderr)}",
             hint=f"check the network and {lock}, then run the same command again",

@@ -157,9 +157,11 @@ def test_failures_name_code_and_log(tmp_path: Path, board: Board) -> None:
         f"  log: {tmp_path / 'none.log'}",
     ]
     with events.open("a") as file:
-        file.write(json.dumps({"exit_code": 7, "log": str(log), "error": "told"}) + "\n")
+        event = {"exit_code": 7, "log": str(log), "error": "told", "hint": "try fp32"}
+        file.write(json.dumps(event) + "\n")
     assert failures(failed[:1], events_since(events, len(before))) == [
         "failed: compile pi/cnn/int8: told",
+        "  hint: try fp32",
         "  exit code 7: A converter or compiler rejects the model, or changes it; "
         "see: edgeflow help compile",
         f"  log: {log}",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edgeflow import console
 from edgeflow.errors import (
     CompileError,
     DeployError,
@@ -40,6 +41,8 @@ def work(job, folder):
     if text == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     said = subprocess.run(["tinyc"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    print("warning of tinyc", file=sys.stderr, flush=True)
+    subprocess.run(["echo", "tinyc takes", text], check=True)
     (folder / "made").mkdir()
     (folder / "made" / "model.bin").write_text(said + text * job["times"])
     os.symlink("/etc/passwd", str(folder / "passwd"))
@@ -104,6 +107,17 @@ def test_a_worker_makes_the_same_here_and_on_a_host_and_leaves_nothing_there(pro
         assert list((project / "step").iterdir()) == [project / "step/out"]
     assert list((root / "edgeflow/.compile").iterdir()) == []
     assert not (project / "step/out/passwd").is_symlink()
+
+
+@pytest.mark.parametrize("host", [None, BUILDER], ids=["here", "host"])
+def test_what_worker_and_tools_print_is_in_the_log(
+    project: Path, host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(host_folder(project).root if host else project)
+    monkeypatch.setattr(console, "_log", [project / "step.log"])
+    run(project, host)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("|")]
+    assert sorted(lines) == ["| tinyc takes abc", "| warning of tinyc"]
 
 
 @pytest.mark.parametrize("host", [None, BUILDER], ids=["here", "host"])
