@@ -28,6 +28,8 @@ from edgeflow.text import tail
 JOB, RESULT = child.JOB, child.RESULT
 CHILD = Path(child.__file__)
 """The program that runs a worker, wherever that is."""
+FIXED = {"PYTHONHASHSEED": "0"}
+"""Some compilers write what they hold in sets: the same input must give the same bytes."""
 
 
 def run_worker(
@@ -54,7 +56,7 @@ def run_worker(
     """
     write_job(job, folder)
     with _command(module, python) as command:
-        done = run_logged(command, env=_environment() if python is None else None, cwd=folder)
+        done = run_logged(command, env=_environment() if python is None else _bare(), cwd=folder)
     if done.exit_code != 0:
         raise crashed(title, done.exit_code, done.stderr or done.stdout, hint)
     return read_result(folder, title=title, hint=hint)
@@ -124,14 +126,21 @@ def _command(module: str, python: Path | None) -> Iterator[list[str]]:
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, Path(place) / source.name)
         name = module.rpartition(".")[2]
-        yield [str(python), "-I", "-X", "faulthandler", str(CHILD), "run", name, place]
+        yield [str(python), "-s", "-X", "faulthandler", str(CHILD), "run", name, place]
 
 
 def _environment() -> dict[str, str]:
     """Return the child's environment: this very edgeflow, and no choice of a Keras."""
     kept = {key: text for key, text in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
     here = str(Path(edgeflow.__file__).parents[1])
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (here, kept.get("PYTHONPATH"))))}
+    path = os.pathsep.join(filter(None, (here, kept.get("PYTHONPATH"))))
+    return {**kept, **FIXED, "PYTHONPATH": path}
+
+
+def _bare() -> dict[str, str]:
+    """Return the environment of a child in another Python: nothing that is meant for this one."""
+    kept = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
+    return {**kept, **FIXED}
 
 
 def _end(code: int) -> str:

@@ -75,6 +75,7 @@ def look(toolchain: "Toolchain", host: "Host") -> "Identity":
     from edgeflow.targets.identity import identify
     from edgeflow.toolchain.environment import find_python
 
-    if toolchain.environment is not None and host is None:
-        find_python(toolchain.environment.python)
+    own = None if host else toolchain.environment
+    for environment in filter(None, (own, toolchain.host_environment)):
+        find_python(environment.python)
     return identify(toolchain, host)

@@ -38,5 +38,5 @@ def _locks(plan: Plan) -> Iterator[Path]:
         lock = lock_of_device(plan, name)
         if lock is not None:  # the project's own may take its place
             yield from (lock, Path(str(getattr(device, "environment", ""))))
-    environments = (toolchain(plan, target).environment for target in plan.config.targets)
-    yield from (environment.lock for environment in environments if environment)
+    for tools in (toolchain(plan, target) for target in plan.config.targets):
+        yield from (it.lock for it in (tools.environment, tools.host_environment) if it)

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.bundle.archive import read_member
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest, read_bundle
+from edgeflow.config.target import toolchain_of
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.deploy.outputs import read_outputs
 from edgeflow.deploy.runner import EXIT_MISSING, Missing, predicted
@@ -23,6 +24,7 @@ from edgeflow.remote.answer import parse
 from edgeflow.targets import registry
 from edgeflow.targets.base import parse_options
 from edgeflow.text import tail
+from edgeflow.toolchain.environment import python_of
 
 HERE = "this machine"
 
@@ -34,6 +36,8 @@ class Unpacked:
     folder: Path
     sha256: str
     manifest: BundleManifest
+    python: Path
+    """Of the environment in which the host runs the engine."""
 
     def ask(self, samples: Samples) -> Raw:
         """Run samples here.
@@ -46,7 +50,7 @@ class Unpacked:
 
         data, out = self.folder / "samples.npy", self.folder / "outputs"
         np.save(data, samples.array())
-        command = [sys.executable, "-B", str(self.folder / "runner.py"), "predict"]
+        command = [str(self.python), "-B", str(self.folder / "runner.py"), "predict"]
         command += ["--data", str(data), "--out", str(out)]
         start = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -92,21 +96,23 @@ def unpacked(bundle: Path) -> Iterator[Unpacked]:
     """
     manifest = read_bundle(bundle)
     target = registry.get(str(manifest.target["kind"]))
-    runtime = target.runtime(parse_options(target, manifest.target))
+    options = parse_options(target, manifest.target)
+    runtime, where = target.runtime(options), toolchain_of(target, options).host_environment
     if not runtime.runs_here:
         raise MissingToolError(
             f"the engine of {target.name} does not run on this machine",
             hint="leave out `--local`: the device runs the model",
         )
+    python = python_of(where, f"the engine of {target.name}") if where else Path(sys.executable)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for name in manifest.files:
             _unpack(bundle, name, manifest, folder)
         # Hardware that only the device has is replaced as for the host's reference.
-        options = {**manifest.engine_options, **runtime.host_engine_options}
-        here = manifest.model_copy(update={"engine_options": options})
+        engine_options = {**manifest.engine_options, **runtime.host_engine_options}
+        here = manifest.model_copy(update={"engine_options": engine_options})
         (folder / MANIFEST).write_text(json.dumps(here.model_dump(mode="json")))
-        yield Unpacked(folder=folder, sha256=sha256_file(bundle), manifest=manifest)
+        yield Unpacked(folder=folder, sha256=sha256_file(bundle), manifest=manifest, python=python)
 
 
 def _unpack(bundle: Path, name: str, manifest: BundleManifest, folder: Path) -> None:

@@ -20,7 +20,7 @@ from edgeflow.remote.answer import Answer, Count, Sha256, malformed, parse
 from edgeflow.remote.diagnose import unwritable
 from edgeflow.remote.session import Completed, Session
 from edgeflow.text import tail
-from edgeflow.worker import CHILD, crashed, source_of
+from edgeflow.worker import CHILD, FIXED, crashed, source_of
 
 SHORT_S = 60.0
 """Longest time that the host may take to list files, or to make or remove a folder."""
@@ -77,7 +77,16 @@ class Workplace:
         self._fetch(folder, sent)
 
     def _child(self, limit_s: float, verb: str, *arguments: str) -> Completed:
-        program = [self._python, "-X", "faulthandler", f"../program/{CHILD.name}", verb]
+        fixed = [f"{name}={value}" for name, value in FIXED.items()]
+        program = [
+            "env",
+            *fixed,
+            self._python,
+            "-X",
+            "faulthandler",
+            f"../program/{CHILD.name}",
+            verb,
+        ]
         return self._session.run([*program, *arguments], limit_s, f"{self._folder}/job")
 
     def _put(self, place: str, folder: Path, names: Iterable[str]) -> None:

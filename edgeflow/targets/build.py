@@ -19,6 +19,7 @@ from edgeflow.console import say
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import MissingToolError
 from edgeflow.targets import registry
+from edgeflow.targets.apart import host_engine
 from edgeflow.targets.base import CompileInput, Missing, Runtime, Target, parse_options
 from edgeflow.targets.host import REFERENCE, Io, floats, run_engine
 from edgeflow.targets.identity import identify
@@ -220,12 +221,11 @@ def _reference(
 
 def reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:
     """Return the compiled model in its engine, or the recipe's in the target's oracle."""
-    engine_class = importlib.import_module(runtime.reference_module).Engine
     if runtime.oracle:
+        engine_class = importlib.import_module(runtime.oracle.module).Engine
         options = {"model": job.model.name, **runtime.oracle.options}
         return engine_class(str(job.model.parent), options)
-    fixed = {"model": model, "unit": {}}
-    return engine_class(str(folder), {**fixed, **runtime.host_engine_options})
+    return host_engine(runtime, job.worker.toolchain, model, folder, job.worker.title)
 
 
 def named(io: Io, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:

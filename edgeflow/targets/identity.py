@@ -18,7 +18,7 @@ from edgeflow.errors import EdgeflowError, MissingToolError
 from edgeflow.remote.inventory import compile_endpoint
 from edgeflow.remote.session import Completed, Session
 from edgeflow.text import clean, excerpt
-from edgeflow.toolchain.base import Host, Identity, Program, Toolchain
+from edgeflow.toolchain.base import Environment, Host, Identity, Program, Toolchain
 
 KNOWN = Path(".edgeflow/toolchains")
 """Folder of identities as they were last seen, in a project."""
@@ -35,13 +35,15 @@ def identify(toolchain: Toolchain, host: Host) -> Identity:
         UnreachableError: the compile host does not answer.
         DeployError: it refuses the login.
     """
+    engine = _locked(toolchain.host_environment)
     if host is None:
-        return {**_environment(toolchain), **programs_say(toolchain, _run_here, "this machine")}
+        own = _locked(toolchain.environment)
+        return {**engine, **own, **programs_say(toolchain, _run_here, "this machine")}
     if not toolchain.programs:
-        return {}
+        return engine
     endpoint = compile_endpoint(host)
     with Session(endpoint) as session:
-        return programs_say(toolchain, asked_over(session), endpoint.title)
+        return {**engine, **programs_say(toolchain, asked_over(session), endpoint.title)}
 
 
 def asked_over(session: Session) -> Callable[[list[str]], Completed]:
@@ -141,8 +143,8 @@ def _run_here(argv: list[str]) -> Completed:
     return Completed(stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode)
 
 
-def _environment(toolchain: Toolchain) -> Identity:
-    environment = toolchain.environment
+def _locked(environment: Environment | None) -> Identity:
+    """Return what an environment is, as far as another one would be another tool."""
     if environment is None:
         return {}
     if not environment.lock.is_file():
@@ -150,4 +152,5 @@ def _environment(toolchain: Toolchain) -> Identity:
             f"the lock file {environment.lock} is missing",
             hint="reinstall the package that provides the target",
         )
-    return {"python": environment.python, environment.lock.name: sha256_file(environment.lock)}
+    name = environment.lock.name
+    return {f"Python of {name}": environment.python, name: sha256_file(environment.lock)}

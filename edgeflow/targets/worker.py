@@ -83,15 +83,7 @@ class Worker:
 
     def _python(self) -> Path | None:
         own = self.toolchain.environment
-        if own is None:
-            return None
-        return environment.build(
-            own.lock,
-            environment.folder(),
-            title=f"the toolchain of {self.title}",
-            hint="reinstall the package that provides the target",
-            version=own.python,
-        )
+        return environment.python_of(own, f"the toolchain of {self.title}") if own else None
 
     def _require(self, found: Identity) -> None:
         changed = sorted(name for name, text in found.items() if self.identity.get(name) != text)

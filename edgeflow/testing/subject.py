@@ -1,7 +1,6 @@
 """What the contract of targets looks at: a compiled model, and an engine's imports."""
 
 import ast
-import importlib
 import json
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from edgeflow.config.target import toolchain_of
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.targets import registry
+from edgeflow.targets.apart import host_engine
 from edgeflow.targets.base import (
     CompiledModel,
     CompileInput,
@@ -27,7 +27,7 @@ from edgeflow.targets.build import reference_engine
 from edgeflow.targets.host import run_engine
 from edgeflow.targets.worker import Worker
 from edgeflow.testing.trained import Trained
-from edgeflow.toolchain.base import Host
+from edgeflow.toolchain.base import Host, Toolchain
 
 _COMPILE = """\
 import json, sys
@@ -65,15 +65,19 @@ class Subject:
         """
         if not self.runtime.runs_here:
             pytest.skip("its engine runs on the device alone")
-        module = importlib.import_module(self.runtime.engine_module)
-        fixed = {"model": self.compiled.model, "unit": {}}
-        engine_options = {**fixed, **self.runtime.host_engine_options}
-        return module.Engine(str(self.out), engine_options)
+        return host_engine(
+            self.runtime, self._toolchain(), self.compiled.model, self.out, self.recipe
+        )
 
     def reference(self) -> Any:
         """Return what makes the reference outputs, as the compile step runs it."""
         job = self.trained.job(self.recipe)
+        job = replace(job, worker=Worker(title=self.recipe, toolchain=self._toolchain()))
         return reference_engine(job, self.runtime, self.compiled.model, self.out)
+
+    def _toolchain(self) -> Toolchain:
+        target = registry.get(self.options["kind"])
+        return toolchain_of(target, parse_options(target, self.options))
 
     @property
     def declared(self) -> set[str]:

@@ -50,6 +50,8 @@ class Toolchain:
             copied there without the packages around it, and edgeflow is not installed.
         environment: where the worker runs; by default in edgeflow's own. A worker on a compile host
             runs with that host's `python`.
+        host_environment: where the host runs the engine for the reference outputs; by default in
+            edgeflow's own. The engine needs numpy there.
         programs: what the worker calls.
         threads: cores that a compilation takes.
         mem_mb: memory that it takes, in MB.
@@ -60,6 +62,7 @@ class Toolchain:
 
     worker: str | None = None
     environment: Environment | None = None
+    host_environment: Environment | None = None
     programs: tuple[Program, ...] = ()
     threads: int = 1
     mem_mb: int = 4000

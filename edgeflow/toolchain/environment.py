@@ -13,6 +13,7 @@ from edgeflow.console import say
 from edgeflow.errors import MissingToolError
 from edgeflow.output import run_logged
 from edgeflow.text import tail
+from edgeflow.toolchain.base import Environment
 
 FOLDER = "EDGEFLOW_TOOLCHAINS"
 """Environment variable that names the folder of all these environments."""
@@ -23,6 +24,21 @@ _MARKER = "edgeflow-complete"
 def folder() -> Path:
     """Return where all environments are cached."""
     return Path(os.environ.get(FOLDER) or _DEFAULT).expanduser()
+
+
+def python_of(environment: Environment, title: str) -> Path:
+    """Return the interpreter of a target's environment, built if it is not cached.
+
+    Raises:
+        MissingToolError: as `build`.
+    """
+    return build(
+        environment.lock,
+        folder(),
+        title=title,
+        hint="reinstall the package that provides the target",
+        version=environment.python,
+    )
 
 
 def build(lock: Path, store: Path, *, title: str, hint: str, version: str | None = None) -> Path:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from edgeflow.toolchain.base import Environment, Host, Program, Toolchain
 TOOL = "#!/bin/sh\necho 'tinyc {version}'\n"
 WORKER = """\
 import os, signal, subprocess, sys
+from dataclasses import replace
 from pathlib import Path
 
 class Refused(Exception):
@@ -225,8 +227,10 @@ def test_a_lock_counts_by_its_bytes_and_its_python(tmp_path: Path) -> None:
     first = identify(toolchain, None)
     lock.write_text("two")
     second = identify(toolchain, None)
-    assert first["python"] == second["python"] == "3.9"
+    assert first["Python of tool.txt"] == second["Python of tool.txt"] == "3.9"
     assert first["tool.txt"] != second["tool.txt"]
+    engine = replace(toolchain, environment=None, host_environment=toolchain.environment)
+    assert identify(engine, None) == second
 
 
 def test_edgeflows_own_environment_is_nothing_to_ask_for() -> None:

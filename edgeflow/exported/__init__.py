@@ -1,0 +1,1 @@
+"""Writes networks in the formats that compilers other than LiteRT's read."""

@@ -1,0 +1,99 @@
+"""Converts a .tflite to ONNX: a worker, as tf2onnx counts names up over a process' life."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeflow.config.tflitefile import read_tflite
+from edgeflow.errors import CompileError
+from edgeflow.exported.canonical import canonical
+
+FILE = "model.onnx"
+_HINT = "use another operator, or another target for this model"
+
+
+def work(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Write model.onnx.
+
+    Args:
+        job: ``model``, the .tflite, and ``opset``.
+        folder: gets the file.
+
+    Raises:
+        CompileError: the file cannot be read, or an operator has no form in ONNX.
+    """
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    path = Path(job["model"])
+    found = read_tflite(path)
+    if found is None:
+        raise CompileError(f"{path.name} is no .tflite, or damaged", hint="build it anew")
+    if found.custom:
+        raise CompileError(
+            f"ONNX has no operator {found.custom[0]}", hint="leave it out of the network"
+        )
+    model = _converted(path, job["opset"])
+    tensors = (*found.inputs, *found.outputs)
+    _require_ends(model, [found.tensors[place].name for place in tensors])
+    _write(model, folder / FILE)
+    return {}
+
+
+def _converted(path: Path, opset: int) -> Any:
+    import tf2onnx.convert
+
+    said: list[str] = []
+    with _listening(said):
+        try:
+            model, _ = tf2onnx.convert.from_tflite(str(path), opset=opset)
+        except Exception as error:  # it raises many kinds
+            raise CompileError(
+                f"tf2onnx cannot write it with opset {opset}: {_reason(said, error)}", hint=_HINT
+            ) from error
+    return model
+
+
+def _reason(said: list[str], error: Exception) -> str:
+    """Return what tf2onnx said of an operator, or what it raised."""
+    return "; ".join([*(line for line in said if "not supported" in line), str(error)][:2])[:500]
+
+
+@contextlib.contextmanager
+def _listening(said: list[str]) -> Iterator[None]:
+    """Collect what tf2onnx logs as errors."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    logger, collector = logging.getLogger("tf2onnx"), Collector(logging.ERROR)
+    logger.addHandler(collector)
+    try:
+        yield
+    finally:
+        logger.removeHandler(collector)
+
+
+def _require_ends(model: Any, wanted: list[str]) -> None:
+    """Raise unless inputs and outputs stand in the order of the .tflite."""
+    ends = [value.name for value in (*model.graph.input, *model.graph.output)]
+    if ends != wanted:
+        raise CompileError(
+            f"tf2onnx gives other inputs and outputs, {', '.join(ends)}, than the network has, "
+            f"{', '.join(wanted)}",
+            hint=_HINT,
+        )
+
+
+def _write(model: Any, path: Path) -> None:
+    import onnx
+
+    canonical(model.graph)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise CompileError(f"tf2onnx writes what is no ONNX: {error}", hint=_HINT) from error
+    model.doc_string = model.graph.doc_string = ""
+    onnx.save(model, path)
