@@ -13,8 +13,11 @@ from edgeflow.config.base import Section
 from edgeflow.config.load import parse
 from edgeflow.plan import Plan
 from edgeflow.plan.outside import files_from_outside, may_change_unseen
+from edgeflow.targets.litert import LiteRT
+from edgeflow.toolchain.base import Environment, Program, Toolchain
 from tests.workflow.conftest import CONFIG
 
+LOCK = Path("envs/tinyc.txt")
 KNOWN = {"path", "source", "environment"}
 """Keys with paths that `files_from_outside` takes in."""
 
@@ -51,3 +54,25 @@ def test_data_models_and_locks_are_from_outside(
     plan = Plan(parse(config))
     assert files_from_outside(plan) == [Path("photos"), Path("lock.txt")]
     assert not may_change_unseen(plan)
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "hosts", "locks", "unseen"),
+    [
+        (Toolchain(environment=Environment(lock=LOCK, python="3.9")), {}, [LOCK], False),
+        (Toolchain(programs=(Program(name="tinyc", install=""),)), {}, [], True),
+        (Toolchain(), {"builder": {"transport": "virtual"}}, [], True),
+    ],
+    ids=["environment", "programs", "compile host"],
+)
+def test_each_place_of_a_toolchain_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+    toolchain: Toolchain,
+    hosts: dict[str, Any],
+    locks: list[Path],
+    unseen: bool,
+) -> None:
+    monkeypatch.setattr(LiteRT, "toolchain", lambda options: toolchain, raising=False)
+    plan = Plan(parse({**CONFIG, "compile_hosts": hosts}))
+    assert [path for path in files_from_outside(plan) if path == LOCK] == locks
+    assert may_change_unseen(plan) == unseen

@@ -233,6 +233,15 @@ def test_a_lock_counts_by_its_bytes_and_its_python(tmp_path: Path) -> None:
     assert identify(engine, None) == second
 
 
+@pytest.mark.parametrize("host", [None, BUILDER], ids=["here", "host"])
+def test_each_plan_asks_programs_for_their_version(project: Path, host: Host) -> None:
+    place = host_folder(project).root if host else project
+    for version in ("1.0", "2.0"):
+        install(place, version)
+        identity._planned.cache_clear()  # as in another process
+        assert planned(TOOLCHAIN, host) == {"tinyc": f"tinyc {version}"}
+
+
 def test_edgeflows_own_environment_is_nothing_to_ask_for() -> None:
     assert identify(Toolchain(), None) == {} == planned(Toolchain(), None)
     assert not Path(".edgeflow").exists()
