@@ -1,14 +1,18 @@
 """`edgeflow target`: the kinds of targets, what they take, and what is missing here to use them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeflow.cli.choices import Needs, choices_of, needs_of, required, state_of
+from edgeflow.cli.listing import print_columns
 from edgeflow.cli.names import names_of, raw_section
+from edgeflow.cli.needs import needs_with
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
-from edgeflow.cli.toolchains import look
+from edgeflow.cli.target_text import HEADER, lines, missing, row
 from edgeflow.config.finding import did_you_mean
 from edgeflow.errors import EdgeflowError
 from edgeflow.paths import workflow_folder
@@ -23,20 +27,18 @@ app = typer.Typer(help="Look at the kinds of targets and their options.", no_arg
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the kinds of targets, what they take, and what is missing here to use them."""
+    """List the kinds of targets, what is installed for them, and what is missing here."""
     from edgeflow.targets import registry
 
-    found = [_kind(name) for name in registry.names()]
+    with ThreadPoolExecutor() as pool:  # most of the time goes to programs that say their version
+        found = list(pool.map(_kind, registry.names()))
     if as_json:
         print_json(found)
         return
-    for it in found:
-        if "error" in it:
-            print(f"{it['kind']}: {it['error']}")
-        else:
-            print(f"{it['kind']}: {', '.join(it['quantize'])}: {_state(it)}")
-            for line in _figures(it):
-                print(f"  {line}")
+    print_columns(HEADER, [row(said) for said in found])
+    for said in found:
+        for line in missing(said):
+            print(f"{said['kind']}: {line}")
 
 
 @app.command()
@@ -50,32 +52,30 @@ def show(
     config: ConfigFile = CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Show a target's options, recipes and figures, and its devices if it is configured."""
+    """Show a target's options, tools, recipes and figures, and its devices if it is configured."""
     from edgeflow.targets import registry
 
-    own = _configured(name, config)
-    kind = own["options"]["kind"] if own else name
+    options, devices = _configured(name, config)
+    kind = getattr(options, "kind", name)
     if kind not in registry.names():
         meant = did_you_mean(name, [*raw_section(config, "targets"), *registry.names()])
         raise typer.BadParameter(f"no target {name!r} in {config}, and no such kind; {meant}")
-    target = registry.get(kind)
-    said = {**_described(target), **(own or {})}
+    said = _described(registry.get(kind), options)
+    said = {**said, "devices": devices} if options else said
     if as_json:
         print_json(said)
         return
-    for line in _lines(name, said):
+    for line in lines(name, said):
         print(line)
 
 
-def _configured(name: str, config: Path) -> dict[str, Any] | None:
-    """Return the target of that name in a configuration, if there are both."""
+def _configured(name: str, config: Path) -> "tuple[BaseModel | None, list[str]]":
+    """Return the options of the target of that name in a configuration, and its devices."""
     if not config.is_file():
-        return None
+        return None, []
     plan = load_plan(config)
-    if name not in plan.config.targets:
-        return None
-    devices = [key for key, it in plan.config.devices.items() if it.target == name]
-    return {"options": plan.config.targets[name].model_dump(mode="json"), "devices": devices}
+    options = plan.config.targets.get(name)
+    return options, [key for key, it in plan.config.devices.items() if it.target == name]
 
 
 def _kind(name: str) -> dict[str, Any]:
@@ -87,12 +87,12 @@ def _kind(name: str) -> dict[str, Any]:
         return {"kind": name, "error": str(error)}
 
 
-def _described(target: "type[Target]") -> dict[str, Any]:
-    """Return what a kind of target says of itself, and what is missing here to use it."""
+def _described(target: "type[Target]", options: "BaseModel | None" = None) -> dict[str, Any]:
+    """Return what a kind of target says of itself, and what it needs here, with given options."""
     from edgeflow.targets.base import own_figures
 
     schema = target.Options.model_json_schema()
-    needed, missing = _missing(target)
+    properties = {key: it for key, it in schema["properties"].items() if key != "kind"}
     lock = workflow_folder() / "envs" / f"{target.name}-device.txt"
     figures = [
         {"name": it.name, "meaning": it.meaning, "kind": it.kind, "gate": it.gate}
@@ -101,57 +101,25 @@ def _described(target: "type[Target]") -> dict[str, Any]:
     return {
         "kind": target.name,
         "quantize": sorted(target.capabilities.quantize),
-        "options": {
-            key: it.get("default") for key, it in schema["properties"].items() if key != "kind"
-        },
-        "meanings": {key: it.get("description", "") for key, it in schema["properties"].items()},
-        "needed_options": needed,
-        "missing": missing,
+        "options": options.model_dump(mode="json") if options else _defaults(properties),
+        "meanings": {key: it.get("description", "") for key, it in properties.items()},
+        "choices": choices_of(target),
+        "needed_options": required(target),
+        **_needs(_with(target, options) if options else needs_of(target)),
         "figures": figures,
         "device_lock": str(lock) if lock.is_file() else None,
     }
 
 
-def _missing(target: "type[Target]") -> tuple[list[str], list[str]]:
-    """Return the options that must be given, and what a target with the others lacks here."""
-    from pydantic import ValidationError
-
-    from edgeflow.config.target import toolchain_of
-
-    try:
-        options: BaseModel = target.Options.model_validate({"kind": target.name})
-    except ValidationError as error:
-        return sorted(".".join(map(str, entry["loc"])) for entry in error.errors()), []
-    missing = [f"needs {item.what}: {item.install}" for item in target.check(options)]
-    try:
-        look(toolchain_of(target, options), None)
-    except EdgeflowError as error:
-        missing.append(f"{error.message}: {error.hint}")
-    return [], missing
+def _defaults(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {key: it.get("default") for key, it in properties.items()}
 
 
-def _state(said: Mapping[str, Any]) -> str:
-    if said["needed_options"]:
-        return f"needs options: {', '.join(said['needed_options'])}"
-    return "; ".join(said["missing"]) or "ready"
+def _with(target: "type[Target]", options: "BaseModel") -> Needs:
+    needs = tuple(needs_with(target, options))
+    return Needs(needs=needs, state=state_of([needs]))
 
 
-def _lines(name: str, said: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{name}: {_state(said)}" if name == said["kind"] else f"{name}: of kind {said['kind']}"
-    if "devices" in said:
-        yield f"devices: {', '.join(said['devices']) or 'none'}"
-    yield f"quantize: {', '.join(said['quantize'])}"
-    if said["device_lock"]:
-        yield f"packages of a device, for pip: {said['device_lock']}"
-    yield "options:"
-    for key, value in said["options"].items():
-        if key != "kind":
-            meaning = said["meanings"].get(key, "")
-            yield f"  {key}: {'needed' if key in said['needed_options'] else value}  # {meaning}"
-    yield from (f"figure {line}" for line in _figures(said))
-
-
-def _figures(said: Mapping[str, Any]) -> Iterator[str]:
-    for it in said["figures"]:
-        gate = f"; gate {it['gate']}" if it["gate"] else ""
-        yield f"{it['name']}: {it['meaning']} ({it['kind']}{gate})"
+def _needs(found: Needs) -> dict[str, Any]:
+    records: Iterable[dict[str, Any]] = [need.record() for need in found.needs]
+    return {"state": found.state, "needs": list(records), "missing": found.missing()}

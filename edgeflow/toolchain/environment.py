@@ -41,6 +41,16 @@ def python_of(environment: Environment, title: str) -> Path:
     )
 
 
+def is_built(environment: Environment) -> bool:
+    """Return whether an environment is in the cache.
+
+    Raises:
+        OSError: its lock cannot be read.
+    """
+    text = environment.lock.read_bytes()
+    return (folder() / _key(text, environment.python) / _MARKER).exists()
+
+
 def build(lock: Path, store: Path, *, title: str, hint: str, version: str | None = None) -> Path:
     """Return the interpreter of the environment that `lock` pins, built if it is not cached.
 
@@ -60,13 +70,16 @@ def build(lock: Path, store: Path, *, title: str, hint: str, version: str | None
         raise MissingToolError(
             f"the lock file {lock} of {title} cannot be read: {error.strerror}", hint=hint
         ) from error
-    key = hashlib.sha256(text + (version or platform.python_version()).encode()).hexdigest()
-    folder = store.absolute() / key
+    folder = store.absolute() / _key(text, version)
     python = folder / "bin" / "python"
     if not (folder / _MARKER).exists():
         base = find_python(version) if version else Path(sys.executable)
         _build_once(lock, folder, base, title)
     return python
+
+
+def _key(lock: bytes, version: str | None) -> str:
+    return hashlib.sha256(lock + (version or platform.python_version()).encode()).hexdigest()
 
 
 def find_python(version: str) -> Path:

@@ -23,7 +23,13 @@ class McuOptions(HostedOptions):
     """A microcontroller: C code in integers, as firmware for a board."""
 
     kind: Literal["mcu"]
-    board: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    board: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+            examples=[name for name, board in boards().items() if board.family.compiler],
+        ),
+    ]
     """Name of the board, one of edgeflow's own or of `boards`."""
     boards: HomePath | dict[str, Board] = Field(default={}, validate_default=True)
     """Boards of your own by name, or a TOML file with them."""
