@@ -124,8 +124,17 @@ def _lines(file: Path, found: "Profile") -> Iterator[str]:
     for line in found.figures:
         yield f"  {line.name:<22} {line.value:>14,.6g}  {line.kind:<10} {line.meaning}"
     yield f"  operators              {_places(found.operators)}"
+    yield from _slowest(found)
     yield from (f"  {finding}" for finding in found.findings)
     yield "  {engine}, {cpu}, {machine}".format(**found.conditions)
+
+
+def _slowest(found: "Profile") -> Iterator[str]:
+    from edgeflow.report.layers import slowest
+
+    for one in slowest(found.layers, most=5):
+        layer = one.layer
+        yield f"  {layer.name:<22} {layer.time_us:>11,.1f} us {one.share:10.1%}  {layer.kernel}"
 
 
 def _places(operators: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ Figure = Count | Quantity
 FigureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Figures = Annotated[dict[FigureName, Figure], Field(max_length=FIGURES_MAX)]
 """What an engine counted itself, such as instructions or bytes of flash, by name."""
+LAYERS_MAX = 10_000
 Celsius = Annotated[float, Field(ge=-273.15, le=1000)]
 
 
@@ -63,6 +64,18 @@ class Conditions(Answer):
         return self
 
 
+class Layer(Answer):
+    """The mean time of one layer in an inference, by the engine's own counters."""
+
+    name: Words
+    type: Words
+    kernel: Words
+    time_us: Quantity
+
+
+Layers = Annotated[list[Layer], Field(max_length=LAYERS_MAX)]
+
+
 class Measured(Answer):
     """A measurement; `outputs_sha256` are the digests of the files with the outputs, by name.
 
@@ -73,6 +86,7 @@ class Measured(Answer):
     latencies_ms: list[Quantity]
     peak_rss_mb: Annotated[float, Field(gt=0, le=1e9)] | None
     figures: Figures = Field(default_factory=dict)
+    layers: Layers = Field(default_factory=list)
     outputs_sha256: dict[Words, Sha256]
     conditions: Conditions
 
@@ -178,14 +192,16 @@ def predicted(
 def _implausible(answer: Measured, runs: int, elapsed_ms: float) -> str | None:
     load_time_ms = answer.load_time_ms
     if runs == 0 and not answer.latencies_ms:
-        timed = load_time_ms is not None or answer.peak_rss_mb is not None
+        timed = load_time_ms is not None or answer.peak_rss_mb is not None or answer.layers
         return "time or memory of an engine without a clock" if timed else None
-    reason = _untimed(answer.latencies_ms, runs, load_time_ms or 0.0, elapsed_ms)
+    layers_ms = sum(layer.time_us for layer in answer.layers) / 1e3
+    besides_ms = (load_time_ms or 0.0) + layers_ms
+    reason = _untimed(answer.latencies_ms, runs, besides_ms, elapsed_ms)
     return reason or ("no load time" if runs and load_time_ms is None else None)
 
 
 def _untimed(
-    latencies_ms: Sequence[float], runs: int, load_time_ms: float, elapsed_ms: float
+    latencies_ms: Sequence[float], runs: int, besides_ms: float, elapsed_ms: float
 ) -> str | None:
     """Return why times cannot be those of `runs` inferences; None if they can."""
     count, total_ms = len(latencies_ms), sum(latencies_ms)
@@ -193,7 +209,7 @@ def _untimed(
         return f"{count} latencies instead of {runs}"
     if runs and total_ms == 0:
         return f"{runs} inferences in no time at all"
-    claimed_s = (total_ms + load_time_ms) / 1e3
+    claimed_s = (total_ms + besides_ms) / 1e3
     if claimed_s * 1e3 > elapsed_ms * _CLOCK_TOLERANCE + _CLOCK_STEP_MS:
         return f"{claimed_s:.3g} s of work in a run of {elapsed_ms / 1e3:.3g} s"
     return None

@@ -208,6 +208,27 @@ def energy(engine: Any, inputs: list[Any]) -> dict[str, Any] | None:
     return found
 
 
+PROFILED_SAMPLES = 50
+PROFILED_MS = 2e3
+TEXT_CHARACTERS = 200
+
+
+def layers(engine: Any, inputs: list[Any], times: list[float]) -> list[dict[str, Any]]:
+    """Return the mean time of each layer, where the engine has counters for it.
+
+    It runs 50 samples, or as many as take 2 s by the `times` of inferences in ms. Texts are cut:
+    the name of a layer may be those of all operators that were fused into it.
+    """
+    if not hasattr(engine, "profile"):
+        return []
+    count = int(PROFILED_MS * len(times) / max(sum(times), 1e-9))
+    picks = np.arange(max(1, min(PROFILED_SAMPLES, count))) % len(inputs[0])
+    return [
+        {key: fact[:TEXT_CHARACTERS] if isinstance(fact, str) else fact for key, fact in it.items()}
+        for it in engine.profile(*[array[picks] for array in inputs])
+    ]
+
+
 # Firmware bits 0-3: under-voltage, frequency capped, throttled, soft temperature limit.
 THROTTLED_NOW = 0b1111
 TIMED_SAMPLES = 64
@@ -230,11 +251,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     spent = (energy(engine, timed) if clock else None) or {}
     flags = throttle_flags()
     digests = save_outputs(run_all(engine, samples, manifest), manifest, arguments.out)
+    counted, peak_mb = figures(engine), peak_rss_mb() if clock else None
     return {
         "load_time_ms": load_time_ms if clock else None,
         "latencies_ms": times,
-        "peak_rss_mb": peak_rss_mb() if clock else None,
-        "figures": {**pick(spent, "energy_mj"), **figures(engine)},
+        "peak_rss_mb": peak_mb,
+        "figures": {**pick(spent, "energy_mj"), **counted},
+        # Last, because counters cost time, and perhaps a second copy of the model.
+        "layers": layers(engine, timed, times) if clock else [],
         "outputs_sha256": digests,
         "conditions": {
             **before,

@@ -17,7 +17,7 @@ from edgeflow.config.recipe import Recipe
 from edgeflow.deploy.agent import Refusal
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import OpenDevice, open_device
-from edgeflow.deploy.runner import Measured
+from edgeflow.deploy.runner import Layer, Measured
 from edgeflow.errors import CompileError
 from edgeflow.inspection.fits import refusal
 from edgeflow.profiling.bundle import Board, Packed, pack
@@ -44,6 +44,7 @@ class Profile:
         quantize: how the model is quantized.
         figures: in the order of docs/figures.md.
         operators: where they run, as the compiler says.
+        layers: mean time of each, where the engine tells it.
         findings: what the target says of the network.
         conditions: under which it was measured.
     """
@@ -53,12 +54,13 @@ class Profile:
     quantize: str
     figures: tuple[Line, ...]
     operators: Mapping[str, int]
+    layers: tuple[Layer, ...]
     findings: tuple[str, ...]
     conditions: Mapping[str, Any]
 
     def record(self) -> dict[str, Any]:
         """Return it in JSON form."""
-        return asdict(self)
+        return {**asdict(self), "layers": [layer.model_dump() for layer in self.layers]}
 
 
 def profile(
@@ -153,6 +155,7 @@ def _profile(
         quantize=network.recipe.quantize,
         figures=tuple(_lines(board, validation)),
         operators=packed.operators,
+        layers=tuple(measured.layers),
         findings=packed.findings,
         conditions=measured.conditions.model_dump(mode="json"),
     )

@@ -13,6 +13,7 @@ from edgeflow.figures.figure import Figure
 from edgeflow.report import text
 from edgeflow.report.columns import results_columns
 from edgeflow.report.excerpt import FIGURES, ROWS, telling
+from edgeflow.report.layers import slowest
 from edgeflow.report.lint import Linted
 from edgeflow.report.pareto import METRIC_LATENCY_SIZE, efficient
 from edgeflow.report.plots.build import Plot, confusion_name, drawn_matrices, is_drawable
@@ -170,6 +171,7 @@ def _environment() -> Environment:
         "kib": text.kib,
         "shown": text.shown,
         "notes": notes,
+        "slowest": slowest,
         "fact_title": text.title,
         "fact": text.fact,
         "gate": text.gate_text,

@@ -10,6 +10,7 @@ from edgeflow import paths
 from edgeflow.artifact.manifest import read_manifest
 from edgeflow.config.gates import figures_of
 from edgeflow.deploy.judged import rollback_reason
+from edgeflow.deploy.runner import Layer
 from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
 from edgeflow.validate.gates import GateResult, check_gates
@@ -37,6 +38,7 @@ class Row:
         limits: the gates asked for, by name.
         rolled_back: why the release was rejected by hand after it was measured; see
             `with_rollbacks`.
+        layers: mean time of each layer, where the engine tells it.
         labels: class names, in the order of the confusion matrices.
     """
 
@@ -66,6 +68,7 @@ class Row:
     bundle_sha256: str | None = None
     transport: str | None = None
     rolled_back: str | None = None
+    layers: tuple[Layer, ...] = ()
     labels: tuple[str, ...] = ()
     confusion_baseline: Matrix = ()
     confusion_device: Matrix = ()
@@ -149,6 +152,7 @@ def _measured(
         "cpu": validation.conditions.cpu,
         "bundle_sha256": validation.bundle_sha256,
         "transport": validation.transport,
+        "layers": tuple(validation.layers),
         "labels": tuple(validation.labels),
         "confusion_baseline": validation.confusion.baseline if validation.confusion else (),
         "confusion_device": validation.confusion.device if validation.confusion else (),

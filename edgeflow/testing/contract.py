@@ -27,7 +27,7 @@ from edgeflow.config.fit import clashes
 from edgeflow.config.recipe import INT8, Calibration, Recipe
 from edgeflow.config.target import toolchain_of
 from edgeflow.dataset.tensors import listed
-from edgeflow.deploy.runner import Figures
+from edgeflow.deploy.runner import Figures, Layers
 from edgeflow.errors import CompileError, MissingToolError, UnreachableError
 from edgeflow.figures.table import FIGURES
 from edgeflow.targets import registry
@@ -340,6 +340,21 @@ class TargetContract:
         assert counted.keys() <= subject.declared
         assert TypeAdapter(Figures).validate_json(json.dumps(counted)) == counted
         assert getattr(engine, "clock", "device") == subject.runtime.clock
+
+    def test_its_layers_have_names_and_times(self, subject: Subject) -> None:
+        """`profile` is of the same layers each time, as the host takes them from a device."""
+        import numpy as np
+
+        engine = subject.engine()
+        if not hasattr(engine, "profile"):
+            pytest.skip("it has no `profile`")
+        tensors = engine.io()["inputs"]
+        inputs = [np.zeros((3, *one["shape"][1:]), one["dtype"]) for one in tensors]
+        first, again = (engine.profile(*inputs) for _ in range(2))
+        assert first
+        assert TypeAdapter(Layers).validate_json(json.dumps(first))
+        for layer, same in zip(first, again, strict=True):
+            assert (layer["name"], layer["type"]) == (same["name"], same["type"])
 
     def test_it_answers_like_the_recipe(self, subject: Subject) -> None:
         """Compiling may round, never change what the network does."""

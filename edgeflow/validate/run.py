@@ -271,6 +271,7 @@ def _summary(
             "load_time_ms": record.load_time_ms,
             "peak_rss_mb": record.peak_rss_mb,
             "figures": {**_compiler_figures(folders), **record.figures},
+            "layers": record.layers,
             "sizes": _sizes(folders),
             "conditions": record.conditions,
         }

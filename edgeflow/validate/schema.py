@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgeflow.config.base import Section
-from edgeflow.deploy.runner import Conditions, Figures
+from edgeflow.deploy.runner import Conditions, Figures, Layers
 
 SCHEMA_FILE = Path(__file__).parent / "validation.schema.json"
 
@@ -115,6 +115,8 @@ class Validation(Section):
     peak_rss_mb: Real | None
     figures: Figures = Field(default_factory=dict)
     """What the compiler, the engine or sensors of the device told, by the figure's name."""
+    layers: Layers = Field(default_factory=list)
+    """Mean time of each layer, where the engine has counters for it; in a pass of its own."""
     confusion: Confusion | None
     """None where the task decides for no classes."""
     sizes: Sizes

@@ -151,6 +151,9 @@ class Emulator(Engine):
     def figures(self):
         return {"runs": self._runs, "joules": 0.25, "board": self._unit["board"]}
 
+    def profile(self, sample):
+        raise RuntimeError("its times are not the model's")
+
 
 Engine = Emulator
 """
@@ -173,6 +176,7 @@ def test_an_engine_without_a_clock_is_not_timed_and_counts_by_itself(
     )
     samples = len(np.load(trained.dataset / "test_x.npy"))
     assert record["figures"] == {"runs": samples, "joules": 0.25, "board": 7}
+    assert record["layers"] == []
 
 
 def test_an_unknown_verb_is_a_usage_error(release: Path) -> None:
@@ -370,6 +374,43 @@ def test_energy_is_a_figure_and_idle_power_a_condition(
     assert said["figures"] == {"energy_mj": 2.5}
     assert said["conditions"]["idle_power_w"] == 1.5
     assert said["conditions"]["energy_sensors"] == ["ina219 channel 1"]
+
+
+def test_layers_are_timed_after_all_that_counters_would_disturb(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answer()["layers"] == []
+    order: list[str] = []
+
+    def note(name: str, value: Any) -> Any:
+        order.append(name)
+        return value
+
+    conv = {"name": "Conv_1", "type": "Conv", "kernel": "gemm", "time_us": 2.0}
+    for name, value in (("infer", np.zeros((1, 1))), ("profile", [conv])):
+        monkeypatch.setattr(Doubler, name, lambda *_, n=name, v=value: note(n, v), raising=False)
+    monkeypatch.setattr(runner, "peak_rss_mb", lambda: note("memory", 50.0))
+    assert answer()["layers"] == [conv]
+    assert order[order.index("memory") + 1 :] == ["profile"]
+
+
+def test_slow_models_are_profiled_with_few_samples_and_texts_are_cut() -> None:
+    class Engine:
+        def profile(self, one: Any, other: Any) -> list[dict[str, Any]]:
+            np.testing.assert_array_equal(one, other)
+            self.rows = one.tolist()
+            return [{"name": "ab" * 500, "type": "Conv", "kernel": "gemm", "time_us": 2.0}]
+
+    engine, samples = Engine(), np.arange(2)
+    for latency_ms, wanted in (
+        (5000.0, [0]),
+        (700.0, [0, 1]),
+        (600.0, [0, 1, 0]),
+        (0.0, [0, 1] * 25),
+    ):
+        (layer,) = runner.layers(engine, [samples, samples], [latency_ms, latency_ms])
+        assert engine.rows == wanted
+        assert layer == {"name": "ab" * 100, "type": "Conv", "kernel": "gemm", "time_us": 2.0}
 
 
 def test_a_system_that_does_not_tell_its_load(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ def test_a_file_is_measured_beside_what_is_deployed(project: Path, trained: Trai
     assert not figures.keys() & {"parity", "accuracy", "bundle_bytes"}
     assert (found["target"], found["device"], found["quantize"]) == ("pi", "bench", "ptq-int8")
     assert found["operators"]["cpu"] > 3
+    assert found["layers"] == [], "LiteRT has no counters"
     assert found["conditions"]["engine"].startswith("ai-edge-litert")
 
 
@@ -82,6 +83,11 @@ def test_a_kind_of_target_and_lines_for_people(project: Path, trained: Trained) 
     assert float(latency[1]) > 0
     assert latency[2] == "measured"
     assert lines[-1].strip().startswith("openvino ")
+    layers = [line.split() for line in lines if " us " in line]
+    times = [float(line[1]) for line in layers]
+    assert len(times) == 5
+    assert times == sorted(times, reverse=True)
+    assert any(line[0].startswith("Convolution") for line in layers)
 
 
 @pytest.mark.parametrize(

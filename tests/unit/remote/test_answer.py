@@ -17,7 +17,7 @@ from edgeflow.deploy.agent_answer import (
     RolledBack,
     Status,
 )
-from edgeflow.deploy.runner import Golden, Measured, Missing, golden, measured
+from edgeflow.deploy.runner import LAYERS_MAX, Golden, Measured, Missing, golden, measured
 from edgeflow.errors import DeployError
 from edgeflow.remote.answer import Answer, MalformedError, Words, parse
 from edgeflow.remote.channel import End, Failed, Ready, Receipt, Size
@@ -214,6 +214,7 @@ def test_a_host_without_sensors_has_conditions_too() -> None:
 
 
 NAMES: Any = {"outputs": ["output"], "device": "pi", "model": "net"}
+LAYER = {"name": "Convolution_1", "type": "Convolution", "kernel": "gemm_f32", "time_us": 9e5}
 UNTIMED = {**MEASURED, "load_time_ms": None, "latencies_ms": []}
 
 
@@ -223,6 +224,7 @@ UNTIMED = {**MEASURED, "load_time_ms": None, "latencies_ms": []}
         (0, {"latencies_ms": [1.0]}, "1 latencies instead of 0"),
         (0, {"load_time_ms": 1.0}, "of an engine without a clock"),
         (0, {"peak_rss_mb": 1.0}, "of an engine without a clock"),
+        (0, {"layers": [LAYER]}, "of an engine without a clock"),
         (2, {}, "0 latencies instead of 2"),
         (2, {"latencies_ms": [1.0, 2.0]}, "no load time"),
     ],
@@ -249,6 +251,26 @@ def test_no_more_work_is_believed_than_the_run_had_time_for() -> None:
         return measured(text, 2, elapsed_s, **NAMES)
 
     assert judge(0.013).latencies_ms == [1.0, 2.0]
-    many = {**MEASURED, "latencies_ms": [500.0, 500.0]}
-    with pytest.raises(MalformedError, match="1.01 s of work in a run of 0.8 s"):
-        measured(json.dumps(many), 2, 0.8, **NAMES)
+    for many, claimed in (({"latencies_ms": [500.0, 500.0]}, 1.01), ({"layers": [LAYER]}, 0.913)):
+        with pytest.raises(MalformedError, match=f"{claimed} s of work in a run of 0.7 s"):
+            measured(json.dumps({**MEASURED, **many}), 2, 0.7, **NAMES)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [{**LAYER, "time_us": -1.0}],
+        [{**LAYER, "time_us": float("nan")}],
+        [{**LAYER, "name": None}],
+        [{"name": "Convolution_1"}],
+        [LAYER] * (LAYERS_MAX + 1),
+        "Convolution_1",
+    ],
+    ids=lambda layers: f"{layers}"[:40],
+)
+def test_times_of_layers_are_finite_named_and_bounded(layers: Any) -> None:
+    answer = read(Measured, json.dumps({**MEASURED, "layers": [{**LAYER, "name": "a\x1b[31m"}]}))
+    assert isinstance(answer, Measured)
+    assert "\x1b" not in answer.layers[0].name
+    with pytest.raises(MalformedError, match="layers"):
+        read(Measured, json.dumps({**MEASURED, "layers": layers}))

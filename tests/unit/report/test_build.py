@@ -162,6 +162,21 @@ def test_figures_of_a_target_are_shown_with_their_kind(
     assert "net/fp32 on pi-1: instructions 1,234 (emulated)" in out.getvalue()
 
 
+def test_page_names_the_slowest_layers(results: Path) -> None:
+    path = results / "devices/pi-1/net/validation.json"
+    layers = [
+        {"name": f"Add_{number}", "type": "Add", "kernel": "jit", "time_us": float(number)}
+        for number in range(25)
+    ]
+    layers[3]["name"], layers[3]["time_us"] = "<b>Conv</b>", 100.0
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"layers": layers}))
+    built = build(results)
+    assert "times. The 20 slowest of 25; all are in devices/pi-1/net/validation.json" in built.text
+    assert "so these are its times" in built.text, "its transport is virtual"
+    assert "<b>Conv</b> Add jit 100 25.2 Add_24 Add jit 24.0 6.0 Add_23" in built.text
+    assert "Add_5 " not in built.text
+
+
 def test_page_refers_to_nothing_outside_itself(results: Path) -> None:
     page = build(results)
     assert page.references
