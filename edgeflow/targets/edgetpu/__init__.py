@@ -1,10 +1,22 @@
 """Target kind `edgetpu`: Coral's accelerator on USB, PCIe or a Dev Board."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from edgeflow.targets.base import Capabilities, Lint, TargetOptions
+from edgeflow.figures.figure import Figure
+from edgeflow.targets.base import (
+    LITERT,
+    Capabilities,
+    CompiledModel,
+    CompileInput,
+    Lint,
+    Missing,
+    Runtime,
+    TargetOptions,
+)
+from edgeflow.targets.edgetpu.figures import FIGURES
 from edgeflow.targets.edgetpu.options import EdgeTPUOptions
+from edgeflow.toolchain.base import Program, Toolchain
 
 
 class EdgeTPU:
@@ -16,8 +28,21 @@ class EdgeTPU:
         io=frozenset({"int8", "uint8"}),
         calibration=frozenset({"minmax", "percentile", "mse"}),
         quantized_source=frozenset({"ptq-int8"}),
+        unit=frozenset({"usb", "pci"}),
     )
     Options: ClassVar[type[TargetOptions]] = EdgeTPUOptions
+    figures: ClassVar[tuple[Figure, ...]] = FIGURES
+
+    @staticmethod
+    def toolchain(options: EdgeTPUOptions) -> Toolchain:
+        """Return the compiler."""
+        program = Program(name=options.compiler, install=_INSTALL)
+        return Toolchain(worker="edgeflow.targets.edgetpu.call_compiler", programs=(program,))
+
+    @staticmethod
+    def check(options: Any) -> list[Missing]:  # noqa: ARG004  # part of the protocol
+        """Nothing is needed beyond the compiler; libedgetpu only on the device."""
+        return []
 
     @staticmethod
     def lint(model: Path, options: EdgeTPUOptions) -> list[Lint]:
@@ -25,3 +50,46 @@ class EdgeTPU:
         from edgeflow.targets.edgetpu.lint import findings
 
         return findings(model, options)
+
+    @staticmethod
+    def compile(job: CompileInput, options: EdgeTPUOptions, out: Path) -> CompiledModel:
+        """Write the compiled .tflite, or its segments with what lists them.
+
+        Raises:
+            CompileError: the compiler refuses the model.
+            MissingToolError: the compiler is not installed.
+        """
+        from edgeflow.targets.edgetpu.compilation import compile_for
+
+        return compile_for(job, options, out)
+
+    @staticmethod
+    def runtime(options: EdgeTPUOptions) -> Runtime:
+        """Return the interpreter with the Edge TPU's delegate; the recipe's model is its reference.
+
+        The host has no Edge TPU, which is not known to give the very bytes of any other engine.
+        """
+        engine_options = {"library": options.library, "threads": options.threads}
+        return Runtime(
+            engine_module="edgeflow.ondevice.engine_edgetpu",
+            engine_options=engine_options,
+            host_engine_options=engine_options,
+            tolerance=TOLERANCE,
+            tools=(),
+            oracle=LITERT,
+            runs_here=False,
+        )
+
+
+TOLERANCE = 5e-2
+"""Difference of a float output, as of a network that ends with DEQUANTIZE on the CPU."""
+
+_REPOSITORY = "https://packages.cloud.google.com/apt"
+_KEY = "/usr/share/keyrings/coral-edgetpu.gpg"
+_INSTALL = (
+    "on Debian or Ubuntu on x86-64, the one CPU that it runs on, run "
+    f"`curl -fsSL {_REPOSITORY}/doc/apt-key.gpg | sudo gpg --dearmor -o {_KEY}`, "
+    f"`echo 'deb [signed-by={_KEY}] {_REPOSITORY} coral-edgetpu-stable main' | "
+    "sudo tee /etc/apt/sources.list.d/coral-edgetpu.list` and "
+    "`sudo apt-get update && sudo apt-get install edgetpu-compiler`"
+)

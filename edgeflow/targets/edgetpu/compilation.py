@@ -1,0 +1,151 @@
+"""A recipe's model, compiled for the Edge TPU: success is what the compiler can prove."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from edgeflow.config.tflitefile import read_tflite
+from edgeflow.errors import CompileError
+from edgeflow.targets.base import CompiledModel, CompileInput
+from edgeflow.targets.edgetpu.failures import SUCCEEDED, hint_for, reason_of
+from edgeflow.targets.edgetpu.figures import figures_of
+from edgeflow.targets.edgetpu.options import EdgeTPUOptions
+from edgeflow.targets.edgetpu.output import MAPPED, Block, blocks_of, merged, read_block
+
+MODEL = "model.tflite"
+PIPELINE = "pipeline.json"
+GRACE_S = 60
+"""How long after its own timeout the compiler may take to end."""
+SEARCH_TRIES = 20
+"""Attempts of a search that may take as long as one may at most; most end at once."""
+
+
+def compile_for(job: CompileInput, options: EdgeTPUOptions, out: Path) -> CompiledModel:
+    """Let the compiler write the model, or its segments, into `out`.
+
+    Raises:
+        CompileError: it refuses the model, ends without one, or not in time.
+    """
+    outputs = output_names(options.segments)
+    tries = SEARCH_TRIES if options.search_delegate else 1
+    asked = {
+        "command": command(options),
+        "inputs": [MODEL, "job.json"],
+        "outputs": outputs,
+        "limit_s": options.timeout_s * options.segments * tries + GRACE_S,
+    }
+    title, hint = job.worker.title, "run the command that the log names by hand"
+    answer = job.worker.run(asked, {MODEL: job.model}, out, hint=hint)
+    blocks = _judged(title, answer, outputs, out)
+    if options.segments > 1:
+        _write_pipeline(job.model, outputs, out)
+    counts = {
+        "edge_tpu": sum(block.mapped for block in blocks),
+        "cpu": sum(block.unmapped for block in blocks),
+    }
+    return CompiledModel(
+        model=outputs[0] if options.segments == 1 else PIPELINE,
+        operators=counts,
+        tolerances=_tolerances(job.model, options.tolerance_steps),
+        figures=figures_of(blocks),
+        facts={"on_cpu": _on_cpu(blocks)},
+    )
+
+
+def output_names(segments: int) -> list[str]:
+    """Return the names that the compiler gives its files."""
+    stem = MODEL.removesuffix(".tflite")
+    if segments == 1:
+        return [f"{stem}_edgetpu.tflite"]
+    return [f"{stem}_segment_{place}_of_{segments}_edgetpu.tflite" for place in range(segments)]
+
+
+def command(options: EdgeTPUOptions) -> list[str]:
+    """Return the compiler's command; versions before 16 know neither timeout nor search."""
+    default = EdgeTPUOptions.model_fields["timeout_s"].default
+    timeout = ["--timeout_sec", str(options.timeout_s)] if options.timeout_s != default else []
+    return [
+        options.compiler,
+        *("--show_operations", "--out_dir", "."),
+        *("--min_runtime_version", str(options.min_runtime_version)),
+        *(["-a"] if options.multiple_subgraphs else []),
+        *(["--search_delegate"] if options.search_delegate else []),
+        *(["--num_segments", str(options.segments)] if options.segments > 1 else []),
+        *timeout,
+        MODEL,
+    ]
+
+
+def _judged(
+    title: str, answer: Mapping[str, Any], outputs: Sequence[str], out: Path
+) -> tuple[Block, ...]:
+    """Return what the compiler says of each file that it was to make.
+
+    It documents no exit codes, so success is all of: exit code 0, its own word, and the files.
+
+    Raises:
+        CompileError: one of them is missing.
+    """
+    said, code = str(answer.get("said", "")), answer.get("exit_code")
+    logs = answer.get("logs") if isinstance(answer.get("logs"), Mapping) else {}
+    texts = blocks_of(said)
+    missing = [name for name in outputs if name not in texts or not _is_tflite(out / name)]
+    if code != 0 or not SUCCEEDED.search(said) or missing:
+        raise _refusal(title, said, code, missing)
+    blocks = []
+    for name in outputs:
+        log = str((logs or {}).get(name.replace(".tflite", ".log"), ""))
+        block = read_block(texts[name], log)
+        if block is None:
+            raise CompileError(
+                f"{title}: edgetpu_compiler tells no memory or operators of {name}",
+                hint="edgeflow reads what versions 2 to 16 print: `edgetpu_compiler --version`",
+            )
+        blocks.append(block)
+    return tuple(blocks)
+
+
+def _refusal(title: str, said: str, code: object, missing: Sequence[str]) -> CompileError:
+    if code is None:
+        reason = "it did not end in time"
+        hint = "set a longer `timeout_s`, or try a smaller input or fewer channels"
+        return CompileError(f"{title}: edgetpu_compiler: {reason}", hint=hint)
+    reason = reason_of(said)
+    if not reason and missing:
+        reason = f"it gives no reason, and made no {', '.join(missing)} (exit code {code})"
+    return CompileError(
+        f"{title}: edgetpu_compiler: {reason or f'exit code {code}'}", hint=hint_for(said)
+    )
+
+
+def _is_tflite(path: Path) -> bool:
+    return path.is_file() and read_tflite(path) is not None
+
+
+def _write_pipeline(model: Path, outputs: Sequence[str], out: Path) -> None:
+    """Write the order of the segments, and the names of the network's ends, which they keep."""
+    read = read_tflite(model)
+    if read is None:
+        raise CompileError(f"{model} is no .tflite", hint="export it again")
+    ends = {"inputs": read.inputs, "outputs": read.outputs}
+    names = {side: [read.tensors[place].name for place in places] for side, places in ends.items()}
+    text = json.dumps({"segments": list(outputs), **names}, indent=2, sort_keys=True)
+    (out / PIPELINE).write_text(text + "\n")
+
+
+def _tolerances(model: Path, steps: int) -> tuple[float, ...] | None:
+    """Return by how much outputs may differ from LiteRT's: so many steps; None with a float one."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    outputs = Interpreter(str(model)).get_output_details()
+    scales = [float(one["quantization"][0]) for one in outputs]
+    return tuple(steps * scale for scale in scales) if all(scales) else None
+
+
+def _on_cpu(blocks: Sequence[Block]) -> list[JsonValue]:
+    """Return the operators that the CPU runs, by name and reason, as compile.json keeps them."""
+    rows = merged(row for block in blocks for row in block.rows if row.status != MAPPED)
+    return [{"operator": row.operator, "count": row.count, "reason": row.status} for row in rows]

@@ -1,0 +1,145 @@
+/* A stand-in for libedgetpu, with DEVICES USB sticks: its C functions, and a delegate that runs the
+ * RESHAPE operators of a model. BUSY: the sticks do not start. MUTE: without the C functions.
+ *
+ * The structs are those of tensorflow/lite/core/c/common.h, as far as they are used. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef DEVICES
+#define DEVICES 2
+#endif
+#define RESHAPE 22 /* in tensorflow/lite/builtin_ops.h */
+
+typedef int TfLiteStatus;
+typedef struct TfLiteContext TfLiteContext;
+typedef struct TfLiteDelegate TfLiteDelegate;
+typedef struct {
+  int size;
+  int data[];
+} TfLiteIntArray;
+typedef struct {
+  int type;
+  void *data;
+  TfLiteIntArray *dims;
+  struct {
+    float scale;
+    int32_t zero_point;
+  } params;
+  int allocation_type;
+  size_t bytes;
+  const void *allocation;
+  const char *name;
+  TfLiteDelegate *delegate;
+  int buffer_handle;
+  bool data_is_stale, is_variable;
+  struct {
+    int type;
+    void *params;
+  } quantization;
+  void *sparsity;
+  const TfLiteIntArray *dims_signature;
+} TfLiteTensor;
+typedef struct {
+  TfLiteIntArray *inputs, *outputs;
+} TfLiteNode;
+typedef struct {
+  void *(*init)(TfLiteContext *, const char *, size_t);
+  void (*free)(TfLiteContext *, void *);
+  TfLiteStatus (*prepare)(TfLiteContext *, TfLiteNode *);
+  TfLiteStatus (*invoke)(TfLiteContext *, TfLiteNode *);
+  void *profiling_string;
+  int32_t builtin_code;
+  const char *custom_name;
+  int version;
+  void *registration_external, *async_kernel;
+  uint64_t inplace_operator;
+} TfLiteRegistration;
+struct TfLiteContext {
+  size_t tensors_size;
+  TfLiteStatus (*GetExecutionPlan)(TfLiteContext *, TfLiteIntArray **);
+  TfLiteTensor *tensors;
+  void *impl, *ResizeTensor, *ReportError, *AddTensors;
+  TfLiteStatus (*GetNodeAndRegistration)(TfLiteContext *, int, TfLiteNode **, TfLiteRegistration **);
+  TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext *, TfLiteRegistration,
+                                                        const TfLiteIntArray *, TfLiteDelegate *);
+};
+struct TfLiteDelegate {
+  void *data;
+  TfLiteStatus (*Prepare)(TfLiteContext *, TfLiteDelegate *);
+  void *CopyFromBufferHandle, *CopyToBufferHandle, *FreeBufferHandle;
+  int64_t flags;
+  void *opaque_delegate_builder;
+};
+
+static TfLiteStatus prepared(TfLiteContext *context, TfLiteNode *node) {
+  (void)context, (void)node;
+  return 0;
+}
+
+static TfLiteStatus copied(TfLiteContext *context, TfLiteNode *node) {
+  TfLiteTensor *in = &context->tensors[node->inputs->data[0]];
+  TfLiteTensor *out = &context->tensors[node->outputs->data[0]];
+  memcpy(out->data, in->data, out->bytes);
+  return 0;
+}
+
+static TfLiteStatus claimed(TfLiteContext *context, TfLiteDelegate *delegate) {
+  const TfLiteRegistration kernel = {
+      .prepare = prepared, .invoke = copied, .custom_name = "StandIn", .version = 1};
+  TfLiteIntArray *plan;
+  if (context->GetExecutionPlan(context, &plan)) return 1;
+  TfLiteIntArray *mine = calloc(plan->size + 1, sizeof(int));
+  for (int i = 0; i < plan->size; i++) {
+    TfLiteNode *node;
+    TfLiteRegistration *registration;
+    if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration)) return 1;
+    if (registration->builtin_code == RESHAPE) mine->data[mine->size++] = plan->data[i];
+  }
+  TfLiteStatus status =
+      context->ReplaceNodeSubsetsWithDelegateKernels(context, kernel, mine, delegate);
+  free(mine);
+  return status;
+}
+
+TfLiteDelegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count,
+                                              void (*report)(const char *)) {
+  for (size_t i = 0; i < count; i++) {
+    const char *number = strchr(values[i], ':');
+    if (strcmp(keys[i], "device") || (number && atoi(number + 1) >= DEVICES)) {
+      report("no such option or device");
+      return NULL;
+    }
+  }
+#ifdef BUSY
+  return NULL;
+#endif
+  TfLiteDelegate *delegate = calloc(1, sizeof *delegate);
+  delegate->Prepare = claimed;
+  return delegate;
+}
+
+void tflite_plugin_destroy_delegate(TfLiteDelegate *delegate) { free(delegate); }
+
+#ifndef MUTE
+struct edgetpu_device {
+  int type;
+  const char *path;
+};
+
+struct edgetpu_device *edgetpu_list_devices(size_t *count) {
+  struct edgetpu_device *found = calloc(DEVICES + 1, sizeof *found);
+  for (int i = 0; i < DEVICES; i++) {
+    found[i].type = 1;
+    found[i].path = "/sys/bus/usb/devices/2-1";
+  }
+  *count = DEVICES;
+  return found;
+}
+
+void edgetpu_free_devices(struct edgetpu_device *devices) { free(devices); }
+
+const char *edgetpu_version(void) { return "BuildLabel(COMPILER=stand-in), RuntimeVersion(14)"; }
+#endif
