@@ -9,6 +9,7 @@ import typer
 from edgeflow.cli.names import names_of, raw_section
 from edgeflow.cli.place import placed
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, print_json
+from edgeflow.text import excerpt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -110,7 +111,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _lines(path: Path, kind: str, found: "Coverage") -> Iterator[str]:
-    names = [f"{one.operator} v{one.version}" for one in found.operators]
+    names = [f"{excerpt(one.operator, 60)} v{one.version}" for one in found.operators]
     width = max(map(len, names), default=0)
     for one, name in zip(found.operators, names, strict=True):
         said = f": {one.reason}" if one.reason else ""
@@ -122,5 +123,6 @@ def _lines(path: Path, kind: str, found: "Coverage") -> Iterator[str]:
     first = found.unmapped[0]
     yield (
         f"{path}: {len(found.operators) - len(found.unmapped)} of {len(found.operators)} operators "
-        f"map to {kind}; the first that does not is {first.index}, {first.operator}: {first.reason}"
+        f"map to {kind}; the first that does not is {first.index}, {excerpt(first.operator, 60)}: "
+        f"{first.reason}"
     )

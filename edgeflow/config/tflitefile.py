@@ -1,12 +1,13 @@
 """What a .tflite says of itself, read without an interpreter: no code runs on its bytes."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgeflow.config.fileidentity import Identity, identity
+from edgeflow.config.flatbuffer import Budget, mapped
 
 CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 """Operators that change the type of a tensor, and compute nothing."""
@@ -77,48 +78,68 @@ def read_tflite(path: Path) -> Tflite | None:
 def _read(file: Identity) -> Tflite | None:
     from ai_edge_litert import schema_py_generated as schema
 
-    content = file.path.read_bytes()
+    content, budget = mapped(file.path), Budget(file.size_bytes)
     if content[4:8] != b"TFL3":
         return None
     try:
         model = schema.Model.GetRootAs(content, 0)
-        graph = model.Subgraphs(0)
-        codes = (model.OperatorCodes(i).CustomCode() for i in range(model.OperatorCodesLength()))
+        codes = [
+            _code(model.OperatorCodes(i), budget) for i in _each(model, "OperatorCodes", budget)
+        ]
+        graphs = [model.Subgraphs(i) for i in _each(model, "Subgraphs", budget)]
+        tensors = [
+            [_tensor(graph.Tensors(i), budget) for i in _each(graph, "Tensors", budget)]
+            for graph in graphs
+        ]
+        main = graphs[0]
         return Tflite(
-            tensors=tuple(_tensor(graph.Tensors(i)) for i in range(graph.TensorsLength())),
-            inputs=tuple(graph.Inputs(i) for i in range(graph.InputsLength())),
-            outputs=tuple(graph.Outputs(i) for i in range(graph.OutputsLength())),
-            custom=tuple(sorted({code.decode() for code in codes if code})),
-            operators=tuple(_operators(model)),
+            tensors=tuple(tensors[0]),
+            inputs=tuple(main.Inputs(i) for i in _each(main, "Inputs", budget)),
+            outputs=tuple(main.Outputs(i) for i in _each(main, "Outputs", budget)),
+            custom=tuple(sorted({name for name, custom, _ in codes if custom})),
+            operators=tuple(
+                operator
+                for number, graph in enumerate(graphs)
+                for operator in _operators(model, graph, number, tensors[number], codes, budget)
+            ),
         )
     except (struct.error, AttributeError, LookupError, TypeError, ValueError):
         return None  # cut off, or damaged
 
 
-def _operators(model: Any) -> Iterator[Operator]:
-    """Yield the operators of all graphs."""
-    codes = [_code(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
-    for number, graph in enumerate(map(model.Subgraphs, range(model.SubgraphsLength()))):
-        tensors = [_tensor(graph.Tensors(i)) for i in range(graph.TensorsLength())]
-        constant = {i for i in range(len(tensors)) if _is_constant(model, graph.Tensors(i))}
-        for place, operator in enumerate(map(graph.Operators, range(graph.OperatorsLength()))):
-            outputs = [operator.Outputs(i) for i in range(operator.OutputsLength())]
-            used = {*outputs, *map(operator.Inputs, range(operator.InputsLength()))}
-            name, custom, version = codes[operator.OpcodeIndex()]
-            yield Operator(
-                name=name,
-                custom=custom,
-                dtypes=frozenset(tensors[i].dtype for i in used - constant if i >= 0),
-                output=tensors[outputs[0]].name if outputs else "",
-                place=None if number else place,
-                version=version,
-            )
+def _each(table: Any, vector: str, budget: Budget) -> range:
+    return budget.length(getattr(table, f"{vector}Length")())
 
 
-def _code(code: Any) -> tuple[str, bool, int]:
-    """Return name and version of an operator, and whether it is none of LiteRT's own."""
+def _operators(
+    model: Any,
+    graph: Any,
+    number: int,
+    tensors: Sequence[Tensor],
+    codes: Sequence[tuple[str, bool, int]],
+    budget: Budget,
+) -> Iterator[Operator]:
+    """Yield the operators of a graph."""
+    constant = {i for i in range(len(tensors)) if _is_constant(model, graph.Tensors(i))}
+    for place in _each(graph, "Operators", budget):
+        operator = graph.Operators(place)
+        outputs = [operator.Outputs(i) for i in _each(operator, "Outputs", budget)]
+        used = {*outputs, *map(operator.Inputs, _each(operator, "Inputs", budget))}
+        name, custom, version = codes[operator.OpcodeIndex()]
+        yield Operator(
+            name=name,
+            custom=custom,
+            dtypes=frozenset(tensors[i].dtype for i in used - constant if i >= 0),
+            output=tensors[outputs[0]].name if outputs else "",
+            place=None if number else place,
+            version=version,
+        )
+
+
+def _code(code: Any, budget: Budget) -> tuple[str, bool, int]:
+    """Return the name of an operator, whether it is none of LiteRT's own, and its version."""
     if code.CustomCode():
-        return code.CustomCode().decode(), True, code.Version()
+        return budget.text(code.CustomCode()), True, code.Version()
     # Files of before 2020 have the small field alone.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     return _names("BuiltinOperator").get(number, f"operator {number}"), False, code.Version()
@@ -130,12 +151,16 @@ def _is_constant(model: Any, tensor: Any) -> bool:
     return bool(buffer.DataLength() or buffer.Offset() > 1)
 
 
-def _tensor(tensor: Any) -> Tensor:
+def _tensor(tensor: Any, budget: Budget) -> Tensor:
     length = tensor.ShapeSignatureLength()
     size = tensor.ShapeSignature if length else tensor.Shape
-    shape = tuple(int(size(i)) for i in range(length or tensor.ShapeLength()))
-    dtype = _names("TensorType")[tensor.Type()].lower()
-    return Tensor((tensor.Name() or b"").decode(), shape, dtype)
+    shape = tuple(int(size(i)) for i in budget.length(length or tensor.ShapeLength()))
+    return Tensor(budget.text(tensor.Name()), shape, dtype_of(tensor))
+
+
+def dtype_of(tensor: Any) -> str:
+    """Return the type of a tensor of the schema, as numpy names it."""
+    return _names("TensorType")[tensor.Type()].lower()
 
 
 @cache

@@ -17,19 +17,19 @@ class Tensor:
     Attributes:
         name: as the file has it.
         shape: with the batch.
-        dynamic: whether a size is free.
+        free: the dimensions whose size the file leaves open.
         dtype: as numpy names it.
         scales: number of its scales; 0 where it is not quantized.
         scale: the first of them.
         zero_point: the first of them.
         constant: whether the file holds its values.
         variable: whether it is a state that operators keep.
-        values: of constants of at most a few thousand values, such as axes and paddings.
+        values: of small constants, such as axes and paddings.
     """
 
     name: str
     shape: tuple[int, ...]
-    dynamic: bool
+    free: tuple[int, ...]
     dtype: str
     scales: int
     scale: float
@@ -43,11 +43,6 @@ class Tensor:
         """Number of its values."""
         return math.prod(self.shape)
 
-    @property
-    def batch(self) -> int:
-        """Its outermost size, where it has more than one dimension."""
-        return self.shape[0] if len(self.shape) > 1 else 1
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
@@ -60,7 +55,8 @@ class Node:
         version: of the operator.
         inputs: indices of tensors, `ABSENT` for one that is left out.
         outputs: indices of tensors.
-        options: the fields of its table by their names in the schema, in snake case.
+        output: name of the first tensor that it writes.
+        options: fields of its table, by their names in the schema.
     """
 
     index: int
@@ -69,6 +65,7 @@ class Node:
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    output: str
     options: dict[str, Any] = field(default_factory=dict)
 
 

@@ -1,22 +1,70 @@
-"""What the compiler for the Edge TPU will leave on the CPU, and why."""
+"""What the compiler for the Edge TPU leaves on the CPU, and why: seen without the compiler."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgeflow.targets.base import Lint
+from edgeflow.targets.edgetpu.cache import cache_estimate
+from edgeflow.targets.edgetpu.graph import Graph
 from edgeflow.targets.edgetpu.options import EdgeTPUOptions
-from edgeflow.targets.lint import by_name, operators_of
-
-_NAMES = """
-ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED
-L2_NORMALIZATION LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX
-REDUCE_MIN RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SLICE
-SOFTMAX SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TRANSPOSE
-TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM
-"""
-SUPPORTED = frozenset(_NAMES.split())
+from edgeflow.targets.edgetpu.partition import partition
+from edgeflow.targets.edgetpu.reading import read_graph
+from edgeflow.targets.edgetpu.rules import refusal
+from edgeflow.targets.edgetpu.whole import whole_refusal
+from edgeflow.targets.lint import place_of
 
 
-def findings(model: Path, options: EdgeTPUOptions) -> list[Lint]:  # noqa: ARG001
+def findings(model: Path, options: EdgeTPUOptions) -> list[Lint]:
     """Return what is said of a .tflite; nothing of a file that is none."""
-    unknown = [one for one in operators_of(model) if one.custom or one.name not in SUPPORTED]
-    return by_name(unknown, "warning", "the Edge TPU has no such operator")
+    graph = read_graph(model)
+    if graph is None or not graph.nodes:
+        return []
+    reasons = unmapped(graph, options)
+    return [*_grouped(graph, reasons), *_notes(graph, reasons)]
+
+
+def unmapped(graph: Graph, options: EdgeTPUOptions) -> dict[int, str]:
+    """Return why operators stay on the CPU, by their indices."""
+    runtime = options.min_runtime_version
+    refused = {
+        node.index: reason for node in graph.nodes if (reason := refusal(graph, node, runtime))
+    }
+    if whole := whole_refusal(graph):
+        return {node.index: refused.get(node.index, whole) for node in graph.nodes}
+    if getattr(options, "multiple_subgraphs", False):
+        return refused
+    parts = partition(graph, refused.keys())
+    behind = {index: _behind(graph, index, cause) for index, cause in parts.behind.items()}
+    return {**refused, **behind}
+
+
+def _behind(graph: Graph, index: int, cause: int) -> str:
+    if index == cause:
+        return "waits for what no operator computes"
+    return (
+        f"stands behind operator {cause}, {graph.nodes[cause].name}, which stays on the CPU: the "
+        "compiler maps the operators before that alone"
+    )
+
+
+def _grouped(graph: Graph, reasons: Mapping[int, str]) -> Iterator[Lint]:
+    """Yield a finding for all operators of one name and one reason, in the order of the first."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index in sorted(reasons):
+        groups.setdefault((graph.nodes[index].name, reasons[index]), []).append(index)
+    for (name, reason), indices in groups.items():
+        place = place_of(name, len(indices), graph.nodes[indices[0]].output)
+        yield Lint(severity="warning", place=place, message=reason, operators=tuple(indices))
+
+
+def _notes(graph: Graph, reasons: Mapping[int, str]) -> Iterator[Lint]:
+    mapped = {node.index for node in graph.nodes} - reasons.keys()
+    if mapped:
+        yield Lint(severity="note", place="model", message=cache_estimate(graph, mapped))
+    if any(graph.tensors[index].free for index in graph.inputs):
+        yield Lint(
+            severity="note",
+            place="model",
+            message="the file leaves sizes of its input open, as that of the batch; the compiler "
+            "takes them as 1",
+        )

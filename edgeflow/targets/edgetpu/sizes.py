@@ -1,0 +1,47 @@
+"""Sizes above which the compiler leaves operators on the CPU: drawn from published logs.
+
+Its documentation says only that "certain reshapes might not be mapped for large tensor sizes", and
+that resizing depends on the sizes. What networks of known sizes lost bounds each limit from above,
+what they kept from below.
+"""
+
+from collections.abc import Iterator
+
+from edgeflow.targets.edgetpu.graph import Graph, Node, Tensor
+
+ROW_BYTES = 192 * 1024
+"""Of a tensor whose values lie in one row, as the boxes or scores of a detector. Kept: LOGISTIC of
+[1, 2034, 91] (SSDLite MobileDet). Lost: RESHAPE to [1, 2352, 85] (YOLOv5s, 224 pixels)."""
+_ROWS = frozenset({"CONCATENATION", "LOGISTIC", "RESHAPE", "TANH"})
+
+TRANSPOSED_BYTES = 128 * 1024
+"""Of what a TRANSPOSE moves. Kept: [1, 196, 3, 85]. Lost: [1, 784, 3, 85] (both YOLOv5s, 224
+pixels), [1, 3, 224, 224]."""
+
+RESIZED_BYTES = 2 * 1024**2
+"""Of what a resize writes. Kept: [1, 128, 128, 32]. Lost: [1, 512, 512, 32]."""
+
+_ALIGNED = 4  # channels are stored in fours
+
+
+def size_limit(graph: Graph, node: Node) -> Iterator[str]:
+    """Yield why an operator is too large, if it is."""
+    output = graph.writes(node)[0]
+    if node.name in _ROWS and _row_bytes(output) > ROW_BYTES:
+        yield f"writes {_size(output)} in one row; the limit is about {ROW_BYTES // 1024} KiB"
+    if node.name == "TRANSPOSE" and output.size > TRANSPOSED_BYTES:
+        yield f"moves {_size(output)}; the limit is about {TRANSPOSED_BYTES // 1024} KiB"
+    if node.name.startswith("RESIZE_") and output.size > RESIZED_BYTES:
+        yield f"writes {_size(output)}; the limit is about {RESIZED_BYTES // 1024**2} MiB"
+
+
+def _row_bytes(tensor: Tensor) -> int:
+    """Return the size of a tensor with one row; 0 of others, which can be cut."""
+    *outer, width, depth = (1, 1, *tensor.shape)
+    if width == 1 or any(size != 1 for size in outer):
+        return 0
+    return int(width) * (-(-depth // _ALIGNED) * _ALIGNED)
+
+
+def _size(tensor: Tensor) -> str:
+    return f"{list(tensor.shape)}, {tensor.size // 1024:,} KiB"

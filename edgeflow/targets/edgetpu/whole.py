@@ -1,0 +1,53 @@
+"""What makes the compiler refuse a file as a whole."""
+
+from edgeflow.targets.edgetpu.graph import Graph, Node
+from edgeflow.targets.edgetpu.rules import EIGHT_BITS
+from edgeflow.targets.edgetpu.versions import LARGEST
+
+_SIZES = {
+    "FILL": (0,),
+    "PAD": (1,),
+    "RANGE": (0, 1, 2),
+    "RESHAPE": (1,),
+    "RESIZE_BILINEAR": (1,),
+    "RESIZE_NEAREST_NEIGHBOR": (1,),
+    "SLICE": (1, 2),
+    "STRIDED_SLICE": (1, 2, 3),
+    "TILE": (1,),
+    "TRANSPOSE_CONV": (0,),
+}
+"""Inputs that say how large an operator's output is."""
+
+
+def whole_refusal(graph: Graph) -> str:
+    """Return why the compiler refuses a file, which is then mapped in no part; empty for others.
+
+    It opens the file with an interpreter of TensorFlow 2.6, and gives up where that does not know a
+    version, or where the size of a tensor depends on what is computed.
+    """
+    newer = next((node for node in graph.nodes if _is_newer(node)), None)
+    if newer is not None:
+        return (
+            f"the compiler opens no file with {newer.name} of version {newer.version}, and knows "
+            f"versions up to {LARGEST[newer.name]}: convert with an older TensorFlow"
+        )
+    open_ended = next((node for node in graph.nodes if _is_open(graph, node)), None)
+    if open_ended is not None:
+        return (
+            f"the compiler takes tensors of fixed sizes alone, and that of operator "
+            f"{open_ended.index}, {open_ended.name}, is computed: export with a fixed batch of 1"
+        )
+    types = {graph.tensors[index].dtype for node in graph.nodes for index in node.outputs}
+    if not types & EIGHT_BITS:
+        return "the model is not quantized: the compiler takes int8, as by `quantize: ptq-int8`"
+    return ""
+
+
+def _is_newer(node: Node) -> bool:
+    return not node.custom and node.version > LARGEST.get(node.name, node.version)
+
+
+def _is_open(graph: Graph, node: Node) -> bool:
+    given = [graph.given(node, place) for place in _SIZES.get(node.name, ())]
+    fixed = all(one.constant for one in given if one is not None)
+    return not fixed or any(size < 0 for one in graph.writes(node) for size in one.shape)
