@@ -31,7 +31,7 @@ def unmapped(graph: Graph, options: EdgeTPUOptions) -> dict[int, str]:
     }
     if whole := whole_refusal(graph):
         return {node.index: refused.get(node.index, whole) for node in graph.nodes}
-    if getattr(options, "multiple_subgraphs", False):
+    if options.multiple_subgraphs:
         return refused
     parts = partition(graph, refused.keys())
     behind = {index: _behind(graph, index, cause) for index, cause in parts.behind.items()}

@@ -13,13 +13,11 @@ from edgeflow.errors import EdgeflowError
 from edgeflow.targets import registry
 from edgeflow.targets.base import Target
 from edgeflow.targets.coverage import cover
-from edgeflow.targets.edgetpu import EdgeTPU
 from tests.unit.targets.edgetpu.net import Net
 
 WORDS = (0, 1, 2, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
 TARGETS: list[tuple[type[Target], dict[str, Any]]] = [
-    (EdgeTPU, {}),  # type: ignore[list-item]  # its compiler is not there yet
-    *((registry.get(kind), {}) for kind in ("litert", "openvino")),
+    *((registry.get(kind), {}) for kind in ("edgetpu", "litert", "openvino")),
     (registry.get("mcu"), {"board": "microbit"}),
 ]
 

@@ -111,7 +111,7 @@ def test_what_cannot_be_compiled_is_a_warning(tmp_path: Path, step: str) -> None
         Interpreter(str(model)).allocate_tensors()
 
 
-@pytest.mark.parametrize("kind", ["litert", "openvino"])
+@pytest.mark.parametrize("kind", ["edgetpu", "litert", "openvino"])
 def test_a_file_that_is_no_model_says_nothing(tmp_path: Path, kind: str) -> None:
     (tmp_path / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3" + b"\x00" * 8)
     assert said(kind, tmp_path / "model.tflite") == []

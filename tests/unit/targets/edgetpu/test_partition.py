@@ -70,9 +70,7 @@ def test_multiple_subgraphs_map_what_stands_behind(tmp_path: Path) -> None:
     net = Net(*VECTOR)
     relu(net, alien(net, relu(net, net.input)))
     model = net.write(tmp_path / "model.tflite")
-    if "multiple_subgraphs" not in EdgeTPUOptions.model_fields:
-        pytest.skip("no such option yet")
-    options = EdgeTPUOptions.model_validate({"kind": "edgetpu", "multiple_subgraphs": True})
+    options = EdgeTPUOptions(kind="edgetpu", multiple_subgraphs=True)
     warned = [one.operators for one in EdgeTPU.lint(model, options) if one.operators]
     assert warned == [(1,)]
 
