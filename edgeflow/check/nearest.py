@@ -13,7 +13,7 @@ from edgeflow.config.fit import clashes, valid_recipes
 from edgeflow.config.model import Architecture, architecture_module
 from edgeflow.config.raw import Entry
 from edgeflow.errors import CompileError
-from edgeflow.targets.base import Fit
+from edgeflow.targets.base import Fit, Memory
 
 _WIDTHS = ("width", "alpha", "units")
 """Options of architectures that widen all layers."""
@@ -97,9 +97,11 @@ def _differing(before: Architecture, after: Architecture) -> str:
 
 def sizes(fit: Fit) -> str:
     """Return what a network takes, in one line."""
-    parts = [
-        f"{one.name} {one.needed_bytes / 1024:,.1f} of {one.limit_bytes / 1024:,.1f} kB"
-        for one in fit.memories
-    ]
+    parts = [f"{one.name} {_amount(one)} kB" for one in fit.memories]
     about = "" if fit.exact else ", estimated"
     return f"{', '.join(parts)}, {fit.macs:,} MACs{about}"
+
+
+def _amount(memory: Memory) -> str:
+    needed, limit = memory.needed_bytes / 1024, memory.limit_bytes
+    return f"{needed:,.1f}" if limit is None else f"{needed:,.1f} of {limit / 1024:,.1f}"

@@ -122,11 +122,11 @@ class CompiledModel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """One memory of a target: what a network needs of it, and what it may take."""
+    """One memory of a target: what a network needs of it, and what it may take at most, if any."""
 
     name: str
     needed_bytes: int
-    limit_bytes: int
+    limit_bytes: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +134,7 @@ class Fit:
     """What a network takes of a target's memories.
 
     Attributes:
-        memories: each that is limited.
+        memories: each that may be too small.
         macs: multiplications with accumulation of one inference.
         exact: whether it is that of a linked program; else it is estimated.
         problem: why it does not fit; empty where it does.
@@ -241,8 +241,8 @@ class Target(Protocol):
 
     It may have a static method `fit(model, options, worker)`, which returns a `Fit` for a .tflite
     after a recipe, and raises CompileError for one that it can never take. The worker is that of
-    its toolchain, or None where that is not at hand: what it takes is then estimated. With it,
-    `edgeflow check` judges networks before they are trained.
+    its toolchain, or None where that is not at hand: what it takes is then estimated, or it raises
+    MissingToolError. With it, `edgeflow check` judges networks before they are trained.
 
     It may have a static method `needs(model)`, which says in a line what a .tflite takes of such
     hardware whatever the options, or why it cannot be compiled; empty where that is not known.
