@@ -1,78 +1,14 @@
 /* A stand-in for libedgetpu, with DEVICES USB sticks: its C functions, and a delegate that runs the
- * RESHAPE operators of a model. BUSY: the sticks do not start. MUTE: without the C functions.
- *
- * The structs are those of tensorflow/lite/core/c/common.h, as far as they are used. */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+ * RESHAPE operators of a model. BUSY: the sticks do not start. MUTE: without the C functions. */
 #include <stdlib.h>
 #include <string.h>
+
+#include "../delegates/litert.h"
 
 #ifndef DEVICES
 #define DEVICES 2
 #endif
 #define RESHAPE 22 /* in tensorflow/lite/builtin_ops.h */
-
-typedef int TfLiteStatus;
-typedef struct TfLiteContext TfLiteContext;
-typedef struct TfLiteDelegate TfLiteDelegate;
-typedef struct {
-  int size;
-  int data[];
-} TfLiteIntArray;
-typedef struct {
-  int type;
-  void *data;
-  TfLiteIntArray *dims;
-  struct {
-    float scale;
-    int32_t zero_point;
-  } params;
-  int allocation_type;
-  size_t bytes;
-  const void *allocation;
-  const char *name;
-  TfLiteDelegate *delegate;
-  int buffer_handle;
-  bool data_is_stale, is_variable;
-  struct {
-    int type;
-    void *params;
-  } quantization;
-  void *sparsity;
-  const TfLiteIntArray *dims_signature;
-} TfLiteTensor;
-typedef struct {
-  TfLiteIntArray *inputs, *outputs;
-} TfLiteNode;
-typedef struct {
-  void *(*init)(TfLiteContext *, const char *, size_t);
-  void (*free)(TfLiteContext *, void *);
-  TfLiteStatus (*prepare)(TfLiteContext *, TfLiteNode *);
-  TfLiteStatus (*invoke)(TfLiteContext *, TfLiteNode *);
-  void *profiling_string;
-  int32_t builtin_code;
-  const char *custom_name;
-  int version;
-  void *registration_external, *async_kernel;
-  uint64_t inplace_operator;
-} TfLiteRegistration;
-struct TfLiteContext {
-  size_t tensors_size;
-  TfLiteStatus (*GetExecutionPlan)(TfLiteContext *, TfLiteIntArray **);
-  TfLiteTensor *tensors;
-  void *impl, *ResizeTensor, *ReportError, *AddTensors;
-  TfLiteStatus (*GetNodeAndRegistration)(TfLiteContext *, int, TfLiteNode **, TfLiteRegistration **);
-  TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext *, TfLiteRegistration,
-                                                        const TfLiteIntArray *, TfLiteDelegate *);
-};
-struct TfLiteDelegate {
-  void *data;
-  TfLiteStatus (*Prepare)(TfLiteContext *, TfLiteDelegate *);
-  void *CopyFromBufferHandle, *CopyToBufferHandle, *FreeBufferHandle;
-  int64_t flags;
-  void *opaque_delegate_builder;
-};
 
 static TfLiteStatus prepared(TfLiteContext *context, TfLiteNode *node) {
   (void)context, (void)node;
