@@ -130,7 +130,7 @@ class OpenVINO:
     def runtime(options: OpenVINOOptions) -> Runtime:
         """Return the OpenVINO runtime on the target's plug-in; on the host it is the CPU's."""
         streams = options.performance_hint == "throughput"
-        host = {"device": "CPU", "threads": options.threads}
+        host: dict[str, Any] = {"device": "CPU", "threads": options.threads}
         return Runtime(
             engine_module="edgeflow.ondevice.engine_openvino",
             engine_options={

@@ -48,7 +48,9 @@ def on_device(subject: Subject) -> Engine:
 @pytest.mark.parametrize("recipe", ["qat-int8", "keep-float", "uint8"])
 def test_an_int8_model_answers_as_in_litert(trained: Trained, recipe: str, tmp_path: Path) -> None:
     # NNCF makes all of ptq-int8 again; what was trained with rounding stays as it is.
-    job = {"recipe": Recipe(quantize="qat-int8", io="uint8")} if recipe == "uint8" else {}
+    job: dict[str, Any] = (
+        {"recipe": Recipe(quantize="qat-int8", io="uint8")} if recipe == "uint8" else {}
+    )
     subject = compiled(trained, recipe, tmp_path / "out", **job)
     engine = subject.engine()
     io = engine.io()
