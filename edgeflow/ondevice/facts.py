@@ -16,7 +16,10 @@ INSTRUCTION_SETS = (
 )
 """Those of x86-64, then those of Arm, as Linux names them."""
 
-PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "openvino", "pycoral")
+PACKAGES = (
+    *("numpy", "ai-edge-litert", "tflite-runtime", "openvino", "onnxruntime", "onnxruntime-gpu"),
+    *("tensorrt", "pycoral"),
+)
 
 
 def read_text(path: str) -> str | None:

@@ -20,8 +20,8 @@ def pins(lock: Path) -> dict[str, set[str]]:
 
 
 def test_there_is_a_lock_for_each_of_our_targets() -> None:
-    names = ["edgetpu-device.txt", "litert-device.txt", "openvino-device.txt"]
-    assert [lock.name for lock in LOCKS] == names
+    engines = ("edgetpu", "litert", "onnxruntime", "openvino")
+    assert [lock.name for lock in LOCKS] == [f"{engine}-device.txt" for engine in engines]
 
 
 @pytest.mark.parametrize(
