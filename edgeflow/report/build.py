@@ -10,6 +10,7 @@ from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.report.lint import load_lints
 from edgeflow.report.quantization import input_names, load_quantizations
+from edgeflow.targets.findings import KEPT
 
 TOOLS = ("edgeflow-ml", "matplotlib", "jinja2")
 
@@ -50,6 +51,7 @@ def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
             f"{paths.BASELINE}/history.csv".format(**unit),
             f"{paths.BASELINE}/manifest.json".format(**unit),
             f"{paths.COMPILED}/compile.json".format(**unit),
+            f"{paths.COMPILED}/{KEPT}".format(**unit),
             *input_names(unit["model"], unit["recipe"]),
         )
     ]

@@ -3,27 +3,27 @@
 import importlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
+from edgeflow.artifact.sources import Sources
 from edgeflow.artifact.step import Files, StepSpec, run_step
 from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.config.samples import Part
 from edgeflow.config.target import toolchain_of
-from edgeflow.console import say
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import MissingToolError
 from edgeflow.targets import registry
 from edgeflow.targets.apart import host_engine
 from edgeflow.targets.base import CompileInput, Missing, Runtime, Target, parse_options
+from edgeflow.targets.findings import Findings
 from edgeflow.targets.host import REFERENCE, Io, floats, run_engine
 from edgeflow.targets.identity import identify
-from edgeflow.targets.lint import lint
 from edgeflow.targets.outcome import require_sound
 from edgeflow.targets.worker import Worker
 from edgeflow.tasks.registry import task_of
@@ -66,32 +66,27 @@ def compile_model(
     with recorded("compile", name):  # what is missing before there is a key as well
         target = registry.get(slice_["target"]["kind"])
         parsed = parse_options(target, slice_["target"])
-        require_tools(name, target.check(parsed))
-        tools = toolchain_of(target, parsed)
-        identity = toolchain or identify(tools, host)
         applied = _applied(target, recipe)
-        spec = StepSpec(
-            step="compile",
-            name=name,
-            inputs={
-                "dataset": part_files(dataset, _parts(applied.recipe)),
-                "recipe": Files(
-                    manifest=recipe / "manifest.json",
-                    names=applied.files,
-                    facts=("recipe", "outputs"),
-                ),
-            },
-            slice=dict(slice_),
-            code=code,
-            tools=(*TOOLS, *target.runtime(parsed).reference_tools),
-            toolchain=identity,
-            manifest="compile.json",
-            cpu="all",
-        )
-        worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
-        return run_step(
-            spec, out, lambda folder: _compile(worker, target, parsed, applied, dataset, folder)
-        )
+        findings = Findings(title=name, target=target, options=parsed, model=applied.model)
+        with findings.kept(out):
+            require_tools(name, target.check(parsed))
+            tools = toolchain_of(target, parsed)
+            identity = toolchain or identify(tools, host)
+            worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
+            spec = StepSpec(
+                step="compile",
+                name=name,
+                inputs=_inputs(applied, dataset),
+                slice=dict(slice_),
+                code=code,
+                tools=(*TOOLS, *target.runtime(parsed).reference_tools),
+                toolchain=identity,
+                manifest="compile.json",
+                cpu="all",
+            )
+            return run_step(
+                spec, out, lambda folder: _compile(worker, findings, applied, dataset, folder)
+            )
 
 
 def require_tools(name: str, missing: Sequence[Missing]) -> None:
@@ -123,6 +118,11 @@ class _Applied:
     outputs: Sequence[str]
     files: tuple[str, ...]
 
+    @property
+    def model(self) -> Path:
+        """The recipe's model."""
+        return self.folder / "model.tflite"
+
     def network(self) -> Path | None:
         """Return the file of the network itself, if the target asks for it and there is one."""
         kept = [name for name in self.files if name.startswith(f"{NETWORK}/")]
@@ -140,24 +140,29 @@ def _applied(target: type[Target], folder: Path) -> _Applied:
     )
 
 
+def _inputs(applied: _Applied, dataset: Path) -> dict[str, Path | Files | Sources]:
+    facts = ("recipe", "outputs")
+    manifest = applied.folder / "manifest.json"
+    return {
+        "dataset": part_files(dataset, _parts(applied.recipe)),
+        "recipe": Files(manifest=manifest, names=applied.files, facts=facts),
+    }
+
+
 def _parts(recipe: Recipe) -> tuple[Part, ...]:
     """Return what is read of the dataset: targets may quantize in a form of their own."""
     return ("calibration", "test") if recipe.quantize in CALIBRATED else ("test",)
 
 
 def _compile(
-    worker: Worker,
-    target: type[Target],
-    options: Any,
-    applied: _Applied,
-    folder: Path,
-    out: Path,
+    worker: Worker, findings: Findings, applied: _Applied, folder: Path, out: Path
 ) -> dict[str, object]:
+    target, options = findings.target, findings.options
     parts = _parts(applied.recipe)
     dataset = open_dataset(folder, parts)
     verify_files(applied.folder / "manifest.json", [*applied.files])
     job = CompileInput(
-        model=applied.folder / "model.tflite",
+        model=applied.model,
         float_model=applied.folder / "float.tflite",
         network=applied.network(),
         recipe=applied.recipe,
@@ -166,9 +171,7 @@ def _compile(
     )
     artifact = out / COMPILED
     artifact.mkdir()
-    found = lint(target, job.model, options)
-    for finding in found:  # before the compiler, which may fail for this reason
-        say(f"{worker.title}: {finding}")
+    told = findings.told  # before the compiler, which may fail for this reason
     compiled = target.compile(job, options, artifact)
     require_sound(worker.title, target, compiled, artifact)
     runtime = target.runtime(options)
@@ -188,7 +191,7 @@ def _compile(
         "metric": task_of(dataset.facts).metric.name,
         "metric_test": figure,
         "figures": dict(compiled.figures),
-        "lint": [asdict(finding) for finding in found],
+        "lint": told,
         **compiled.facts,
     }
 

@@ -8,8 +8,8 @@ from edgeflow.targets import registry
 from edgeflow.testing.contract import TargetContract
 
 NO_TARGETS = {
-    *("apart", "apart_worker", "base", "build", "coverage", "host", "identity", "lint", "outcome"),
-    *("registry", "worker"),
+    *("apart", "apart_worker", "base", "build", "coverage", "findings", "host", "identity", "lint"),
+    *("outcome", "registry", "worker"),
 }
 
 

@@ -9,6 +9,7 @@
 #define DEVICES 2
 #endif
 #define RESHAPE 22 /* in tensorflow/lite/builtin_ops.h */
+#define MMAP_RO 1  /* of constants, such as the new shape */
 
 static TfLiteStatus prepared(TfLiteContext *context, TfLiteNode *node) {
   (void)context, (void)node;
@@ -16,9 +17,11 @@ static TfLiteStatus prepared(TfLiteContext *context, TfLiteNode *node) {
 }
 
 static TfLiteStatus copied(TfLiteContext *context, TfLiteNode *node) {
-  TfLiteTensor *in = &context->tensors[node->inputs->data[0]];
   TfLiteTensor *out = &context->tensors[node->outputs->data[0]];
-  memcpy(out->data, in->data, out->bytes);
+  for (int i = 0; i < node->inputs->size; i++) {
+    TfLiteTensor *in = &context->tensors[node->inputs->data[i]];
+    if (in->allocation_type != MMAP_RO) memcpy(out->data, in->data, out->bytes);
+  }
   return 0;
 }
 

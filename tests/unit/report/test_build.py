@@ -17,6 +17,7 @@ from edgeflow.report.console import print_summary
 from edgeflow.report.page import confused, headline
 from edgeflow.report.rows import load_rows
 from edgeflow.report.text import NONE
+from edgeflow.targets.findings import KEPT
 from edgeflow.targets.litert import LiteRT
 from tests.unit.config.test_gatefit import INSTRUCTIONS
 from tests.unit.report.samples import UNITS, make_row, validation, write_training, write_validation
@@ -304,3 +305,10 @@ def test_page_lists_what_targets_said_before_they_compiled(results: Path) -> Non
         "pi-cpu net · int8 note SIGN at <t2> slower",
     )
     assert f"{first} {second}" in page.text
+    (results / "targets/pi-cpu/net/int8/compile.json").unlink()
+    kept = results / "targets/pi-cpu/net/int8" / KEPT
+    kept.write_text(json.dumps([{**note, "operators": [3]}]))
+    assert f"{first} {second}" in build(results).text, "also where the compilation failed"
+    kept.write_text("[{")
+    with pytest.raises(IntegrityError, match="lint.json is damaged"):
+        build(results)

@@ -24,6 +24,7 @@ from edgeflow.targets.base import (
     Runtime,
     parse_options,
 )
+from edgeflow.targets.findings import KEPT
 from edgeflow.targets.litert import LiteRT
 from edgeflow.targets.openvino import OpenVINO
 from edgeflow.testing.trained import Trained
@@ -221,7 +222,32 @@ def test_what_the_target_says_of_the_model_is_kept_and_said_also_where_compiling
     monkeypatch.setattr(LiteRT, "compile", staticmethod(_refused))
     with pytest.raises(CompileError):
         compile_tiny(trained, "litert", "none", tmp_path / "refused")
+    assert capsys.readouterr().err.count("litert/tiny/none: warning: model: too large") == 1
+    kept = tmp_path / "refused" / KEPT
+    assert [one["message"] for one in json.loads(kept.read_bytes())] == ["too large"]
+    monkeypatch.setattr(LiteRT, "lint", staticmethod(lambda model, options: []))
+    with pytest.raises(CompileError):
+        compile_tiny(trained, "litert", "none", tmp_path / "refused")
+    assert not kept.exists(), "of the last try"
+
+
+def test_what_the_target_says_of_the_model_is_kept_without_its_compiler(
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finding = Lint(severity="warning", place="model", message="too large")
+    monkeypatch.setattr(LiteRT, "lint", staticmethod(lambda model, options: [finding]))
+    with monkeypatch.context() as patch:
+        lacking = [Missing(what="frobc", install="apt install frobc")]
+        patch.setattr(LiteRT, "check", staticmethod(lambda options: lacking))
+        with pytest.raises(MissingToolError):
+            compile_tiny(trained, "litert", "none", tmp_path)
     assert "litert/tiny/none: warning: model: too large" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [KEPT]
+    compile_tiny(trained, "litert", "none", tmp_path)
+    assert not (tmp_path / KEPT).exists()
 
 
 def _refused(job: CompileInput, options: Any, out: Path) -> CompiledModel:
