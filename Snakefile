@@ -20,6 +20,7 @@ include: "rules/compile.smk"
 include: "rules/bundle.smk"
 include: "rules/deploy.smk"
 include: "rules/validate.smk"
+include: "rules/judge.smk"
 include: "rules/report.smk"
 
 
@@ -31,13 +32,13 @@ rule all:
     input:
         report=f"{REPORT}/index.html",
         metrics=f"{REPORT}/metrics.csv",
-        gates=of_all_units(f"{DEVICE}/gates.json"),
+        gates=gates_of(PLAN.units),
     localrule: True
 
 
 rule selection:  # what `edgeflow run --device NAME` builds; the report is made at its end
     input:
-        gates=[f"{DEVICE}/gates.json".format(**unit.names()) for unit in UNITS],
+        gates=gates_of(UNITS),
     localrule: True
 
 

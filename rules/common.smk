@@ -170,9 +170,16 @@ def of_unit(pattern):
     return asked(file)
 
 
-def of_all_units(pattern):
+def of_units(units, pattern):
     """Return the file of each unit, once."""
-    return list(dict.fromkeys(pattern.format(**unit.names()) for unit in PLAN.units))
+    return list(dict.fromkeys(pattern.format(**unit.names()) for unit in units))
+
+
+def gates_of(units):
+    """Return the file that says of each unit that its gates hold, on a device or without."""
+    compiled = [unit for unit in units if not unit.device]
+    deployed = [unit for unit in units if unit.device]
+    return of_units(deployed, f"{DEVICE}/gates.json") + of_units(compiled, f"{COMPILED}/gates.json")
 
 
 def once(function):

@@ -6,12 +6,13 @@ from edgeflow.report.build import templates_digest
 
 rule report:
     input:
-        validations=of_all_units(f"{DEVICE}/validation.json"),
+        validations=of_units(PLAN.deployed, f"{DEVICE}/validation.json"),
+        bundles=of_units(PLAN.undeployed, f"{COMPILED}/bundle.json"),
         quantizations=[f"<results>/{folder}/quantization.json" for folder in debugged(PLAN)],
-        recipes=of_all_units(f"{RECIPE}/manifest.json"),
-        compiled=of_all_units(f"{COMPILED}/compile.json"),
-        models=of_all_units(f"{BASELINE}/manifest.json"),
-        histories=of_all_units(f"{BASELINE}/history.csv"),
+        recipes=of_units(PLAN.units, f"{RECIPE}/manifest.json"),
+        compiled=of_units(PLAN.units, f"{COMPILED}/compile.json"),
+        models=of_units(PLAN.units, f"{BASELINE}/manifest.json"),
+        histories=of_units(PLAN.units, f"{BASELINE}/history.csv"),
     output:
         page=report(f"{REPORT}/index.html", category="Report", caption="../report/index.rst"),
         metrics=report(f"{REPORT}/metrics.csv", category="Report", caption="../report/metrics.rst"),

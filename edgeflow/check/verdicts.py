@@ -20,7 +20,7 @@ from edgeflow.config.finding import Keys
 from edgeflow.config.fit import clashes
 from edgeflow.config.model import Architecture, Model
 from edgeflow.config.modelfile import kind_of, quantization
-from edgeflow.config.raw import Entry, deployments, entries, once
+from edgeflow.config.raw import Entry, deployments, entries, once, targets_of
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.target import target_classes, toolchain_of
 from edgeflow.console import native_quiet
@@ -58,11 +58,10 @@ def verdicts(raw: Entry) -> Mapping[Case, Verdict]:
 
 def cases_of(raw: Entry) -> Iterator[tuple[Keys, list[Case]]]:
     """Yield the keys of each deployment, with its cases that a target can judge."""
-    for keys, deployment, devices in deployments(raw):
+    for keys, deployment, _ in deployments(raw):
         model, recipe = deployment.get("model"), deployment.get("recipe")
         if isinstance(model, str) and isinstance(recipe, str):
-            listed = [entries(raw, "devices").get(str(device), {}) for device in devices]
-            targets = dict.fromkeys(str(entry.get("target")) for entry in listed)
+            targets = targets_of(raw, deployment)
             cases = [Case(model=model, recipe=recipe, target=target) for target in targets]
             yield keys, [case for case in cases if _is_judged(raw, case)]
 

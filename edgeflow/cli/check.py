@@ -119,7 +119,7 @@ def counts(plan: "Plan") -> dict[str, int]:
         **({"imports": imports} if imports else {}),
         "compressions": len({(unit.model, unit.recipe) for unit in units}),
         "compilations": len({(unit.target, unit.model, unit.recipe) for unit in units}),
-        "deployments": len(units),
+        "deployments": len(plan.deployed),
     }
 
 
@@ -129,7 +129,10 @@ def describe(plan: "Plan") -> list[str]:
     for unit in plan.units:
         gates = unit.gates.model_dump(exclude_none=True)
         limits = ", ".join(f"{name} {limit:g}" for name, limit in gates.items()) or "no gates"
-        lines.append(f"  {unit.model}/{unit.recipe} -> {unit.target} -> {unit.device}: {limits}")
+        place = (
+            f"{unit.target} -> {unit.device}" if unit.device else f"{unit.target}, only compiled"
+        )
+        lines.append(f"  {unit.model}/{unit.recipe} -> {place}: {limits}")
     return lines
 
 

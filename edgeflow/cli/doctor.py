@@ -143,7 +143,7 @@ def seen(plan: "Plan", results: Path) -> dict[str, tuple[str, list[str]]]:
     import json
 
     found = {}
-    for unit in plan.units:
+    for unit in plan.deployed:
         path = results / paths.DEVICE.format(**unit.names()) / "validation.json"
         try:
             conditions = json.loads(path.read_text())["conditions"]

@@ -89,7 +89,7 @@ def _opened(
     if device not in plan.config.devices:
         meant = did_you_mean(device, plan.config.devices)
         raise typer.BadParameter(f"no device {device!r}; {meant}", param_hint="DEVICE")
-    units = {one.model: one for one in plan.units if one.device == device}
+    units = {one.model: one for one in plan.deployed if one.device == device}
     if not local:
         if not re.fullmatch(NAME_PATTERN, model):
             raise typer.BadParameter(f"{model!r} is no name of a model", param_hint="MODEL")

@@ -27,6 +27,7 @@ _STEPS: Mapping[str, str] = {
     "deploy": f"{__name__}:Deploy",
     "validate": f"{__name__}:Validate",
     "gate": f"{__name__}:Gate",
+    "judge": f"{__name__}:Judge",
     "report": f"{__name__}:Report",
 }
 """By import path: a step imports what its own slice needs. `debug` has none."""
@@ -116,6 +117,21 @@ class Gate(BaseModel):
     """What `edgeflow gate` takes."""
 
     device: Deploy
+    gates: _Gates
+
+
+class Compiled(BaseModel):
+    """What is compiled and goes to no device."""
+
+    target: str
+    model: str
+    recipe: str
+
+
+class Judge(BaseModel):
+    """What `edgeflow judge` takes."""
+
+    names: Compiled
     gates: _Gates
 
 

@@ -81,7 +81,7 @@ Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of
 def register(app: typer.Typer) -> None:
     """Add the steps to the command line, in the order of the data's way."""
     building = (dataset, train, import_model, compress, debug, compile, bundle)
-    for step in (*building, deploy, validate, gate, report):
+    for step in (*building, deploy, validate, gate, judge, report):
         name = step.__name__.removesuffix("_model")  # `import` is a word of Python's
         app.command(name, rich_help_panel="Steps")(step)
 
@@ -238,6 +238,22 @@ def gate(
     from edgeflow.validate.confirm import confirm
 
     confirm(slice_, code, validation, out)
+
+
+def judge(
+    model: Folder,
+    recipe: Folder,
+    compiled: Folder,
+    slice_: Slice,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Hold a model that is compiled for no device against its gates."""
+    send_to(log)
+    from edgeflow.validate.judge import judge as run
+
+    run(slice_, code, model, recipe, compiled, out)
 
 
 def report(

@@ -15,9 +15,9 @@ def row(said: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """Return the row of a kind."""
     if "error" in said:
         return said["kind"], "broken", "-", "-"
-    found = [need for need in _needs(said) if need.found is not None]
-    tools = [need for need in found if need.sort != "package"] or found
-    shown = _some([need.title for need in tools])
+    needs = _needs(said)
+    tools = [need for need in needs if need.sort != "package"] or needs
+    shown = _some([need.title for need in tools if need.found is not None])
     return said["kind"], _STATES[said["state"]], ", ".join(said["quantize"]), shown or "-"
 
 

@@ -11,7 +11,7 @@ from edgeflow.config.device import FOLDERS
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.names import missing
-from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
+from edgeflow.config.raw import Entry, compiled_for, deployments, entries, kind_of_device
 from edgeflow.config.target import broken_targets, runtime_of_entry, target_classes
 
 _RESERVED = (
@@ -30,6 +30,7 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
     return [
         *_references(raw, families),
         *_twice(raw),
+        *_compiled_twice(raw),
         *unfit(raw),
         *recipe_references(raw),
         *_broken(raw),
@@ -56,6 +57,8 @@ def _references(raw: Entry, families: Iterable[str]) -> Iterator[Finding]:
         yield from missing(raw, "recipes", deployment.get("recipe"), (*keys, "recipe"))
         for position, device in enumerate(devices):
             yield from missing(raw, "devices", device, (*keys, "devices", position))
+        for position, target in enumerate(compiled_for(deployment)):
+            yield from missing(raw, "targets", target, (*keys, "targets", position))
 
 
 def _twice(raw: Entry) -> Iterator[Finding]:
@@ -73,6 +76,17 @@ def _twice(raw: Entry) -> Iterator[Finding]:
                 hint = "a folder on a device holds one recipe of a model at a time"
                 hint += "" if other == device else f"; give {device!r} a `path` of its own"
                 yield Finding(keys=here, message=message, hint=hint, see=before)
+
+
+def _compiled_twice(raw: Entry) -> Iterator[Finding]:
+    first: dict[str, Keys] = {}
+    for keys, deployment, _ in deployments(raw):
+        for position, target in enumerate(compiled_for(deployment)):
+            here: Keys = (*keys, "targets", position)
+            what = repr((deployment.get("model"), deployment.get("recipe"), target))
+            if (before := first.setdefault(what, here)) != here:
+                message = f"it is compiled for target {target!r} without a device twice"
+                yield Finding(keys=here, message=message, hint="name it once", see=before)
 
 
 def _folder(raw: Entry, device: str) -> tuple[object, ...]:

@@ -1,8 +1,9 @@
 """Deployments: which model goes where, and what it must reach there."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from edgeflow.config.base import Reference, Section
 from edgeflow.config.gates import Gates
@@ -19,16 +20,30 @@ class Measure(Section):
     """Timed inferences for the latency percentiles."""
 
 
+def _named(key: str) -> JsonDict:
+    return {"required": [key], "properties": {key: {"minItems": 1}}}
+
+
 class Deployment(Section):
-    """One model after one recipe, to one or more devices."""
+    """One model after one recipe, to devices, or only compiled for targets."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_named("devices"), _named("targets")]})
 
     model: Reference
     """Name of a model of this configuration."""
     recipe: Reference
     """Name of a recipe of this configuration."""
-    devices: Annotated[list[Reference], Field(min_length=1)]
+    devices: list[Reference] = Field(default=[])
     """Names of devices of this configuration."""
+    targets: list[Reference] = Field(default=[])
+    """Names of targets that it is compiled and bundled for, and brought to no device."""
     gates: Gates = Gates()
-    """What must hold on each of the devices."""
+    """What must hold on each of the devices, and of what is compiled for each of the targets."""
     measure: Measure = Measure()
     """How it is measured."""
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if not self.devices and not self.targets:
+            raise ValueError("it names neither `devices` nor `targets` to compile for")
+        return self

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from edgeflow.config.finding import Finding
 from edgeflow.config.modelfile import quantization
 from edgeflow.config.names import missing
-from edgeflow.config.raw import Entry, deployments, entries, kind_of_device, once
+from edgeflow.config.raw import Entry, deployments, entries, kinds_of, once
 from edgeflow.config.recipe import INT8, Recipe
 from edgeflow.config.sourcefile import file_of
 from edgeflow.config.target import target_classes
@@ -34,12 +34,12 @@ def recipe_references(raw: Entry) -> Iterator[Finding]:
 def unfit(raw: Entry) -> Iterator[Finding]:
     """Yield deployments whose recipe a target kind cannot take; of `auto`, each that it tries."""
     targets, known = target_classes(), valid_recipes(raw)
-    for keys, deployment, devices in deployments(raw):
+    for keys, deployment, _ in deployments(raw):
         name, reasons = deployment.get("recipe"), dict[str, str]()
         source = file_of(raw, deployment.get("model"))
         if source and quantization(source):
             continue  # the file decides, not the recipe: see `sourcecheck`
-        for kind in sorted({kind_of_device(raw, device) for device in devices} & targets.keys()):
+        for kind in sorted(kinds_of(raw, deployment) & targets.keys()):
             for tried, recipe in candidates(known, name).items():
                 which = "a recipe" if tried == name else f"{tried!r}, which {name!r} tries,"
                 for asked, hint in clashes(recipe, targets[kind].capabilities):

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from edgeflow.config.base import Section
 from edgeflow.config.finding import Finding
 from edgeflow.config.gates import all_declarations, by_gate, figures_of
-from edgeflow.config.raw import Entry, deployments, entries
+from edgeflow.config.raw import Entry, compiled_for, deployments, entries
 from edgeflow.config.target import runtime_of_entry, target_classes
 from edgeflow.figures.figure import Figure
 
@@ -20,7 +20,7 @@ def unmeasurable(raw: Entry) -> Iterator[Finding]:
     """Yield gates on figures that a device's target has not, or its engine cannot tell."""
     known = by_gate(all_declarations())
     for keys, deployment, devices in deployments(raw):
-        gates, targets = deployment.get("gates"), _targets(raw, devices)
+        gates, targets = deployment.get("gates"), _targets(raw, deployment, devices)
         given = gates.items() if isinstance(gates, Mapping) else ()
         for gate, limit in [(key, limit) for key, limit in given if key in known]:
             if not any(_allows(figure, limit) for figure in known[gate]):
@@ -33,21 +33,23 @@ def unmeasurable(raw: Entry) -> Iterator[Finding]:
 
 
 class _Target(NamedTuple):
-    """A target of a deployment, and whether devices name a unit there."""
+    """A target of a deployment, whether devices name a unit there, and whether there are any."""
 
     entry: Entry
     runtime: "Runtime | None"
     has_unit: bool
+    has_device: bool
 
 
-def _targets(raw: Entry, devices: list[str]) -> list[_Target]:
-    """Return the targets of devices, once each, as far as names stand for one."""
+def _targets(raw: Entry, deployment: Entry, devices: list[str]) -> list[_Target]:
+    """Return the targets of a deployment, once each, as far as names stand for one."""
     known, targets = entries(raw, "devices"), entries(raw, "targets")
     listed = [known[name] for name in map(str, devices) if name in known]
-    pairs = dict.fromkeys((str(one.get("target")), bool(one.get("unit"))) for one in listed)
+    found = [(str(one.get("target")), bool(one.get("unit")), True) for one in listed]
+    found += [(str(target), False, False) for target in compiled_for(deployment)]
     return [
-        _Target(targets[name], runtime_of_entry(targets[name]), has_unit)
-        for name, has_unit in pairs
+        _Target(targets[name], runtime_of_entry(targets[name]), has_unit, has_device)
+        for name, has_unit, has_device in dict.fromkeys(found)
         if name in targets
     ]
 
@@ -74,6 +76,10 @@ def _lack(figure: Figure, limit: object, target: _Target) -> tuple[str, str] | N
     if not _allows(own[figure.name], limit):
         reason = f"target kind {kind!r} allows no limit of {limit} for {figure.title}"
         return reason, "choose another limit, or leave the gate out"
+    asks_device = own[figure.name].needs_device or own[figure.name].needs_clock
+    if asks_device and not target.has_device:
+        reason = f"what is only compiled for target kind {kind!r} has no {figure.title}"
+        return reason, "leave the gate out, or set it in a deployment to `devices` alone"
     if runtime and own[figure.name].needs_clock and runtime.clock == "none":
         reason = f"the engine of target kind {kind!r} has no clock, and so no {figure.title}"
         return reason, _instead(own.values(), runtime, has_unit)

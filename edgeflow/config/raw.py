@@ -52,6 +52,31 @@ def deployments(raw: Entry) -> Iterator[tuple[Keys, Entry, list[str]]]:
             yield keys, entry, devices if isinstance(devices, list) else []
 
 
+def compiled_for(deployment: Entry) -> list[object]:
+    """Return the targets that a deployment is only compiled for, as they are written."""
+    targets = deployment.get("targets")
+    return targets if isinstance(targets, list) else []
+
+
+def targets_of(raw: Entry, deployment: Entry) -> list[str]:
+    """Return the targets of a deployment, by its devices and without, as far as names stand."""
+    devices, known = deployment.get("devices"), entries(raw, "devices")
+    listed = [known.get(str(name), {}) for name in (devices if isinstance(devices, list) else [])]
+    names = [*(entry.get("target") for entry in listed), *compiled_for(deployment)]
+    return list(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+
+def kind_of_target(raw: Entry, target: str) -> str:
+    """Return the kind of a target, or an empty text where the name misses."""
+    kind = entries(raw, "targets").get(target, {}).get("kind")
+    return kind if isinstance(kind, str) else ""
+
+
+def kinds_of(raw: Entry, deployment: Entry) -> set[str]:
+    """Return the target kinds of a deployment."""
+    return {kind_of_target(raw, target) for target in targets_of(raw, deployment)} - {""}
+
+
 def kind_of_device(raw: Entry, device: object) -> str:
     """Return the target kind of a device, or an empty text where a name misses."""
     for section, key in (("devices", "target"), ("targets", "kind")):

@@ -13,7 +13,7 @@ from edgeflow.config.finding import Finding, Keys, closest
 from edgeflow.config.modelfile import FORMS, files_of, kind_of, misfit, quantization, trains
 from edgeflow.config.neighbours import at_home, not_there
 from edgeflow.config.pointer import pointer
-from edgeflow.config.raw import Entry, deployments, entries, kind_of_device
+from edgeflow.config.raw import Entry, deployments, entries, kinds_of
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.sourcefile import file_of
 from edgeflow.config.target import target_classes
@@ -67,7 +67,7 @@ def _of_file(path: Path, entry: Entry, keys: Keys) -> Iterator[Finding]:
 
 def _of_deployments(raw: Entry) -> Iterator[Finding]:
     """Yield recipes and targets that a deployment's model file does not fit."""
-    for keys, entry, devices in deployments(raw):
+    for keys, entry, _ in deployments(raw):
         path = file_of(raw, entry.get("model"))
         if path is None:
             continue
@@ -78,8 +78,7 @@ def _of_deployments(raw: Entry) -> Iterator[Finding]:
                 message, hint = where + reason, "see docs/models.md"
                 yield Finding(keys=(*keys, "recipe"), message=message, hint=hint)
                 break
-        kinds = {kind_of_device(raw, device) for device in devices}
-        yield from _of_targets(path, sorted(kinds), (*keys, "model"))
+        yield from _of_targets(path, sorted(kinds_of(raw, entry)), (*keys, "model"))
 
 
 def _of_targets(path: Path, kinds: list[str], keys: Keys) -> Iterator[Finding]:

@@ -40,6 +40,8 @@ class Figure:
             default it stands there by its name among `figures`.
         needs_clock: whether it is of the process that runs the engine, so that an engine without
             a clock has none.
+        needs_device: whether it compares a device with the host, so that there is none of a model
+            that was only compiled.
         group: heading over the column in the report, by default the title.
         column: heading of the column, by default the unit.
         in_results: whether the report's table of results has a column for it.
@@ -55,6 +57,7 @@ class Figure:
     limit: Any = POSITIVE
     reader: Reader | None = None
     needs_clock: bool = False
+    needs_device: bool = False
     group: str = ""
     column: str = ""
     in_results: bool = True

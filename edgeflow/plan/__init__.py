@@ -9,10 +9,10 @@ import functools
 import importlib
 import inspect
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from edgeflow.config.deployment import Measure
+from edgeflow.config.deployment import Deployment, Measure
 from edgeflow.config.gates import Gates
 from edgeflow.config.root import Config
 from edgeflow.plan.job import Job
@@ -20,7 +20,11 @@ from edgeflow.plan.job import Job
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unit:
-    """One row of the report: a model after a recipe, on one device."""
+    """One row of the report: a model after a recipe, on one device or only compiled.
+
+    Attributes:
+        device: its name; empty where the model is compiled for the target and goes nowhere.
+    """
 
     device: str
     target: str
@@ -42,16 +46,21 @@ class Plan:
         self.units = [
             Unit(
                 device=device,
-                target=config.devices[device].target,
+                target=target,
                 model=deployment.model,
                 recipe=deployment.recipe,
                 gates=deployment.gates,
                 measure=deployment.measure,
             )
             for deployment in config.deployments
-            for device in deployment.devices
+            for device, target in _places(config, deployment)
         ]
-        self._by_device = {(unit.device, unit.model): unit for unit in self.units}
+        self.deployed = [unit for unit in self.units if unit.device]
+        """The units that go to a device."""
+        self._by_device = {(unit.device, unit.model): unit for unit in self.deployed}
+        self.undeployed = [unit for unit in self.units if not unit.device]
+        """The units that are only compiled."""
+        self._compiled = {(one.target, one.model, one.recipe): one for one in self.undeployed}
         held = Counter(device for device, _ in self._by_device)
         shared = [device for device, count in held.items() if count > 1]
         self.shared = {device: number for number, device in enumerate(shared)}
@@ -61,6 +70,10 @@ class Plan:
     def unit(self, device: str, model: str) -> Unit:
         """Return what device and model belong to; KeyError if the plan has no such pair."""
         return self._by_device[device, model]
+
+    def compiled(self, target: str, model: str, recipe: str) -> Unit:
+        """Return the unit that is only compiled; KeyError if the plan has no such one."""
+        return self._compiled[target, model, recipe]
 
     def asked(self) -> list[Job]:
         """Return the jobs that `job` has returned so far."""
@@ -82,6 +95,12 @@ class Plan:
         if (step, *values) not in self._jobs:
             self._jobs[step, *values] = make(self, *values)
         return self._jobs[step, *values]
+
+
+def _places(config: Config, deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """Yield device and target of each unit of a deployment."""
+    yield from ((device, config.devices[device].target) for device in deployment.devices)
+    yield from (("", target) for target in deployment.targets)
 
 
 @functools.cache

@@ -53,11 +53,16 @@ def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
             f"{paths.COMPILED}/compile.json".format(**unit),
             f"{paths.COMPILED}/{KEPT}".format(**unit),
             *input_names(unit["model"], unit["recipe"]),
+            *(name.format(**unit) for name in (() if unit["device"] else _COMPILED)),
         )
     ]
     found = {name: results / name for name in dict.fromkeys(wanted)}
     found = {name: path for name, path in found.items() if path.is_file()}
     return {**found, **{f"templates/{path.name}": path for path in _templates()}}
+
+
+_COMPILED = (f"{paths.RECIPE}/manifest.json", f"{paths.COMPILED}/bundle.json")
+"""What tells of a unit that goes to no device."""
 
 
 def _templates() -> list[Path]:

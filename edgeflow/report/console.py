@@ -19,26 +19,28 @@ _STYLES = {
     "rolled back": "bold red",
     "no gates": "dim",
     "not measured": "yellow",
+    "compiled": "green",
+    "not compiled": "yellow",
 }
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     name = f"{row.model}/{row.recipe}"
-    if not row.measured:
-        return (name, row.device, "", "", "", "", row.status)
+    if not row.measured and not row.compiled:
+        return (name, row.place, "", "", "", "", row.status)
     return (
         name,
-        row.device,
+        row.place,
         _change(row),
         _latency(row),
         kib(row.figure("model_bytes")),
-        f"{row.transport}: {row.cpu}",
+        f"{row.transport}: {row.cpu}" if row.measured else "no device",
         row.verdict,
     )
 
 
 def _change(row: Row) -> str:
-    stages = (row.metric_baseline, row.metric_device)
+    stages = (row.metric_baseline, row.metric_last)
     change = " → ".join(metric(row.metric, stage) for stage in stages)
     return f"{metric_title(row.metric)} {change}"
 
@@ -54,7 +56,7 @@ def _further(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         texts = [_further_figure(row, figure) for figure in own_figures(row)]
         if texts:
-            lines.append(f"{row.model}/{row.recipe} on {row.device}: {', '.join(texts)}")
+            lines.append(f"{row.model}/{row.recipe} on {row.place}: {', '.join(texts)}")
     return lines
 
 
@@ -66,7 +68,7 @@ def _further_figure(row: Row, figure: Figure) -> str:
 def _missed(rows: Sequence[Row]) -> list[str]:
     """Return a line for each gate that does not hold."""
     return [
-        f"{row.model}/{row.recipe} on {row.device}: {gate.title} {gate.value}, "
+        f"{row.model}/{row.recipe} on {row.place}: {gate.title} {gate.value}, "
         f"must be {gate.sign} {gate.limit}"
         for row in rows
         for gate in map(gate_text, row.checks)
@@ -77,7 +79,7 @@ def _missed(rows: Sequence[Row]) -> list[str]:
 def _rolled_back(rows: Sequence[Row]) -> list[str]:
     """Return a line for each release that was rejected by hand."""
     return [
-        f"{row.model}/{row.recipe} on {row.device}: rolled back: {row.rolled_back}"
+        f"{row.model}/{row.recipe} on {row.place}: rolled back: {row.rolled_back}"
         for row in rows
         if row.rolled_back is not None
     ]

@@ -13,7 +13,10 @@ POINTS = 1000
 LINES = 40
 """Most deployments in the table on a terminal."""
 
-_URGENCY = ("failed", "rolled back", "not measured", "no gates", "passed")
+_URGENCY = (
+    *("failed", "rolled back", "not measured", "not compiled"),
+    *("no gates", "compiled", "passed"),
+)
 
 
 def telling(rows: Sequence[Row], most: int) -> list[Row]:

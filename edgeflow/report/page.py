@@ -128,8 +128,13 @@ def headline(rows: Sequence[Row]) -> str:
         return f"{counts['failed']} of {total} missed a gate"
     if counts["not measured"]:
         return f"{counts['not measured']} of {total} could not be measured"
+    if counts["not compiled"]:
+        return f"{counts['not compiled']} of {total} could not be compiled"
     if counts["no gates"]:
         return f"{total} measured, {counts['no gates']} without gates"
+    if counts["compiled"]:
+        others = ", the others passed" if counts["passed"] else ""
+        return f"{counts['compiled']} of {total} compiled for no device{others}"
     return "The one deployment passed its gates" if len(rows) == 1 else f"All {total} passed"
 
 

@@ -14,6 +14,7 @@ from edgeflow.deploy.runner import Layer
 from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
 from edgeflow.validate.gates import GateResult, check_gates
+from edgeflow.validate.judge import record_of
 from edgeflow.validate.metrics import STAGES
 from edgeflow.validate.schema import OutputParity, Validation
 
@@ -23,12 +24,15 @@ Matrix = Sequence[Sequence[int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A model after a recipe, on one device.
+    """A model after a recipe, on one device or only compiled.
 
     Attributes:
         figures: each figure that is known, by name; one that was not measured is not there.
         kinds: where each of the figures comes from.
+        device: its name; empty where the model goes to none.
         kind: of the target.
+        measured: whether it ran on its device.
+        compiled: whether it is one that goes to no device, and is compiled.
         bit_exact: whether engine and recipe promise the host's very bytes.
         parity_max_abs: largest difference of any output.
         parity_outputs: share, difference and tolerance of each output, by name.
@@ -48,6 +52,7 @@ class Row:
     device: str
     kind: str | None = None
     measured: bool = False
+    compiled: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[GateResult, ...] = ()
     metric: str | None = None
@@ -79,6 +84,11 @@ class Row:
         return self.figures.get(name)
 
     @property
+    def place(self) -> str:
+        """Where it is: its device, or the target that it is compiled for."""
+        return self.device or self.target
+
+    @property
     def matrices(self) -> tuple[object, ...]:
         """What its confusion matrices show: rows in which this is equal look the same."""
         both = (self.confusion_baseline, self.confusion_device)
@@ -86,13 +96,15 @@ class Row:
 
     @property
     def kind_of_figures(self) -> str | None:
-        """``measured``, then the names of the figures that are not, by their kind."""
+        """``measured`` or ``compiled``, then the names of other figures by their kind."""
         others: dict[str, list[str]] = {}
         for name, kind in self.kinds.items():
             if kind != "measured":
                 others.setdefault(kind, []).append(name)
         named = [f"{kind}: {' '.join(names)}" for kind, names in others.items()]
-        return "; ".join(["measured", *named]) if self.measured else None
+        if not self.measured and not self.compiled:
+            return None
+        return "; ".join(["measured" if self.measured else "compiled", *named])
 
     @property
     def gates_passed(self) -> bool | None:
@@ -105,15 +117,24 @@ class Row:
         return self.bit_exact and self.figure("parity") == 1.0 and self.parity_max_abs == 0.0
 
     @property
+    def metric_last(self) -> float | None:
+        """The metric on the device; on the host where the model goes to none."""
+        return self.metric_compiled if self.compiled else self.metric_device
+
+    @property
     def metric_change(self) -> float | None:
-        """The metric on the device minus that of the trained model."""
-        if self.metric_baseline is None or self.metric_device is None:
+        """The last metric minus that of the trained model."""
+        if self.metric_baseline is None or self.metric_last is None:
             return None
-        return self.metric_device - self.metric_baseline
+        return self.metric_last - self.metric_baseline
 
     @property
     def status(self) -> str:
-        """``passed``, ``failed``, ``no gates``, ``rolled back`` or ``not measured``."""
+        """``passed``, ``failed``, ``no gates``, ``rolled back``, ``compiled`` or ``not ...``."""
+        if self.compiled:
+            return "failed" if self.gates_passed is False else "compiled"
+        if not self.device:
+            return "not compiled"
         if not self.measured:
             return "not measured"
         if self.rolled_back is not None:
@@ -126,22 +147,21 @@ class Row:
         if not self.checks or self.rolled_back is not None:
             return self.status
         count = sum(check.passed == self.gates_passed for check in self.checks)
-        return f"{self.status} {count} of {len(self.checks)}"
+        status = "compiled, passed" if self.status == "compiled" else self.status
+        return f"{status} {count} of {len(self.checks)}"
 
 
 def _measured(
     validation: Validation, record: Mapping[str, Any], outputs: Sequence[str]
 ) -> dict[str, Any]:
-    parity, known = validation.parity, figures_of([validation.kind])
-    values = {name: figure.read(record) for name, figure in known.items()}
-    figures = {name: value for name, value in values.items() if value is not None}
+    parity, (figures, kinds) = validation.parity, _figures(record)
     ordered = [*filter(parity.outputs.__contains__, outputs), *parity.outputs]
     return {
         "kind": validation.kind,
         "metric": validation.metric.name,
         **{f"metric_{stage}": getattr(validation.metric, stage) for stage in STAGES},
         "figures": figures,
-        "kinds": {name: known[name].kind for name in figures},
+        "kinds": kinds,
         "bit_exact": parity.bit_exact,
         "parity_max_abs": parity.max_abs,
         "parity_outputs": {name: parity.outputs[name] for name in ordered},
@@ -181,6 +201,8 @@ def _outputs(compiled: Path) -> list[str]:
 def _row(unit: Mapping[str, Any], results: Path, outputs: Callable[[Path], Sequence[str]]) -> Row:
     names: dict[str, Any] = {key: str(unit[key]) for key in ("model", "recipe", "target", "device")}
     limits = dict(unit["gates"])
+    if not names["device"]:
+        return _compiled(names, limits, results)
     path = results / paths.DEVICE.format(**names) / "validation.json"
     validation = _read(path)
     # A file of another recipe or target is left over from before the configuration changed.
@@ -191,6 +213,36 @@ def _row(unit: Mapping[str, Any], results: Path, outputs: Callable[[Path], Seque
     checks = tuple(check_gates(record, limits))
     measured = _measured(validation, record, outputs(compiled))
     return Row(**names, limits=limits, measured=True, checks=checks, **measured)
+
+
+def _compiled(names: Mapping[str, Any], limits: Mapping[str, float], results: Path) -> Row:
+    """Return the row of a model that goes to no device."""
+    patterns = (paths.BASELINE, paths.RECIPE, paths.COMPILED)
+    model, recipe, compiled = (results / pattern.format(**names) for pattern in patterns)
+    needed = (model / "manifest.json", recipe / "manifest.json", compiled / "compile.json")
+    if not all(path.is_file() for path in (*needed, compiled / "bundle.json")):
+        return Row(**names, limits=limits)
+    record = record_of(model, recipe, compiled)
+    figures, kinds = _figures(record)
+    return Row(
+        **names,
+        limits=limits,
+        compiled=True,
+        kind=record["kind"],
+        checks=tuple(check_gates(record, limits)),
+        metric=record["metric"]["name"],
+        **{f"metric_{stage}": record["metric"].get(stage) for stage in STAGES},
+        figures=figures,
+        kinds=kinds,
+    )
+
+
+def _figures(record: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Kind]]:
+    """Return the figures of a validation that are known, and their kinds."""
+    known = figures_of([record["kind"]])
+    values = {name: figure.read(record) for name, figure in known.items()}
+    figures = {name: value for name, value in values.items() if value is not None}
+    return figures, {name: known[name].kind for name in figures}
 
 
 def load_rows(results: Path, slice_: Mapping[str, Any]) -> list[Row]:
@@ -207,6 +259,8 @@ def with_rollbacks(rows: Sequence[Row], results: Path) -> list[Row]:
     """Return rows with what was rolled back by hand, of which the page does not tell."""
 
     def reason(row: Row) -> str | None:
+        if not row.device:
+            return None
         folder = results / paths.DEVICE.format(device=row.device, model=row.model)
         return rollback_reason(folder, row.bundle_sha256)
 

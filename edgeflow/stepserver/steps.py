@@ -34,7 +34,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "light": Kind(
-        steps=("dataset", "compile", "bundle", "deploy", "validate", "gate", "report"),
+        steps=("dataset", "compile", "bundle", "deploy", "validate", "gate", "judge", "report"),
         modules=(
             "edgeflow.bundle.pack",
             "edgeflow.cli.slices",
@@ -45,6 +45,7 @@ KINDS: Mapping[str, Kind] = {
             "edgeflow.remote.virtual.start",
             "edgeflow.train.build",
             "edgeflow.validate.confirm",
+            "edgeflow.validate.judge",
             "edgeflow.validate.run",
             "encodings.idna",
             "fabric",

@@ -49,12 +49,13 @@ class Metric:
         return Figure(
             name=self.name,
             title=self.title,
-            meaning=f"{self.title} on the device, with `task: {self.task}`{self.range}",
+            meaning=f"{self.title} on the device, or on the host of what is only compiled, with "
+            f"`task: {self.task}`{self.range}",
             unit="%" if self.share else "",
             scale=100 if self.share else 1,
             bound="min" if self.better == "higher" else "max",
             limit=self.limit,
-            reader=lambda validation: self._own(validation).get("device"),
+            reader=lambda validation: _last(self._own(validation)),
             in_results=False,  # it stands there for each stage
         )
 
@@ -89,4 +90,11 @@ class Metric:
 
     def _worse_on_device(self, validation: Validation) -> float | None:
         stages = self._own(validation)
-        return self.worse_by(stages["baseline"], stages["device"]) if stages else None
+        last = _last(stages)
+        return None if last is None else self.worse_by(stages["baseline"], last)
+
+
+def _last(stages: Mapping[str, Any]) -> float | None:
+    """Return the metric of the device, or of the compiled model where there is none."""
+    value: float | None = stages.get("device", stages.get("compiled"))
+    return value

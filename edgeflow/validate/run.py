@@ -28,15 +28,13 @@ from edgeflow.remote.answer import malformed
 from edgeflow.targets.host import REFERENCE, floats
 from edgeflow.tasks.registry import task_of
 from edgeflow.validate import metrics
+from edgeflow.validate.judge import BUNDLE_SIZES, sizes
 from edgeflow.validate.kept import Kept
 from edgeflow.validate.schema import Validation
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-BUNDLE_SIZES = ("model_bytes", "bundle_bytes", "model_packed_bytes", "bundle_packed_bytes")
-"""Facts of the bundle step."""
 
 OUTPUTS = "outputs.npy"
 """Start of the names of the files that the runner writes, one for each output."""
@@ -290,10 +288,5 @@ def _compiler_figures(folders: Folders) -> dict[str, float]:
 
 def _sizes(folders: Folders) -> dict[str, int]:
     names = ["float.tflite", "model.tflite", "outputs.npy"]  # what a rule carries to this step
-    recipe = verify_files(folders.recipe / "manifest.json", names).files
-    bundle = read_manifest(folders.compiled / "bundle.json").facts
-    return {
-        "float_bytes": recipe["float.tflite"].size_bytes,
-        "recipe_bytes": recipe["model.tflite"].size_bytes,
-        **{name: bundle[name] for name in BUNDLE_SIZES},
-    }
+    verify_files(folders.recipe / "manifest.json", names)
+    return sizes(folders.recipe, folders.compiled)

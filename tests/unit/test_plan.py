@@ -315,3 +315,17 @@ def test_devices_do_not_add_to_what_snakemake_asks_of_each_job() -> None:
     assert len(device_slots(plan)) == SLOTS
     held = {plan.job("deploy", device=device).holds for device in plan.config.devices}
     assert held == {(slot,) for slot in device_slots(plan)}
+
+
+def test_a_deployment_may_name_targets_and_no_device() -> None:
+    raw = copy.deepcopy(RAW)
+    gates = {"accuracy_min": 0.5}
+    raw["deployments"].append(
+        {"model": "a", "recipe": "int8", "targets": ["intel", "pi"], "gates": gates}
+    )
+    plan = Plan(parse(raw))
+    assert [(unit.device, unit.target) for unit in plan.undeployed] == [("", "intel"), ("", "pi")]
+    assert {unit.device for unit in plan.deployed} == {"pi-1", "pc-1"}
+    names = {"target": "pi", "model": "a", "recipe": "int8"}
+    assert plan.job("judge", **names).slice == {"names": names, "gates": gates}
+    assert plan.job("report").slice["units"][-1] == {**names, "device": "", "gates": gates}

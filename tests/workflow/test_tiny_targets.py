@@ -47,6 +47,8 @@ def configuration() -> dict[str, Any]:
         }
     ]
     add_device(raw, "board")
+    compiled = {"model": "tiny", "recipe": "fp32", "targets": ["child"]}
+    raw["deployments"].append({**compiled, "gates": {"model_bytes_max": 1e6}})
     if PYTHON:
         raw["targets"]["old"] = {"kind": "tiny-old-python", "python": PYTHON}
         add_device(raw, "old")
@@ -116,6 +118,14 @@ def test_figures_of_engines_are_in_the_table_and_latencies_of_none_are_not(
         assert float(rows[device]["tensor_bytes"]) == record["figures"]["tensor_bytes"]
 
 
+def test_what_is_compiled_for_no_device_is_judged_and_in_the_table(project: Project) -> None:
+    (gate,) = read(project, "targets/child/tiny/fp32/gates.json")["gates"]
+    assert (gate["name"], gate["passed"]) == ("model_bytes_max", True)
+    with (project.folder / "results/report/metrics.csv").open() as file:
+        (row,) = [row for row in csv.DictReader(file) if not row["device"]]
+    assert (row["target"], row["kind_of_figures"]) == ("child", "compiled")
+
+
 def test_another_unit_reaches_its_device_alone(project: Project) -> None:
     raw = configuration()
     raw["devices"]["child-2"]["unit"]["serial"] = "C3"
@@ -128,7 +138,7 @@ def test_a_compiler_in_another_python_goes_from_data_to_gate(project: Project) -
     record = read(project, "targets/old/tiny/fp32/compile.json")
     lock = project.folder / "tiny_targets/old-python.txt"
     assert record["facts"]["written_by"] == f"Python {PYTHON}"
-    assert record["tools"]["python"] == PYTHON
+    assert record["tools"]["Python of old-python.txt"] == PYTHON
     assert record["tools"]["old-python.txt"] == sha256_file(lock)
     assert read(project, "devices/old-1/tiny/gates.json")["passed"]
 

@@ -160,7 +160,7 @@ def _require_name(model: str) -> None:
 
 
 def _require_unused(plan: "Plan", devices: set[str], model: str, config: Path) -> None:
-    used = [unit.device for unit in plan.units if unit.model == model and unit.device in devices]
+    used = [unit.device for unit in plan.deployed if unit.model == model and unit.device in devices]
     if used:
         raise typer.BadParameter(
             f"{config} deploys {model!r} to {', '.join(used)}: take that out of `deployments` first"

@@ -21,7 +21,7 @@ def list_(config: ConfigFile = CONFIG, as_json: Json = False) -> None:
     """List the devices of the configuration; none of them is asked."""
     plan = load_plan(config)
     deployed: dict[str, list[str]] = {name: [] for name in plan.config.devices}
-    for unit in plan.units:
+    for unit in plan.deployed:
         deployed[unit.device].append(f"{unit.model}/{unit.recipe}")
     found: list[dict[str, Any]] = [
         {
@@ -89,7 +89,7 @@ def models(
     """List the models that lie on devices, with their size; `remove` takes one away."""
     plan = load_plan(config)
     sections = chosen(plan, devices, config)
-    wanted = {(unit.device, unit.model) for unit in plan.units}
+    wanted = {(unit.device, unit.model) for unit in plan.deployed}
 
     def ask(name: str) -> Models:
         from edgeflow.deploy.release import connect

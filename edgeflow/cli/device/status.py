@@ -36,7 +36,7 @@ def status(
     plan = load_plan(config)
     sections = chosen(plan, devices, config)
     units: dict[str, list[Unit]] = {name: [] for name in plan.config.devices}
-    for unit in plan.units:
+    for unit in plan.deployed:
         units[unit.device].append(unit)
 
     def ask(name: str) -> dict[str, Any]:

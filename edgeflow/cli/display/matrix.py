@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 STEPS = ("dataset", "import", "train", "compress", "debug", "compile", "bundle", "deploy",
-         "validate", "gate")  # fmt: skip
+         "validate", "gate", "judge")  # fmt: skip
 ROWS_SHOWN = 20
 RUNNING_SHOWN = 4
 MARKS = {
@@ -94,5 +94,9 @@ def _table(steps: Sequence[str], shown: Sequence[Row], *, unicode: bool) -> "Tab
     for names, states in shown:
         marks = [MARKS[state] for state in states]
         cells = [Text(it[0 if unicode else 1], style=it[2]) for it in marks]
-        table.add_row(Text(f"{names['model']}/{names['recipe']}"), Text(names["device"]), *cells)
+        table.add_row(
+            Text(f"{names['model']}/{names['recipe']}"),
+            Text(names["device"] or names["target"]),
+            *cells,
+        )
     return table

@@ -18,7 +18,7 @@ def resolved(build: Build) -> Iterator[str]:
         "models": [unit.model for unit in units],
         "recipes": [unit.recipe for unit in units],
         "targets": [unit.target for unit in units],
-        "devices": [unit.device for unit in units],
+        "devices": [unit.device for unit in units if unit.device],
     }
     for kind in KINDS:
         yield f"{kind + ':':<10}{listed(found[kind])}"

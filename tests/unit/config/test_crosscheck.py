@@ -285,3 +285,15 @@ def test_a_compile_host_that_is_not_there() -> None:
         assert found.path == "targets.x.compile_host"
         assert found.message == "no compile_host 'buildr'"
         assert hint in found.hint
+
+
+def test_targets_that_a_deployment_compiles_for_are_checked_as_those_of_devices(
+    good: dict[str, Any], problems: Check
+) -> None:
+    compiled = {"model": "cnn", "recipe": "dyn", "targets": ["pi", "pii", "intel"]}
+    good["deployments"] = [compiled, {**compiled, "targets": ["pi"]}, {**compiled, "targets": []}]
+    found = problems(good)
+    assert "no target 'pii'" in found["deployments.0.targets.1"]
+    assert "target kind 'openvino' cannot take" in found["deployments.0.recipe"]
+    assert "is compiled for target 'pi' without a device twice" in found["deployments.1.targets.0"]
+    assert "neither `devices` nor `targets`" in found["deployments.2"]

@@ -50,6 +50,18 @@ def test_an_engine_without_a_clock_gives_no_latency(good: dict[str, Any], proble
     assert problems(gated(good, "bench-intel", **gates)) == {}
 
 
+def test_what_only_a_device_gives_is_no_gate_of_what_is_compiled(
+    good: dict[str, Any], problems: Check
+) -> None:
+    gates = {"latency_p90_ms_max": 5.0, "parity_min": 1.0, "model_bytes_max": 9.0}
+    deployment = {"model": "cnn", "recipe": "fp32", "targets": ["pi", "intel"], "gates": gates}
+    found = problems({**good, "deployments": [deployment]})
+    assert found.keys() == {
+        f"deployments.0.gates.{gate}" for gate in ("latency_p90_ms_max", "parity_min")
+    }
+    assert "what is only compiled for target kind 'litert' has no parity" in str(found)
+
+
 @pytest.mark.usefixtures("clockless")
 def test_a_gate_of_null_is_none_and_what_is_no_device_hides_nothing(
     good: dict[str, Any], problems: Check
