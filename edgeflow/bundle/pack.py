@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +93,7 @@ def pack_bundle(
 
 def _model_sizes(compiled: Path) -> dict[str, object]:
     """Return sizes of the compiled files, one after the other by name, nothing between them."""
-    files = read_manifest(compiled / "compile.json").files
-    model = b"".join(_model_files(compiled, files).values())
+    model = b"".join(_model_files(compiled, read_manifest(compiled / "compile.json")).values())
     return {"model_bytes": len(model), "model_packed_bytes": packed_size(model)}
 
 
@@ -111,7 +110,7 @@ def write_bundle(
         runtime: what is shipped beside the model.
     """
     record = verify_files(compiled / "compile.json")
-    facts, files = record.facts, record.files
+    facts = record.facts
     dataset = open_dataset(folder, PARTS)
     capabilities = registry.get(facts["kind"]).capabilities
     bit_exact = facts["quantize"] in capabilities.bit_exact
@@ -125,7 +124,7 @@ def write_bundle(
         "engine.py": _source(runtime.engine_module),
         **({"front_end.py": _source(FRONT_END)} if dataset.facts.front_end else {}),
         **_golden(dataset, compiled / REFERENCE, io),
-        **_model_files(compiled, files),
+        **_model_files(compiled, record),
     }
     manifest = BundleManifest(
         target=slice_["target"],
@@ -150,13 +149,14 @@ def _source(module: str) -> bytes:
     return normalized_source(module).encode()
 
 
-def _model_files(folder: Path, files: Iterable[str]) -> dict[str, bytes]:
+def _model_files(folder: Path, record: Manifest) -> dict[str, bytes]:
     """Return the compiled files by their name in the bundle; nothing that compile did not list."""
     prefix = f"{COMPILED}/"
+    stay = {prefix + name for name in record.facts["host_files"]}
     return {
         f"model/{name.removeprefix(prefix)}": (folder / name).read_bytes()
-        for name in sorted(files)
-        if name.startswith(prefix)
+        for name in sorted(record.files)
+        if name.startswith(prefix) and name not in stay
     }
 
 

@@ -60,6 +60,9 @@ class _SshHost(_Account, _Host):
 
 class _VirtualHost(_Host):
     transport: Literal["virtual"]
+    python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")] | None = None
+    """Version of Python that the lock file in `environment` is for, such as `"3.9"`; by default
+    edgeflow's own."""
 
 
 class _Device(Section):

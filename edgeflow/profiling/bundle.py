@@ -23,7 +23,7 @@ from edgeflow.targets.build import COMPILED, named, reference_engine, require_to
 from edgeflow.targets.host import REFERENCE, run_engine
 from edgeflow.targets.identity import identify
 from edgeflow.targets.lint import lint
-from edgeflow.targets.outcome import require_sound
+from edgeflow.targets.outcome import require_sound, size_bytes
 from edgeflow.targets.worker import Worker
 from edgeflow.toolchain.base import Host
 
@@ -107,6 +107,7 @@ def pack(network: Network, board: Board, model: str, seed: int, folder: Path) ->
         "quantize": network.recipe.quantize,
         "model": compiled.model,
         "io": io,
+        "host_files": list(compiled.host_files),
         "lint": [asdict(finding) for finding in findings],
     }
     _write_manifest("compile", folder / "compile.json", facts)
@@ -117,7 +118,7 @@ def pack(network: Network, board: Board, model: str, seed: int, folder: Path) ->
     return Packed(
         bundle=bundle,
         samples=dataset / "test_x.npy",
-        model_bytes=sum(file.stat().st_size for file in artifact.rglob("*") if file.is_file()),
+        model_bytes=size_bytes(compiled, artifact),
         operators=compiled.operators,
         figures=compiled.figures,
         findings=tuple(map(str, findings)),

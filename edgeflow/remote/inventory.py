@@ -148,7 +148,7 @@ def _virtual_endpoint(
     from edgeflow.remote import environment
     from edgeflow.remote.virtual import start
 
-    python = environment.device_python(host.environment, title)
+    python = environment.device_python(host.environment, title, host.python)
     address = start.ensure(folder, python)
     return Endpoint(
         name=name,

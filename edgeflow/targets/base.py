@@ -110,6 +110,8 @@ class CompiledModel:
         tolerances: of each output by its position, instead of the runtime's, where they follow
             from the model, such as from the step of an integer output.
         figures: those of the target's `figures` that the compiler tells, by name.
+        host_files: names of files that the engine reads for the host's reference alone; they go to
+            no device, and count for no size.
         facts: what else the compiler says, for compile.json.
     """
 
@@ -117,6 +119,7 @@ class CompiledModel:
     operators: Mapping[str, int]
     tolerances: tuple[float, ...] | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
+    host_files: tuple[str, ...] = ()
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 

@@ -24,7 +24,7 @@ from edgeflow.targets.base import CompileInput, Missing, Runtime, Target, parse_
 from edgeflow.targets.findings import Findings
 from edgeflow.targets.host import REFERENCE, Io, floats, run_engine
 from edgeflow.targets.identity import identify
-from edgeflow.targets.outcome import require_sound
+from edgeflow.targets.outcome import require_sound, size_bytes
 from edgeflow.targets.worker import Worker
 from edgeflow.tasks.registry import task_of
 from edgeflow.toolchain.base import Host, Identity
@@ -185,7 +185,8 @@ def _compile(
         "kind": target.name,
         "quantize": applied.recipe.quantize,
         "model": compiled.model,
-        "size_bytes": sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()),
+        "size_bytes": size_bytes(compiled, artifact),
+        "host_files": list(compiled.host_files),
         "operators": dict(compiled.operators),
         "io": io,
         "metric": task_of(dataset.facts).metric.name,

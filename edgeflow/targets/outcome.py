@@ -36,6 +36,12 @@ def require_sound(name: str, target: type[Target], compiled: CompiledModel, fold
         )
 
 
+def size_bytes(compiled: CompiledModel, folder: Path) -> int:
+    """Return the size of what goes to a device, of the folder that a compiler was given."""
+    going = _regular_files(folder) - {*compiled.host_files}
+    return sum((folder / name).stat().st_size for name in going)
+
+
 def _regular_files(folder: Path) -> set[str]:
     return {
         path.relative_to(folder).as_posix()

@@ -47,6 +47,7 @@ from edgeflow.targets.lint import lint
 from edgeflow.testing.subject import Subject, compile_input, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained
 from edgeflow.toolchain.base import Host
+from edgeflow.toolchain.environment import find_python, is_built
 from edgeflow.worker import source_of
 
 AGREEMENT_MIN = 0.9
@@ -103,8 +104,12 @@ class TargetContract:
         missing = target.check(options)
         if missing:
             pytest.skip("; ".join(f"needs {item.what}: {item.install}" for item in missing))
+        tools, host = toolchain_of(target, options), self.compile_host(kind)
         try:
-            identify(toolchain_of(target, options), self.compile_host(kind))
+            identify(tools, host)
+            for where in (None if host else tools.environment, tools.host_environment):
+                if where is not None and not is_built(where):
+                    find_python(where.python)
         except (MissingToolError, UnreachableError) as error:
             pytest.skip(str(error))
         return target

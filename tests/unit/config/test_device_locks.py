@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 LOCKS = sorted((ROOT / "envs").glob("*-device.txt"))
-OTHER_ENGINES = {"edgetpu-device"}
-"""Those of engines that the host's reference is not made with."""
+OTHER_ENGINES = {"edgetpu-device", "myriad-device"}
+"""Those of engines that edgeflow's own environment has not."""
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
@@ -20,7 +20,7 @@ def pins(lock: Path) -> dict[str, set[str]]:
 
 
 def test_there_is_a_lock_for_each_of_our_targets() -> None:
-    engines = ("edgetpu", "litert", "onnxruntime", "openvino")
+    engines = ("edgetpu", "litert", "myriad", "onnxruntime", "openvino")
     assert [lock.name for lock in LOCKS] == [f"{engine}-device.txt" for engine in engines]
 
 
@@ -32,6 +32,11 @@ def test_each_package_asked_for_is_pinned_as_on_the_host(lock: Path) -> None:
     host = {package["name"]: package["version"] for package in packages}
     for name in lock.with_suffix(".in").read_text().split():
         assert host[name] in pins(lock)[name]  # others are for newer Pythons
+
+
+def test_the_toolchain_that_makes_a_reference_has_what_the_device_has() -> None:
+    host, device = (pins(ROOT / "envs" / name) for name in ("myriad.txt", "myriad-device.txt"))
+    assert host["openvino"] == device["openvino"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)

@@ -9,6 +9,7 @@ import pytest
 from edgeflow.errors import MissingToolError
 from edgeflow.remote import environment
 from edgeflow.toolchain.environment import FOLDER
+from tests.pythons import another_python, needed_version
 
 FAKE_UV = """#!{python}
 import json, os, pathlib, sys
@@ -51,6 +52,15 @@ def test_a_lock_is_installed_once(calls: Path, tmp_path: Path) -> None:
         *("pip", "install", "--quiet", "--compile-bytecode"),
         *("--python", str(python), "--requirements", str(lock)),
     ]
+
+
+def test_a_lock_may_be_for_another_python(calls: Path, tmp_path: Path) -> None:
+    version = needed_version()
+    lock = tmp_path / "device.txt"
+    lock.write_text("numpy==1.19.5\n")
+    python = environment.device_python(str(lock), version=version)
+    assert environment.device_python(str(lock)) != python
+    assert commands(calls)[0][3] == str(another_python())
 
 
 def test_another_lock_is_another_environment(calls: Path, tmp_path: Path) -> None:

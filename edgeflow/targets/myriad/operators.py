@@ -1,0 +1,34 @@
+"""What is said of a network before OpenVINO compiles it for a Movidius stick."""
+
+from pathlib import Path
+
+from edgeflow.exported.operators import CONVERTED
+from edgeflow.targets.base import Lint
+from edgeflow.targets.lint import by_name, operators_of
+
+TOO_NEW = frozenset({"HARD_SWISH"})
+"""By their names in LiteRT's schema: what has a form in ONNX after opset 11 alone."""
+_NAMES = """
+ABS ATAN2 COS CUMSUM FLOOR_MOD REDUCE_PROD SIGN SIN
+"""
+LACKING = frozenset(_NAMES.split())
+"""Likewise, what OpenVINO 2021.4 refused to compile for the VPU, each tried alone for both
+platforms."""
+
+
+def findings(model: Path, platform: str) -> list[Lint]:
+    """Return what is wrong with a .tflite for a platform."""
+    operators = operators_of(model)
+    unwritten = [one for one in operators if one.name not in CONVERTED - TOO_NEW]
+    lacking = [one for one in operators if one.name in LACKING]
+    found = [
+        *by_name(unwritten, "warning", "ONNX's opset 11 has no form of this operator"),
+        *by_name(lacking, "warning", "the VPU has no such layer"),
+    ]
+    if platform == "myriad-2":
+        message = (
+            "OpenVINO 2021.4 compiles for the Myriad 2 but no longer starts one: a device needs "
+            "2020.3 or older, which nobody has tried with these graphs"
+        )
+        found.append(Lint(severity="warning", place="platform: myriad-2", message=message))
+    return found
