@@ -13,7 +13,7 @@ class Partition:
 
     Attributes:
         taken: those that are.
-        behind: those that are not, each with the operator on the CPU that it waits for.
+        behind: those that are not, each with the first operator on the CPU that it waits for.
     """
 
     taken: frozenset[int]
@@ -29,7 +29,7 @@ class _Run:
         waits: number of tensors that an operator still waits for.
         readers: operators by the tensor that they wait for.
         ready: queues of those that wait for nothing, of each kind: refused or not.
-        cause: refused operators behind which others stand.
+        cause: the first refused operator behind which one stands.
     """
 
     graph: Graph
@@ -62,9 +62,9 @@ class _Run:
         return ran
 
     def _served(self, place: int, reader: int) -> None:
-        blame = place if place in self.refused else self.cause.get(place)
-        if blame is not None and reader not in self.refused:
-            self.cause[reader] = min(blame, self.cause.get(reader, blame))
+        own = [place] if place in self.refused else []
+        if blamed := [*own, *(self.cause[one] for one in (place, reader) if one in self.cause)]:
+            self.cause[reader] = min(blamed)
         self.waits[reader] -= 1
         if not self.waits[reader]:
             self.ready[reader in self.refused].append(reader)
