@@ -108,8 +108,19 @@ def untrained(
     raw: Entry, target: str, architecture: Architecture, facts: DatasetFacts, recipe: Recipe
 ) -> Verdict | None:
     """Return the verdict on a network that is not trained; None where nobody can tell."""
+    content = rehearsed(architecture, facts, recipe)
+    return content if not isinstance(content, bytes) else _judged(raw, target, content)
+
+
+def rehearsed(
+    architecture: Architecture, facts: DatasetFacts, recipe: Recipe
+) -> bytes | CompileError | None:
+    """Return the int8 .tflite of a network that is not trained; None where that cannot be had.
+
+    It is an error where the recipe can never be applied.
+    """
     try:
-        content = _rehearsed(
+        return _rehearsed(
             architecture.model_dump_json(), facts.model_dump_json(), recipe.model_dump_json()
         )
     except CompileError as error:
@@ -118,7 +129,6 @@ def untrained(
         return None  # among the findings of the architectures
     except Exception:  # a user's own layer may raise anything when copied
         return None
-    return None if content is None else _judged(raw, target, content)
 
 
 @cache

@@ -39,7 +39,7 @@ def check(
     found = list(toolchains(plan, over_ssh=False))
     missing, said, sides = (
         list(_missing(plan, found)),
-        list(_findings(plan)),
+        list(_findings(plan, fast)),
         machines(plan, results),
     )
     said += [f"warning: {text}" for text in _unlike(plan, sides)]
@@ -68,13 +68,13 @@ def _missing(plan: "Plan", found: "list[Found]") -> Iterator[str]:
         yield f"{title}: {error}"
 
 
-def _findings(plan: "Plan") -> Iterator[str]:
+def _findings(plan: "Plan", fast: bool) -> Iterator[str]:
     """Yield what is known of networks before they are built, the severity first."""
     from edgeflow.check.channels import unlike_channels
     from edgeflow.check.lint import lints
 
     yield from (f"warning: {text}" for text in unlike_channels(plan))
-    yield from lints(plan)
+    yield from lints(plan, fast=fast)
 
 
 def _fits(plan: "Plan") -> dict[str, dict[str, Any]]:

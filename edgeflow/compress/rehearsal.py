@@ -33,7 +33,10 @@ def rehearse(title: str, keras: Any, network: Any, recipe: Recipe) -> bytes | No
     source = FloatModel(unrolled(keras, network))
     if source.loops():
         return None
-    return converted(title, source, Recipe(quantize="ptq-int8"), _samples(network))
+    # What was trained with rounding has one scale for a whole dense layer.
+    dense_scales = recipe.dense_scales if recipe.quantize == "ptq-int8" else "per-tensor"
+    alike = Recipe(quantize="ptq-int8", io=recipe.io, dense_scales=dense_scales)
+    return converted(title, source, alike, _samples(network))
 
 
 def _samples(network: Any) -> Tensors:

@@ -15,6 +15,8 @@ Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-in
 CALIBRATED: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8"})
 """Values of `quantize` that read the calibration set; the others do not depend on it."""
 
+DenseScales = Literal["per-channel", "per-tensor"]
+
 INTEGER: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8", "qat-int8"})
 """Values of `quantize` whose activations are integers with a fixed scale."""
 
@@ -141,6 +143,9 @@ class Recipe(Section):
     """Layers that `quantize: ptq-int8` leaves in float32."""
     io: Literal["int8", "uint8"] = "int8"
     """Type of input and output of an int8 model."""
+    dense_scales: DenseScales = "per-channel"
+    """Scales of the weights of dense layers after `quantize: ptq-int8`: one for each output, or one
+    for all, which compilers of before 2024 want. `qat-int8` always has one for all."""
     auto: Auto | None = None
     """Instead of all other keys: tries recipes and takes the first that is good enough."""
 
@@ -161,6 +166,8 @@ class Recipe(Section):
             yield "`calibration` goes with `quantize: ptq-int8`"
         if self.keep_float is not None and self.quantize != "ptq-int8":
             yield "`keep_float` goes with `quantize: ptq-int8`"
+        if self.dense_scales != "per-channel" and self.quantize != "ptq-int8":
+            yield "`dense_scales` goes with `quantize: ptq-int8`"
         if self.io == "uint8" and (self.quantize not in INT8 or self.keep_float is not None):
             yield "`io: uint8` goes with a fully integer `quantize: ptq-int8` or `qat-int8`"
 

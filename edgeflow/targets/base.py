@@ -31,6 +31,8 @@ class Capabilities:
             quantized already; there is no float network then.
         network: whether the compiler reads the network that the .tflite was converted from.
         unit: names that `unit` of a device may have, such as the serial number of a probe.
+        lint_untrained: whether `edgeflow check` also asks `lint` about networks that are trained
+            here, quantized untrained: with the operators and sizes that they will have.
     """
 
     quantize: frozenset[str]
@@ -41,6 +43,7 @@ class Capabilities:
     quantized_source: frozenset[str] = frozenset()
     network: bool = False
     unit: frozenset[str] = frozenset()
+    lint_untrained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -61,7 +61,8 @@ def _quantize(float_model: bytes, recipe: Recipe, kept: Sequence[str], samples: 
     if recipe.quantize == "ptq-int16x8":
         return to_int16x8(float_model, samples)
     tensors = [layer.tensor for layer in layers(open_graph(float_model)) if layer.name in kept]
-    return to_int8(calibrate(float_model, samples, recipe.calibration), recipe.io, tensors)
+    calibrated = calibrate(float_model, samples, recipe.calibration)
+    return to_int8(calibrated, recipe.io, tensors, recipe.dense_scales)
 
 
 def _test(dataset: DatasetView) -> tuple[Tensors, "Truth"]:

@@ -22,8 +22,8 @@ def convert(
     samples = dataset.tensors("calibration")
     calibrated = calibrate(float_model, samples, recipe.calibration)
     if recipe.keep_float is None:
-        return to_int8(calibrated, recipe.io), {}
-    selection = Selection(float_model, calibrated, samples)
+        return to_int8(calibrated, recipe.io, dense_scales=recipe.dense_scales), {}
+    selection = Selection(float_model, calibrated, samples, recipe.dense_scales)
     if recipe.keep_float.layers:
         selection.keep_named(recipe.keep_float.layers)
     if recipe.keep_float.worst:

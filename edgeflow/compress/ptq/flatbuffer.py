@@ -10,7 +10,7 @@ from edgeflow.compress.ptq.ranges import Range, activation_ranges
 from edgeflow.dataset.tensors import Tensors
 
 if TYPE_CHECKING:
-    from edgeflow.config.recipe import Calibration
+    from edgeflow.config.recipe import Calibration, DenseScales
 
 
 def calibrate(flatbuffer: bytes, samples: Tensors, calibration: "Calibration") -> bytes:
@@ -27,20 +27,30 @@ def calibrate(flatbuffer: bytes, samples: Tensors, calibration: "Calibration") -
     return _with_ranges(calibrated, activation_ranges(flatbuffer, samples, calibration))
 
 
-def to_int8(calibrated: bytes, io: str = "int8", keep: Sequence[str] = ()) -> bytes:
+def to_int8(
+    calibrated: bytes,
+    io: str = "int8",
+    keep: Sequence[str] = (),
+    dense_scales: "DenseScales" = "per-channel",
+) -> bytes:
     """Return a calibrated .tflite in int8.
 
     Args:
         calibrated: float32 .tflite with ranges.
         io: type of input and output, ``int8`` or ``uint8``.
         keep: output tensors whose operators stay in float.
+        dense_scales: of the weights of dense layers.
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
     dtype = tf.as_dtype(io)
     quantized: bytes = mlir_quantize(
-        calibrated, input_data_type=dtype, output_data_type=dtype, denylisted_nodes=list(keep)
+        calibrated,
+        input_data_type=dtype,
+        output_data_type=dtype,
+        denylisted_nodes=list(keep),
+        disable_per_channel_for_dense_layers=dense_scales == "per-tensor",
     )
     return quantized
 

@@ -7,7 +7,7 @@ from edgeflow.compress.debug.errors import Comparison, LayerError, compare
 from edgeflow.compress.evaluate import metric
 from edgeflow.compress.ptq.flatbuffer import to_int8
 from edgeflow.config.finding import did_you_mean
-from edgeflow.config.recipe import KeepFloat
+from edgeflow.config.recipe import DenseScales, KeepFloat
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
@@ -23,11 +23,18 @@ class Selection:
             chosen by their error also how much worse the validation set's metric is after it.
     """
 
-    def __init__(self, float_model: bytes, calibrated: bytes, samples: Tensors) -> None:
+    def __init__(
+        self,
+        float_model: bytes,
+        calibrated: bytes,
+        samples: Tensors,
+        dense_scales: DenseScales = "per-channel",
+    ) -> None:
         self._float_model = float_model
         self._calibrated = calibrated
         self._samples = samples
-        self.model = to_int8(calibrated)
+        self._dense_scales = dense_scales
+        self.model = to_int8(calibrated, dense_scales=dense_scales)
         self.kept: list[dict[str, object]] = []
         self._comparison: Comparison = compare(float_model, self.model, samples)
         self._tensors: list[str] = []
@@ -76,7 +83,7 @@ class Selection:
         self.kept += [
             {"layer": layer.name, "sqnr_db": layer.sqnr_db, "reason": reason} for layer in layers
         ]
-        self.model = to_int8(self._calibrated, keep=self._tensors)
+        self.model = to_int8(self._calibrated, keep=self._tensors, dense_scales=self._dense_scales)
         self._require_no_other()
 
     def _require_no_other(self) -> None:

@@ -19,7 +19,7 @@ def convert(model: "Source", recipe: "Recipe", calibration: Tensors) -> bytes:
 
     Args:
         model: the trained network.
-        recipe: gives the type of input and output.
+        recipe: gives the type of input and output, and the scales of dense layers.
         calibration: float32, preprocessed; the ranges of activations come from it.
     """
     import tensorflow as tf
@@ -29,6 +29,9 @@ def convert(model: "Source", recipe: "Recipe", calibration: Tensors) -> bytes:
     converter.representative_dataset = lambda: iter(calibration)
     # An operator without an int8 kernel is an error here, not a silent float island.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+        recipe.dense_scales == "per-tensor"
+    )
     converter.inference_input_type = converter.inference_output_type = tf.as_dtype(recipe.io)
     with warnings.catch_warnings():
         # It misses an option of the converter before MLIR; the representative dataset is that.

@@ -28,6 +28,7 @@ class EdgeTPU:
         io=frozenset({"int8", "uint8"}),
         calibration=frozenset({"minmax", "percentile", "mse"}),
         quantized_source=frozenset({"ptq-int8"}),
+        lint_untrained=True,
         unit=frozenset({"usb", "pci"}),
     )
     Options: ClassVar[type[TargetOptions]] = EdgeTPUOptions

@@ -1,19 +1,22 @@
 """Ranges, and layers that stay in float: from a float .tflite alone."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from edgeflow.compress.build import compress_model
+from edgeflow.compress.conversion import converted
 from edgeflow.compress.debug.graph import layers, open_graph
 from edgeflow.compress.evaluate import host_outputs
+from edgeflow.compress.flatbuffer import flatbuffer_converter
 from edgeflow.compress.ptq import ranges
 from edgeflow.compress.ptq.flatbuffer import calibrate, to_int8, to_int16x8
 from edgeflow.compress.ptq.ranges import least_error, percentile
 from edgeflow.compress.ptq.selective import Selection
-from edgeflow.config.recipe import Calibration, KeepFloat
+from edgeflow.config.recipe import Calibration, KeepFloat, Recipe
 from edgeflow.dataset.view import DatasetView
 from edgeflow.errors import CompileError
 from edgeflow.testing.trained import Trained
@@ -54,6 +57,28 @@ def test_a_tflite_gives_what_the_converter_gives(trained: Trained, quantize: str
     np.testing.assert_array_equal(
         host_outputs(ours, view.tensors("test")), trained.logits(quantize)
     )
+
+
+def scales_of_dense_layers(flatbuffer: bytes) -> set[int]:
+    """Return how many scales the weights of dense layers have."""
+    interpreter = open_graph(flatbuffer)
+    tensors = {one["index"]: one for one in interpreter.get_tensor_details()}
+    return {
+        len(tensors[entry["inputs"][1]]["quantization_parameters"]["scales"])
+        for entry in interpreter._get_ops_details()
+        if entry["op_name"] == "FULLY_CONNECTED"
+    }
+
+
+def test_dense_layers_may_have_one_scale_for_all(trained: Trained) -> None:
+    """Whichever way the network becomes integer."""
+    source, samples = model(trained, "none"), trained.view().tensors("calibration")
+    recipe = Recipe(quantize="ptq-int8", dense_scales="per-tensor")
+    calibrated = calibrate(source, samples, Calibration())
+    assert min(scales_of_dense_layers(to_int8(calibrated))) > 1
+    assert scales_of_dense_layers(to_int8(calibrated, dense_scales="per-tensor")) == {1}
+    whole = SimpleNamespace(converter=lambda: flatbuffer_converter(source))
+    assert scales_of_dense_layers(converted("tiny", whole, recipe, samples)) == {1}
 
 
 def test_all_values_in_the_range_is_minimum_and_maximum(trained: Trained) -> None:

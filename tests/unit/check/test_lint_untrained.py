@@ -1,0 +1,62 @@
+"""`edgeflow check` says what stays off an accelerator before a network is trained."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow.check.lint import lints
+from edgeflow.config.load import parse
+from edgeflow.plan import Plan
+
+NETS = """\
+def build(keras, input_shape, classes):
+    import tensorflow as tf
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
+    x = keras.layers.Dense(classes)(keras.layers.Flatten()(x))
+    return keras.Model(inputs, keras.layers.Lambda(tf.abs, name="absolute")(x))
+"""
+
+
+@pytest.fixture(autouse=True)
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lint_nets.py").write_text(NETS)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def plan(*recipes: dict[str, Any]) -> Plan:
+    named = {f"r{number}": recipe for number, recipe in enumerate(recipes)}
+    devices = {f"d{number}": {"target": "tpu", "transport": "virtual"} for number in range(9)}
+    raw = {
+        "datasets": {"digits": {"source": "digits"}},
+        "models": {"net": {"dataset": "digits", "architecture": {"name": "lint_nets:build"}}},
+        "recipes": named,
+        "targets": {"tpu": {"kind": "edgetpu"}, "pi": {"kind": "litert"}},
+        "devices": {**devices, "kitchen": {"target": "pi", "transport": "virtual"}},
+        "deployments": [
+            {"model": "net", "recipe": name, "devices": [device, "kitchen"]}
+            for name, device in zip(named, devices, strict=False)
+        ][:1]
+        + [
+            {"model": "net", "recipe": name, "devices": [device]}
+            for name, device in zip(named, devices, strict=False)
+        ][1:],
+    }
+    return Plan(parse(raw))
+
+
+def test_a_target_speaks_of_a_network_before_it_is_trained() -> None:
+    per_tensor = {"quantize": "ptq-int8", "dense_scales": "per-tensor"}
+    found = plan({"quantize": "ptq-int8"}, per_tensor, {"quantize": "qat-int8"})
+    assert list(lints(found, fast=True)) == []
+    lines = list(lints(found, fast=False))
+    warned = [line for line in lines if ": warning: " in line]
+    first = [line for line in warned if line.startswith("model net/r0 for target tpu: ")]
+    assert ["FULLY_CONNECTED" in line for line in first] == [True, False]
+    assert "give the recipe `dense_scales: per-tensor`" in first[0]
+    for recipe in ("r1", "r2"):
+        (only,) = [line for line in warned if line.startswith(f"model net/{recipe} ")]
+        assert "ABS" in only
+        assert "no such operator" in only
+    assert not any("for target pi" in line for line in lines)
