@@ -7,6 +7,7 @@ JSON object. In a bundle it lies beside the runner.
 from __future__ import annotations
 
 import json
+import os
 import platform
 
 INSTRUCTION_SETS = (
@@ -76,14 +77,17 @@ def packages() -> dict[str, str]:
 
 
 def has_unrelated_pycoral() -> bool:
-    """Return whether the package of that name from PyPI is installed: it is not Google's."""
+    """Return whether the package of that name from PyPI is installed: it is not Google's.
+
+    Google's is told by a module: as a Debian package it lists no files.
+    """
     try:
         from importlib import metadata
 
-        files = metadata.files("pycoral") or []
+        installed = metadata.distribution("pycoral")
     except ImportError:  # Python 3.7, or it is not installed
         return False
-    return not any(str(path).endswith("pycoral/utils/edgetpu.py") for path in files)
+    return not os.path.exists(str(installed.locate_file("pycoral/utils/edgetpu.py")))
 
 
 def facts() -> dict[str, object]:

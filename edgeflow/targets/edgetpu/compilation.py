@@ -64,17 +64,21 @@ def output_names(segments: int) -> list[str]:
 
 
 def command(options: EdgeTPUOptions) -> list[str]:
-    """Return the compiler's command; versions before 16 know neither timeout nor search."""
-    default = EdgeTPUOptions.model_fields["timeout_s"].default
-    timeout = ["--timeout_sec", str(options.timeout_s)] if options.timeout_s != default else []
+    """Return the compiler's command; it names no default, which older versions may not know."""
+    valued = {
+        "--min_runtime_version": "min_runtime_version",
+        "--num_segments": "segments",
+        "--timeout_sec": "timeout_s",
+    }
+    fields = EdgeTPUOptions.model_fields
+    asked = {flag: getattr(options, name) for flag, name in valued.items()}
+    other = {flag: asked[flag] for flag in valued if asked[flag] != fields[valued[flag]].default}
     return [
         options.compiler,
         *("--show_operations", "--out_dir", "."),
-        *("--min_runtime_version", str(options.min_runtime_version)),
         *(["-a"] if options.multiple_subgraphs else []),
         *(["--search_delegate"] if options.search_delegate else []),
-        *(["--num_segments", str(options.segments)] if options.segments > 1 else []),
-        *timeout,
+        *(word for flag, value in other.items() for word in (flag, str(value))),
         MODEL,
     ]
 

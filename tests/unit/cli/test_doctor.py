@@ -17,6 +17,7 @@ from edgeflow.deploy.facts import of_this_machine
 from edgeflow.ondevice import facts
 from edgeflow.plan import Plan, Unit, targets
 from edgeflow.toolchain.base import Environment, Host, Program, Toolchain
+from tests.edge_tpu import install_pycoral
 
 VNNI, NO_VNNI = ("x86_64", ["avx2", "avx512_vnni"]), ("x86_64", ["avx2"])
 
@@ -69,11 +70,7 @@ def test_what_was_measured_last_says_what_a_device_is(tmp_path: Path) -> None:
 def test_a_pycoral_that_is_not_googles_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ours: bool
 ) -> None:
-    folder = tmp_path / "pycoral-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: pycoral\nVersion: 1.0\n")
-    module = "pycoral/utils/edgetpu.py" if ours else "pycoral/reef.py"
-    (folder / "RECORD").write_text(f"{module},,\n")
+    install_pycoral(tmp_path, "utils/edgetpu.py" if ours else "reef.py")
     monkeypatch.syspath_prepend(tmp_path)
     here = of_this_machine()
     assert here.packages["pycoral"] == "1.0"

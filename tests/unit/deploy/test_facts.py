@@ -10,6 +10,7 @@ from edgeflow.deploy import facts as deploy_facts
 from edgeflow.deploy.facts import of_device, of_this_machine
 from edgeflow.errors import MissingToolError
 from edgeflow.ondevice import energy
+from tests.edge_tpu import install_pycoral
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Lab
@@ -40,3 +41,15 @@ def test_one_without_python_is_missing_it(lab: "Lab") -> None:
     endpoint = replace(lab.endpoint(lab.device()), python="no-such-python")
     with pytest.raises(MissingToolError, match="cannot run no-such-python"):
         of_device(endpoint)
+
+
+@pytest.mark.parametrize("module", ["utils/edgetpu.py", "reef.py"])
+def test_a_pycoral_that_is_not_googles_is_known_on_a_device_too(
+    lab: "Lab", tmp_path: Path, module: str
+) -> None:
+    install_pycoral(tmp_path / "packages", module)
+    device = lab.device()
+    lab.behave(device, login=f"export PYTHONPATH={tmp_path}/packages")
+    found = of_device(lab.endpoint(device))
+    assert found.packages["pycoral"] == "1.0"
+    assert found.unrelated_pycoral == (module == "reef.py")
