@@ -1,6 +1,7 @@
 """The contract, over every target that is registered here."""
 
 import pkgutil
+import platform
 from typing import Any
 
 from edgeflow import plugins, targets
@@ -13,8 +14,8 @@ NO_TARGETS = {
 }
 
 
-NEEDED = {"mcu": {"board": "microbit"}}
-"""Options that a kind cannot do without."""
+NEEDED = {"iree": {"arch": platform.machine()}, "mcu": {"board": "microbit"}}
+"""Options that a kind cannot do without, or whose engine runs here only with them."""
 
 
 class TestRegistered(TargetContract):

@@ -20,7 +20,7 @@ def pins(lock: Path) -> dict[str, set[str]]:
 
 
 def test_there_is_a_lock_for_each_of_our_targets() -> None:
-    engines = ("edgetpu", "litert", "myriad", "onnxruntime", "openvino")
+    engines = ("edgetpu", "iree", "litert", "myriad", "onnxruntime", "openvino")
     assert [lock.name for lock in LOCKS] == [f"{engine}-device.txt" for engine in engines]
 
 

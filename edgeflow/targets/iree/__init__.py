@@ -1,0 +1,109 @@
+"""IREE: float networks as machine code for x86-64, AArch64 and RISC-V, with no runtime beneath."""
+
+import platform
+import tempfile
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from edgeflow.exported.onnx import TOOLS, export_onnx
+from edgeflow.paths import workflow_folder
+from edgeflow.targets.base import (
+    LITERT,
+    Capabilities,
+    CompiledModel,
+    CompileInput,
+    Lint,
+    Missing,
+    Runtime,
+    TargetOptions,
+)
+from edgeflow.targets.lint import by_name, operators_of
+from edgeflow.toolchain.base import Environment, Toolchain
+
+OPSET = 17
+TOLERANCE = 1e-4
+"""Difference of an output between LiteRT's kernels and IREE's, which add in another order."""
+
+
+Feature = Annotated[str, Field(pattern=r"^[+-][a-z0-9][a-z0-9._-]{0,31}$")]
+
+
+class IREEOptions(TargetOptions):
+    """CPUs of Linux boards and PCs that LiteRT has no package for, such as RISC-V."""
+
+    kind: Literal["iree"]
+    arch: Literal["x86_64", "aarch64", "riscv64"] = "aarch64"
+    """Architecture of the device's CPU, as `uname -m` says it."""
+    cpu: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
+    """CPU by LLVM's name, such as `cortex-a72` or `spacemit-x60`; by default any of `arch`."""
+    features: list[Feature] = Field(default=[], max_length=64)
+    """Instruction sets that the CPU has or lacks beside those, by LLVM's names, such as `+v`."""
+
+
+class IREE:
+    """Compiles the float network by way of ONNX; the library calls IREE's kernels itself."""
+
+    name: ClassVar[str] = "iree"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        quantize=frozenset({"none"}), io=frozenset(), calibration=frozenset()
+    )
+    Options: ClassVar[type[TargetOptions]] = IREEOptions
+
+    @staticmethod
+    def check(options: IREEOptions) -> list[Missing]:  # noqa: ARG004  # part of the protocol
+        """Nothing is needed beyond the toolchain."""
+        return []
+
+    @staticmethod
+    def toolchain(options: IREEOptions) -> Toolchain:  # noqa: ARG004  # part of the protocol
+        """Return IREE's compiler, and a C compiler and linker for all architectures."""
+        return Toolchain(
+            worker=f"{__package__}.iree_worker",
+            environment=Environment(lock=workflow_folder() / "envs" / "iree.txt", python="3.11"),
+        )
+
+    @staticmethod
+    def lint(model: Path, options: IREEOptions) -> list[Lint]:  # noqa: ARG004  # part of the protocol
+        """Name operators that cannot be written as ONNX."""
+        custom = [one for one in operators_of(model) if one.custom]
+        return by_name(custom, "warning", "ONNX, from which IREE compiles, has no such operator")
+
+    @staticmethod
+    def compile(job: CompileInput, options: IREEOptions, out: Path) -> CompiledModel:
+        """Write model.so and model.json, which describes it.
+
+        Raises:
+            CompileError: the network has no form in ONNX, IREE does not take it, or LLVM does not
+                know the CPU.
+        """
+        operators = len(operators_of(job.float_model))
+        asked = {
+            "arch": options.arch,
+            "cpu": options.cpu or _BASELINE[options.arch],
+            "features": ",".join(options.features),
+            "operators": operators,
+        }
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "model.onnx"
+            export_onnx(job.float_model, path, OPSET)
+            answer = job.worker.run(asked, {path.name: path}, out, hint=_HINT)
+        return CompiledModel(model="model.json", operators={"cpu": operators}, facts=answer)
+
+    @staticmethod
+    def runtime(options: IREEOptions) -> Runtime:
+        """Return the library's caller; LiteRT is the reference, as hosts may have another CPU."""
+        return Runtime(
+            engine_module="edgeflow.ondevice.engine_iree",
+            engine_options={},
+            host_engine_options={},
+            tolerance=TOLERANCE,
+            oracle=LITERT,
+            runs_here=options.arch == platform.machine(),
+            tools=TOOLS,
+        )
+
+
+_BASELINE = {"x86_64": "x86-64", "aarch64": "generic", "riscv64": "generic-rv64"}
+_HINT = "try a network of common layers and fixed shapes, or another target for this model"
