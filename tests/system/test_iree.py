@@ -1,5 +1,6 @@
 """Libraries for other CPUs under QEMU's user mode: their numbers count, their time does not."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -53,9 +54,15 @@ def emulated(library: Path, arch: str, inputs: NDArray[np.float32], classes: int
     (folder / "caller.c").write_text(CALLER)
     subprocess.run([compiler, "caller.c", "-o", "caller"], cwd=folder, check=True)
     sizes = (str(inputs[0].nbytes), str(4 * classes))
+    settings = {"QEMU_CPU": "rv64,v=true,vlen=256"} if arch == "riscv64" else {}
     command = [emulator, "-L", f"/usr/{arch}-linux-gnu", "./caller", f"./{library.name}", *sizes]
     done = subprocess.run(
-        command, cwd=folder, input=inputs.tobytes(), capture_output=True, check=True
+        command,
+        cwd=folder,
+        env={**os.environ, **settings},
+        input=inputs.tobytes(),
+        capture_output=True,
+        check=True,
     )
     return np.frombuffer(done.stdout, np.float32).reshape(-1, classes)
 
@@ -68,16 +75,21 @@ def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
-@pytest.mark.parametrize("arch", MACHINES)
+@pytest.mark.parametrize(
+    ("arch", "features"),
+    [("aarch64", []), ("riscv64", []), ("riscv64", ["+v"])],
+    ids=["aarch64", "riscv64", "riscv64-vectors"],
+)
 def test_a_library_for_another_cpu_answers_like_litert(
     arch: Literal["aarch64", "riscv64"],
+    features: list[str],
     trained: Trained,
     exported: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(iree, "export_onnx", lambda _, out, __: shutil.copyfile(exported, out))
-    options = IREEOptions(kind="iree", arch=arch)
+    options = IREEOptions(kind="iree", arch=arch, features=features)
     worker = Worker(title=arch, toolchain=IREE.toolchain(options))
     job = replace(trained.job("none"), worker=worker)
     for name in ("once", "again"):

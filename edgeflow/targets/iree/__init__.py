@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from edgeflow.exported.onnx import TOOLS, export_onnx
+from edgeflow.exported.operators import CONVERTED
 from edgeflow.paths import workflow_folder
 from edgeflow.targets.base import (
     LITERT,
@@ -66,9 +67,14 @@ class IREE:
 
     @staticmethod
     def lint(model: Path, options: IREEOptions) -> list[Lint]:  # noqa: ARG004  # part of the protocol
-        """Name operators that cannot be written as ONNX."""
-        custom = [one for one in operators_of(model) if one.custom]
-        return by_name(custom, "warning", "ONNX, from which IREE compiles, has no such operator")
+        """Name operators that have no form in ONNX, and those that decide what is computed."""
+        found = operators_of(model)
+        unknown = [one for one in found if one.name not in CONVERTED]
+        deciding = [one for one in found if one.name in _DECIDING]
+        return [
+            *by_name(unknown, "warning", f"ONNX (opset {OPSET}) has no form of this operator"),
+            *by_name(deciding, "warning", "only networks of fixed steps and sizes are compiled"),
+        ]
 
     @staticmethod
     def compile(job: CompileInput, options: IREEOptions, out: Path) -> CompiledModel:
@@ -106,4 +112,9 @@ class IREE:
 
 
 _BASELINE = {"x86_64": "x86-64", "aarch64": "generic", "riscv64": "generic-rv64"}
+_DECIDING = frozenset(
+    {"IF", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "TFLite_Detection_PostProcess"}
+    | {"UNIQUE", "WHERE", "WHILE"}
+)
+"""Operators whose data decides what is computed next, or how much of it there is."""
 _HINT = "try a network of common layers and fixed shapes, or another target for this model"

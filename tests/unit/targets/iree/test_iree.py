@@ -12,6 +12,7 @@ from edgeflow.errors import CompileError
 from edgeflow.targets.iree import IREE, IREEOptions
 from edgeflow.targets.iree.iree_worker import first_error
 from edgeflow.targets.worker import Worker
+from tests.unit.targets.test_lint import write_chain
 
 JOB = {"arch": "riscv64", "cpu": "generic-rv64", "features": "", "operators": 1}
 
@@ -78,6 +79,16 @@ def test_a_network_that_iree_does_not_take_is_refused(
 )
 def test_the_first_error_of_a_tool_is_the_reason(said: str, reason: str) -> None:
     assert first_error(said, 7) == reason
+
+
+def test_operators_that_fix_no_steps_are_named(tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    write_chain(model, "RELU", "WHERE", "SVDF")
+    options = IREEOptions(kind="iree")
+    assert [(one.operators, one.message) for one in IREE.lint(model, options)] == [
+        ((2,), "ONNX (opset 17) has no form of this operator"),
+        ((1,), "only networks of fixed steps and sizes are compiled"),
+    ]
 
 
 @pytest.mark.parametrize("options", [{"arch": "armv7l"}, {"cpu": "-o x"}, {"features": ["v"]}])
