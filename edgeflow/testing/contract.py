@@ -43,7 +43,7 @@ from edgeflow.targets.base import (
 )
 from edgeflow.targets.host import floats
 from edgeflow.targets.identity import identify
-from edgeflow.targets.lint import lint
+from edgeflow.targets.lint import lint, operators_of
 from edgeflow.testing.subject import Subject, compile_input, foreign_imports, run_python
 from edgeflow.testing.trained import QUANTIZE, RECIPES, Trained
 from edgeflow.toolchain.base import Host
@@ -290,6 +290,7 @@ class TargetContract:
                 assert finding.severity in get_args(Severity)
                 assert finding.place
                 assert finding.message
+                assert {*finding.operators} <= {*range(len(operators_of(model)))}
             copy.unlink()
 
     def test_what_it_says_a_model_takes_is_a_size(

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from edgeflow.targets.edgetpu.graph import ABSENT, Graph
+from edgeflow.targets.edgetpu.graph import Graph
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +43,7 @@ class _Run:
     def __post_init__(self) -> None:
         made = {tensor for node in self.graph.nodes for tensor in node.outputs}
         for place, node in enumerate(self.graph.nodes):
-            needed = {*node.inputs} & made - {ABSENT}
+            needed = {*node.inputs} & made
             self.waits.append(len(needed))
             for tensor in needed:
                 self.readers[tensor].append(place)
