@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -36,16 +37,16 @@ class Engine:
     def __init__(self, folder: str, engine_options: dict[str, Any]) -> None:
         """Load `engine_options["model"]` from `folder`, with `library` and `threads`.
 
-        A model that is a .json file lists the segments of a pipeline. `unit` names the Edge TPU, or
-        the first of several.
+        A model that is a .json file lists the segments of a pipeline. `devices_of` reads `unit`.
         """
         files, self._names = _segments(folder, engine_options["model"])
-        devices = devices_of(engine_options["unit"], len(files))
+        wanted = devices_of(engine_options["unit"], len(files))
         self._tpu = _Tpu(engine_options["library"])
-        self._tpu.require(devices)
+        devices = self._tpu.numbered(wanted)
         threads = engine_options["threads"]
         pairs = zip(files, devices)  # noqa: B905  # Python 3.7
         self._stages = [_Stage(self._tpu.load(path, name, threads), name) for path, name in pairs]
+        self._samples, self._seconds = 0, 0.0
 
     def version(self) -> str:
         """Return the names and versions of the interpreter and of the Edge TPU's runtime."""
@@ -87,11 +88,18 @@ class Engine:
         """Run any number of samples; the segments of a pipeline work on several at a time."""
         count = len(inputs[0])
         samples = ([array[row : row + 1] for array in inputs] for row in range(count))
-        every = [self.infer(*sample) for sample in samples] if self._names is None else []
-        if self._names is not None:
+        if self._names is None:
+            every = [self.infer(*sample) for sample in samples]
+        else:
+            start = time.perf_counter()
             every = list(self._pipeline(samples, self._names))
-        places = range(len(every[0])) if every else ()
-        return [np.concatenate([one[place] for one in every]) for place in places]
+            self._samples += count
+            self._seconds += time.perf_counter() - start
+        return [np.concatenate(rows) for rows in zip(*every)]  # noqa: B905  # Python 3.7
+
+    def figures(self) -> dict[str, float]:
+        """Return how many samples a pipeline takes in a second, while it has any number of them."""
+        return {"throughput_per_s": self._samples / self._seconds} if self._samples else {}
 
     def _pipeline(self, samples: Any, names: dict[str, list[str]]) -> Any:
         """Yield the outputs of samples, in their order; each stage has a thread of its own."""
@@ -198,21 +206,30 @@ class _Tpu:
         listed = enumerate_(ctypes.byref(count))
         found = [listed[place] for place in range(count.value)]
         kept = [(KINDS[one.kind], (one.path or b"").decode("utf-8", "replace")) for one in found]
-        free(listed)
+        if listed:
+            free(listed)
         return kept
 
-    def require(self, wanted: list[str]) -> None:
-        """Refuse what is not there: the delegate alone would name no reason."""
+    def numbered(self, wanted: list[str]) -> list[str]:
+        """Return Edge TPUs by number, as the delegate takes them, and refuse what is not there.
+
+        The delegate alone would name no reason.
+        """
         found = self.devices()
-        if found is None:
-            return
-        for name in wanted:
-            kind, _, number = name.partition(":")
-            fitting = [one for one in found if kind in (ANY, one[0])]
-            if int(number or 0) >= len(fitting):
-                here = ", ".join("%s at %s" % one for one in found) or "none"
-                text = "no Edge TPU %sat this host, which has %s; %s"
-                raise RuntimeError(text % (name and "`%s` " % name, here, PLUGGED))
+        return wanted if found is None else [self._numbered(name, found) for name in wanted]
+
+    @staticmethod
+    def _numbered(name: str, found: list[tuple[str, str]]) -> str:
+        kind, _, place = name.partition(":")
+        ports = [os.path.basename(path) for one, path in found if kind in (ANY, one)]
+        if place in ports:
+            return "%s:%d" % (kind, ports.index(place))
+        number = place or "0"
+        if number.isdigit() and int(number) < len(ports):
+            return name
+        here = ", ".join("%s at %s" % one for one in found) or "none"
+        text = "no Edge TPU %sat this host, which has %s; %s"
+        raise RuntimeError(text % (name and "`%s` " % name, here, PLUGGED))
 
     def load(self, path: str, device: str, threads: int) -> Any:
         """Return an interpreter of a file whose delegate is an Edge TPU."""
@@ -239,20 +256,27 @@ class _Tpu:
 
 
 def devices_of(unit: dict[str, Any], count: int) -> list[str]:
-    """Return the names, as libedgetpu has them, of as many Edge TPUs as there are segments.
+    """Return what `unit` names, as many Edge TPUs as there are segments, such as ``usb:0``.
 
     Args:
-        unit: ``{"usb": 1}`` or ``{"pci": 0}``, the number of the first; ``{}`` for any.
-        count: of segments; those after the first take the following numbers.
+        unit: ``{"usb": 1}`` or ``{"pci": 0}``, the number of the first, those after it follow; or
+            ports, as ``{"usb": "2-1, 2-2"}``, one for each segment; ``{}`` for any.
+        count: of segments.
     """
     if len(unit) > 1 or not set(unit) <= set(KINDS):
-        raise ValueError("`unit` of an Edge TPU is {usb: NUMBER} or {pci: NUMBER}, not %s" % unit)
-    kind, first = next(iter(unit.items()), (ANY, 0))
-    if not re.match(r"[0-9]{1,3}$", str(first)):
-        raise ValueError("the number of an Edge TPU counts from 0; it is not %r" % (first,))
-    if count == 1 and not unit:
+        raise ValueError("`unit` of an Edge TPU is {usb: ...} or {pci: ...}, not %s" % unit)
+    kind, said = next(iter(unit.items()), (ANY, 0))
+    places = [place.strip() for place in str(said).split(",")]
+    if not all(re.match(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[0-9]+)*$", place) for place in places):
+        raise ValueError("an Edge TPU is named by a number from 0 or a port, not %r" % (said,))
+    if not unit and count == 1:
         return [ANY]
-    return ["%s:%d" % (kind, int(first) + place) for place in range(count)]
+    if len(places) == 1 and places[0].isdigit():
+        places = [str(int(places[0]) + place) for place in range(count)]
+    if len(places) != count:
+        text = "`unit` names %d Edge TPUs, and the model has %d segments"
+        raise ValueError(text % (len(places), count))
+    return ["%s:%s" % (kind, place) for place in places]
 
 
 def google_pycoral() -> Any:

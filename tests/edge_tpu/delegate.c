@@ -1,4 +1,4 @@
-/* A stand-in for libedgetpu, with DEVICES USB sticks: its C functions, and a delegate that runs the
+/* A stand-in for libedgetpu, with DEVICES USB sticks (3 at most): its C functions, and a delegate that runs the
  * RESHAPE operators of a model. BUSY: the sticks do not start. MUTE: without the C functions. */
 #include <stdlib.h>
 #include <string.h>
@@ -68,11 +68,14 @@ struct edgetpu_device {
   const char *path;
 };
 
+static const char *const PORTS[] = {
+    "/sys/bus/usb/devices/2-1", "/sys/bus/usb/devices/2-2", "/sys/bus/usb/devices/1-4"};
+
 struct edgetpu_device *edgetpu_list_devices(size_t *count) {
   struct edgetpu_device *found = calloc(DEVICES + 1, sizeof *found);
   for (int i = 0; i < DEVICES; i++) {
     found[i].type = 1;
-    found[i].path = "/sys/bus/usb/devices/2-1";
+    found[i].path = PORTS[i];
   }
   *count = DEVICES;
   return found;

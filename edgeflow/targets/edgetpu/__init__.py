@@ -14,7 +14,7 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
-from edgeflow.targets.edgetpu.figures import FIGURES
+from edgeflow.targets.edgetpu.figures import FIGURES, OF_ONE
 from edgeflow.targets.edgetpu.options import EdgeTPUOptions
 from edgeflow.toolchain.base import Program, Toolchain
 
@@ -77,6 +77,7 @@ class EdgeTPU:
             host_engine_options=engine_options,
             tolerance=TOLERANCE,
             tools=(),
+            figures=OF_ONE if options.segments == 1 else None,
             oracle=LITERT,
             runs_here=False,
         )

@@ -6,6 +6,8 @@ from edgeflow.figures.accelerator import ACCELERATOR_SHARE, accelerator_share
 from edgeflow.figures.figure import NOT_NEGATIVE, Bound, Figure
 from edgeflow.targets.edgetpu.output import Block
 
+THROUGHPUT = "throughput_per_s"
+
 
 def _memory(name: str, title: str, meaning: str, bound: Bound) -> Figure:
     return Figure(
@@ -46,7 +48,17 @@ FIGURES = (
         bound="max",
         limit=NOT_NEGATIVE,
     ),
+    Figure(
+        name=THROUGHPUT,
+        title="throughput",
+        meaning="number of samples that the segments of a pipeline run in a second, all at work",
+        unit="/s",
+        bound="min",
+        needs_clock=True,
+    ),
 )
+OF_ONE = frozenset(figure.name for figure in FIGURES) - {THROUGHPUT}
+"""Those of a model that is not cut into segments."""
 
 
 def figures_of(blocks: Iterable[Block]) -> dict[str, float]:

@@ -69,6 +69,9 @@ def test_a_delegate_runs_the_model_or_its_segments(folder: Path, library: Path, 
     assert conditions["delegated_nodes"] == 2
     assert conditions["edge_tpus"] == (["any"] if model == "model.tflite" else [":0", ":1"])
     assert engine.operators() == 5
+    figures = engine.figures()
+    assert [*figures] == ([] if model == "model.tflite" else ["throughput_per_s"])
+    assert all(value > 0 for value in figures.values())
     assert engine.version().startswith("ai-edge-litert ")
     assert engine.version().endswith(", Edge TPU runtime 14")
 
@@ -152,9 +155,23 @@ def test_units_are_numbers_of_one_kind() -> None:
     assert devices_of({}, 2) == [":0", ":1"]
     assert devices_of({"usb": 1}, 2) == ["usb:1", "usb:2"]
     assert devices_of({"pci": "0"}, 1) == ["pci:0"]
-    for wrong in ({"usb": -1}, {"usb": "2-1"}, {"usb": 0, "pci": 1}, {"serial": 1}, {"usb": 1.5}):
+    assert devices_of({"usb": "2-1.4"}, 1) == ["usb:2-1.4"]
+    assert devices_of({"usb": "2-1.4, 1-2,0"}, 3) == ["usb:2-1.4", "usb:1-2", "usb:0"]
+    for wrong in ({"usb": -1}, {"usb": "2 1"}, {"usb": 0, "pci": 1}, {"serial": 1}, {"usb": ""}):
         with pytest.raises(ValueError, match="Edge TPU"):
             devices_of(wrong, 1)
+    for count, ports in ((1, "2-1,2-2"), (2, "2-1"), (3, "0,1")):
+        with pytest.raises(ValueError, match=f"the model has {count} segments"):
+            devices_of({"usb": ports}, count)
+
+
+def test_a_port_stays_that_of_its_stick(folder: Path, library: Path) -> None:
+    engine = load(folder, library, usb="2-2")
+    assert engine.conditions()["edge_tpus"] == ["usb:1"]
+    engine = load(folder, library, "2.json", usb="2-2, 2-1")
+    assert engine.conditions()["edge_tpus"] == ["usb:1", "usb:0"]
+    with pytest.raises(RuntimeError, match=r"no Edge TPU `usb:2-3` .* usb at /sys/.*/2-1, usb at"):
+        load(folder, library, usb="2-3")
 
 
 def test_googles_pycoral_opens_the_stick_and_pypis_does_not(
