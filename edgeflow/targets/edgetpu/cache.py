@@ -20,11 +20,14 @@ def parameter_bytes(graph: Graph, mapped: Collection[int]) -> int:
 def cache_estimate(graph: Graph, mapped: Collection[int]) -> str:
     """Return in a sentence where the parameters will lie."""
     size = parameter_bytes(graph, mapped)
-    about = f"about {size / 2**20:,.2f} MiB of parameters are for the Edge TPU, which keeps "
-    if size <= CACHE_BYTES:
-        return f"{about}about {CACHE_BYTES / 2**20:.1f} MiB: estimated to stay on the chip"
-    over = (size - CACHE_BYTES) / 2**20
+    over = size - CACHE_BYTES
+    told = f"{_size(over)} are sent anew for each inference" if over > 0 else "all stay on the chip"
     return (
-        f"{about}about {CACHE_BYTES / 2**20:.1f} MiB: an estimated {over:,.2f} MiB are sent anew "
-        "for each inference"
+        f"parameters for the Edge TPU take {_size(size)}, and about {_size(CACHE_BYTES)} fit on "
+        f"the chip: {told} (an estimate)"
     )
+
+
+def _size(size_bytes: int) -> str:
+    small = size_bytes < 2**20
+    return f"{size_bytes / 2**10:,.1f} KiB" if small else f"{size_bytes / 2**20:,.1f} MiB"

@@ -4,19 +4,20 @@ from edgeflow.targets.edgetpu.graph import Graph, Node
 from edgeflow.targets.edgetpu.rules import EIGHT_BITS
 from edgeflow.targets.edgetpu.versions import LARGEST
 
-_SIZES = {
-    "FILL": (0,),
-    "PAD": (1,),
+_SIZES_OF = {
+    "ARG_MAX ARG_MIN BROADCAST_TO EXPAND_DIMS MEAN MIRROR_PAD ONE_HOT PAD PADV2 REDUCE_MAX": (1,),
+    "REDUCE_MIN REDUCE_PROD RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR": (1,),
+    "SPARSE_TO_DENSE SUM TILE TOPK_V2 TRANSPOSE": (1,),
+    "BATCH_TO_SPACE_ND SLICE SPACE_TO_BATCH_ND SPLIT_V": (1, 2),
+    "FILL SPLIT TRANSPOSE_CONV": (0,),
     "RANGE": (0, 1, 2),
-    "RESHAPE": (1,),
-    "RESIZE_BILINEAR": (1,),
-    "RESIZE_NEAREST_NEIGHBOR": (1,),
-    "SLICE": (1, 2),
     "STRIDED_SLICE": (1, 2, 3),
-    "TILE": (1,),
-    "TRANSPOSE_CONV": (0,),
 }
-"""Inputs that say how large an operator's output is."""
+_SIZES = {name: places for names, places in _SIZES_OF.items() for name in names.split()}
+"""Inputs that say how large an operator's output is: where they are no constants, an interpreter
+does not know it before it computes."""
+_OPEN = frozenset({"UNIQUE", "WHERE"})
+"""Operators whose outputs' sizes are always computed."""
 
 
 def whole_refusal(graph: Graph) -> str:
@@ -27,9 +28,11 @@ def whole_refusal(graph: Graph) -> str:
     """
     newer = next((node for node in graph.nodes if _is_newer(node)), None)
     if newer is not None:
+        known = LARGEST.get(newer.name)
+        most = "not the operator" if known is None else f"versions up to {known}"
         return (
             f"the compiler opens no file with {newer.name} of version {newer.version}, and knows "
-            f"versions up to {LARGEST[newer.name]}: convert with an older TensorFlow"
+            f"{most}: use other layers, or an older TensorFlow to convert"
         )
     open_ended = next((node for node in graph.nodes if _is_open(graph, node)), None)
     if open_ended is not None:
@@ -44,10 +47,11 @@ def whole_refusal(graph: Graph) -> str:
 
 
 def _is_newer(node: Node) -> bool:
-    return not node.custom and node.version > LARGEST.get(node.name, node.version)
+    return not node.custom and node.version > LARGEST.get(node.name, 0)
 
 
 def _is_open(graph: Graph, node: Node) -> bool:
     given = [graph.given(node, place) for place in _SIZES.get(node.name, ())]
     fixed = all(one.constant for one in given if one is not None)
-    return not fixed or any(size < 0 for one in graph.writes(node) for size in one.shape)
+    unknown = any(size < 0 for one in graph.writes(node) for size in one.shape)
+    return node.name in _OPEN or not fixed or unknown
