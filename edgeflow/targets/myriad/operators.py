@@ -9,7 +9,7 @@ from edgeflow.targets.lint import by_name, operators_of
 TOO_NEW = frozenset({"HARD_SWISH"})
 """By their names in LiteRT's schema: what has a form in ONNX after opset 11 alone."""
 _NAMES = """
-ABS ATAN2 COS CUMSUM FLOOR_MOD REDUCE_PROD SIGN SIN
+ABS ATAN2 CONV_3D COS CUMSUM REDUCE_PROD REVERSE_V2 SCATTER_ND SIGN SIN
 """
 LACKING = frozenset(_NAMES.split())
 """Likewise, what OpenVINO 2021.4 refused to compile for the VPU, each tried alone for both
