@@ -44,6 +44,20 @@ def tail(text: str, limit: int = 1000) -> str:
     return "... " + (end.partition("\n")[2] or end)
 
 
+def last_words(said: str, code: int) -> str:
+    """Return what a failed program said, to stand behind a colon: the reason before the details.
+
+    Args:
+        said: what it printed.
+        code: its exit code; negative where a signal ended it.
+    """
+    words = tail(said)
+    *before, last = words.splitlines() or [""]
+    # What an exception says stands last; where a signal ended it, that is the place in the code.
+    reason = f" {last.strip()}" if code > 0 or not before else ""
+    return f"{reason}\n{words}" if before else reason
+
+
 def excerpt(text: str, limit: int = 200) -> str:
     """Return the cleaned start of `text` in one line, at most `limit` characters."""
     line = " ".join(clean(text[: 4 * limit]).split())

@@ -23,7 +23,7 @@ from edgeflow import plugins
 from edgeflow.errors import CompileError, EdgeflowError
 from edgeflow.ondevice import worker as child
 from edgeflow.output import run_logged
-from edgeflow.text import tail
+from edgeflow.text import last_words
 
 JOB, RESULT = child.JOB, child.RESULT
 CHILD = Path(child.__file__)
@@ -94,12 +94,7 @@ def crashed(title: str, code: int, said: str, hint: str) -> CompileError:
         said: what it printed.
         hint: what to do.
     """
-    words = tail(said)
-    *before, last = words.splitlines() or [""]
-    # What an exception says stands last; where a signal ended it, that is the place in the code.
-    reason = f" {last.strip()}" if code > 0 or not before else ""
-    details = f"\n{words}" if before else ""
-    return CompileError(f"{title}: {_end(code)}:{reason}{details}", hint=hint)
+    return CompileError(f"{title}: {_end(code)}:{last_words(said, code)}", hint=hint)
 
 
 def source_of(module: str) -> Path:

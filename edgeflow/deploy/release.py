@@ -32,7 +32,7 @@ from edgeflow.errors import DeployError, MissingToolError
 from edgeflow.remote.answer import A, malformed, parse
 from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
 from edgeflow.remote.session import Session
-from edgeflow.text import excerpt, tail
+from edgeflow.text import excerpt, last_words
 
 LOCKS = Path(".edgeflow/locks")
 KEEP_RELEASES = 3
@@ -209,8 +209,8 @@ class OpenDevice:
             if done.exit_code < 0:
                 how = f"killed by signal {-done.exit_code}; is its memory full?"
             raise DeployError(
-                f"the runner of {model} failed on device {self.endpoint.name} ({how}):\n"
-                f"{tail(done.stderr)}",
+                f"the runner of {model} failed on device {self.endpoint.name} ({how}):"
+                f"{last_words(done.stderr, done.exit_code)}",
                 hint=f"look at the device: {self.endpoint.shell_command()}",
             )
         return done.stdout

@@ -180,7 +180,7 @@ def test_a_failing_runner_is_reported_without_its_terminal_tricks(
     deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     with connect(lab.endpoint(pi)) as device, pytest.raises(DeployError) as caught:
         device.run_release("net", sha256_file(bundle), [], 60)
-    assert "(exit code 1):\nno model" in caught.value.message
+    assert "(exit code 1): no model" in caught.value.message
     assert not set(caught.value.message) & set("\x1b\x07\r\x00")
 
 

@@ -22,7 +22,7 @@ from edgeflow.targets.myriad.blob import MAGIC, read_graph
 from edgeflow.testing.subject import Subject, compile_input
 from edgeflow.testing.trained import Trained
 from edgeflow.testing.virtual_devices import stop_devices
-from edgeflow.toolchain.environment import find_python
+from edgeflow.toolchain.environment import FOLDER, find_python
 from tests.unit.packed import compile_tiny, members, pack_tiny
 
 PLATFORMS = ("myriad-x", "myriad-2")
@@ -226,7 +226,7 @@ def test_a_device_without_a_stick_says_so(
     lock = str(workflow_folder() / "envs/myriad-device.txt")
     device = {"transport": "virtual", "environment": lock, "python": "3.9", "timeout_s": 60.0}
     try:
-        with pytest.raises(DeployError, match="no stick is free.*no Movidius stick hangs on"):
+        with pytest.raises(DeployError, match=r"\(exit code 1\): \w+: no stick is free.*hangs on"):
             deploy(
                 tmp_path / "bundle.tar",
                 {"name": "stick", "device": device},
@@ -235,3 +235,20 @@ def test_a_device_without_a_stick_says_so(
             )
     finally:
         stop_devices(tmp_path)
+
+
+def test_without_python_3_9_it_says_how_to_get_one(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "toolchains"))
+    monkeypatch.setattr("edgeflow.toolchain.environment._candidates", lambda version: [])
+
+    def written(model: Path, out: Path) -> dict[str, list[str]]:
+        out.write_bytes(b"")
+        return {"inputs": [], "outputs": []}
+
+    monkeypatch.setattr("edgeflow.targets.myriad.compilation.write_network", written)
+    with pytest.raises(MissingToolError, match=r"no Python 3\.9") as caught:
+        compiled(trained, "none", tmp_path / "out")
+    assert caught.value.exit_code == 3
+    assert caught.value.hint == "run `uv python install 3.9`"
