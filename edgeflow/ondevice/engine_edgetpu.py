@@ -50,7 +50,7 @@ class Engine:
 
     def version(self) -> str:
         """Return the names and versions of the interpreter and of the Edge TPU's runtime."""
-        return "%s, %s" % (_interpreter_version(), self._tpu.version())
+        return self._tpu.version()
 
     def io(self) -> dict[str, Any]:
         """Return name, shape, dtype, scale (0: float) and zero point of inputs and outputs."""
@@ -181,7 +181,13 @@ class _Tpu:
             raise ImportError(text % (self._name, error)) from error
 
     def version(self) -> str:
-        """Return the version of the runtime, as the library tells it."""
+        """Return names and versions of the interpreter and of the runtime, as far as they tell."""
+        interpreters = ["ai_edge_litert", "tflite_runtime"]
+        if self._coral:  # which has the second for its own
+            interpreters.reverse()
+        return "%s, %s" % (_interpreter_version(interpreters), self._runtime_version())
+
+    def _runtime_version(self) -> str:
         try:
             tell = self._library.edgetpu_version
         except AttributeError:  # another library with the same delegate
@@ -299,8 +305,9 @@ def interpreter_module() -> Any:
     return interpreter
 
 
-def _interpreter_version() -> str:
-    for name in ("ai_edge_litert", "tflite_runtime"):
+def _interpreter_version(modules: list[str]) -> str:
+    """Return name and version of the first of these modules that there is."""
+    for name in modules:
         with contextlib.suppress(ImportError):
             module = importlib.import_module(name)
             return "%s %s" % (name.replace("_", "-"), getattr(module, "__version__", "unknown"))

@@ -32,12 +32,12 @@ def build_library(folder: Path, *flags: str) -> Path:
     return library
 
 
-def write_model(path: Path) -> Path:
+def write_model(path: Path, channels: int = 2) -> Path:
     """Write an int8 .tflite of five operators, two of them RESHAPE; its two inputs end in one."""
     from tests.unit.targets.mcu import nets
 
     net = nets.Net()
-    image, bias = net.input((1, 4, 4, 2)), net.input((1, 6))
+    image, bias = net.input((1, 4, 4, channels)), net.input((1, 6))
     flat = nets.reshape(net, nets.conv2d(net, image, 3), (1, 48))
     logits = nets.add(net, nets.fully_connected(net, flat, 6), bias)
     path.write_bytes(net.model(nets.reshape(net, logits, (1, 1, 6))))

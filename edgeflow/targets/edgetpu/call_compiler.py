@@ -1,6 +1,7 @@
 """Calls `edgetpu_compiler`, on this machine or on a compile host: standard library only."""
 
 import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -27,6 +28,7 @@ def work(job: Dict[str, Any], folder: Path) -> Dict[str, Any]:  # noqa: UP006
     answer: Dict[str, Any] = {}  # noqa: UP006
     for tries in range(1, TRIES + 1):
         _remove_new(folder, set(job["inputs"]))
+        print("$", " ".join(map(shlex.quote, job["command"])))
         answer = {**_run(job["command"], folder, job["limit_s"]), "tries": tries}
         print(answer["said"], flush=True)
         if FLAKY not in answer["said"]:

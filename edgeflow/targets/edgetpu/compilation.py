@@ -1,13 +1,13 @@
 """A recipe's model, compiled for the Edge TPU: success is what the compiler can prove."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
-from edgeflow.config.tflitefile import read_tflite
+from edgeflow.config.tflitefile import Tflite, read_tflite
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.edgetpu.failures import SUCCEEDED, hint_for, reason_of
@@ -40,8 +40,10 @@ def compile_for(job: CompileInput, options: EdgeTPUOptions, out: Path) -> Compil
     title, hint = job.worker.title, "run the command that the log names by hand"
     answer = job.worker.run(asked, {MODEL: job.model}, out, hint=hint)
     blocks = _judged(title, answer, outputs, out)
+    network = _read(job.model)
+    require_chain(title, network, [_read(out / name) for name in outputs])
     if options.segments > 1:
-        _write_pipeline(job.model, outputs, out)
+        _write_pipeline(network, outputs, out)
     counts = {
         "edge_tpu": sum(block.mapped for block in blocks),
         "cpu": sum(block.unmapped for block in blocks),
@@ -129,13 +131,49 @@ def _is_tflite(path: Path) -> bool:
     return path.is_file() and read_tflite(path) is not None
 
 
-def _write_pipeline(model: Path, outputs: Sequence[str], out: Path) -> None:
-    """Write the order of the segments, and the names of the network's ends, which they keep."""
-    read = read_tflite(model)
+def _read(path: Path) -> Tflite:
+    read = read_tflite(path)
     if read is None:
-        raise CompileError(f"{model} is no .tflite", hint="export it again")
-    ends = {"inputs": read.inputs, "outputs": read.outputs}
-    names = {side: [read.tensors[place].name for place in places] for side, places in ends.items()}
+        raise CompileError(f"{path} is no .tflite, or is damaged", hint="export it again")
+    return read
+
+
+def require_chain(title: str, network: Tflite, parts: Sequence[Tflite]) -> None:
+    """Check that a compiled model, or its segments in their order, can take the network's place.
+
+    The compiler keeps names, shapes and types of what goes in and comes out.
+
+    Raises:
+        CompileError: a part reads what nothing before it gives, or the ends are not the network's.
+    """
+    made = _forms(network, network.inputs)
+    fit = True
+    for part in parts:
+        fit = fit and _forms(part, part.inputs).items() <= made.items()
+        made |= _forms(part, part.outputs)
+    wanted = _forms(network, network.outputs)
+    if len(parts) == 1:  # its tensors are told apart by position
+        (whole,) = parts
+        fit = fit and list(_forms(whole, whole.inputs)) == list(_forms(network, network.inputs))
+        fit = fit and list(_forms(whole, whole.outputs)) == list(wanted)
+    if not fit or not wanted.items() <= made.items():
+        raise CompileError(
+            f"{title}: edgetpu_compiler made inputs and outputs that are not the network's",
+            hint="try it without `segments` and `search_delegate`",
+        )
+
+
+def _forms(graph: Tflite, places: Iterable[int]) -> dict[str, tuple[tuple[int, ...], str]]:
+    tensors = [graph.tensors[place] for place in places]
+    return {tensor.name: (tensor.shape, tensor.dtype) for tensor in tensors}
+
+
+def _write_pipeline(network: Tflite, outputs: Sequence[str], out: Path) -> None:
+    """Write the order of the segments, and the names of the network's ends."""
+    ends = {"inputs": network.inputs, "outputs": network.outputs}
+    names = {
+        side: [network.tensors[place].name for place in places] for side, places in ends.items()
+    }
     text = json.dumps({"segments": list(outputs), **names}, indent=2, sort_keys=True)
     (out / PIPELINE).write_text(text + "\n")
 

@@ -37,7 +37,10 @@ def reason_of(said: str) -> str:
     Args:
         said: all that it printed.
     """
-    lines = [line.strip() for line in _last(said).splitlines()]
+    last = _last(said)
+    if SUCCEEDED.search(last):
+        return ""
+    lines = [line.strip() for line in last.splitlines()]
     telling = [_plain(line) for line in lines if line and not _NOISE.match(line)]
     return "; ".join(dict.fromkeys(telling[-_REASONS_MAX:]))
 

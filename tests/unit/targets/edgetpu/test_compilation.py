@@ -222,6 +222,19 @@ def test_numbers_that_lack_are_no_model(tmp_path: Path, programs: Path) -> None:
         compiled(tmp_path)
 
 
+@pytest.mark.parametrize("segments", [1, 2])
+def test_what_does_not_fit_the_network_is_no_model_of_it(
+    segments: int, tmp_path: Path, programs: Path
+) -> None:
+    program = edge_tpu.install_compiler(programs)
+    compiled(tmp_path, segments=segments)
+    other = edge_tpu.write_model(tmp_path / "other.tflite", channels=3)
+    text = program.read_text().replace("model.read_bytes()", f"Path({str(other)!r}).read_bytes()")
+    program.write_text(text)
+    with pytest.raises(CompileError, match="inputs and outputs that are not the network's"):
+        compiled(tmp_path, segments=segments)
+
+
 def test_what_a_compiler_says_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_compiler, "_SAID_MAX", 10)
     job = {"command": ["printf", "0123456789abcdef"], "inputs": [], "outputs": [], "limit_s": 60}
