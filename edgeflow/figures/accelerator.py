@@ -14,6 +14,15 @@ ACCELERATOR_SHARE = Figure(
 )
 """What the compiler decided is a fact of the compiled model, so it counts as measured."""
 
+NPU_CYCLES_ESTIMATE = Figure(
+    name="npu_cycles_estimate",
+    title="NPU cycles",
+    meaning="number of cycles of the NPU for one inference, waits for memory included, by its "
+    "compiler's model; what the CPU runs is not in it",
+    kind="estimated",
+    bound="max",
+)
+
 
 def accelerator_share(mapped: int, total: int) -> float:
     """Return the share of `total` operators that were mapped; 0 of a model without operators."""

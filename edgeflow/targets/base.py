@@ -161,7 +161,9 @@ class Oracle:
     """What makes the reference outputs from the recipe's model.tflite, instead of the engine.
 
     Attributes:
-        module: dotted module with a class `Engine`, which opens the model on the host.
+        module: dotted module with a class `Engine`, which opens the model on the host. One with a
+            class method `of_job(job, options)` is made by that instead, of all that the compiler
+            got, such as a simulator that the worker runs.
         options: passed to it, beside the file's name as `model`.
         tools: distributions whose versions shape the outputs.
     """

@@ -227,6 +227,8 @@ def reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Pa
     """Return the compiled model in its engine, or the recipe's in the target's oracle."""
     if runtime.oracle:
         engine_class = importlib.import_module(runtime.oracle.module).Engine
+        if hasattr(engine_class, "of_job"):
+            return engine_class.of_job(job, dict(runtime.oracle.options))
         options = {"model": job.model.name, **runtime.oracle.options}
         return engine_class(str(job.model.parent), options)
     return host_engine(runtime, job.worker.toolchain, model, folder, job.worker.title)

@@ -4,9 +4,12 @@ import pkgutil
 import platform
 from typing import Any
 
+import pytest
+
 from edgeflow import plugins, targets
 from edgeflow.targets import registry
 from edgeflow.testing.contract import TargetContract
+from tests.rockchip import require_toolkit
 
 NO_TARGETS = {
     *("apart", "apart_worker", "base", "build", "coverage", "findings", "host", "identity", "lint"),
@@ -20,6 +23,13 @@ NEEDED = {"iree": {"arch": platform.machine()}, "mcu": {"board": "microbit"}}
 
 class TestRegistered(TargetContract):
     kinds = tuple(registry.names())
+
+    @pytest.fixture(autouse=True)
+    def costly(self, request: pytest.FixtureRequest) -> None:
+        """Skip what would build an environment of 5.6 GB where nobody asked for it."""
+        given = request.node.callspec.params
+        if given.get("kind") == "rknn" and "target" in request.fixturenames:
+            require_toolkit()
 
     def options(self, kind: str) -> dict[str, Any]:
         return {"kind": kind, **NEEDED.get(kind, {})}

@@ -1,6 +1,6 @@
 """Figures that Vela tells."""
 
-from edgeflow.figures.accelerator import ACCELERATOR_SHARE
+from edgeflow.figures.accelerator import ACCELERATOR_SHARE, NPU_CYCLES_ESTIMATE
 from edgeflow.figures.figure import Figure
 
 
@@ -26,14 +26,7 @@ FIGURES = (
         "flash or DRAM",
         "flash and DRAM that the NPU's part of the model takes, in bytes",
     ),
-    Figure(
-        name="npu_cycles_estimate",
-        title="NPU cycles",
-        meaning="number of cycles of the NPU for one inference, waits for memory included, by "
-        "Vela's model; what the CPU runs is not in it",
-        kind="estimated",
-        bound="max",
-    ),
+    NPU_CYCLES_ESTIMATE,
     Figure(
         name="latency_estimate_ms",
         title="latency by cycles",
