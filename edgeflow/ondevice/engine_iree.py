@@ -9,9 +9,11 @@ The JSON file describes the library, which lies beside it:
     compiler    name and version of what made it
     io          {"inputs": [...], "outputs": [...]}: name, shape, dtype, scale and zero_point
     operators   how many operators the network has
+    steps       [{"name", "type"}, ...] of all its kernels and other steps, in their order
 
-The library has `edgeflow_load()`, `edgeflow_run()`, both not 0 where they fail, and
-`edgeflow_input(index)` and `edgeflow_output(index)`, the places of the tensors.
+The library has `edgeflow_load()`, `edgeflow_run()`, which takes all steps, and
+`edgeflow_step(index)`, which are not 0 where they fail, and `edgeflow_input(index)` and
+`edgeflow_output(index)`, the places of the tensors.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import ctypes
 import json
 import os
 import platform
+import time
 from typing import Any
 
 import numpy as np
@@ -65,10 +68,32 @@ class Engine:
         """Return how many operators the network has."""
         return int(self._described["operators"])
 
-    def infer(self, *inputs: Any) -> list[Any]:
-        """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
+    def profile(self, *inputs: Any) -> list[dict[str, Any]]:
+        """Run samples step by step and return the mean time of each, the call of it included.
+
+        The first sample runs once before, uncounted.
+        """
+        self.infer(*[array[:1] for array in inputs])
+        steps, count = self._described["steps"], len(inputs[0])
+        totals_s = [0.0] * len(steps)
+        for row in range(count):
+            self._feed([array[row : row + 1] for array in inputs])
+            for place in range(len(steps)):
+                begin_s = time.perf_counter()
+                self._library.edgeflow_step(place)
+                totals_s[place] += time.perf_counter() - begin_s
+        return [
+            dict(step, kernel="iree", time_us=1e6 * total_s / count)
+            for step, total_s in zip(steps, totals_s)  # noqa: B905  # Python 3.7
+        ]
+
+    def _feed(self, inputs: Any) -> None:
         for own, array in zip(self._inputs, inputs):  # noqa: B905  # Python 3.7
             own[...] = array
+
+    def infer(self, *inputs: Any) -> list[Any]:
+        """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
+        self._feed(inputs)
         if self._library.edgeflow_run():
             raise RuntimeError("a kernel failed")
         return [own.copy() for own in self._outputs]

@@ -1,6 +1,7 @@
 """IREE: float networks as machine code for x86-64, AArch64 and RISC-V, with no runtime beneath."""
 
 import platform
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -59,10 +60,15 @@ class IREE:
 
     @staticmethod
     def toolchain(options: IREEOptions) -> Toolchain:  # noqa: ARG004  # part of the protocol
-        """Return IREE's compiler, and a C compiler and linker for all architectures."""
+        """Return IREE's compiler, and a C compiler and linker for all architectures.
+
+        They run in all versions of Python that edgeflow runs in.
+        """
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        lock = workflow_folder() / "envs" / "iree.txt"
         return Toolchain(
             worker=f"{__package__}.iree_worker",
-            environment=Environment(lock=workflow_folder() / "envs" / "iree.txt", python="3.11"),
+            environment=Environment(lock=lock, python=python),
         )
 
     @staticmethod

@@ -18,7 +18,7 @@ from typing import Any
 
 from .constants import read_constants
 from .refusal import Refusal
-from .schedule import Schedule, Tensor, read_schedule
+from .schedule import Dispatch, Schedule, Tensor, read_schedule
 from .source import CONSTANTS, c_source, kernels_of
 
 LIBRARY, DESCRIPTION = "model.so", "model.json"
@@ -54,6 +54,7 @@ def work(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         "library": LIBRARY,
         "compiler": f"iree-base-compiler {version('iree-base-compiler')}",
         "operators": job["operators"],
+        "steps": steps_of(schedule),
         "io": {"inputs": _io("input", schedule.inputs), "outputs": _io("output", schedule.outputs)},
     }
     (folder / DESCRIPTION).write_text(json.dumps(described, sort_keys=True))
@@ -154,6 +155,20 @@ def first_error(said: str, code: int) -> str:
     operator = re.search(r'"onnx\.(\w+)"', named)
     before = f"operator {operator[1]}: " if operator else ""
     return before + (named or (lines[-1] if lines else f"exit code {code}"))
+
+
+def steps_of(schedule: Schedule) -> list[dict[str, str]]:
+    """Return the name of each step, no two of them equal, and what kind of work it is."""
+    steps = []
+    for place, step in enumerate(schedule.steps):
+        if isinstance(step, Dispatch):
+            # Such as net$async_dispatch_7_conv_48x48x16x3x3_f32.
+            work = re.sub(r".*dispatch_\d+_", "", step.kernel)
+            kind = re.split(r"_(?=\d|[a-z]+\d+$)", work)[0]
+        else:
+            kind = work = type(step).__name__.lower()
+        steps.append({"name": f"{place} {work}", "type": kind})
+    return steps
 
 
 def _io(side: str, tensors: Sequence[Tensor]) -> list[dict[str, Any]]:

@@ -104,6 +104,13 @@ EXPORTED int edgeflow_load(void) {
 """
 
 
+_RUN = """\
+EXPORTED int edgeflow_run(void) {
+  for (int i = 0; i < %d; i++)
+    if (edgeflow_step(i)) return 1;
+  return 0;
+}"""
+
 _INCLUDED = f"""\
 __asm__(".section .rodata\\n.balign 64\\nedgeflow_constants:\\n"
         ".incbin \\"{CONSTANTS}\\"\\n.previous\\n");
@@ -137,11 +144,15 @@ class _Program:
         yield _HELPERS
         yield from self._tensors("input", self._schedule.inputs)
         yield from self._tensors("output", self._schedule.outputs)
-        yield "EXPORTED int edgeflow_run(void) {"
-        for step in self._schedule.steps:
+        yield "EXPORTED int edgeflow_step(int index) {"
+        yield "  switch (index) {"
+        for place, step in enumerate(self._schedule.steps):
+            yield f"  case {place}:"
             yield from self._step(step)
+        yield "  }"
         yield "  return 0;"
         yield "}"
+        yield _RUN % len(self._schedule.steps)
 
     def _data(self) -> Iterator[str]:
         inputs = {tensor.span.buffer: tensor.span.length for tensor in self._schedule.inputs}
@@ -168,11 +179,13 @@ class _Program:
 
     def _step(self, step: Fill | Copy | Dispatch) -> Iterator[str]:
         if isinstance(step, Fill):
-            target = step.target
-            yield f"  fill({self._place(target)}, {target.length}, {step.pattern}u, {step.width});"
+            place, length = self._place(step.target), step.target.length
+            yield f"    fill({place}, {length}, {step.pattern}u, {step.width});"
+            yield "    break;"
         elif isinstance(step, Copy):
             places = f"{self._place(step.target)}, {self._place(step.source)}"
-            yield f"  copy({places}, {step.target.length});"
+            yield f"    copy({places}, {step.target.length});"
+            yield "    break;"
         else:
             yield from self._call(step)
 
@@ -181,7 +194,7 @@ class _Program:
         constants = ", ".join(f"{value}u" for value in step.constants)
         places = ", ".join(map(self._place, step.bindings))
         lengths = ", ".join(str(span.length) for span in step.bindings)
-        yield f"  if (run(kernels[{self._kernels[step.kernel]}], (dispatch_t){{"
-        yield f"          1, 1, 1, {len(step.constants)}, {x}, {y}, {z}, 1, {len(step.bindings)},"
-        yield f"          (const uint32_t[]){{{constants or '0'}}}, (void *const[]){{{places}}},"
-        yield f"          (const size_t[]){{{lengths}}}}})) return 1;"
+        yield f"    return run(kernels[{self._kernels[step.kernel]}], (dispatch_t){{"
+        yield f"        1, 1, 1, {len(step.constants)}, {x}, {y}, {z}, 1, {len(step.bindings)},"
+        yield f"        (const uint32_t[]){{{constants or '0'}}}, (void *const[]){{{places}}},"
+        yield f"        (const size_t[]){{{lengths}}}}});"

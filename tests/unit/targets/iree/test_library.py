@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgeflow.ondevice.engine_iree import Engine
-from edgeflow.targets.iree.iree_worker import LIBRARY
+from edgeflow.targets.iree.iree_worker import LIBRARY, steps_of
 from edgeflow.targets.iree.iree_worker.schedule import (
     Copy,
     Dispatch,
@@ -21,6 +21,7 @@ from edgeflow.targets.iree.iree_worker.schedule import (
 )
 from edgeflow.targets.iree.iree_worker.source import CONSTANTS, c_source, kernels_of
 
+KERNEL = "net$async_dispatch_0_conv_4x4x3_f32"
 KERNELS = """
 /* y[i] = x[i] * weight + constant + workgroup's place, for the four numbers of a workgroup */
 static int scale(const environment_t *e, const dispatch_t *d, const workgroup_t *w) {
@@ -54,7 +55,7 @@ SCHEDULE = Schedule(
         Fill(Span("scratch0", 32, 4), 0xFFFE, 2),
         Copy(Span("scratch0", 32, 4), Span("scratch0", 36, 4)),
         Dispatch(
-            "net$scale",
+            KERNEL,
             (1, 2, 1),
             (3,),
             (Span("input0", 0, 32), Span("weights", 4, 4), Span("scratch0", 0, 32)),
@@ -64,7 +65,7 @@ SCHEDULE = Schedule(
 
 
 def build(folder: Path, **changed: str) -> None:
-    values = {"NAME": "net$scale", "FAILS": "0", "PAGES": "0", "IMPORTS": "0", **changed}
+    values = {"NAME": KERNEL, "FAILS": "0", "PAGES": "0", "IMPORTS": "0", **changed}
     kernels = KERNELS
     for name, value in values.items():
         kernels = kernels.replace(name, value)
@@ -78,6 +79,7 @@ def build(folder: Path, **changed: str) -> None:
         "library": LIBRARY,
         "compiler": "cc",
         "operators": 1,
+        "steps": steps_of(SCHEDULE),
         "io": {
             "inputs": [{"name": "x", "shape": [1, 8], "dtype": "float32"}],
             "outputs": [
@@ -112,8 +114,39 @@ def test_kernels_get_their_buffers_and_workgroups(tmp_path: Path) -> None:
 
 
 @needs_compiler
+def test_each_step_is_timed(tmp_path: Path) -> None:
+    build(tmp_path)
+    engine, x = load(tmp_path), np.arange(24, dtype=np.float32).reshape(3, 8)
+    layers = engine.profile(x)
+    assert [(layer["name"], layer["type"]) for layer in layers] == [
+        ("0 fill", "fill"),
+        ("1 copy", "copy"),
+        ("2 conv_4x4x3_f32", "conv"),
+    ]
+    assert all(layer["time_us"] > 0 for layer in layers)
+    np.testing.assert_array_equal(engine.infer(x[:1])[0], x[:1] / 2 + 3)
+
+
 @pytest.mark.parametrize(
-    ("changed", "code"), [({"IMPORTS": "1"}, 1), ({"NAME": "net$scal"}, 2), ({"PAGES": "1"}, 3)]
+    ("kernel", "step"),
+    [
+        (
+            "f$async_dispatch_3_matmul_like_8x576x48_f32",
+            ("0 matmul_like_8x576x48_f32", "matmul_like"),
+        ),
+        ("f$async_dispatch_0_slow_memcpy", ("0 slow_memcpy", "slow_memcpy")),
+        ("f$async_dispatch_1_elementwise_f32xi8", ("0 elementwise_f32xi8", "elementwise_f32xi8")),
+        ("other", ("0 other", "other")),
+    ],
+)
+def test_steps_are_called_by_what_they_do(kernel: str, step: tuple[str, str]) -> None:
+    (found,) = steps_of(Schedule(steps=[Dispatch(kernel, (1, 1, 1), (), ())]))
+    assert (found["name"], found["type"]) == step
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("changed", "code"), [({"IMPORTS": "1"}, 1), ({"NAME": KERNEL[:-1]}, 2), ({"PAGES": "1"}, 3)]
 )
 def test_kernels_that_want_what_is_not_there_do_not_load(
     tmp_path: Path, changed: dict[str, str], code: int
@@ -126,8 +159,10 @@ def test_kernels_that_want_what_is_not_there_do_not_load(
 @needs_compiler
 def test_a_kernel_that_fails_gives_no_answer(tmp_path: Path) -> None:
     build(tmp_path, FAILS="1")
-    with pytest.raises(RuntimeError, match="a kernel failed"):
-        load(tmp_path).infer(np.zeros((1, 8), np.float32))
+    engine, x = load(tmp_path), np.zeros((1, 8), np.float32)
+    for call in (engine.infer, engine.profile):
+        with pytest.raises(RuntimeError, match="a kernel failed"):
+            call(x)
 
 
 def test_a_library_for_another_cpu_is_told_so(tmp_path: Path) -> None:
@@ -140,4 +175,4 @@ def test_a_library_for_another_cpu_is_told_so(tmp_path: Path) -> None:
 
 def test_a_kernel_that_is_called_twice_is_looked_up_once() -> None:
     call = SCHEDULE.steps[2]
-    assert kernels_of(Schedule(steps=[call, SCHEDULE.steps[0], call])) == ["net$scale"]
+    assert kernels_of(Schedule(steps=[call, SCHEDULE.steps[0], call])) == [KERNEL]
