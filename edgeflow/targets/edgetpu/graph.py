@@ -15,24 +15,20 @@ class Tensor:
     """A tensor.
 
     Attributes:
-        name: as the file has it.
         shape: with the batch.
         free: the dimensions whose size the file leaves open.
         dtype: as numpy names it.
         scales: number of its scales; 0 where it is not quantized.
-        scale: the first of them.
-        zero_point: the first of them.
+        zero_point: the first that it has, or 0.
         constant: whether the file holds its values.
         variable: whether it is a state that operators keep.
         values: of small constants, such as axes and paddings.
     """
 
-    name: str
     shape: tuple[int, ...]
     free: tuple[int, ...]
     dtype: str
     scales: int
-    scale: float
     zero_point: int
     constant: bool
     variable: bool
@@ -76,7 +72,6 @@ class Graph:
     tensors: tuple[Tensor, ...]
     nodes: tuple[Node, ...]
     inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
 
     def reads(self, node: Node) -> list[Tensor]:
         """Return what an operator reads, without what it leaves out."""

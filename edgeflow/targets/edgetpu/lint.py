@@ -11,14 +11,14 @@ from edgeflow.targets.edgetpu.partition import partition
 from edgeflow.targets.edgetpu.reading import read_graph
 from edgeflow.targets.edgetpu.rules import refusal
 from edgeflow.targets.edgetpu.whole import whole_refusal
-from edgeflow.targets.lint import place_of
+from edgeflow.targets.lint import by_name, operators_of, place_of
 
 
 def findings(model: Path, options: EdgeTPUOptions) -> list[Lint]:
     """Return what is said of a .tflite; nothing of a file that is none."""
     graph = read_graph(model)
-    if graph is None or not graph.nodes:
-        return []
+    if graph is None:
+        return by_name(operators_of(model), "warning", "the file is damaged: export it again")
     reasons = unmapped(graph, options)
     return [*_grouped(graph, reasons), *_notes(graph, reasons)]
 

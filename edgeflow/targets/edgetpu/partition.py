@@ -38,7 +38,6 @@ class _Run:
     readers: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     ready: dict[bool, deque[int]] = field(default_factory=lambda: {False: deque(), True: deque()})
     cause: dict[int, int] = field(default_factory=dict)
-    done: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         made = {tensor for node in self.graph.nodes for tensor in node.outputs}

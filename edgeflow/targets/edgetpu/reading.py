@@ -17,8 +17,7 @@ _VALUES_BYTES = 2**16
 """Constants up to this size are read: axes, sizes, paddings, short vectors."""
 _MAX_RANK = 16
 _FIELDS = """
-Axis DilationHFactor DilationWFactor FusedActivationFunction EllipsisMask NewAxisMask
-ShrinkAxisMask AlignCorners HalfPixelCenters KeepNumDims WeightsFormat TimeMajor
+Axis DilationHFactor DilationWFactor EllipsisMask FusedActivationFunction NewAxisMask WeightsFormat
 """
 FIELDS = tuple(_FIELDS.split())
 """Fields of operators' options that rules look at."""
@@ -52,9 +51,8 @@ def _graph(content: Any, operators: Sequence[Operator], budget: Budget) -> Graph
         tensors=tensors,
         nodes=nodes,
         inputs=_numbers(main, "Inputs", budget),
-        outputs=_numbers(main, "Outputs", budget),
     )
-    places = [*graph.inputs, *graph.outputs]
+    places = [*graph.inputs]
     for node in nodes:
         places += [*(index for index in node.inputs if index != ABSENT), *node.outputs]
     if not all(0 <= index < len(tensors) for index in places):
@@ -101,12 +99,10 @@ def _tensor(model: Any, table: Any, budget: Budget) -> Tensor:
     points = quantization.ZeroPointLength() if quantization else 0
     buffer = model.Buffers(table.Buffer())
     return Tensor(
-        name=budget.text(table.Name()),
         shape=shape,
         free=tuple(axis for axis, size in enumerate(signature) if size < 0),
         dtype=dtype_of(table),
         scales=scales,
-        scale=float(quantization.Scale(0)) if scales else 0.0,
         zero_point=int(quantization.ZeroPoint(0)) if points else 0,
         constant=bool(buffer.DataLength() or buffer.Offset() > 1),
         variable=bool(table.IsVariable()),
@@ -115,12 +111,12 @@ def _tensor(model: Any, table: Any, budget: Budget) -> Tensor:
 
 
 def _values(buffer: Any, dtype: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
-    """Return the values of a small constant."""
+    """Return the values of a small constant that is stored as it is: dense, and whole."""
     if not 0 < buffer.DataLength() <= _VALUES_BYTES or dtype not in _NUMPY:
         return None
     raw = np.array(buffer.DataAsNumpy(), np.uint8)  # a copy, so that the file may be closed
     if raw.nbytes != math.prod(shape) * np.dtype(dtype).itemsize:
-        raise ValueError("a constant of another size than its shape")
+        return None
     return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).reshape(shape)
 
 

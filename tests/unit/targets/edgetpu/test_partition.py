@@ -112,6 +112,16 @@ def test_a_float_model_is_not_taken(tmp_path: Path) -> None:
     assert set(reasons(net, tmp_path)) == {0}
 
 
+def test_nothing_of_a_damaged_file_is_mapped(tmp_path: Path) -> None:
+    net = Net(*VECTOR)
+    relu(net, net.input)
+    net.graph.operators[0].inputs = [-7]
+    model = net.write(tmp_path / "model.tflite")
+    (finding,) = EdgeTPU.lint(model, EdgeTPUOptions(kind="edgetpu"))
+    assert (finding.severity, finding.operators) == ("warning", (0,))
+    assert "damaged" in finding.message
+
+
 def test_a_compiled_file_is_told(tmp_path: Path) -> None:
     net = Net(*VECTOR)
     net.add("edgetpu-custom-op", [net.input], *VECTOR)
