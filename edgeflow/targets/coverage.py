@@ -69,7 +69,7 @@ def cover(target: type[Target], model: Path, options: Any) -> Coverage:
         raise CompileError(
             flaw(model) or f"{model} is no .tflite, or is damaged", hint="export it again"
         )
-    findings = lint(target, model, options)
+    findings = lint(target, model, options) if hasattr(target, "lint") else [_SILENT]
     reasons: dict[int, Lint] = {}
     for finding in sorted(findings, key=lambda one: one.severity != "warning"):
         for index in finding.operators:
@@ -82,6 +82,13 @@ def cover(target: type[Target], model: Path, options: Any) -> Coverage:
         ),
         findings=tuple(findings),
     )
+
+
+_SILENT = Lint(
+    severity="note",
+    place="model",
+    message="this kind of target does not judge operators before it compiles them",
+)
 
 
 def _covered(index: int, name: str, version: int, finding: Lint | None) -> Covered:

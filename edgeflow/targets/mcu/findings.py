@@ -29,7 +29,8 @@ def findings(model: Path, options: McuOptions) -> list[Lint]:
     try:
         _, refused = attempt(read_graph(model), settings_for(options, variant))
     except CompileError as error:
-        return [Lint(severity="warning", place="model", message=error.message)]
+        places = tuple(one.place for one in operators if one.place is not None)
+        return [Lint(severity="warning", place="model", message=error.message, operators=places)]
     return [
         Lint(
             severity="warning",

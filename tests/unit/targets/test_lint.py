@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 from edgeflow.cli.app import app
 from edgeflow.targets import registry
 from edgeflow.targets.base import Lint, parse_options
+from edgeflow.targets.coverage import cover
 from edgeflow.targets.lint import lint
 from tests.tiny_targets.child import Child
+from tests.tiny_targets.hosted import Board
 
 TAKEN = ("ABS", "CEIL", "COS", "EXP", "LOG", "LOGISTIC", "NEG", "RSQRT", "SIN", "SQRT", "TANH")
 LEFT = ("SIGN", "ZEROS_LIKE")
@@ -127,6 +129,13 @@ def test_a_target_warns_of_its_budget(tmp_path: Path) -> None:
     assert lint(Child, model, large) == []
     (finding,) = lint(Child, model, small)
     assert (finding.severity, f"{size:,} bytes" in finding.message) == ("warning", True)
+
+
+def test_a_target_that_judges_no_operators_says_so(tmp_path: Path) -> None:
+    model = write_chain(tmp_path / "model.tflite", "ABS", "Frob")
+    found = cover(Board, model, parse_options(Board, {"kind": Board.name}))
+    assert [one.mapped for one in found.operators] == [True, True]
+    assert ["does not judge" in one.message for one in found.said] == [True]
 
 
 def test_check_tells_of_imported_files_once_for_each_target(
