@@ -15,7 +15,7 @@ from edgeflow.targets.base import (
     TargetOptions,
 )
 from edgeflow.targets.edgetpu.figures import FIGURES, OF_ONE
-from edgeflow.targets.edgetpu.options import EdgeTPUOptions
+from edgeflow.targets.edgetpu.options import TOLERANCE, EdgeTPUOptions
 from edgeflow.toolchain.base import Program, Toolchain
 
 
@@ -82,9 +82,6 @@ class EdgeTPU:
             runs_here=False,
         )
 
-
-TOLERANCE = 5e-2
-"""Difference of a float output, as of a network that ends with DEQUANTIZE on the CPU."""
 
 _REPOSITORY = "https://packages.cloud.google.com/apt"
 _KEY = "/usr/share/keyrings/coral-edgetpu.gpg"

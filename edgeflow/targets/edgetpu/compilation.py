@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue
-
 from edgeflow.config.tflitefile import Tflite, read_tflite
+from edgeflow.console import say
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.edgetpu.failures import SUCCEEDED, hint_for, reason_of
 from edgeflow.targets.edgetpu.figures import figures_of
-from edgeflow.targets.edgetpu.options import EdgeTPUOptions
-from edgeflow.targets.edgetpu.output import MAPPED, Block, blocks_of, merged, read_block
+from edgeflow.targets.edgetpu.options import TOLERANCE, EdgeTPUOptions
+from edgeflow.targets.edgetpu.output import MAPPED, Block, Row, blocks_of, merged, read_block
 
 MODEL = "model.tflite"
 PIPELINE = "pipeline.json"
@@ -44,8 +43,11 @@ def compile_for(job: CompileInput, options: EdgeTPUOptions, out: Path) -> Compil
     require_chain(title, network, [_read(out / name) for name in outputs])
     if options.segments > 1:
         _write_pipeline(network, outputs, out)
+    on_cpu = _cpu_rows(blocks)
+    for row in on_cpu:
+        say(f"{title}: {row.count} {row.operator} on the CPU: {row.status}")
     counts = {
-        "edge_tpu": sum(block.mapped for block in blocks),
+        "accelerator": sum(block.mapped for block in blocks),
         "cpu": sum(block.unmapped for block in blocks),
     }
     return CompiledModel(
@@ -53,7 +55,12 @@ def compile_for(job: CompileInput, options: EdgeTPUOptions, out: Path) -> Compil
         operators=counts,
         tolerances=_tolerances(job.model, options.tolerance_steps),
         figures=figures_of(blocks),
-        facts={"on_cpu": _on_cpu(blocks)},
+        facts={
+            "cpu_operators": [
+                {"operator": row.operator, "count": row.count, "reason": row.status}
+                for row in on_cpu
+            ]
+        },
     )
 
 
@@ -178,16 +185,14 @@ def _write_pipeline(network: Tflite, outputs: Sequence[str], out: Path) -> None:
     (out / PIPELINE).write_text(text + "\n")
 
 
-def _tolerances(model: Path, steps: int) -> tuple[float, ...] | None:
-    """Return by how much outputs may differ from LiteRT's: so many steps; None with a float one."""
+def _tolerances(model: Path, steps: int) -> tuple[float, ...]:
+    """Return by how much each output may differ from LiteRT's: so many of its steps."""
     from ai_edge_litert.interpreter import Interpreter
 
     outputs = Interpreter(str(model)).get_output_details()
-    scales = [float(one["quantization"][0]) for one in outputs]
-    return tuple(steps * scale for scale in scales) if all(scales) else None
+    return tuple(steps * float(one["quantization"][0]) or TOLERANCE for one in outputs)
 
 
-def _on_cpu(blocks: Sequence[Block]) -> list[JsonValue]:
-    """Return the operators that the CPU runs, by name and reason, as compile.json keeps them."""
-    rows = merged(row for block in blocks for row in block.rows if row.status != MAPPED)
-    return [{"operator": row.operator, "count": row.count, "reason": row.status} for row in rows]
+def _cpu_rows(blocks: Sequence[Block]) -> tuple[Row, ...]:
+    """Return the operators that the CPU runs, by name and reason."""
+    return merged(row for block in blocks for row in block.rows if row.status != MAPPED)

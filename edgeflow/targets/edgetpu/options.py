@@ -6,6 +6,9 @@ from pydantic import Field
 
 from edgeflow.targets.base import HostedOptions
 
+TOLERANCE = 5e-2
+"""Difference of a float output, as of a network that ends with DEQUANTIZE on the CPU."""
+
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 
 

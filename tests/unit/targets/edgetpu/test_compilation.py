@@ -12,12 +12,13 @@ from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.remote.virtual.layout import Behaviour, DeviceFolder
 from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.edgetpu import EdgeTPU, call_compiler, compilation
-from edgeflow.targets.edgetpu.options import EdgeTPUOptions
+from edgeflow.targets.edgetpu.options import TOLERANCE, EdgeTPUOptions
 from edgeflow.targets.identity import identify
 from edgeflow.targets.worker import Worker
 from edgeflow.testing.virtual_devices import stop_devices
 from edgeflow.toolchain.base import Host
 from tests import edge_tpu
+from tests.unit.targets.mcu import nets
 
 BUILDER = {"name": "builder", "transport": "virtual", "timeout_s": 60.0}
 
@@ -38,15 +39,17 @@ def compiled(folder: Path, host: Host = None, **given: Any) -> CompiledModel:
     return EdgeTPU.compile(job, parsed, folder / "out")
 
 
-def test_what_the_compiler_makes_is_kept_with_what_it_says(tmp_path: Path, programs: Path) -> None:
+def test_what_the_compiler_makes_is_kept_with_what_it_says(
+    tmp_path: Path, programs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     edge_tpu.install_compiler(programs, "partial")
     made = compiled(tmp_path)
     assert made.model == "model_edgetpu.tflite"
-    assert made.operators == {"edge_tpu": 3, "cpu": 2}
+    assert made.operators == {"accelerator": 3, "cpu": 2}
     assert made.figures["accelerator_share"] == 3 / 5
     assert made.figures["onchip_used_bytes"] == 4608
     assert made.facts == {
-        "on_cpu": [
+        "cpu_operators": [
             {
                 "operator": "RESHAPE",
                 "count": 1,
@@ -59,21 +62,26 @@ def test_what_the_compiler_makes_is_kept_with_what_it_says(tmp_path: Path, progr
             },
         ][::-1]
     }
+    assert "coral/net: 1 RESHAPE on the CPU: Operation is working" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model_edgetpu.tflite"]
 
 
 def test_an_output_may_differ_by_steps_of_its_own(tmp_path: Path, programs: Path) -> None:
     edge_tpu.install_compiler(programs)
     eight, two = compiled(tmp_path).tolerances, compiled(tmp_path, tolerance_steps=2).tolerances
-    assert eight is not None
-    assert two is not None
+    assert eight
+    assert two
     assert eight[0] == 4 * two[0] > 0
+    net = nets.Net()
+    path = tmp_path / "float.tflite"
+    path.write_bytes(net.model(nets.dequantize(net, net.input((1, 3)))))
+    assert compilation._tolerances(path, 8) == (TOLERANCE,)
 
 
 def test_segments_come_with_their_order(tmp_path: Path, programs: Path) -> None:
     edge_tpu.install_compiler(programs)
     made = compiled(tmp_path, segments=2)
-    assert (made.model, made.operators) == ("pipeline.json", {"edge_tpu": 5, "cpu": 0})
+    assert (made.model, made.operators) == ("pipeline.json", {"accelerator": 5, "cpu": 0})
     pipeline = json.loads((tmp_path / "out/pipeline.json").read_text())
     names = [f"model_segment_{place}_of_2_edgetpu.tflite" for place in (0, 1)]
     assert pipeline["segments"] == names
@@ -86,7 +94,7 @@ def test_a_search_may_fail_before_it_succeeds(tmp_path: Path, programs: Path) ->
     edge_tpu.install_compiler(programs, "large")
     with pytest.raises(CompileError, match="large activation tensors"):
         compiled(tmp_path)
-    assert compiled(tmp_path, search_delegate=True).operators == {"edge_tpu": 5, "cpu": 0}
+    assert compiled(tmp_path, search_delegate=True).operators == {"accelerator": 5, "cpu": 0}
 
 
 REFUSALS = {
@@ -119,7 +127,7 @@ def test_what_the_compiler_refuses_is_one_message_and_leaves_no_model(
 
 def test_an_internal_error_is_tried_once_more(tmp_path: Path, programs: Path) -> None:
     edge_tpu.install_compiler(programs, "flaky")
-    assert compiled(tmp_path).operators == {"edge_tpu": 5, "cpu": 0}
+    assert compiled(tmp_path).operators == {"accelerator": 5, "cpu": 0}
 
 
 def test_a_compiler_that_hangs_is_ended_with_what_it_started(
