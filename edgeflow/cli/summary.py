@@ -1,7 +1,12 @@
 """`edgeflow summary`: the last table again."""
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from edgeflow.cli.listing import print_columns
 from edgeflow.cli.project import (
     CONFIG,
     RESULTS,
@@ -12,16 +17,37 @@ from edgeflow.cli.project import (
     print_json,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def summary(config: ConfigFile = CONFIG, results: Results = RESULTS, as_json: Json = False) -> None:
+    from edgeflow.plan import Plan
+    from edgeflow.report.rows import Row
+
+
+Targets = Annotated[
+    bool,
+    typer.Option(
+        "--targets", help="Compare targets: artifacts, operators on accelerators, latencies."
+    ),
+]
+
+
+def summary(
+    config: ConfigFile = CONFIG,
+    results: Results = RESULTS,
+    targets: Targets = False,
+    as_json: Json = False,
+) -> None:
     """Print the table of all deployments as they were last measured."""
     from edgeflow.report.console import print_summary
     from edgeflow.report.metrics import records
     from edgeflow.report.rows import load_rows, with_rollbacks
 
-    units = load_plan(config).job("report").slice
-    rows = with_rollbacks(load_rows(results, units), results)
-    if as_json:
+    plan = load_plan(config)
+    rows = with_rollbacks(load_rows(results, plan.job("report").slice), results)
+    if targets:
+        _compare(plan, rows, results, as_json=as_json)
+    elif as_json:
         print_json(
             [
                 {**record, "rolled_back": row.rolled_back}
@@ -30,3 +56,13 @@ def summary(config: ConfigFile = CONFIG, results: Results = RESULTS, as_json: Js
         )
     else:
         print_summary(rows, sys.stdout)
+
+
+def _compare(plan: "Plan", rows: "Sequence[Row]", results: Path, *, as_json: bool) -> None:
+    from edgeflow.report.across import across, print_title
+
+    found = across(rows, results, plan.config.targets)
+    if as_json:
+        print_json([one.record() for one in found])
+    else:
+        print_columns(print_title(rows), [one.cells() for one in found])
