@@ -60,10 +60,11 @@ def test_data_models_and_locks_are_from_outside(
     ("toolchain", "hosts", "locks", "unseen"),
     [
         (Toolchain(environment=Environment(lock=LOCK, python="3.9")), {}, [LOCK], False),
+        (Toolchain(host_environment=Environment(lock=LOCK, python="3.9")), {}, [LOCK], False),
         (Toolchain(programs=(Program(name="tinyc", install=""),)), {}, [], True),
         (Toolchain(), {"builder": {"transport": "virtual"}}, [], True),
     ],
-    ids=["environment", "programs", "compile host"],
+    ids=["environment", "host environment", "programs", "compile host"],
 )
 def test_each_place_of_a_toolchain_is_looked_at(
     monkeypatch: pytest.MonkeyPatch,

@@ -22,7 +22,7 @@ def failures(jobs: Iterable[Job], events: Mapping[str, Mapping[str, Any]]) -> li
         code = event.get("exit_code")
         lines.append(f"failed: {job.title}: {short(str(event.get('error') or why(job)), 300)}")
         lines += [f"  {short(job.message, 300)}"] if job.message else []
-        lines += [f"  hint: {short(str(event['hint']), 300)}"] if event.get("hint") else []
+        lines += [f"  hint: {short(str(event['hint']), 600)}"] if event.get("hint") else []
         lines += [f"  exit code {code}: {meaning(code)}"] if code else []
         lines += [f"  log: {log}" for log in job.logs]
     return lines
