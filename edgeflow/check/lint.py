@@ -10,7 +10,6 @@ from edgeflow.check.suits import deployed_recipes
 from edgeflow.check.verdicts import rehearsed
 from edgeflow.config.modelfile import kind_of
 from edgeflow.config.raw import Entry, Raw
-from edgeflow.config.recipe import INT8
 from edgeflow.config.target import target_kind
 from edgeflow.plan import Plan
 from edgeflow.targets import registry
@@ -61,12 +60,10 @@ def _of_networks(plan: Plan) -> Iterator[str]:
 
 
 def _untrained(plan: Plan, raw: Entry, model: str, name: str) -> bytes | None:
-    """Return the int8 .tflite of a network that is trained here, before that."""
+    """Return the .tflite of a network that is trained here, before that."""
     section, recipe = plan.config.models[model], deployed_recipes(raw, model).get(name)
     facts = known_facts(raw, section.dataset)
     if section.architecture is None or facts is None or recipe is None:
-        return None
-    if recipe.quantize not in INT8:
         return None
     found = rehearsed(section.architecture, facts, recipe)
     return found if isinstance(found, bytes) else None

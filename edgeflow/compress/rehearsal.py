@@ -1,4 +1,4 @@
-"""The int8 .tflite that a recipe makes of a network, but before anything is trained.
+"""The .tflite that a recipe makes of a network, but before anything is trained.
 
 Weights and ranges are random, so it computes nothing of use; its operators and its sizes are those
 that the trained one will have.
@@ -10,7 +10,7 @@ from edgeflow.compress.channels.remove import remove_channels
 from edgeflow.compress.conversion import converted
 from edgeflow.compress.source import FloatModel
 from edgeflow.compress.unroll import unrolled
-from edgeflow.config.recipe import Recipe
+from edgeflow.config.recipe import INT8, Recipe
 from edgeflow.dataset.tensors import INPUT, Tensors, numbered
 
 _SAMPLES = 2
@@ -23,7 +23,7 @@ def rehearse(title: str, keras: Any, network: Any, recipe: Recipe) -> bytes | No
         title: model and recipe, for messages.
         keras: the Keras module that made the network.
         network: untrained; it is left as it is.
-        recipe: with `quantize: ptq-int8` or `qat-int8`, whose operators are the same.
+        recipe: of `ptq-int8` and `qat-int8` the operators are the same.
 
     Raises:
         CompileError: no channels can be removed, or the converter rejects the network.
@@ -33,10 +33,16 @@ def rehearse(title: str, keras: Any, network: Any, recipe: Recipe) -> bytes | No
     source = FloatModel(unrolled(keras, network))
     if source.loops():
         return None
+    return converted(title, source, _alike(recipe), _samples(network))
+
+
+def _alike(recipe: Recipe) -> Recipe:
+    """Return a recipe without training that makes the same operators."""
+    if recipe.quantize not in INT8:
+        return Recipe(quantize=recipe.quantize)
     # What was trained with rounding has one scale for a whole dense layer.
     dense_scales = recipe.dense_scales if recipe.quantize == "ptq-int8" else "per-tensor"
-    alike = Recipe(quantize="ptq-int8", io=recipe.io, dense_scales=dense_scales)
-    return converted(title, source, alike, _samples(network))
+    return Recipe(quantize="ptq-int8", io=recipe.io, dense_scales=dense_scales)
 
 
 def _samples(network: Any) -> Tensors:

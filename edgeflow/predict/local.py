@@ -1,6 +1,7 @@
 """Runs a bundle on this machine, as a device would."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.manifest import read_manifest, verify_files
 from edgeflow.bundle.archive import read_member
 from edgeflow.bundle.manifest import MANIFEST, BundleManifest, read_bundle
 from edgeflow.config.target import toolchain_of
@@ -23,6 +25,7 @@ from edgeflow.predict.samples import Samples
 from edgeflow.remote.answer import parse
 from edgeflow.targets import registry
 from edgeflow.targets.base import parse_options
+from edgeflow.targets.build import COMPILED
 from edgeflow.text import tail
 from edgeflow.toolchain.environment import python_of
 
@@ -108,11 +111,23 @@ def unpacked(bundle: Path) -> Iterator[Unpacked]:
         folder = Path(scratch)
         for name in manifest.files:
             _unpack(bundle, name, manifest, folder)
+        _add_host_files(bundle.parent, folder)
         # Hardware that only the device has is replaced as for the host's reference.
         engine_options = {**manifest.engine_options, **runtime.host_engine_options}
         here = manifest.model_copy(update={"engine_options": engine_options})
         (folder / MANIFEST).write_text(json.dumps(here.model_dump(mode="json")))
         yield Unpacked(folder=folder, sha256=sha256_file(bundle), manifest=manifest, python=python)
+
+
+def _add_host_files(compiled: Path, folder: Path) -> None:
+    """Copy what the engine reads on the host alone, and no bundle carries, beside the model."""
+    record = compiled / "compile.json"
+    if not record.exists():
+        return
+    names = read_manifest(record).facts["host_files"]
+    verify_files(record, [f"{COMPILED}/{name}" for name in names])
+    for name in names:
+        shutil.copyfile(compiled / COMPILED / name, folder / "model" / name)
 
 
 def _unpack(bundle: Path, name: str, manifest: BundleManifest, folder: Path) -> None:

@@ -32,7 +32,8 @@ class Capabilities:
         network: whether the compiler reads the network that the .tflite was converted from.
         unit: names that `unit` of a device may have, such as the serial number of a probe.
         lint_untrained: whether `edgeflow check` also asks `lint` about networks that are trained
-            here, quantized untrained: with the operators and sizes that they will have.
+            here: untrained, but after their recipe, with the operators and sizes that they will
+            have.
     """
 
     quantize: frozenset[str]

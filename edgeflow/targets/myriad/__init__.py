@@ -64,7 +64,7 @@ class Myriad:
 
     name: ClassVar[str] = "myriad"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        quantize=frozenset({"none", "fp16"}), unit=frozenset({"usb"})
+        quantize=frozenset({"none", "fp16"}), lint_untrained=True, unit=frozenset({"usb"})
     )
     Options: ClassVar[type[TargetOptions]] = MyriadOptions
     figures: ClassVar[tuple[Figure, ...]] = (ACCELERATOR_SHARE,)

@@ -60,3 +60,22 @@ def test_a_target_speaks_of_a_network_before_it_is_trained() -> None:
         assert "ABS" in only
         assert "no such operator" in only
     assert not any("for target pi" in line for line in lines)
+
+
+def test_a_target_of_float_networks_speaks_of_them_too() -> None:
+    raw = {
+        "datasets": {"digits": {"source": "digits"}},
+        "models": {"net": {"dataset": "digits", "architecture": {"name": "lint_nets:build"}}},
+        "recipes": {"float": {}, "half": {"quantize": "fp16"}},
+        "targets": {"stick": {"kind": "myriad"}},
+        "devices": {name: {"target": "stick", "transport": "virtual"} for name in ("a", "b")},
+        "deployments": [
+            {"model": "net", "recipe": "float", "devices": ["a"]},
+            {"model": "net", "recipe": "half", "devices": ["b"]},
+        ],
+    }
+    found = list(lints(Plan(parse(raw)), fast=False))
+    assert len(found) == 2
+    for line, recipe in zip(found, ("float", "half"), strict=True):
+        assert line.startswith(f"model net/{recipe} for target stick: warning: ABS at ")
+        assert line.endswith("the VPU has no such layer")

@@ -13,9 +13,12 @@ import pytest
 from pydantic import ValidationError
 
 from edgeflow.compress.evaluate import host_outputs
+from edgeflow.dataset.tensors import Tensors, stored
 from edgeflow.deploy.deploy import deploy
 from edgeflow.errors import CompileError, DeployError, MissingToolError
 from edgeflow.paths import workflow_folder
+from edgeflow.predict.local import unpacked
+from edgeflow.predict.samples import Samples
 from edgeflow.targets.lint import lint
 from edgeflow.targets.myriad import Myriad, MyriadOptions, network
 from edgeflow.targets.myriad.blob import MAGIC, read_graph
@@ -223,6 +226,11 @@ def test_a_device_without_a_stick_says_so(
     assert manifest.facts["size_bytes"] == packed.facts["model_bytes"]
     options = json.loads(inside["manifest.json"])["engine_options"]
     assert options == {"model": "model.blob", "config": {"MYRIAD_THROUGHPUT_STREAMS": "1"}}
+    samples = stored(trained.view().raw("test"))
+    two = Tensors({name: array[:2] for name, array in samples.arrays.items()})
+    with unpacked(tmp_path / "bundle.tar") as here:  # as `edgeflow predict --local`
+        answer = here.ask(Samples(names=("a", "b"), inputs=two))
+    np.testing.assert_array_equal(answer.outputs.first, outputs[:2])
     lock = str(workflow_folder() / "envs/myriad-device.txt")
     device = {"transport": "virtual", "environment": lock, "python": "3.9", "timeout_s": 60.0}
     try:
