@@ -30,6 +30,11 @@ PLUGGED = (
     "rules of Coral's package)?"
 )
 
+MISFIT = (
+    "the Edge TPU's runtime does not take the model (%s); it must be as new as the target's "
+    "`min_runtime_version`, and fit the interpreter that it was built for"
+)
+
 
 class Engine:
     """One loaded model, or its segments on as many Edge TPUs, each of which feeds the next."""
@@ -133,7 +138,6 @@ class _Stage:
     def __init__(self, interpreter: Any, device: str) -> None:
         self.device = device
         self._interpreter = interpreter
-        interpreter.allocate_tensors()
         self.inputs = interpreter.get_input_details()
         self.outputs = interpreter.get_output_details()
         names = [entry["op_name"] for entry in interpreter._get_ops_details()]
@@ -238,7 +242,7 @@ class _Tpu:
         raise RuntimeError(text % (name and "`%s` " % name, here, PLUGGED))
 
     def load(self, path: str, device: str, threads: int) -> Any:
-        """Return an interpreter of a file whose delegate is an Edge TPU."""
+        """Return an interpreter of a file, ready to run, whose delegate is an Edge TPU."""
         module = interpreter_module()
         choice = {"device": device} if device else {}
         try:
@@ -250,6 +254,14 @@ class _Tpu:
             text = "the Edge TPU %sdoes not start (%s); does another process use it? else %s"
             reason = " ".join(str(error).split())
             raise RuntimeError(text % (device and device + " ", reason, PLUGGED)) from error
+        try:
+            interpreter = self._interpreter(module, delegate, path, threads)
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise RuntimeError(MISFIT % " ".join(str(error).split())) from error
+        return interpreter
+
+    def _interpreter(self, module: Any, delegate: Any, path: str, threads: int) -> Any:
         if self._coral:
             return self._coral.make_interpreter(path, delegate=delegate)
         return module.Interpreter(

@@ -93,3 +93,4 @@ def test_an_edge_tpu_without_and_with_its_compiler(project: Project) -> None:
     assert share["passed"]
     assert share["value"] == record["figures"]["accelerator_share"] < 1
     assert gates["offchip_streamed_bytes_max"]["value"] == 0
+    assert project.would_run() == {}

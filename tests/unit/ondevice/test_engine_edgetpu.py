@@ -15,6 +15,7 @@ from edgeflow.ondevice import engine_edgetpu, engine_litert
 from edgeflow.ondevice.engine_edgetpu import Engine, devices_of
 from tests import edge_tpu
 from tests.edge_tpu.compiler import cut
+from tests.unit.targets.mcu import nets
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,22 @@ def test_a_stick_that_does_not_start_is_told_with_what_the_library_says(
     assert load(folder, mute).version().endswith(str(mute))
     with pytest.raises(RuntimeError, match="usb:7 does not start .*no such option or device"):
         load(folder, mute, usb=7)
+
+
+def test_a_model_that_the_runtime_does_not_take_is_told_so(
+    folder: Path, library: Path, tmp_path: Path
+) -> None:
+    model = nets.unpacked((folder / "model.tflite").read_bytes())
+    last = model.subgraphs[0].operators[-1]
+    code = model.operatorCodes[last.opcodeIndex]
+    code.builtinCode = code.deprecatedBuiltinCode = 32  # custom
+    code.customCode = "edgetpu-custom-op"
+    for operator in model.subgraphs[0].operators:
+        if operator.opcodeIndex == last.opcodeIndex:
+            operator.builtinOptionsType, operator.builtinOptions = 0, None
+    (tmp_path / "model.tflite").write_bytes(nets.packed(model))
+    with pytest.raises(RuntimeError, match="not take the model .*edgetpu-custom-op.*min_runtime"):
+        load(tmp_path, library)
 
 
 def test_units_are_numbers_of_one_kind() -> None:
