@@ -71,6 +71,8 @@ def _compile(job: dict[str, Any], place: Path) -> Schedule:
     _run(command, place)
     text = (place / "steps.mlir").read_text()
     schedule, found = read_schedule(text), read_constants(text)
+    if not kernels_of(schedule):
+        raise Refusal("the network computes nothing", "check what it was made from")
     _write_program(schedule, found, place)
     (kernels,) = (place / "kernels").glob("*.o")
     # No library of C beneath: what the network needs is in it.

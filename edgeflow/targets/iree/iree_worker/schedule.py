@@ -144,6 +144,8 @@ _OTHER = "use the version of IREE that the lock names"
 _IGNORED = frozenset(
     {"hal.buffer.assert", "hal.device.allocator", "hal.encoding_type", "hal.memory_type"}
     | {"hal.buffer_usage", "hal.fence.create", "hal.fence.join", "hal.device.queue.dealloca"}
+    | {"hal.fence.signal", "hal.fence.await", "hal.device.queue.barrier", "util.null"}
+    | {"util.status.check_ok"}
     | {"hal.command_buffer.execution_barrier", "hal.command_buffer.finalize"}
 )
 """What orders work or checks the caller: the steps run one after the other, on buffers of ours."""
@@ -163,13 +165,15 @@ class _Reader:
             "hal.element_type": lambda one: _named(one, r"type = (\w+)"),
             "hal.executable.lookup.function": lambda one: _named(one, r"entry_point = .*::@(.+)"),
             "hal.buffer_view.assert": self._input,
-            "hal.buffer_view.buffer": lambda one: self._values[one.operands[0]],
+            "hal.buffer_view.buffer": lambda one: self._known(one.operands[0]),
             "hal.buffer_view.create": self._view,
             "hal.command_buffer.create": self._record,
             "hal.command_buffer.fill_buffer": self._fill,
             "hal.command_buffer.copy_buffer": self._copy,
             "hal.command_buffer.dispatch": self._dispatch,
             "hal.device.queue.alloca": self._allocate,
+            "hal.device.queue.copy": self._copy_at_once,
+            "hal.device.queue.fill": self._fill_at_once,
             "hal.device.queue.execute": self._execute,
         }
 
@@ -195,8 +199,14 @@ class _Reader:
             )
         return found  # type: ignore[return-value]
 
+    def _known(self, name: str) -> Any:
+        """Return a value; an input that is given on as it came has none."""
+        if name not in self._values:
+            raise Refusal("an output is an input as it came", "give the network no such output")
+        return self._values[name]
+
     def _span(self, buffer: str, offset: str, length: str) -> Span:
-        return Span(self._values[buffer], *self._numbers((offset, length)))
+        return Span(self._known(buffer), *self._numbers((offset, length)))
 
     def _input(self, one: Operation) -> None:
         view, dtype, _, *sizes = one.operands
@@ -212,7 +222,7 @@ class _Reader:
         return Tensor(span, DTYPES[self._values[dtype]], self._numbers(sizes))
 
     def _return(self, one: Operation) -> None:
-        self._schedule.outputs.extend(self._values[name] for name in one.operands)
+        self._schedule.outputs.extend(self._known(name) for name in one.operands)
 
     def _allocate(self, one: Operation) -> str:
         name = f"scratch{len(self._schedule.scratch)}"
@@ -228,18 +238,30 @@ class _Reader:
             self._schedule.steps.extend(self._recorded[name])
 
     def _fill(self, one: Operation) -> None:
-        commands, buffer, offset, length, pattern = one.operands
+        commands, *place = one.operands
+        self._recorded[commands].append(self._filled(place, one.types))
+
+    def _fill_at_once(self, one: Operation) -> None:
+        self._schedule.steps.append(self._filled(one.operands[4:], one.types))
+
+    def _filled(self, operands: Sequence[str], types: str) -> Fill:
+        *place, pattern = operands
         (value,) = self._numbers((pattern,))
-        width = int(one.types.partition(")")[0].rpartition("i")[2]) // 8
-        step = Fill(self._span(buffer, offset, length), value & (1 << 8 * width) - 1, width)
-        self._recorded[commands].append(step)
+        width = int(types.partition(")")[0].rpartition("i")[2]) // 8
+        return Fill(self._span(*place), value & (1 << 8 * width) - 1, width)
 
     def _copy(self, one: Operation) -> None:
-        commands, source, source_offset, target, target_offset, length = one.operands
-        step = Copy(
+        commands, *places = one.operands
+        self._recorded[commands].append(self._copied(places))
+
+    def _copy_at_once(self, one: Operation) -> None:
+        self._schedule.steps.append(self._copied(one.operands[4:]))
+
+    def _copied(self, operands: Sequence[str]) -> Copy:
+        source, source_offset, target, target_offset, length = operands
+        return Copy(
             self._span(source, source_offset, length), self._span(target, target_offset, length)
         )
-        self._recorded[commands].append(step)
 
     def _dispatch(self, one: Operation) -> None:
         sizes = re.search(r"operandSegmentSizes = array<i32: ([\d, ]+)>", one.attributes)

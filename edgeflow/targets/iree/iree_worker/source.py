@@ -64,7 +64,10 @@ extern const library_t *iree_hal_executable_library_query(uint32_t version, cons
 
 _HELPERS = """\
 static void fill(uint8_t *target, size_t length, uint64_t pattern, size_t width) {
-  for (size_t i = 0; i < length; i++) target[i] = (uint8_t)(pattern >> 8 * (i % width));
+  if (width == 1) /* as nearly all are: many bytes at a time */
+    for (size_t i = 0; i < length; i++) target[i] = (uint8_t)pattern;
+  else
+    for (size_t i = 0; i < length; i++) target[i] = (uint8_t)(pattern >> 8 * (i % width));
 }
 
 static void copy(uint8_t *target, const uint8_t *source, size_t length) {
@@ -180,7 +183,9 @@ class _Program:
     def _step(self, step: Fill | Copy | Dispatch) -> Iterator[str]:
         if isinstance(step, Fill):
             place, length = self._place(step.target), step.target.length
-            yield f"    fill({place}, {length}, {step.pattern}u, {step.width});"
+            equal = len(set(step.pattern.to_bytes(step.width, "little"))) == 1
+            pattern, width = (step.pattern & 0xFF, 1) if equal else (step.pattern, step.width)
+            yield f"    fill({place}, {length}, {pattern}u, {width});"
             yield "    break;"
         elif isinstance(step, Copy):
             places = f"{self._place(step.target)}, {self._place(step.source)}"

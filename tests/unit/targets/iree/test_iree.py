@@ -55,6 +55,7 @@ def test_a_cpu_that_llvm_does_not_know_is_refused(
     ("operator", "length", "message"),
     [
         ("StringNormalizer", 4, "iree-compile: operator StringNormalizer: failed to legalize"),
+        ("Identity", 4, "is an input as it came"),
         ("Relu", "n", "has hal.buffer_view.dim, which is no fixed step"),
     ],
 )

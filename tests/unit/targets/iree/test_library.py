@@ -173,6 +173,16 @@ def test_a_library_for_another_cpu_is_told_so(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "width", "call"),
+    [(0, 4, "0u, 1)"), (0xFEFE, 2, "254u, 1)"), (0xFFFE, 2, "65534u, 2)"), (7, 1, "7u, 1)")],
+)
+def test_patterns_of_equal_bytes_are_filled_fast(pattern: int, width: int, call: str) -> None:
+    step = Fill(Span("scratch0", 0, 8), pattern, width)
+    source = c_source(Schedule(scratch={"scratch0": 8}, steps=[step]), {})
+    assert f"fill(scratch0 + 0, 8, {call};" in source
+
+
 def test_a_kernel_that_is_called_twice_is_looked_up_once() -> None:
     call = SCHEDULE.steps[2]
     assert kernels_of(Schedule(steps=[call, SCHEDULE.steps[0], call])) == [KERNEL]

@@ -70,9 +70,22 @@ def test_steps_are_read_in_their_order() -> None:
     assert schedule.globals() == ["__weights"]
 
 
+def test_steps_that_are_not_recorded_are_taken_at_once() -> None:
+    text = """\
+    "hal.device.queue.fill"(%7, %5, %5, %5, %12, %0, %2, %4) <{flags = 0 : i64}> : \
+(!hal.device, i64, !hal.fence, !hal.fence, !hal.buffer, index, index, i32) -> ()
+    "hal.device.queue.copy"(%7, %5, %5, %5, %6, %0, %12, %1, %1) <{flags = 0 : i64}> : () -> ()
+"""
+    assert read_schedule(HEAD + STEPS + text + TAIL).steps[:2] == [
+        Fill(Span("scratch0", 0, 16), 0xFFFFFFFF, 4),
+        Copy(Span("__weights", 0, 4), Span("scratch0", 4, 4)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('    "util.return"(%arg2) : (!hal.fence) -> ()', "is an input as it came"),
         ('    "scf.for"(%0, %1, %1) ({', "has scf.for, which is no fixed step"),
         (
             '    %14 = "arith.constant"() <{value = 1.5 : f32}> : () -> f32\n'
