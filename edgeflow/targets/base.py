@@ -159,7 +159,7 @@ class Fit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Oracle:
-    """What makes the reference outputs from the recipe's model.tflite, instead of the engine.
+    """What makes the reference outputs instead of the engine.
 
     Attributes:
         module: dotted module with a class `Engine`, which opens the model on the host. One with a
@@ -167,11 +167,14 @@ class Oracle:
             got, such as a simulator that the worker runs.
         options: passed to it, beside the file's name as `model`.
         tools: distributions whose versions shape the outputs.
+        model: file that the compiler leaves for it beside the model, and that is not shipped; None
+            for the recipe's model.tflite.
     """
 
     module: str
     options: Mapping[str, JsonValue]
     tools: tuple[str, ...]
+    model: str | None = None
 
 
 LITERT = Oracle(

@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,8 @@ def _compile(
     io, figure = _reference(
         worker.title, job, runtime, compiled.model, dataset, applied.outputs, out
     )
+    if runtime.oracle and runtime.oracle.model:
+        shutil.move(artifact / runtime.oracle.model, out / REFERENCE)
     for tensor, tolerance in zip(io["outputs"], tolerances, strict=False):
         tensor["tolerance"] = tolerance
     return {
@@ -224,13 +227,14 @@ def _reference(
 
 
 def reference_engine(job: CompileInput, runtime: Runtime, model: str, folder: Path) -> Any:
-    """Return the compiled model in its engine, or the recipe's in the target's oracle."""
-    if runtime.oracle:
-        engine_class = importlib.import_module(runtime.oracle.module).Engine
+    """Return the compiled model in its engine, or what the target's oracle opens in that."""
+    oracle = runtime.oracle
+    if oracle:
+        engine_class = importlib.import_module(oracle.module).Engine
         if hasattr(engine_class, "of_job"):
-            return engine_class.of_job(job, dict(runtime.oracle.options))
-        options = {"model": job.model.name, **runtime.oracle.options}
-        return engine_class(str(job.model.parent), options)
+            return engine_class.of_job(job, dict(oracle.options))
+        path = folder / oracle.model if oracle.model else job.model
+        return engine_class(str(path.parent), {"model": path.name, **oracle.options})
     return host_engine(runtime, job.worker.toolchain, model, folder, job.worker.title)
 
 
