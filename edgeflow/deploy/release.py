@@ -192,7 +192,7 @@ class OpenDevice:
         """Run a release's runner in the model's folder and return what it printed.
 
         Raises:
-            DeployError: it fails, or does not end within `timeout_s`.
+            DeployError: it fails, does not end within `timeout_s`, or lacks hardware.
             MissingToolError: it lacks numpy or the engine.
         """
         folder = self.model_dir(model)
@@ -222,8 +222,15 @@ class OpenDevice:
         """Copy a file from the device; `remote` is absolute or relative to the account's home."""
         self._session.get(remote, local, max_bytes)
 
-    def _lacks(self, answer: Missing) -> MissingToolError:
+    def _lacks(self, answer: Missing) -> DeployError | MissingToolError:
         python, name = self._agent.python, self.endpoint.name
+        if answer.hardware:
+            return DeployError(
+                f"device {name} lacks what the model runs on: {answer.missing}",
+                hint="attach it, or install its driver there and let the account use it; or give "
+                f"{name} a target that fits its hardware; look at it: "
+                f"{self.endpoint.shell_command()}",
+            )
         return MissingToolError(
             f"{python} on device {name} lacks what the model needs: {answer.missing}",
             hint=f"install it there: {python} -m pip install PACKAGE, in the version of the file "

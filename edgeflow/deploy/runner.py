@@ -9,7 +9,7 @@ from edgeflow.errors import DeployError
 from edgeflow.remote.answer import Answer, Count, Quantity, Sha256, Words, malformed, parse
 
 EXIT_MISSING = 69
-"""The runner lacks a package: EX_UNAVAILABLE of sysexits.h."""
+"""The runner lacks a package, or hardware: EX_UNAVAILABLE of sysexits.h."""
 
 CONDITIONS_MAX = 64
 # How much faster than ours a device's clock may run, and what it may round.
@@ -27,9 +27,10 @@ Celsius = Annotated[float, Field(ge=-273.15, le=1000)]
 
 
 class Missing(Answer):
-    """What the runner lacks."""
+    """What the runner lacks: a package, or hardware."""
 
     missing: Words
+    hardware: bool = False
 
 
 class Golden(Answer):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
-import re
+import time
 from typing import Any
 
 QUANTIZATION = "quantization.json"
 FLOAT = {"scale": 0.0, "zero_point": 0}
+KEPT_SAMPLES = 64
+THROUGHPUT_S = 1.0
 
 
 class Engine:
     """One compiled model; `infer` takes and gives arrays in the order and dtypes of `io`."""
 
     def __init__(self, folder: str, engine_options: dict[str, Any]) -> None:
-        """Compile `engine_options["model"]` from `folder` for `device`, with `threads`.
+        """Compile `engine_options["model"]` from `folder` for `device`.
 
-        A model with integers at its ends has their scales in a file beside it: OpenVINO's
-        format knows none.
+        The other options are `threads` of the CPU, `performance_hint` and `streams`. A model with
+        integers at its ends has their scales in a file beside it: OpenVINO's format knows none.
+
+        Raises:
+            OSError: with ENODEV where this machine has no such device.
         """
         import openvino
 
@@ -31,19 +38,15 @@ class Engine:
         core = openvino.Core()
         self._path = os.path.join(folder, engine_options["model"])
         model = core.read_model(self._path)
-        settings = {"PERFORMANCE_HINT": "LATENCY"}
-        if engine_options["device"] == "CPU":
-            settings["INFERENCE_NUM_THREADS"] = engine_options["threads"]
-            # The plug-in may choose bfloat16 by itself, and then no two CPUs agree.
-            settings["INFERENCE_PRECISION_HINT"] = "f32"
-            if any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
-                # OpenVINO 2026.4 fuses int8 dense layers, and where a negative input comes in on
-                # a CPU with VNNI, what they give is noise.
-                settings["SNIPPETS_MODE"] = "DISABLE"
+        types = {node.get_type_name() for node in model.get_ops()}
         self._nodes = {node.get_friendly_name() for node in model.get_ops()}
-        self._device, self._settings = engine_options["device"], settings
-        self._compiled = core.compile_model(model, self._device, settings)
+        self._device = engine_options["device"]
+        self._settings = _settings(engine_options, "FakeQuantize" in types)
+        self._compiled = _compiled(core, model, self._device, self._settings)
         self._request = self._compiled.create_infer_request()
+        self._streams = engine_options["performance_hint"] == "throughput"
+        self._queue: Any = None
+        self._kept: list[Any] = []
 
     @staticmethod
     def version() -> str:
@@ -76,10 +79,6 @@ class Engine:
         """Return how many operators the compiled graph runs."""
         return len(self._compiled.get_runtime_model().get_ops())
 
-    def _name(self, node: str) -> str:
-        """Return a node's name, without the number, of no meaning, of one that is in no file."""
-        return node if node in self._nodes else re.sub(r"_\d+$", "", node)
-
     def profile(self, *inputs: Any) -> list[dict[str, Any]]:
         """Run samples and return the mean time of each node of the compiled graph that ran.
 
@@ -91,11 +90,11 @@ class Engine:
         settings = dict(self._settings, PERF_COUNT=True)
         compiled = openvino.Core().compile_model(self._path, self._device, settings)
         request, count = compiled.create_infer_request(), len(inputs[0])
-        request.infer({place: array[:1] for place, array in enumerate(inputs)})
+        request.infer(_sample(inputs, 0))
         first_us = _times_us(request)
         totals_us = dict.fromkeys(first_us, 0.0)
         for row in range(count):
-            request.infer({place: array[row : row + 1] for place, array in enumerate(inputs)})
+            request.infer(_sample(inputs, row))
             for name, time_us in _times_us(request).items():
                 totals_us[name] = totals_us.get(name, 0.0) + time_us
         if "CPU" in compiled.get_property("EXECUTION_DEVICES"):
@@ -107,7 +106,8 @@ class Engine:
             }
         return [
             {
-                "name": self._name(node.node_name),
+                # What OpenVINO put in itself has names that differ in each process.
+                "name": node.node_name if node.node_name in self._nodes else node.node_type,
                 "type": node.node_type,
                 "kernel": node.exec_type,
                 "time_us": max(0.0, totals_us[node.node_name]) / count,
@@ -119,6 +119,103 @@ class Engine:
         """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
         found = self._request.infer(dict(enumerate(inputs)))
         return [found[place].copy() for place in range(len(self._compiled.outputs))]
+
+    def infer_many(self, *inputs: Any) -> list[Any]:
+        """Run samples, as many at a time as the plug-in has streams for."""
+        import numpy as np
+
+        answers: dict[int, list[Any]] = {}
+        places = range(len(self._compiled.outputs))
+
+        def keep(request: Any, row: int) -> None:
+            answers[row] = [request.get_output_tensor(place).data.copy() for place in places]
+
+        queue = self._requests()
+        queue.set_callback(keep)
+        for row in range(len(inputs[0])):
+            queue.start_async(_sample(inputs, row), row)
+        queue.wait_all()
+        self._kept = [array[:KEPT_SAMPLES] for array in inputs]
+        rows = [answers[row] for row in range(len(inputs[0]))]
+        return [np.concatenate([row[place] for row in rows]) for place in places]
+
+    def _requests(self) -> Any:
+        import openvino
+
+        if self._queue is None:
+            self._queue = openvino.AsyncInferQueue(self._compiled)
+        return self._queue
+
+    def figures(self) -> dict[str, float]:
+        """Return the throughput with all streams at work, over samples that ran before."""
+        if not self._streams or not self._kept:
+            return {}
+        queue, done = self._requests(), 0
+        queue.set_callback(lambda *_: None)
+        start_s = time.perf_counter()
+        for row in itertools.cycle(range(len(self._kept[0]))):
+            queue.start_async(_sample(self._kept, row), row)
+            done += 1
+            if time.perf_counter() - start_s > THROUGHPUT_S:
+                break
+        queue.wait_all()
+        return {"throughput_per_s": done / (time.perf_counter() - start_s)}
+
+    def conditions(self) -> dict[str, Any]:
+        """Return the devices that run the model, and how many inferences they run at a time."""
+        import openvino
+
+        # AUTO puts a device that only stands in for another into parentheses.
+        names = [name.strip("()") for name in self._compiled.get_property("EXECUTION_DEVICES")]
+        said: dict[str, Any] = {"execution_devices": names}
+        if self._streams:
+            count = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+            said["parallel_inferences"] = int(count)
+        if "CPU" not in names:
+            titles = (openvino.Core().get_property(name, "FULL_DEVICE_NAME") for name in names)
+            said["cpu"] = ", ".join(titles)
+        return said
+
+
+def _settings(options: dict[str, Any], quantized: bool) -> dict[str, Any]:
+    """Return the plug-in's properties for the engine's options."""
+    # The plug-in may choose bfloat16 by itself, and then no two CPUs agree.
+    cpu = {"INFERENCE_NUM_THREADS": options["threads"], "INFERENCE_PRECISION_HINT": "f32"}
+    if quantized:
+        # OpenVINO 2026.4 fuses int8 dense layers, and where a negative input comes in on a CPU
+        # with VNNI, what they give is noise.
+        cpu["SNIPPETS_MODE"] = "DISABLE"
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": options["performance_hint"].upper()}
+    if options["streams"]:
+        settings["NUM_STREAMS"] = options["streams"]
+    if options["device"] == "CPU":
+        settings.update(cpu)
+    elif options["device"] == "AUTO":
+        settings["DEVICE_PROPERTIES"] = {"CPU": cpu}
+        # One device runs all inferences: none stands in while it loads, or after it failed.
+        settings["ENABLE_STARTUP_FALLBACK"] = settings["ENABLE_RUNTIME_FALLBACK"] = False
+    return settings
+
+
+def _compiled(core: Any, model: Any, device: str, settings: dict[str, Any]) -> Any:
+    """Return the model, compiled; of a device that is not there, what OpenVINO has instead."""
+    try:
+        return core.compile_model(model, device, settings)
+    except RuntimeError as error:
+        found = list(core.available_devices)
+        if device == "AUTO" or any(name.split(".")[0] == device for name in found):
+            raise
+        lines = [line.strip() for line in str(error).splitlines()]
+        told = [line for line in lines if line and not line.startswith("Exception from")]
+        raise OSError(
+            errno.ENODEV,
+            "OpenVINO finds no device %s, only %s: the hardware, its driver or its plug-in is "
+            "missing (%s)" % (device, ", ".join(found), (told or ["no reason"])[0][-200:]),
+        ) from error
+
+
+def _sample(inputs: Any, row: int) -> dict[int, Any]:
+    return {place: array[row : row + 1] for place, array in enumerate(inputs)}
 
 
 def _executed(request: Any) -> list[Any]:

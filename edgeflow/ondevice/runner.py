@@ -7,6 +7,7 @@ Prints one JSON object on standard output.
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import importlib
 import itertools
@@ -335,6 +336,10 @@ def main(out: IO[str]) -> int:
         code = 0 if result.get("passed", True) else 1
     except ImportError as error:  # of the engine, or of a library that it needs
         result, code = {"missing": str(error)}, EX_UNAVAILABLE
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        result, code = {"missing": error.strerror, "hardware": True}, EX_UNAVAILABLE
     out.write(json.dumps(result, sort_keys=True) + "\n")
     out.flush()
     return code

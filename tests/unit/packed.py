@@ -24,9 +24,9 @@ def compile_tiny(trained: Trained, kind: str, quantize: str, out: Path, **target
     return compile_model(name, trained.dataset, trained.recipe(quantize), slice_, "0", out)
 
 
-def pack_tiny(trained: Trained, kind: str, quantize: str, out: Path) -> Manifest:
+def pack_tiny(trained: Trained, kind: str, quantize: str, out: Path, **target: Any) -> Manifest:
     """Pack what `compile_tiny` left in `out`, into the same folder."""
-    slice_ = {"model": "tiny", "recipe": quantize, "target": target_options(kind)}
+    slice_ = {"model": "tiny", "recipe": quantize, "target": target_options(kind, **target)}
     return pack_bundle(f"{kind}/tiny/{quantize}", trained.dataset, out, slice_, "0", out)
 
 

@@ -1,14 +1,17 @@
 """OpenVINO: IR in float32 or float16; int8 through NNCF, or from the recipe's own int8 model."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgeflow.artifact.cpu import HELD_OPENVINO, hold_kernels
 from edgeflow.config.recipe import Calibration, Recipe
 from edgeflow.errors import CompileError
+from edgeflow.figures.figure import Figure
+from edgeflow.figures.throughput import THROUGHPUT
 from edgeflow.ondevice.engine_openvino import QUANTIZATION
 from edgeflow.targets.base import (
     Capabilities,
@@ -28,13 +31,32 @@ class OpenVINOOptions(TargetOptions):
     """OpenVINO runtime on an Intel (or Arm) CPU, an Intel GPU or NPU."""
 
     kind: Literal["openvino"]
-    device: Literal["CPU", "GPU", "NPU"] = "CPU"
-    """Plug-in that runs the model on the device."""
+    device: Literal["CPU", "GPU", "NPU", "AUTO"] = "CPU"
+    """Plug-in that runs the model on the device. AUTO takes the fastest that is there."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
-    """Inference threads of the CPU plug-in."""
+    """Inference threads of the CPU plug-in, over all streams."""
+    performance_hint: Literal["latency", "throughput"] = "latency"
+    """What the plug-in is set up for: one inference at a time, or several. With `throughput` the
+    figure of that name is measured; latency stays that of one inference alone."""
+    streams: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Inferences that run at a time with `throughput`; by default what the plug-in chooses. The CPU
+    needs as many `threads`; NPU and AUTO always choose by themselves."""
     overflow_fix: bool = True
     """Keep int8 weights so small that no x86-64 CPU overflows. Turn it off where all devices have
     VNNI (or are no x86-64 CPUs): weights then keep all of their 8 bits."""
+
+    @model_validator(mode="after")
+    def _streams_fit(self) -> Self:
+        if self.streams is None:
+            return self
+        if self.performance_hint != "throughput":
+            raise ValueError("`streams` are for `performance_hint: throughput`: set that too")
+        if self.device in {"NPU", "AUTO"}:
+            raise ValueError(f"`streams` cannot be set for `device: {self.device}`: leave it out")
+        if self.device == "CPU" and self.streams > self.threads:
+            streams = self.streams
+            raise ValueError(f"{streams} streams need as many threads: set `threads: {streams}`")
+        return self
 
 
 class OpenVINO:
@@ -52,6 +74,7 @@ class OpenVINO:
         keep_float=True,
     )
     Options: ClassVar[type[TargetOptions]] = OpenVINOOptions
+    figures: ClassVar[tuple[Figure, ...]] = (THROUGHPUT,)
 
     @staticmethod
     def check(options: Any) -> list[Missing]:  # noqa: ARG004  # part of the protocol
@@ -95,24 +118,49 @@ class OpenVINO:
                 f"OpenVINO cannot convert {source}: {error}",
                 hint="check the operators of the architecture against OpenVINO's list",
             ) from error
-        operators = sum(node.get_type_name() not in _NO_WORK for node in model.get_ops())
         return CompiledModel(
-            model="model.xml", operators={"cpu": operators}, tolerances=tolerances, facts=facts
+            model="model.xml",
+            # A plug-in takes all operators or refuses the model.
+            operators={options.device.lower(): _operators(model)},
+            tolerances=tolerances,
+            facts=facts,
         )
 
     @staticmethod
     def runtime(options: OpenVINOOptions) -> Runtime:
-        """Return the OpenVINO runtime on the target's plug-in."""
+        """Return the OpenVINO runtime on the target's plug-in; on the host it is the CPU's."""
+        streams = options.performance_hint == "throughput"
+        host: dict[str, Any] = {"device": "CPU", "threads": options.threads}
         return Runtime(
             engine_module="edgeflow.ondevice.engine_openvino",
-            engine_options={"device": options.device, "threads": options.threads},
-            host_engine_options={"device": "CPU", "threads": options.threads},
+            engine_options={
+                **host,
+                "device": options.device,
+                "performance_hint": options.performance_hint,
+                "streams": options.streams,
+            },
+            host_engine_options={**host, "performance_hint": "latency", "streams": None},
+            figures=None if streams else _names(OpenVINO.figures) - {THROUGHPUT.name},
             tolerance=TOLERANCE,
             tools=("openvino", "nncf"),
         )
 
 
-_NO_WORK = frozenset({"Parameter", "Constant", "Result"})
+def _names(figures: Iterable[Figure]) -> frozenset[str]:
+    return frozenset(figure.name for figure in figures)
+
+
+def _operators(model: Any) -> int:
+    """Count what runs: what follows from constants alone is computed once, at loading."""
+    live: set[str] = set()
+    for node in model.get_ordered_ops():
+        sources = (port.get_source_output().get_node() for port in node.inputs())
+        if node.get_type_name() == "Parameter" or any(
+            source.get_friendly_name() in live for source in sources
+        ):
+            live.add(node.get_friendly_name())
+    return len(live) - len(model.get_parameters()) - len(model.get_results())
+
 
 TOLERANCE = 2e-2
 """Difference of a float output that two kinds of CPU may show."""

@@ -211,6 +211,11 @@ RUNNERS: dict[str, tuple[bytes, type[EdgeflowError], str]] = {
         MissingToolError,
         "lacks what the model needs: No module named numpy",
     ),
+    "without a stick": (
+        b'print(\'{"missing": "no stick", "hardware": true}\'); raise SystemExit(69)',
+        DeployError,
+        "lacks what the model runs on: no stick",
+    ),
     "killed": (b"import os; os.kill(os.getpid(), 9)", DeployError, "killed by signal 9"),
 }
 
