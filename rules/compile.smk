@@ -1,6 +1,12 @@
 """A recipe's model compiled for a target; edgeflow/targets/ has one file for each kind."""
 
-from edgeflow.plan.steps.compile import long_targets, network_of_recipe, quick_targets, slots
+from edgeflow.plan.steps.compile import (
+    arrays_of_compilation,
+    long_targets,
+    network_of_recipe,
+    quick_targets,
+    slots,
+)
 from edgeflow.plan.targets import compile_host, toolchain
 from edgeflow.targets.identity import planned as identity_of
 
@@ -10,7 +16,7 @@ COMPILE_SLOTS = slots_of("compile", slots(PLAN))
 rule compile:
     input:
         dataset=reads(manifest_of_dataset),
-        arrays=ancient(reads(arrays_of_dataset("test", "calibration"))),
+        arrays=ancient(reads(arrays_of_compilation)),
         recipe=f"{RECIPE}/manifest.json",
         model=ancient(f"{RECIPE}/model.tflite"),
         float_model=ancient(f"{RECIPE}/float.tflite"),

@@ -93,6 +93,12 @@ def toolchain_of(target: "type[TargetClass]", options: BaseModel) -> Toolchain:
     return Toolchain() if declared is None else declared(options)
 
 
+def needs_validation(target: "type[TargetClass]", options: BaseModel) -> bool:
+    """Return whether a target's compiler judges its own work on the validation set."""
+    declared = getattr(target, "needs_validation", None)
+    return declared is not None and bool(declared(options))
+
+
 def target_slice(target: BaseModel) -> dict[str, Any]:
     """Return the options of a target that its output may depend on: not where it compiles."""
     return target.model_dump(mode="json", exclude={"compile_host"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -21,8 +23,9 @@ class Engine:
     def __init__(self, folder: str, engine_options: dict[str, Any]) -> None:
         """Compile `engine_options["model"]` from `folder` for `device`.
 
-        The other options are `threads` of the CPU, `performance_hint` and `streams`. A model with
-        integers at its ends has their scales in a file beside it: OpenVINO's format knows none.
+        The other options are `threads` of the CPU, `performance_hint`, `streams` and `model_cache`.
+        A model with integers at its ends has their scales in a file beside it: OpenVINO's format
+        knows none.
 
         Raises:
             OSError: with ENODEV where this machine has no such device.
@@ -37,12 +40,18 @@ class Engine:
 
         core = openvino.Core()
         self._path = os.path.join(folder, engine_options["model"])
-        model = core.read_model(self._path)
-        types = {node.get_type_name() for node in model.get_ops()}
-        self._nodes = {node.get_friendly_name() for node in model.get_ops()}
         self._device = engine_options["device"]
-        self._settings = _settings(engine_options, "FakeQuantize" in types)
-        self._compiled = _compiled(core, model, self._device, self._settings)
+        with open(self._path, "rb") as file:
+            quantized = b'type="FakeQuantize"' in file.read()
+        self._settings = _settings(engine_options, quantized)
+        self._cached: bool | None = None
+        if engine_options["model_cache"]:
+            blob = _Blob(
+                core, self._path, self._device, self._settings, engine_options.get("cache")
+            )
+            self._compiled, self._cached = blob.load()
+        else:
+            self._compiled = _compiled(core, self._path, self._device, self._settings)
         self._request = self._compiled.create_infer_request()
         self._streams = engine_options["performance_hint"] == "throughput"
         self._queue: Any = None
@@ -87,8 +96,10 @@ class Engine:
         """
         import openvino
 
+        model = openvino.Core().read_model(self._path)
+        nodes = {node.get_friendly_name() for node in model.get_ops()}
         settings = dict(self._settings, PERF_COUNT=True)
-        compiled = openvino.Core().compile_model(self._path, self._device, settings)
+        compiled = openvino.Core().compile_model(model, self._device, settings)
         request, count = compiled.create_infer_request(), len(inputs[0])
         request.infer(_sample(inputs, 0))
         first_us = _times_us(request)
@@ -107,7 +118,7 @@ class Engine:
         return [
             {
                 # What OpenVINO put in itself has names that differ in each process.
-                "name": node.node_name if node.node_name in self._nodes else node.node_type,
+                "name": node.node_name if node.node_name in nodes else node.node_type,
                 "type": node.node_type,
                 "kernel": node.exec_type,
                 "time_us": max(0.0, totals_us[node.node_name]) / count,
@@ -171,9 +182,11 @@ class Engine:
         if self._streams:
             count = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
             said["parallel_inferences"] = int(count)
+        if self._cached is not None:
+            said["loaded_from_cache"] = self._cached
         if "CPU" not in names:
-            titles = (openvino.Core().get_property(name, "FULL_DEVICE_NAME") for name in names)
-            said["cpu"] = ", ".join(titles)
+            core = openvino.Core()
+            said["cpu"] = ", ".join(_title(core, name) for name in names)
         return said
 
 
@@ -197,10 +210,68 @@ def _settings(options: dict[str, Any], quantized: bool) -> dict[str, Any]:
     return settings
 
 
-def _compiled(core: Any, model: Any, device: str, settings: dict[str, Any]) -> Any:
+def _title(core: Any, device: str) -> str:
+    """Return the name of the hardware behind a device; the device's where that is not told."""
+    try:
+        return str(core.get_property(device, "FULL_DEVICE_NAME"))
+    except RuntimeError:
+        return device
+
+
+class _Blob:
+    """A compiled model that the plug-in has written, so that the next process need not compile.
+
+    Its name follows from OpenVINO's version, the hardware and the settings, and it is held against
+    its digest.
+    """
+
+    def __init__(
+        self, core: Any, path: str, device: str, settings: dict[str, Any], folder: str | None
+    ) -> None:
+        self._core, self._path, self._device, self._settings = core, path, device, settings
+        made_by = [Engine.version(), _title(core, device), settings]
+        key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
+        self._file = os.path.join(folder, key[:16] + ".blob") if folder else None
+
+    def load(self) -> tuple[Any, bool]:
+        """Return the compiled model and whether it is the blob; write that if it is not."""
+        try:
+            return self._core.import_model(self._read(), self._device, self._settings), True
+        except (OSError, RuntimeError):  # there is none, it is damaged, or of another OpenVINO
+            compiled = _compiled(self._core, self._path, self._device, self._settings)
+        # There may be no such place, no space, or no form to export: it is compiled each time.
+        with contextlib.suppress(OSError, RuntimeError):
+            self._write(compiled.export_model().getvalue())
+        return compiled, False
+
+    def _read(self) -> bytes:
+        if self._file is None:
+            raise FileNotFoundError
+        with open(self._file, "rb") as file:
+            digest, blob = file.readline().strip(), file.read()
+        if hashlib.sha256(blob).hexdigest().encode() != digest:
+            raise OSError(errno.EIO, "the blob is damaged")
+        return blob
+
+    def _write(self, blob: bytes) -> None:
+        if self._file is None:
+            return
+        folder = os.path.dirname(self._file)
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):  # of another OpenVINO, or of a process that was killed
+            os.unlink(os.path.join(folder, name))
+        part = self._file + ".part"
+        with open(part, "wb") as file:
+            file.write(hashlib.sha256(blob).hexdigest().encode() + b"\n" + blob)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, self._file)
+
+
+def _compiled(core: Any, path: str, device: str, settings: dict[str, Any]) -> Any:
     """Return the model, compiled; of a device that is not there, what OpenVINO has instead."""
     try:
-        return core.compile_model(model, device, settings)
+        return core.compile_model(path, device, settings)
     except RuntimeError as error:
         found = list(core.available_devices)
         if device == "AUTO" or any(name.split(".")[0] == device for name in found):

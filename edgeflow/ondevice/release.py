@@ -28,8 +28,18 @@ def load_manifest(folder: str) -> dict[str, Any]:
 
 def load_engine(folder: str, manifest: dict[str, Any], unit: dict[str, Any]) -> Any:
     """Return the engine with the release's model loaded; `unit` says on which board or stick."""
-    engine_options = {**manifest["engine_options"], "unit": unit}
+    engine_options = {**manifest["engine_options"], "unit": unit, "cache": cache_folder(folder)}
     return load_module(folder, "engine").Engine(os.path.join(folder, "model"), engine_options)
+
+
+def cache_folder(folder: str) -> str | None:
+    """Return where an engine may keep what it makes of a release; None if it was not installed.
+
+    It lies beside the releases, which hold nothing but what was sent, and goes with the release.
+    """
+    releases, name = os.path.split(folder)
+    model, place = os.path.split(releases)
+    return os.path.join(model, "cache", name) if place == "releases" else None
 
 
 def load_module(folder: str, name: str) -> Any:

@@ -1,9 +1,9 @@
 """The protocol between edgeflow and a class of hardware."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, JsonValue
 
@@ -12,6 +12,11 @@ from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.figures.figure import Figure
 from edgeflow.targets.worker import Worker
+from edgeflow.tasks.base import Task
+from edgeflow.tasks.metric import Metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Clock = Literal["device", "none"]
 Severity = Literal["note", "warning"]
@@ -79,6 +84,31 @@ class Lint:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationSet:
+    """The validation set with the metric of its task, for compilers that judge their own work.
+
+    Attributes:
+        inputs: float32, preprocessed as in training.
+        truth: of the samples, in the form of the task.
+        task: of the dataset.
+    """
+
+    inputs: Tensors
+    truth: "NDArray[Any]"
+    task: Task
+
+    @property
+    def metric(self) -> Metric:
+        """What `figure` returns."""
+        return self.task.metric
+
+    def figure(self, outputs: "NDArray[Any]", rows: Sequence[int]) -> float:
+        """Return the metric of a network's first output, float32 (n, ...), for samples `rows`."""
+        picks = list(rows)
+        return self.task.figure(outputs, self.inputs.first[picks], self.truth[picks])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CompileInput:
     """What a compiler gets.
 
@@ -94,6 +124,8 @@ class CompileInput:
         calibration: float32 inputs, preprocessed as in training; None for a
             `quantize` that does not read it.
         worker: runs the worker of the target's toolchain, wherever that is.
+        validation: the validation set, for a target that `needs_validation`; None for a `quantize`
+            that does not read the calibration set. No compiler sees the test set.
     """
 
     model: Path
@@ -102,6 +134,7 @@ class CompileInput:
     recipe: Recipe
     calibration: Tensors | None
     worker: Worker = field(default_factory=Worker)
+    validation: ValidationSet | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,6 +278,9 @@ class Target(Protocol):
 
     A target may also have a static method `toolchain(options)`, which returns a
     `edgeflow.toolchain.base.Toolchain`; one without it compiles in edgeflow's own environment.
+
+    It may have a static method `needs_validation(options)`, which says whether its compiler is to
+    judge what it makes of a calibrated recipe by the metric: then it gets a `ValidationSet`.
 
     It may have a static method `lint(model, options)`, which returns a list of `Lint` for a float
     or quantized .tflite: operators that will not map and why, sizes against limits. It reads the

@@ -16,12 +16,19 @@ from edgeflow.compress.form import NETWORK, Form, flatbuffer_form
 from edgeflow.compress.same import SAMPLES, require_close
 from edgeflow.config.recipe import CALIBRATED, Recipe
 from edgeflow.config.samples import Part
-from edgeflow.config.target import toolchain_of
+from edgeflow.config.target import needs_validation, toolchain_of
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
-from edgeflow.errors import MissingToolError
+from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.targets import registry
 from edgeflow.targets.apart import host_engine
-from edgeflow.targets.base import CompileInput, Missing, Runtime, Target, parse_options
+from edgeflow.targets.base import (
+    CompileInput,
+    Missing,
+    Runtime,
+    Target,
+    ValidationSet,
+    parse_options,
+)
 from edgeflow.targets.findings import Findings
 from edgeflow.targets.host import REFERENCE, Io, floats, run_engine
 from edgeflow.targets.identity import identify
@@ -67,7 +74,7 @@ def compile_model(
     with recorded("compile", name):  # what is missing before there is a key as well
         target = registry.get(slice_["target"]["kind"])
         parsed = parse_options(target, slice_["target"])
-        applied = _applied(target, recipe)
+        applied = _applied(target, parsed, recipe)
         findings = Findings(title=name, target=target, options=parsed, model=applied.model)
         with findings.kept(out):
             require_tools(name, target.check(parsed))
@@ -112,12 +119,14 @@ class _Applied:
         recipe: what was applied.
         outputs: names of the network's outputs, by position.
         files: that the compiler reads.
+        parts: of the dataset that the step reads.
     """
 
     folder: Path
     recipe: Recipe
     outputs: Sequence[str]
     files: tuple[str, ...]
+    parts: tuple[Part, ...]
 
     @property
     def model(self) -> Path:
@@ -130,14 +139,16 @@ class _Applied:
         return next((self.folder / name for name in kept if not name.endswith(".tflite")), None)
 
 
-def _applied(target: type[Target], folder: Path) -> _Applied:
+def _applied(target: type[Target], options: Any, folder: Path) -> _Applied:
     manifest = read_manifest(folder / "manifest.json")
     network = [name for name in manifest.files if name.startswith(f"{NETWORK}/")]
+    recipe = Recipe.model_validate(manifest.facts["recipe"])
     return _Applied(
         folder=folder,
-        recipe=Recipe.model_validate(manifest.facts["recipe"]),
+        recipe=recipe,
         outputs=manifest.facts["outputs"],
         files=("model.tflite", "float.tflite", *(network if target.capabilities.network else ())),
+        parts=_parts(recipe, judged=needs_validation(target, options)),
     )
 
 
@@ -145,21 +156,36 @@ def _inputs(applied: _Applied, dataset: Path) -> dict[str, Path | Files | Source
     facts = ("recipe", "outputs")
     manifest = applied.folder / "manifest.json"
     return {
-        "dataset": part_files(dataset, _parts(applied.recipe)),
+        "dataset": part_files(dataset, applied.parts),
         "recipe": Files(manifest=manifest, names=applied.files, facts=facts),
     }
 
 
-def _parts(recipe: Recipe) -> tuple[Part, ...]:
+def _parts(recipe: Recipe, *, judged: bool) -> tuple[Part, ...]:
     """Return what is read of the dataset: targets may quantize in a form of their own."""
-    return ("calibration", "test") if recipe.quantize in CALIBRATED else ("test",)
+    if recipe.quantize not in CALIBRATED:
+        return ("test",)
+    return ("calibration", "validation", "test") if judged else ("calibration", "test")
+
+
+def _validation(name: str, dataset: DatasetView) -> ValidationSet:
+    task = task_of(dataset.facts)
+    if not task.validates:
+        raise CompileError(
+            f"{name} is to keep the {task.metric.title}, which the validation set of "
+            f"`task: {task.name}` cannot tell",
+            hint="leave out what asks for it, such as `accuracy_control`, and set a gate",
+        )
+    return ValidationSet(
+        inputs=dataset.tensors("validation"), truth=dataset.truth("validation"), task=task
+    )
 
 
 def _compile(
     worker: Worker, findings: Findings, applied: _Applied, folder: Path, out: Path
 ) -> dict[str, object]:
     target, options = findings.target, findings.options
-    parts = _parts(applied.recipe)
+    parts = applied.parts
     dataset = open_dataset(folder, parts)
     verify_files(applied.folder / "manifest.json", [*applied.files])
     job = CompileInput(
@@ -169,6 +195,7 @@ def _compile(
         recipe=applied.recipe,
         calibration=dataset.tensors("calibration") if "calibration" in parts else None,
         worker=worker,
+        validation=_validation(worker.title, dataset) if "validation" in parts else None,
     )
     artifact = out / COMPILED
     artifact.mkdir()

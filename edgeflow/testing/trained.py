@@ -15,7 +15,8 @@ from edgeflow.compress.form import NETWORK
 from edgeflow.config.recipe import Quantize, Recipe
 from edgeflow.config.samples import Part
 from edgeflow.dataset.view import DatasetView, open_dataset
-from edgeflow.targets.base import CompileInput
+from edgeflow.targets.base import CompileInput, ValidationSet
+from edgeflow.tasks.registry import task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +75,14 @@ class Trained:
             network=self.recipe(recipe) / NETWORK / "model.h5" if network else None,
             recipe=Recipe.model_validate(RECIPES[recipe]),
             calibration=self.view().tensors("calibration"),
+            validation=self.validation(),
         )
+
+    def validation(self) -> ValidationSet:
+        """Return what a compiler judges its own work by."""
+        view = self.view()
+        inputs, truth = view.tensors("validation"), view.truth("validation")
+        return ValidationSet(inputs=inputs, truth=truth, task=task_of(view.facts))
 
 
 def train_tiny(folder: Path) -> Trained:

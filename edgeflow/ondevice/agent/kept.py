@@ -37,6 +37,7 @@ def prune_releases(model: Model, keep: int, wanted: str | None = None) -> list[s
         audit(model.folder, "prune", removed=removed)
     for name in removed:
         discard(model.scratch("pruned-" + name))
+    model.discard_caches()
     return removed
 
 

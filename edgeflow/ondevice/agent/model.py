@@ -6,7 +6,7 @@ import errno
 import os
 
 from .files import fsync, remove
-from .folders import is_folder, scratch_path, set_aside
+from .folders import discard, is_folder, scratch_path, set_aside
 from .manifest import SHA
 
 # Of what a link points at, in an answer: the caller bounds what it reads.
@@ -25,6 +25,7 @@ class Model:
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
         self.releases = os.path.join(self.folder, "releases")
+        self.caches = os.path.join(self.folder, "cache")
         self.incoming = os.path.join(self.folder, "incoming")
         self.link = os.path.join(self.folder, "current")
         self.link_new = os.path.join(self.folder, ".current.tmp")
@@ -33,6 +34,12 @@ class Model:
     def release(self, name: str) -> str:
         """Return the folder of a release."""
         return os.path.join(self.releases, name)
+
+    def discard_caches(self) -> None:
+        """Remove what engines made of releases that are gone; they make it anew if they must."""
+        for name in os.listdir(self.caches) if is_folder(self.caches) else ():
+            if not is_folder(self.release(name)):
+                discard(os.path.join(self.caches, name))
 
     def scratch(self, name: str) -> str:
         """Return a path beside the releases that the next verb clears if this one is killed."""

@@ -43,5 +43,6 @@ def discard_leftovers(model: Model) -> None:
     """Remove what a killed verb left; the lock says that none is running."""
     discard(model.journal_path + ".tmp")
     discard(model.link_new)
+    model.discard_caches()
     discard_scratch(model.releases)
     discard_scratch(model.incoming)

@@ -2,8 +2,9 @@
 
 from edgeflow import paths
 from edgeflow.config.model import Cluster
-from edgeflow.config.target import target_slice
+from edgeflow.config.target import needs_validation, target_slice
 from edgeflow.plan import Plan
+from edgeflow.plan.files import arrays_of_dataset
 from edgeflow.plan.job import Job
 from edgeflow.plan.targets import class_of, compile_host, module_of, runtime_of, toolchain
 
@@ -60,6 +61,16 @@ def quick_targets(plan: Plan) -> list[str]:
 
 def _is_long(plan: Plan, target: str) -> bool:
     return toolchain(plan, target).runtime_min is not None and compile_host(plan, target) is None
+
+
+def arrays_of_compilation(plan: Plan, target: str, model: str) -> list[str]:
+    """Return the arrays of a model's dataset that a target's compiler may read, and the test set.
+
+    With those of the validation set where it judges its own work.
+    """
+    judged = needs_validation(class_of(plan, target), plan.config.targets[target])
+    read = arrays_of_dataset("test", "calibration", *(("validation",) if judged else ()))
+    return read(plan, model)
 
 
 def network_of_recipe(plan: Plan, target: str, model: str, recipe: str) -> list[str]:

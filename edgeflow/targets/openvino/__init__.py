@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from edgeflow.artifact.cpu import HELD_OPENVINO, hold_kernels
-from edgeflow.config.recipe import Calibration, Recipe
+from edgeflow.config.base import Section
+from edgeflow.config.recipe import Recipe
 from edgeflow.errors import CompileError
 from edgeflow.figures.figure import Figure
 from edgeflow.figures.throughput import THROUGHPUT
@@ -24,7 +25,20 @@ from edgeflow.targets.base import (
 )
 from edgeflow.targets.lint import by_name, operators_of
 from edgeflow.targets.openvino.operators import CONVERTED
+from edgeflow.targets.openvino.quantize import quantize
 from edgeflow.targets.openvino.weights import fix_overflow
+
+
+class AccuracyControl(Section):
+    """What `ptq-int8` may cost by the metric of the dataset's task, on its validation set."""
+
+    max_drop: Annotated[float, Field(ge=0)] = 0.01
+    """How much worse than the float network's the metric may get, in its own unit: 0.01 is a point
+    of accuracy. Layers go back to float, one after the other, until it holds."""
+    max_layers: Annotated[int, Field(ge=1)] | None = None
+    """Most layers, or groups that share a quantizer, that may go back; by default all."""
+    ranking_samples: Annotated[int, Field(ge=1)] = 300
+    """Samples by which layers are ranked: those whose rounding changes outputs most go first."""
 
 
 class OpenVINOOptions(TargetOptions):
@@ -44,6 +58,21 @@ class OpenVINOOptions(TargetOptions):
     overflow_fix: bool = True
     """Keep int8 weights so small that no x86-64 CPU overflows. Turn it off where all devices have
     VNNI (or are no x86-64 CPUs): weights then keep all of their 8 bits."""
+
+    model_cache: bool = False
+    """Keep the compiled model on the device, so that all loads but the first are short."""
+    accuracy_control: AccuracyControl | None = None
+    """Let `ptq-int8` keep the metric, at the price of layers in float; the other recipes are as
+    without it."""
+
+    @model_validator(mode="after")
+    def _cache_fits(self) -> Self:
+        if self.model_cache and self.device == "AUTO":
+            raise ValueError(
+                "`device: AUTO` cannot export its model: name the device, or leave out "
+                "`model_cache`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _streams_fit(self) -> Self:
@@ -82,6 +111,11 @@ class OpenVINO:
         return []
 
     @staticmethod
+    def needs_validation(options: OpenVINOOptions) -> bool:
+        """Return whether `ptq-int8` is to keep a metric."""
+        return options.accuracy_control is not None
+
+    @staticmethod
     def lint(model: Path, options: Any) -> list[Lint]:  # noqa: ARG004  # part of the protocol
         """Name operators of which no part of OpenVINO can be made."""
         unknown = [one for one in operators_of(model) if one.custom or one.name not in CONVERTED]
@@ -101,15 +135,19 @@ class OpenVINO:
 
         ready = _is_ready(job.recipe)
         source = job.model if ready else job.float_model
-        tolerances, facts = None, {}
+        tolerances, controlled = None, None
+        facts: dict[str, JsonValue] = {}
         try:
             model = openvino.Core().read_model(source)
             if ready:
                 tolerances = _write_quantization(job.model, out)
-                facts = {"rescaled_channels": fix_overflow(model)} if options.overflow_fix else {}
+                if options.overflow_fix:
+                    facts["rescaled_channels"] = fix_overflow(model)
             elif job.recipe.quantize == "ptq-int8":
-                model = _quantize(model, job, options.overflow_fix)
+                model, controlled = quantize(model, job, options)
             _name_nodes(model)
+            if controlled:
+                facts["accuracy_control"] = controlled.facts()
             openvino.save_model(
                 model, out / "model.xml", compress_to_fp16=job.recipe.quantize == "fp16"
             )
@@ -138,8 +176,14 @@ class OpenVINO:
                 "device": options.device,
                 "performance_hint": options.performance_hint,
                 "streams": options.streams,
+                "model_cache": options.model_cache,
             },
-            host_engine_options={**host, "performance_hint": "latency", "streams": None},
+            host_engine_options={
+                **host,
+                "performance_hint": "latency",
+                "streams": None,
+                "model_cache": False,
+            },
             figures=None if streams else _names(OpenVINO.figures) - {THROUGHPUT.name},
             tolerance=TOLERANCE,
             tools=("openvino", "nncf"),
@@ -193,49 +237,6 @@ def _write_quantization(model: Path, out: Path) -> tuple[float, ...]:
 
 def _scale(scale: float, zero_point: int) -> dict[str, Any]:
     return {"scale": float(scale), "zero_point": int(zero_point)}
-
-
-def _quantize(model: Any, job: CompileInput, overflow_fix: bool) -> Any:
-    """Return the int8 model; scales come from the whole calibration set, one sample at a time."""
-    import logging
-
-    import nncf
-
-    logging.getLogger("nncf").setLevel(logging.ERROR)
-    if job.calibration is None:
-        raise ValueError("ptq-int8 reads the calibration set")
-    samples = [sample if len(sample) > 1 else sample[0] for sample in job.calibration]
-    return nncf.quantize(
-        model,
-        nncf.Dataset(samples),
-        subset_size=len(samples),
-        fast_bias_correction=False,  # the fast one lost a point of accuracy on small networks
-        advanced_parameters=_advanced(job.recipe.calibration, overflow_fix),
-    )
-
-
-def _advanced(calibration: Calibration, overflow_fix: bool) -> Any:
-    """Return NNCF's form of a calibration, and of whether weights are kept to 7 bits."""
-    from nncf import AdvancedQuantizationParameters, OverflowFix
-    from nncf.quantization.range_estimator import (
-        AggregatorType,
-        RangeEstimatorParameters,
-        StatisticsCollectorParameters,
-        StatisticsType,
-    )
-
-    fix = OverflowFix.ENABLE if overflow_fix else OverflowFix.DISABLE
-    if calibration.method == "minmax":
-        return AdvancedQuantizationParameters(overflow_fix=fix)
-    end = StatisticsCollectorParameters(
-        statistics_type=StatisticsType.QUANTILE,
-        aggregator_type=AggregatorType.MEAN,
-        quantile_outlier_prob=(1 - calibration.percentile / 100) / 2,
-    )
-    return AdvancedQuantizationParameters(
-        overflow_fix=fix,
-        activations_range_estimator_params=RangeEstimatorParameters(min=end, max=end),
-    )
 
 
 def _name_nodes(model: Any) -> None:

@@ -156,6 +156,20 @@ def test_prune_keeps_current_and_previous_however_old(call: Call, folder: Path) 
     assert set(names(folder / "releases")) == {shas[0], shas[1], shas[3]}
 
 
+def test_what_an_engine_kept_of_a_release_goes_with_it(call: Call, folder: Path) -> None:
+    shas = [install(call, folder, bytes([n])) for n in range(3)]
+    for sha in shas:
+        (folder / "cache" / sha).mkdir(parents=True)
+        (folder / "cache" / sha / "model.blob").write_bytes(b"compiled")
+    call("activate", shas[0])
+    assert call("verify", shas[0])[0] == 0, "it is no part of the release"
+    assert call("prune", "1") == (0, {"removed": [shas[1]]})
+    assert names(folder / "cache") == sorted([shas[0], shas[2]])
+    (folder / "releases" / shas[2]).rename(folder / "elsewhere")
+    call("prune", "1")
+    assert names(folder / "cache") == [shas[0]], "nor does what a killed prune left stay"
+
+
 def test_an_upload_with_other_bytes_is_refused_and_removed(call: Call, folder: Path) -> None:
     sha = upload(folder, members({"runner.py": b"pass\n"}))
     part = folder / "incoming" / f"{sha}.part"

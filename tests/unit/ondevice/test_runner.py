@@ -179,6 +179,11 @@ def test_an_engine_without_a_clock_is_not_timed_and_counts_by_itself(
     assert record["layers"] == []
 
 
+def test_only_an_installed_release_has_a_place_to_keep_things_in() -> None:
+    assert release_module.cache_folder("/opt/net/releases/ab12") == "/opt/net/cache/ab12"
+    assert release_module.cache_folder("/tmp/release") is None
+
+
 def test_an_unknown_verb_is_a_usage_error(release: Path) -> None:
     done = run(release, "fly")
     assert (done.returncode, done.stdout) == (2, "")

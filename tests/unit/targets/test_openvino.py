@@ -1,5 +1,6 @@
 """OpenVINO: which recipes it takes as they are, and which it makes again."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from edgeflow.artifact.manifest import read_manifest
+from edgeflow.artifact.manifest import describe_files, read_manifest
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.config.recipe import Recipe
 from edgeflow.deploy.runner import EXIT_MISSING
+from edgeflow.errors import CompileError
 from edgeflow.ondevice.engine_openvino import Engine
 from edgeflow.targets.openvino import STEPS, OpenVINO, OpenVINOOptions, _operators
+from edgeflow.tasks.classification import Classification
 from edgeflow.testing.subject import Subject
 from edgeflow.testing.trained import Trained
 from tests.unit.packed import compile_tiny, members, pack_tiny, unpack
@@ -39,9 +42,9 @@ def compiled(
     )
 
 
-def on_device(subject: Subject) -> Engine:
+def on_device(subject: Subject, **more: Any) -> Engine:
     """Return the engine with the options of the device, where `subject.engine()` has the host's."""
-    options = dict(subject.runtime.engine_options)
+    options = {**subject.runtime.engine_options, **more}
     return Engine(str(subject.out), {"model": subject.compiled.model, **options})
 
 
@@ -191,3 +194,116 @@ def test_layers_are_those_of_the_file(trained: Trained, tmp_path: Path) -> None:
     assert len(convolutions) == text.count('type="Convolution"') > 1
     assert all(f'name="{layer["name"]}"' in text for layer in convolutions)
     assert any("8" in layer["kernel"] for layer in convolutions), "some in integers"
+
+
+HARSH = {"quantize": "ptq-int8", "calibration": {"method": "percentile", "percentile": 80.0}}
+CONTROL = """
+import sys
+from pathlib import Path
+from tests.unit.targets.test_openvino import control
+from edgeflow.testing.trained import Trained
+print(control(Trained(folder=Path(sys.argv[1])), Path(sys.argv[2])).compiled.facts)
+"""
+
+
+def control(trained: Trained, out: Path, **wanted: Any) -> Subject:
+    """Compile a recipe that loses much accuracy for a target that keeps it."""
+    section = {"kind": "openvino", "accuracy_control": {"max_drop": 0.02, **wanted}}
+    options = OpenVINOOptions.model_validate(section)
+    return compiled(trained, "ptq-int8", out, options, recipe=Recipe.model_validate(HARSH))
+
+
+def test_layers_go_back_to_float_until_accuracy_is_kept(trained: Trained, tmp_path: Path) -> None:
+    subject = control(trained, tmp_path / "out")
+    facts: Any = subject.compiled.facts["accuracy_control"]
+    assert facts["metric"] == "accuracy"
+    assert facts["float"] - facts["int8"] > 0.05
+    assert facts["float"] - facts["kept"] <= 0.02
+    model = (subject.out / "model.xml").read_text()
+    assert facts["reverted"]
+    assert all(f'name="{name}"' in model for name in facts["reverted"])
+    plain = compiled(trained, "ptq-int8", tmp_path / "plain", recipe=Recipe.model_validate(HARSH))
+    ended = (plain.out / "model.xml").read_text().count('type="FakeQuantize"')
+    assert 0 < model.count('type="FakeQuantize"') < ended, "the others stay in integers"
+    classes = trained.logits("none").argmax(axis=1)
+    kept, lost = (
+        (one.outputs(one.engine()).first.argmax(axis=1) == classes).mean()
+        for one in (subject, plain)
+    )
+    assert kept > lost + 0.05, "on the test set too"
+
+    there = [sys.executable, "-c", CONTROL, str(trained.folder), str(tmp_path / "again")]
+    again = subprocess.run(there, capture_output=True, text=True, check=True)
+    assert again.stdout.splitlines()[-1] == str(subject.compiled.facts)
+    assert describe_files(tmp_path / "again") == describe_files(subject.out)
+
+
+def test_accuracy_that_cannot_be_kept_is_told(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match=r"does not reach `max_drop: 0.02`: accuracy .* 1 node"):
+        control(trained, tmp_path / "out", max_layers=1)
+
+
+def test_nothing_goes_back_where_int8_is_good_enough(trained: Trained, tmp_path: Path) -> None:
+    section = {"kind": "openvino", "accuracy_control": {"max_drop": 0.5}}
+    options = OpenVINOOptions.model_validate(section)
+    subject = compiled(trained, "ptq-int8", tmp_path / "out", options)
+    facts: Any = subject.compiled.facts["accuracy_control"]
+    assert facts["reverted"] == []
+    assert facts["kept"] == facts["int8"]
+    plain = compiled(trained, "ptq-int8", tmp_path / "plain")
+    assert (subject.out / "model.bin").read_bytes() == (plain.out / "model.bin").read_bytes()
+
+
+def test_the_validation_set_is_read_for_accuracy_control_alone(
+    trained: Trained, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"accuracy_control": {"max_drop": 0.5}}
+    for recipe, options, validation in (
+        ("ptq-int8", asked, True), ("ptq-int8", {}, False), ("none", asked, False)
+    ):  # fmt: skip
+        out = tmp_path / f"{recipe}-{validation}"
+        made = compile_tiny(trained, "openvino", recipe, out, **options)
+        assert ("accuracy_control" in made.facts) == validation
+        assert OpenVINO.needs_validation(
+            OpenVINOOptions.model_validate({"kind": "openvino", **options})
+        ) == (options == asked)
+
+
+def test_a_metric_that_the_validation_set_cannot_tell(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classification, "validates", False)
+    with pytest.raises(CompileError, match="the validation set of `task: classification`"):
+        compile_tiny(trained, "openvino", "ptq-int8", tmp_path, accuracy_control={"max_drop": 0.5})
+
+
+def test_a_model_is_compiled_once_on_a_device(trained: Trained, tmp_path: Path) -> None:
+    options, cache = OpenVINOOptions(kind="openvino", model_cache=True), tmp_path / "net" / "cache"
+    subject = compiled(trained, "qat-int8", tmp_path / "out", options)
+    wanted = subject.outputs(subject.engine()).first
+
+    def from_cache(place: Path | None) -> Any:
+        engine = on_device(subject, cache=place and str(place))
+        np.testing.assert_array_equal(subject.outputs(engine).first, wanted)
+        return engine.conditions()["loaded_from_cache"]
+
+    assert [from_cache(cache) for _ in range(3)] == [False, True, True]
+    (blob,) = cache.iterdir()
+    whole = blob.read_bytes()
+    for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b"", b"no blob"):
+        blob.write_bytes(damaged)
+        assert [from_cache(cache) for _ in range(2)] == [False, True], damaged[:9]
+    assert list(cache.iterdir()) == [blob]
+    # Of another OpenVINO or CPU, which its plug-in does not take: the file is whole.
+    foreign = whole.partition(b"\n")[2].replace(b"ov=2", b"ov=1")
+    blob.write_bytes(hashlib.sha256(foreign).hexdigest().encode() + b"\n" + foreign)
+    assert [from_cache(cache) for _ in range(2)] == [False, True]
+    # Where nothing can be kept, it is compiled each time.
+    (tmp_path / "file").touch()
+    assert not from_cache(tmp_path / "file" / "cache")
+    assert not from_cache(None)
+
+
+def test_auto_keeps_no_compiled_model() -> None:
+    with pytest.raises(ValidationError, match="`device: AUTO` cannot export its model"):
+        OpenVINOOptions(kind="openvino", device="AUTO", model_cache=True)

@@ -293,7 +293,16 @@ def test_a_target_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None
     ("kind", "options"),
     [
         ("litert", {"threads": 3, "xnnpack": False}),
-        ("openvino", {"threads": 2, "device": "GPU"}),
+        (
+            "openvino",
+            {
+                "threads": 2,
+                "device": "GPU",
+                "performance_hint": "throughput",
+                "streams": 3,
+                "model_cache": True,
+            },
+        ),
     ],
 )
 def test_options_reach_the_engine(kind: str, options: dict[str, Any]) -> None:
