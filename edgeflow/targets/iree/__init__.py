@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from edgeflow.exported.onnx import TOOLS, export_onnx
 from edgeflow.exported.operators import CONVERTED
@@ -29,6 +29,13 @@ TOLERANCE = 1e-4
 """Difference of an output between LiteRT's kernels and IREE's, which add in another order."""
 
 
+def _require_device(cpu: str) -> str:
+    if cpu == "host":
+        raise ValueError("name the device's CPU, for `host` is any that happens to compile")
+    return cpu
+
+
+CPU = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$"), AfterValidator(_require_device)]
 Feature = Annotated[str, Field(pattern=r"^[+-][a-z0-9][a-z0-9._-]{0,31}$")]
 
 
@@ -38,7 +45,7 @@ class IREEOptions(TargetOptions):
     kind: Literal["iree"]
     arch: Literal["x86_64", "aarch64", "riscv64"] = "aarch64"
     """Architecture of the device's CPU, as `uname -m` says it."""
-    cpu: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
+    cpu: CPU | None = None
     """CPU by LLVM's name, such as `cortex-a72` or `spacemit-x60`; by default any of `arch`."""
     features: list[Feature] = Field(default=[], max_length=64)
     """Instruction sets that the CPU has or lacks beside those, by LLVM's names, such as `+v`."""
