@@ -17,7 +17,10 @@ _SAMPLES = 2
 
 
 def rehearse(title: str, keras: Any, network: Any, recipe: Recipe) -> bytes | None:
-    """Return the .tflite; None where the quantizer might crash, which is tried in the step alone.
+    """Return the .tflite; None where that takes the step itself.
+
+    That is where the quantizer might crash, and where layers stay in float, which what was trained
+    decides.
 
     Args:
         title: model and recipe, for messages.
@@ -28,6 +31,8 @@ def rehearse(title: str, keras: Any, network: Any, recipe: Recipe) -> bytes | No
     Raises:
         CompileError: no channels can be removed, or the converter rejects the network.
     """
+    if recipe.keep_float:
+        return None
     if recipe.prune_channels:
         network = remove_channels(keras, network, recipe.prune_channels.share).model
     source = FloatModel(unrolled(keras, network))

@@ -33,6 +33,7 @@ class EthosU:
         calibration=frozenset({"minmax", "percentile", "mse"}),
         keep_float=True,
         quantized_source=frozenset({"ptq-int8", "ptq-int16x8"}),
+        lint_untrained=True,
     )
     Options: ClassVar[type[TargetOptions]] = EthosUOptions
     figures: ClassVar[tuple[Figure, ...]] = FIGURES

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from edgeflow.check.fits import check_fits
+from edgeflow.check.fits import check_fits, fits_of
 from edgeflow.compress.evaluate import host_outputs
+from edgeflow.config.load import parse
 from edgeflow.errors import CompileError
 from edgeflow.ondevice.engine_ethos_u import Engine
 from edgeflow.targets.base import CompiledModel, CompileInput
@@ -173,20 +174,49 @@ def test_weights_count_where_sram_holds_them(trained: Trained, tmp_path: Path) -
     assert alone["sram_bytes"] - shared["sram_bytes"] > 5000
 
 
-def test_check_says_before_training_what_is_too_large(tmp_path: Path) -> None:
-    raw = {
+NET = """\
+def build(keras, input_shape, classes, *, width=16):
+    import tensorflow as tf
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(width, 3, padding="same", activation="relu")(inputs)
+    x = keras.layers.Lambda(lambda t: tf.nn.space_to_depth(t, 2), name="blocks")(x)
+    return keras.Model(inputs, keras.layers.Dense(classes)(keras.layers.Flatten()(x)))
+"""
+
+
+def test_check_says_before_training_what_vela_will_not_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "npu_net.py").write_text(NET)
+    monkeypatch.syspath_prepend(tmp_path)
+    raw: dict[str, Any] = {
         "datasets": {"digits": {"source": "digits"}},
-        "models": {"net": {"dataset": "digits", "architecture": {"name": "ds_cnn", "width": 16}}},
+        "models": {"net": {"dataset": "digits", "architecture": {"name": "npu_net:build"}}},
         "recipes": {"int8": {"quantize": "ptq-int8"}},
         "targets": {"npu": {"kind": "ethos_u", "sram_bytes": 2000}},
-        "devices": {"board": {"target": "npu", "transport": "virtual"}},
-        "deployments": [{"model": "net", "recipe": "int8", "devices": ["board"]}],
+        "devices": {},
+        "deployments": [{"model": "net", "recipe": "int8", "targets": ["npu"]}],
     }
     (found,) = check_fits(raw)
     assert "net/int8 on npu: it takes" in found.message
     assert "width" in str(found.hint)
     raw["targets"] = {"npu": {"kind": "ethos_u", "sram_bytes": 30000}}
     assert list(check_fits(raw)) == []
+    raw["targets"] = {"npu": {"kind": "ethos_u", "cpu_operators": "refuse"}}
+    (found,) = check_fits(raw)
+    assert "leaves 1 of " in found.message
+    assert "SPACE_TO_DEPTH at" in found.message
+    assert "Unsupported opType" in found.message
+    # Activations of 16 bits take twice the SRAM; which layers stay in float, training tells.
+    raw["targets"] = {"npu": {"kind": "ethos_u"}}
+    raw["models"]["net"]["architecture"] = {"name": "ds_cnn", "width": 16}
+    narrow = fits_of(parse(raw))
+    raw["recipes"] = {"int8": {"quantize": "ptq-int16x8"}}
+    wide = fits_of(parse(raw))
+    sizes = [fit.memories[0].needed_bytes for found in (narrow, wide) for fit in found.values()]
+    assert sizes[1] > 1.5 * sizes[0]
+    raw["recipes"] = {"int8": {"quantize": "ptq-int8", "keep_float": {"layers": ["dense"]}}}
+    assert fits_of(parse(raw)) == {}
 
 
 def test_the_reference_is_the_input_model_on_litert(trained: Trained, tmp_path: Path) -> None:
