@@ -10,6 +10,7 @@ from typing import Any
 from edgeflow.config.tflitefile import read_tflite
 from edgeflow.errors import CompileError
 from edgeflow.exported.canonical import canonical
+from edgeflow.exported.spelled_out import spell_out
 
 FILE = "model.onnx"
 _HINT = "use another operator, or another target for this model"
@@ -37,7 +38,7 @@ def work(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     model = _converted(path, job["opset"])
     tensors = (*found.inputs, *found.outputs)
     _require_ends(model, [found.tensors[place].name for place in tensors])
-    _write(model, folder / FILE)
+    _write(model, folder / FILE, job["opset"])
     return {}
 
 
@@ -87,9 +88,10 @@ def _require_ends(model: Any, wanted: list[str]) -> None:
         )
 
 
-def _write(model: Any, path: Path) -> None:
+def _write(model: Any, path: Path, opset: int) -> None:
     import onnx
 
+    spell_out(model.graph, opset)
     canonical(model.graph)
     try:
         onnx.checker.check_model(model, full_check=True)
