@@ -1,5 +1,8 @@
 """ONNX Runtime: int8 against the recipe's own, providers that are missing, operators of ONNX."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +11,15 @@ import onnx
 import onnxruntime
 import pytest
 
+from edgeflow.bundle.pack import pack_bundle
 from edgeflow.exported.operators import CONVERTED
 from edgeflow.ondevice import engine_onnxruntime
 from edgeflow.ondevice.engine_onnxruntime import Engine
+from edgeflow.ondevice.runner import EX_UNAVAILABLE
 from edgeflow.targets.onnxruntime import STEPS, ONNXRuntime, ONNXRuntimeOptions
 from edgeflow.testing.subject import Subject
 from edgeflow.testing.trained import Trained
+from tests.unit.packed import compile_tiny, target_options, unpack
 from tests.unit.targets.test_lint import said, write_chain
 
 ON_CPU = {"model": "model.onnx", "threads": 1, "provider": engine_onnxruntime.CPU}
@@ -104,6 +110,24 @@ def test_times_are_means_without_the_first_run() -> None:
         {"name": name, "type": name.title(), "kernel": "P", "time_us": 3.0}
         for name in ("conv", "add")
     ]
+
+
+def test_a_device_without_the_provider_says_so(trained: Trained, tmp_path: Path) -> None:
+    compile_tiny(trained, "onnxruntime", "ptq-int8", tmp_path)
+    said = {}
+    for provider in (engine_onnxruntime.CPU, "CUDAExecutionProvider"):
+        target = target_options("onnxruntime", provider=provider)
+        slice_ = {"model": "tiny", "recipe": "ptq-int8", "target": target}
+        pack_bundle("tiny", trained.dataset, tmp_path, slice_, "0", tmp_path)
+        release = unpack(tmp_path / "bundle.tar", tmp_path / provider)
+        command = [sys.executable, "-B", str(release / "runner.py"), "golden"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        said[provider] = (done.returncode, json.loads(done.stdout))
+    code, answer = said.pop(engine_onnxruntime.CPU)
+    assert (code, answer["passed"]) == (0, True)
+    ((code, answer),) = said.values()
+    assert code == EX_UNAVAILABLE
+    assert "not CUDAExecutionProvider: install the package with it" in answer["missing"]
 
 
 def test_operators_without_a_form_in_onnx_are_named(tmp_path: Path) -> None:
