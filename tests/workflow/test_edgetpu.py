@@ -28,7 +28,7 @@ def configuration(library: str) -> dict[str, Any]:
             "target": "coral",
             "transport": "virtual",
             "unit": {"usb": 1},
-            # The interpreter that libedgetpu is known to work with.
+            # Not the interpreter of the host: libedgetpu goes with older ones alone.
             "environment": str(workflow_folder() / "envs/edgetpu-device.txt"),
         },
     }
