@@ -20,7 +20,7 @@ class Tensor:
         dtype: as numpy names it.
         scales: number of its scales; 0 where it is not quantized.
         zero_point: the first that it has, or 0.
-        constant: whether the file holds its values.
+        constant: whether the file holds its values, or it has none, as the shape of a scalar.
         variable: whether it is a state that operators keep.
         values: of small constants, such as axes and paddings.
     """

@@ -104,7 +104,7 @@ def _tensor(model: Any, table: Any, budget: Budget) -> Tensor:
         dtype=dtype_of(table),
         scales=scales,
         zero_point=int(quantization.ZeroPoint(0)) if points else 0,
-        constant=bool(buffer.DataLength() or buffer.Offset() > 1),
+        constant=bool(buffer.DataLength() or buffer.Offset() > 1) or 0 in shape,
         variable=bool(table.IsVariable()),
         values=_values(buffer, dtype_of(table), shape),
     )

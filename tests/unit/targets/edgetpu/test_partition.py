@@ -106,6 +106,12 @@ def test_sizes_that_are_computed_end_the_compiler(tmp_path: Path) -> None:
     assert "operator 1, RESHAPE, is computed" in reasons(net, tmp_path)[2]
 
 
+def test_a_shape_without_values_is_known(tmp_path: Path) -> None:
+    net = Net(1, 1)
+    net.add("RESHAPE", [net.input, net.constant([])])
+    assert reasons(net, tmp_path) == {}
+
+
 def test_a_float_model_is_not_taken(tmp_path: Path) -> None:
     net = Net(*VECTOR, dtype="float32")
     net.add("RELU", [net.input], *VECTOR, dtype="float32")

@@ -75,7 +75,7 @@ RULES: list[tuple[str, tuple[int, ...], Build, str]] = [
     ("dense per channel", (1, 16), lambda net: dense(net, 1, 10, scales=10), "each of 10 outputs"),
     ("dense shuffled", (1, 16), lambda net: dense(net, 1, 10, weightsFormat=1), "format"),
     ("dense in 3D", (1, 5, 16), lambda net: dense(net, 1, 5, 10), "one vector"),
-    ("dense v9", (1, 16), lambda net: dense(net, 1, 10, version=9), "version 9"),
+    ("dense v5", (1, 16), lambda net: dense(net, 1, 10, version=5), "version 5"),
     ("mean of the image", IMAGE, lambda net: reduce(net, "MEAN", [1, 2], 1, 4), ""),
     ("mean of 4 channels", IMAGE, lambda net: reduce(net, "MEAN", [-1], 1, 8, 8), ""),
     ("mean of 3", (1, 8, 8, 3), lambda net: reduce(net, "MEAN", [3], 1, 8, 8), "multiple of 4"),
