@@ -278,10 +278,11 @@ def _compiled(core: Any, path: str, device: str, settings: dict[str, Any]) -> An
             raise
         lines = [line.strip() for line in str(error).splitlines()]
         told = [line for line in lines if line and not line.startswith("Exception from")]
+        reason = (told or ["no reason"])[0].split(" Error: Exception from")[0]
         raise OSError(
             errno.ENODEV,
             "OpenVINO finds no device %s, only %s: the hardware, its driver or its plug-in is "
-            "missing (%s)" % (device, ", ".join(found), (told or ["no reason"])[0][-200:]),
+            "missing (%s)" % (device, ", ".join(found), reason[-200:]),
         ) from error
 
 
