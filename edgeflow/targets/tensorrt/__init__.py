@@ -1,6 +1,7 @@
 """Target kind `tensorrt`: engines for NVIDIA's Jetson boards, built on one."""
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -131,7 +132,7 @@ class TensorRT:
             operators={"gpu": len(said.layers)},
             tolerances=_tolerances(found, ends["outputs"]),
             figures={name: value for name, value in told.items() if value is not None},
-            facts={**said.model_dump(mode="json", exclude={"layers", "throughput_qps"})},
+            facts=said.model_dump(mode="json", exclude={"throughput_qps"}),
         )
 
     @staticmethod
@@ -171,8 +172,6 @@ def _ranges(job: CompileInput, network: Path) -> ranges.Ranges:
 
 def _write_reference(network: Path, found: ranges.Ranges, path: Path) -> None:
     """Write the network as ONNX Runtime computes it: in int8 with the very scales of the cache."""
-    import shutil
-
     from edgeflow.exported.quantized import quantize
 
     if found:

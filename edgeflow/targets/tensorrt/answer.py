@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from edgeflow.remote.answer import Answer, Count, Quantity, Words
+from edgeflow.text import excerpt
 
 LAYERS_MAX = 10_000
 Version = Annotated[str, Field(pattern=r"^\d{1,4}(\.\d{1,4}){1,3}$")]
@@ -19,9 +20,12 @@ class Built(Answer):
 
 
 class Layer(Answer):
-    """One layer of a plan; `time_us` is its mean on that board."""
+    """One layer of a plan; `time_us` is its mean on that board.
 
-    name: Annotated[str, Field(max_length=100_000)]
+    Its name may be those of all operators that were fused into it, and is cut.
+    """
+
+    name: Annotated[str, AfterValidator(excerpt)]
     type: Words
     time_us: Quantity | None
 

@@ -176,6 +176,11 @@ def test_int8_is_built_on_a_jetson_from_our_calibration_set(
     }
     assert record["facts"]["times_ms"]["gpu_compute_time"]["median"] == 0.348389
     assert record["facts"]["operators"] == {"gpu": 2}
+    layers = record["facts"]["layers"]
+    assert [(one["name"], one["time_us"]) for one in layers] == [
+        ("conv + relu", 250),
+        ("gemm", None),
+    ]
     # The references come from the very scales of the cache.
     lines = dict(line.split(": ") for line in header["calibration"].splitlines()[1:])
     reference = onnx.load(out / "reference/reference.onnx")
