@@ -17,6 +17,7 @@ from edgeflow.config.load import parse
 from edgeflow.config.samples import PARTS
 from edgeflow.plan import Plan
 from edgeflow.plan.files import manifest_of_dataset, network_of_model
+from edgeflow.plan.steps.compile import arrays_of_compilation
 from edgeflow.plan.steps.compress import (
     arrays_of_recipe,
     manifests_of_teachers,
@@ -281,6 +282,18 @@ def test_files_that_rules_read_follow_from_the_plan(
     assert read == {f"datasets/more/{part}" for part in PARTS}
     assert manifests_of_teachers(plan, "best") == ["models/a/baseline/manifest.json"]
     assert networks_of_teachers(plan, "fp32") == []
+
+
+def test_a_compiler_that_judges_its_work_waits_for_the_validation_set() -> None:
+    control = {"kind": "openvino", "accuracy_control": {}}
+    plan = Plan(parse({**RAW, "targets": {**RAW["targets"], "keeps": control}}))
+    read = {
+        target: {path.rpartition("_")[0] for path in arrays_of_compilation(plan, target, "b")}
+        for target in plan.config.targets
+    }
+    judging = read.pop("keeps")
+    assert judging == {f"datasets/more/{part}" for part in ("test", "calibration", "validation")}
+    assert all(judging - parts == {"datasets/more/validation"} for parts in read.values())
 
 
 def test_each_step_has_a_rule_and_a_command() -> None:
