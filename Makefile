@@ -45,7 +45,7 @@ test: env ## Set up, then run every test that needs neither root nor system pack
 
 test-isa: env ## Run the tests of engines as on CPUs without AVX-512, and without AVX
 	for isa in AVX2 SSE41; do \
-		ONEDNN_MAX_CPU_ISA=$$isa pytest -n 2 --dist loadfile --ignore tests/unit/targets/edgetpu --ignore tests/unit/targets/iree --ignore tests/unit/targets/mcu --ignore tests/unit/targets/test_myriad.py --ignore tests/unit/targets/test_ethos_u.py --ignore tests/unit/targets/test_rknn.py \
+		ONEDNN_MAX_CPU_ISA=$$isa pytest -n 2 --dist loadfile --ignore tests/unit/targets/edgetpu --ignore tests/unit/targets/iree --ignore tests/unit/targets/mcu --ignore tests/unit/targets/test_myriad.py --ignore tests/unit/targets/test_ethos_u.py --ignore tests/unit/targets/test_rknn.py --ignore tests/unit/targets/test_onnxruntime.py --ignore tests/unit/targets/test_tensorrt.py \
 			tests/unit/targets tests/unit/ondevice || exit; done
 
 test-long: env ## Run killed builds, shared stores and a sample of random edits (needs no root)
