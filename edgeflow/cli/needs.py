@@ -5,6 +5,7 @@ up, and environments looked for in the cache.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -100,7 +101,7 @@ def _program(program: "Program", elsewhere: str) -> Need:
     try:
         said = identify(Toolchain(programs=(program,)), None)[program.name]
     except EdgeflowError as error:
-        if "has no program" not in error.message:
+        if shutil.which(program.name):  # it is there, and of no use
             install = f"{error.message}: {install}"
         return Need(what=what, sort="program", found=None, install=install + elsewhere)
     version = _VERSION.search(said)
