@@ -65,7 +65,7 @@ WRONG = [
     ("recipes.int8", {"quantise": "none"}, "recipes.int8.quantise", "mean 'quantize'?"),
     ("targets.pi.kind", "litrt", "targets.pi.kind", "did you mean 'litert'?"),
     ("targets.pi.thraeds", 1, "targets.pi.thraeds", "did you mean 'threads'?"),
-    ("targets.intel.device", "cpu", "targets.intel.device", "'CPU', 'GPU' or 'NPU'"),
+    ("targets.intel.device", "cpu", "targets.intel.device", "'CPU', 'GPU', 'NPU' or 'AUTO'"),
     ("devices.bench-pi.transport", "usb", "devices.bench-pi.transport", "no such transport"),
     ("devices.bench-pi.timeout_s", 0, "devices.bench-pi.timeout_s", "greater than 0"),
     ("deployments", {}, "deployments", "expected a valid list, got a mapping"),
