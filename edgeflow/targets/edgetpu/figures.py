@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from edgeflow.figures.accelerator import ACCELERATOR_SHARE, accelerator_share
 from edgeflow.figures.figure import NOT_NEGATIVE, Bound, Figure
+from edgeflow.figures.throughput import THROUGHPUT
 from edgeflow.targets.edgetpu.output import Block
-
-THROUGHPUT = "throughput_per_s"
 
 
 def _memory(name: str, title: str, meaning: str, bound: Bound) -> Figure:
@@ -48,16 +47,9 @@ FIGURES = (
         bound="max",
         limit=NOT_NEGATIVE,
     ),
-    Figure(
-        name=THROUGHPUT,
-        title="throughput",
-        meaning="number of samples that the segments of a pipeline run in a second, all at work",
-        unit="/s",
-        bound="min",
-        needs_clock=True,
-    ),
+    THROUGHPUT,
 )
-OF_ONE = frozenset(figure.name for figure in FIGURES) - {THROUGHPUT}
+OF_ONE = frozenset(figure.name for figure in FIGURES) - {THROUGHPUT.name}
 """Those of a model that is not cut into segments."""
 
 
