@@ -66,6 +66,12 @@ def choices_of(target: "type[Target]") -> dict[str, list[Any]]:
     return {key: values for key, values in found.items() if values}
 
 
+def usual(target: "type[Target]") -> dict[str, Any]:
+    """Return the first value of each option that must be given and that lists some."""
+    choices = choices_of(target)
+    return {key: choices[key][0] for key in required(target) if key in choices}
+
+
 def _listed(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Any]:
     values = [*schema.get("enum", ()), *schema.get("examples", ())]
     values += [schema["const"]] if "const" in schema else []
@@ -83,12 +89,12 @@ def _ways(target: "type[Target]") -> "dict[str, BaseModel]":
     choices, needed = choices_of(target), required(target)
     if not choices.keys() >= set(needed):
         return {}
-    usual = {"kind": target.name, **{key: choices[key][0] for key in needed}}
-    ways: dict[str, BaseModel] = {"": target.Options.model_validate(usual)}
+    given = {"kind": target.name, **usual(target)}
+    ways: dict[str, BaseModel] = {"": target.Options.model_validate(given)}
     for key, values in choices.items():
         for value in values:
             try:
-                ways[f"{key}: {value}"] = target.Options.model_validate({**usual, key: value})
+                ways[f"{key}: {value}"] = target.Options.model_validate({**given, key: value})
             except ValidationError:  # it goes with other choices alone
                 continue
     return ways

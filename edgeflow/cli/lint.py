@@ -57,7 +57,7 @@ def lint(
     """
     from edgeflow.targets.coverage import cover
 
-    cls, options = _target(target, option or [], config)
+    cls, options, assumed = _target(target, option or [], config)
     path = Path(model).expanduser()
     path = path if path.is_file() else placed(model, results, None)
     found = cover(cls, path, options)
@@ -67,14 +67,22 @@ def lint(
     else:
         for line in _lines(path, cls.name, found):
             print(line)
+        for key, value in assumed.items():
+            print(f"taken for `{key}: {value}`; another by `--option {key}=...`")
     if strict and found.unmapped:
         raise typer.Exit(1)
 
 
-def _target(name: str, given: list[str], config: Path) -> "tuple[type[Target], BaseModel]":
-    """Return the class and the options of a kind, or of a target of the configuration."""
+def _target(
+    name: str, given: list[str], config: Path
+) -> "tuple[type[Target], BaseModel, dict[str, Any]]":
+    """Return class and options of a kind, or of a target of the configuration.
+
+    The last are options that must be given, are not, and so are the first that they may be.
+    """
     from pydantic import ValidationError
 
+    from edgeflow.cli.choices import usual
     from edgeflow.config.finding import did_you_mean
     from edgeflow.targets import registry
 
@@ -86,8 +94,10 @@ def _target(name: str, given: list[str], config: Path) -> "tuple[type[Target], B
         meant = did_you_mean(kind, [*targets, *registry.names()])
         raise typer.BadParameter(f"no kind of target {kind!r}; {meant}", param_hint="--target")
     cls = registry.get(kind)
+    raw |= dict(map(_pair, given))
+    assumed = {key: value for key, value in usual(cls).items() if key not in raw}
     try:
-        return cls, cls.Options.model_validate({**raw, **dict(map(_pair, given))})
+        return cls, cls.Options.model_validate({**assumed, **raw}), assumed
     except ValidationError as error:
         flaws = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from edgeflow.cli.app import app
 from edgeflow.errors import EdgeflowError
+from edgeflow.targets import registry
 from tests.unit.targets.test_lint import write_chain
 
 
@@ -47,7 +48,11 @@ def test_each_operator_is_named_with_its_version_and_reason(folder: Path) -> Non
 
 @pytest.mark.parametrize(
     ("kind", "options", "unknown"),
-    [("openvino", (), "RELU_N1_TO_1"), ("mcu", ("-o", "board=microbit"), "SIGN")],
+    [
+        ("openvino", (), "RELU_N1_TO_1"),
+        ("mcu", ("-o", "board=arduino-uno"), "SIGN"),
+        ("mcu", (), "SIGN"),
+    ],
 )
 def test_every_kind_judges_each_operator(
     kind: str, options: tuple[str, ...], unknown: str, folder: Path
@@ -57,6 +62,18 @@ def test_every_kind_judges_each_operator(
     assert [one["mapped"] for one in found["operators"]] == [True, False]
     assert found["operators"][1]["reason"]
     assert found["options"]
+
+
+@pytest.mark.parametrize("kind", registry.names())
+def test_no_kind_wants_an_option_to_be_asked(kind: str, folder: Path) -> None:
+    write_chain(folder / "model.tflite", "RELU", dtypes=("int8",))
+    assert len(said("model.tflite", "--target", kind)["operators"]) == 1
+
+
+def test_what_is_taken_for_an_option_is_told(folder: Path) -> None:
+    write_chain(folder / "model.tflite", "RELU", dtypes=("int8",))
+    assert "taken for `board: " in run("model.tflite", "-t", "mcu").output
+    assert "taken for" not in run("model.tflite", "-t", "mcu", "-o", "board=arduino-uno").output
 
 
 def test_options_come_from_the_command_line_and_from_a_target_of_the_configuration(
