@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +88,30 @@ def _require_ends(model: Any, wanted: list[str]) -> None:
         )
 
 
+def _require_known(graph: Any) -> None:
+    """Raise if tf2onnx left operators as they are in the .tflite."""
+    kinds = dict.fromkeys(node.op_type for node in graph.node)
+    left = [kind.removeprefix("TFL_") for kind in kinds if kind.startswith("TFL_")]
+    if left:
+        raise CompileError(f"ONNX has no form of {', '.join(left)}", hint=_hint(left))
+
+
+def _hint(left: Iterable[str]) -> str:
+    if any("LSTM" in name or "RNN" in name for name in left):
+        return "build the recurrent layer with `unroll=True` of Keras: it becomes plain operators"
+    return _HINT
+
+
 def _write(model: Any, path: Path, opset: int) -> None:
     import onnx
 
     spell_out(model.graph, opset)
+    _require_known(model.graph)
     canonical(model.graph)
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
-        raise CompileError(f"tf2onnx writes what is no ONNX: {error}", hint=_HINT) from error
+        first = next(filter(None, str(error).splitlines()), type(error).__name__)
+        raise CompileError(f"tf2onnx writes what is no ONNX: {first}", hint=_HINT) from error
     model.doc_string = model.graph.doc_string = ""
     onnx.save(model, path)
