@@ -112,7 +112,7 @@ def _dense(graph: Graph, node: Node, _: int) -> Iterator[str]:
         # Converters write these since 2024; TensorFlow Lite Micro computed garbage of them.
         yield (
             f"its weights have a scale for each of {weights.scales} outputs, and the compiler is "
-            "of before such dense layers: give the recipe `dense_scales: per-tensor`"
+            "older than such dense layers: give the recipe `dense_scales: per-tensor`"
         )
     if any(size != 1 for size in output.shape[:-1]):
         yield f"its output must be one vector, not {_of(output)}"
