@@ -21,6 +21,11 @@ pixels), [1, 3, 224, 224]."""
 RESIZED_BYTES = 2 * 1024**2
 """Of what a resize writes. Kept: [1, 128, 128, 32]. Lost: [1, 512, 512, 32]."""
 
+AVERAGED_VALUES = 16 * 1024
+"""That a MEAN or SUM takes for each value that it writes. Kept: an image of 64 x 128. Lost: one of
+256 x 128 (google-coral/edgetpu #461)."""
+_SUMS = frozenset({"MEAN", "SUM"})
+
 _ALIGNED = 4  # channels are stored in fours
 
 
@@ -33,6 +38,17 @@ def size_limit(graph: Graph, node: Node) -> Iterator[str]:
         yield f"moves {_size(output)}; the limit is about {TRANSPOSED_BYTES // 1024} KiB"
     if node.name.startswith("RESIZE_") and output.size > RESIZED_BYTES:
         yield f"writes {_size(output)}; the limit is about {RESIZED_BYTES // 1024**2} MiB"
+    if node.name in _SUMS and (taken := _taken(graph, node)) > AVERAGED_VALUES:
+        yield (
+            f"adds up {taken:,} values of {list(graph.reads(node)[0].shape)} for each that it "
+            f"writes; the limit is about {AVERAGED_VALUES:,}: split the image, or make it smaller "
+            "before"
+        )
+
+
+def _taken(graph: Graph, node: Node) -> int:
+    """Return how many values make one that is written."""
+    return graph.reads(node)[0].size // max(1, graph.writes(node)[0].size)
 
 
 def _row_bytes(tensor: Tensor) -> int:

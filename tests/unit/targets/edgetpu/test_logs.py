@@ -95,3 +95,19 @@ def test_a_float_network_of_tensorflow_2_keeps_what_lies_between(tmp_path: Path)
     logits = net.add("FULLY_CONNECTED", [data, net.weights(10, 128)], 1, 10, version=4)
     net.add("DEQUANTIZE", [logits], 1, 10, dtype="float32")
     assert lost(net, tmp_path) == ["RESHAPE", "QUANTIZE", "DEQUANTIZE"]
+
+
+def test_normalizing_a_large_input_ends_the_first_part_at_its_second_mean(tmp_path: Path) -> None:
+    """An instance normalization of 256 x 128 pixels: both MEAN are lost."""
+    shape, channels = (1, 256, 128, 3), (1, 1, 1, 3)
+    net = Net(*shape)
+    mean = net.add("MEAN", [net.input, net.constant([1, 2])], *channels)
+    centred = net.add("SUB", [net.input, mean], *shape)
+    squares = net.add("SQUARED_DIFFERENCE", [net.input, mean], *shape)
+    variance = net.add("MEAN", [squares, net.constant([1, 2])], *channels)
+    scale = net.add("RSQRT", [variance], *channels)
+    net.add("MUL", [centred, scale], *shape)
+    found = reasons(net, tmp_path)
+    assert all("32,768 values" in found[index] for index in (0, 3))
+    assert all("behind operator 3, MEAN" in found[index] for index in (4, 5))
+    assert found.keys() == {0, 3, 4, 5}
