@@ -7,7 +7,7 @@ coral.ai/docs/edgetpu/models-intro.
 from collections.abc import Callable, Iterator
 
 from edgeflow.targets.edgetpu.graph import Graph, Node, Tensor
-from edgeflow.targets.edgetpu.sizes import ROW_BYTES, size_limit
+from edgeflow.targets.edgetpu.sizes import SOFTMAX_BYTES, SOFTMAX_ROW, size_limit
 from edgeflow.targets.edgetpu.versions import RUNTIME, SOFTMAX_VALUES
 
 EIGHT_BITS = frozenset({"int8", "uint8"})
@@ -222,9 +222,12 @@ def _softmax(graph: Graph, node: Node, _: int) -> Iterator[str]:
     classes = data.shape[-1] if data.shape else 1
     if classes > SOFTMAX_VALUES:
         yield f"takes up to {SOFTMAX_VALUES:,} values, not {classes:,}"
-    elif data.size > max(classes, ROW_BYTES):
-        # The table says one vector alone, but a published log maps several of 16 values.
-        yield f"takes one vector, or few short ones, not {_of(data)}"
+    elif data.size > classes and (classes > SOFTMAX_ROW or data.size > SOFTMAX_BYTES):
+        yield (
+            f"takes one vector, or rows of up to {SOFTMAX_ROW} values that have about "
+            f"{SOFTMAX_BYTES // 1024} KiB together, not {_of(data)}: leave it to the program that "
+            "reads the outputs"
+        )
 
 
 def _transpose(graph: Graph, node: Node, _: int) -> Iterator[str]:

@@ -26,6 +26,11 @@ AVERAGED_VALUES = 16 * 1024
 256 x 128 (google-coral/edgetpu #461)."""
 _SUMS = frozenset({"MEAN", "SUM"})
 
+SOFTMAX_ROW = 16
+SOFTMAX_BYTES = 65 * 1024
+"""Of a SOFTMAX of several rows, where the table of supported operations says one vector. Kept:
+[1, 4, 1029, 16] (YOLOv8n, 224 pixels); no log with larger or longer ones is known."""
+
 _ALIGNED = 4  # channels are stored in fours
 
 

@@ -64,6 +64,10 @@ def split(net: Net, axis: int) -> None:
     net.node("SPLIT", [net.constant(axis), net.input], outputs)
 
 
+def softmax(name: str, reason: str, *shape: int) -> tuple[str, tuple[int, ...], Build, str]:
+    return name, shape, lambda net: net.add("SOFTMAX", [net.input], *shape), reason
+
+
 RULES: list[tuple[str, tuple[int, ...], Build, str]] = [
     ("conv", IMAGE, conv, ""),
     ("conv relu6", IMAGE, lambda net: conv(net, fusedActivationFunction=3), ""),
@@ -161,14 +165,13 @@ RULES: list[tuple[str, tuple[int, ...], Build, str]] = [
         lambda net: net.add("PRELU", [net.input, net.weights(8, 8, 4)], *IMAGE),
         "shared_axes",
     ),
-    ("softmax", (1, 1001), lambda net: net.add("SOFTMAX", [net.input], 1, 1001), ""),
-    ("softmax of many", (1, 16_001), lambda net: net.add("SOFTMAX", [net.input], 1, 16_001), "16,"),
-    (
-        "softmax of an image",
-        (1, 128, 128, 21),
-        lambda net: net.add("SOFTMAX", [net.input], 1, 128, 128, 21),
-        "few short ones",
-    ),
+    softmax("softmax", "", 1, 1001),
+    softmax("softmax of many", "16,000 values", 1, 16_001),
+    softmax("softmax of short rows", "", 1, 4, 1029, 16),
+    softmax("softmax of more short rows", "not [1, 4, 2100, 16]", 1, 4, 2100, 16),
+    softmax("softmax of an image", "one vector", 1, 64, 64, 21),
+    softmax("softmax of rows of many", "one vector", 1, 16_000, 10),
+    softmax("softmax of few rows", "one vector", 4, 100),
     (
         "transpose of an image",
         (1, 3, 224, 224),
