@@ -29,8 +29,10 @@ def unmapped(graph: Graph, options: EdgeTPUOptions) -> dict[int, str]:
     refused = {
         node.index: reason for node in graph.nodes if (reason := refusal(graph, node, runtime))
     }
-    if whole := whole_refusal(graph):
-        return {node.index: refused.get(node.index, whole) for node in graph.nodes}
+    whole, cause = whole_refusal(graph)
+    if whole:
+        others = {index: reason for index, reason in refused.items() if index != cause}
+        return {node.index: others.get(node.index, whole) for node in graph.nodes}
     if options.multiple_subgraphs:
         return refused
     parts = partition(graph, refused.keys())

@@ -20,8 +20,10 @@ _OPEN = frozenset({"UNIQUE", "WHERE"})
 """Operators whose outputs' sizes are always computed."""
 
 
-def whole_refusal(graph: Graph) -> str:
-    """Return why the compiler refuses a file, which is then mapped in no part; empty for others.
+def whole_refusal(graph: Graph) -> tuple[str, int | None]:
+    """Return why the compiler refuses a file, and the first operator at fault, if it is one.
+
+    Such a file is mapped in no part. The reason is empty for others.
 
     It opens the file with an interpreter of TensorFlow 2.6, and gives up where that does not know a
     version, or where the size of a tensor depends on what is computed.
@@ -33,17 +35,20 @@ def whole_refusal(graph: Graph) -> str:
         return (
             f"the compiler opens no file with {newer.name} of version {newer.version}, and knows "
             f"{most}: use other layers, or an older TensorFlow to convert"
-        )
+        ), newer.index
     open_ended = next((node for node in graph.nodes if _is_open(graph, node)), None)
     if open_ended is not None:
         return (
             f"the compiler takes tensors of fixed sizes alone, and that of operator "
             f"{open_ended.index}, {open_ended.name}, is computed: export with a fixed batch of 1"
-        )
+        ), open_ended.index
     types = {graph.tensors[index].dtype for node in graph.nodes for index in node.outputs}
     if not types & EIGHT_BITS:
-        return "the model is not quantized: the compiler takes int8, as by `quantize: ptq-int8`"
-    return ""
+        return (
+            "the model is not quantized: the compiler takes int8, as by `quantize: ptq-int8`",
+            None,
+        )
+    return "", None
 
 
 def _is_newer(node: Node) -> bool:

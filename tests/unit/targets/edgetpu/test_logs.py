@@ -111,3 +111,19 @@ def test_normalizing_a_large_input_ends_the_first_part_at_its_second_mean(tmp_pa
     assert all("32,768 values" in found[index] for index in (0, 3))
     assert all("behind operator 3, MEAN" in found[index] for index in (4, 5))
     assert found.keys() == {0, 3, 4, 5}
+
+
+@pytest.mark.parametrize("batch", ["open", "fixed"])
+def test_upsampling_by_a_transposed_convolution_takes_a_fixed_batch(
+    batch: str, tmp_path: Path
+) -> None:
+    """Keras computes the size where the batch is open: kernels of 2 x 2 were lost by that alone."""
+    net = Net(1, 8, 8, 16)
+    size = net.constant([1, 16, 16, 8])
+    if batch == "open":
+        given = net.add("SHAPE", [net.input], 4, dtype="int32")
+        size = net.add("PACK", [given] * 4, 4, dtype="int32", axis=0, valuesCount=4)
+    net.add("TRANSPOSE_CONV", [size, net.weights(8, 2, 2, 16), net.input], 1, 16, 16, 8, version=2)
+    found = reasons(net, tmp_path)
+    assert set(found) == ({0, 1, 2} if batch == "open" else set())
+    assert batch == "fixed" or "export with a fixed batch of 1" in found[2]
