@@ -4,13 +4,16 @@ Snakemake runs the handlers of the main Snakefile alone. Where that is a user's,
 edgeflow as a module, they know of the module's builds from what these have announced.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edgeflow import paths
 from edgeflow.artifact.atomic import write_text
+from edgeflow.artifact.events import EVENTS
 from edgeflow.artifact.fingerprint import fingerprint
 from edgeflow.cli.display.announced import Build, builds, is_displayed
 from edgeflow.stamp.keep import TABLE
@@ -52,7 +55,8 @@ def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
 
     job = build.plan.job("report")
     if build_report:
-        make(job.slice, fingerprint(*job.modules), build.results, page.parent)
+        events = Path(os.environ.get("EDGEFLOW_EVENTS") or EVENTS)
+        make(job.slice, fingerprint(*job.modules), build.results, page.parent, events=events)
     rows = with_rollbacks(load_rows(build.results, job.slice), build.results)
     where = f"report: {page}" if page.is_file() else "report: none yet"
     print_summary(rows, file)

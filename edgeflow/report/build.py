@@ -8,6 +8,7 @@ from edgeflow import paths
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.report.failures import Failures, load_failures
 from edgeflow.report.lint import load_lints
 from edgeflow.report.quantization import input_names, load_quantizations
 from edgeflow.targets.findings import KEPT
@@ -15,7 +16,9 @@ from edgeflow.targets.findings import KEPT
 TOOLS = ("edgeflow-ml", "matplotlib", "jinja2")
 
 
-def build_report(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> Manifest:
+def build_report(
+    slice_: Mapping[str, Any], code: str, results: Path, out: Path, *, events: Path | None = None
+) -> Manifest:
     """Write the report over all units into `out`.
 
     A unit without a validation appears as not measured.
@@ -25,20 +28,23 @@ def build_report(slice_: Mapping[str, Any], code: str, results: Path, out: Path)
         code: fingerprint of the step's code, shown in the page.
         results: folder that holds ``devices/`` and ``models/``.
         out: folder for index.html, metrics.csv, plots/ and manifest.json.
+        events: log that says why units failed, where some may have.
 
     Raises:
         IntegrityError: a validation, history or manifest cannot be read.
     """
+    failures = load_failures(events, slice_) if events else {}
+    known: dict[str, Any] = {"failures": failures} if failures else {}
     spec = StepSpec(
         step="report",
         name="report",
         inputs=_inputs(slice_, results),
-        slice=dict(slice_),
+        slice={**slice_, **known},
         code=code,
         tools=TOOLS,
         cpu="nothing",
     )
-    return run_step(spec, out, lambda scratch: _draw(slice_, code, results, scratch))
+    return run_step(spec, out, lambda scratch: _draw(slice_, code, results, scratch, failures))
 
 
 def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
@@ -74,7 +80,9 @@ def templates_digest() -> str:
     return sha256_json({path.name: sha256_file(path) for path in _templates()})
 
 
-def _draw(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> dict[str, object]:
+def _draw(
+    slice_: Mapping[str, Any], code: str, results: Path, out: Path, failures: Failures
+) -> dict[str, object]:
     from edgeflow.report.excerpt import FIGURES, ROWS, telling
     from edgeflow.report.metrics import write_metrics
     from edgeflow.report.page import write_page
@@ -92,5 +100,14 @@ def _draw(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> dic
     plots = draw_plots(rows, trainings, out / "plots")
     plots |= layer_error.draw_all(quantizations[:FIGURES], out / "plots")
     lints = load_lints(results, slice_)
-    write_page(rows, trainings, plots, code, out, quantizations=quantizations, lints=lints)
+    write_page(
+        rows,
+        trainings,
+        plots,
+        code,
+        out,
+        quantizations=quantizations,
+        lints=lints,
+        failures=failures,
+    )
     return {}

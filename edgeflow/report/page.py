@@ -13,6 +13,7 @@ from edgeflow.figures.figure import Figure
 from edgeflow.report import text
 from edgeflow.report.columns import results_columns
 from edgeflow.report.excerpt import FIGURES, ROWS, telling
+from edgeflow.report.failures import Failures, key
 from edgeflow.report.layers import slowest
 from edgeflow.report.lint import Linted
 from edgeflow.report.pareto import METRIC_LATENCY_SIZE, efficient
@@ -39,6 +40,7 @@ def write_page(
     *,
     quantizations: Sequence[Quantization] = (),
     lints: Sequence[Linted] = (),
+    failures: Failures | None = None,
 ) -> None:
     """Write `index.html` beside the plots, which it holds inline.
 
@@ -57,6 +59,10 @@ def write_page(
     def drawn(row: Row) -> Row | None:
         return matrices.get(row.matrices) if is_drawable(row) else None
 
+    def failure(row: Row) -> Mapping[str, str] | None:
+        names = {name: getattr(row, name) for name in ("model", "recipe", "target", "device")}
+        return (failures or {}).get(key(names))
+
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -71,6 +77,7 @@ def write_page(
             lints=lints[:ROWS],
             more_lints=len(lints) - len(lints[:ROWS]),
             drawn=drawn,
+            failure=failure,
             plots=plots,
             plot=plot,
             sizes=sizes(rows)[:BUILDS],

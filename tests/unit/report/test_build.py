@@ -20,7 +20,14 @@ from edgeflow.report.text import NONE
 from edgeflow.targets.findings import KEPT
 from edgeflow.targets.litert import LiteRT
 from tests.unit.config.test_gatefit import INSTRUCTIONS
-from tests.unit.report.samples import UNITS, make_row, validation, write_training, write_validation
+from tests.unit.report.samples import (
+    UNITS,
+    make_row,
+    unit,
+    validation,
+    write_training,
+    write_validation,
+)
 
 CODE = "0123" * 16
 
@@ -312,3 +319,28 @@ def test_page_lists_what_targets_said_before_they_compiled(results: Path) -> Non
     kept.write_text("[{")
     with pytest.raises(IntegrityError, match="lint.json is damaged"):
         build(results)
+
+
+def failed(step: str, name: str, **facts: str) -> str:
+    event = {"step": step, "name": name, "outcome": "failed", "exit_code": 3, **facts}
+    return f"{json.dumps(event)}\n"
+
+
+def test_page_says_why_a_deployment_has_no_figures(results: Path) -> None:
+    events = results / "events.jsonl"
+    done = json.dumps({"step": "compress", "name": "net/fp16", "outcome": "done"})
+    slice_ = {"units": [*UNITS["units"], unit("int8", "coral", ""), unit("fp16", "ncs", "")]}
+    events.write_text(
+        failed(
+            "compile", "coral/net/int8", error="no <edgetpu_compiler>", hint="get it", log="c.log"
+        )
+        + failed("compress", "net/fp16", error="an old one")
+        + f"{done}\n{done[:9]}\n"
+        + failed("validate", "pc-1/net", error="pc-1 does not answer", log="v.log")
+    )
+    build_report(slice_, CODE, results, results / "report", events=events)
+    text = Page((results / "report/index.html").read_text()).text
+    assert "Why compile: no <edgetpu_compiler> What to do get it Log c.log" in text
+    assert "Why validate: pc-1 does not answer Log v.log" in text
+    assert "an old one" not in text
+    assert "No compilation of this deployment was found" in text

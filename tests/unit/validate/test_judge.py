@@ -86,6 +86,10 @@ def test_it_is_reported_as_compiled(results: Path, tmp_path: Path) -> None:
     page = (tmp_path / "report/index.html").read_text()
     assert "1 of 1 deployment compiled for no device" in page
     assert "on the host" in page
+    deployment = page.partition("Each deployment")[2]
+    assert "<dt>Why</dt>" not in deployment
+    assert "Accuracy, %, on the host" in deployment
+    assert "Gate: model size" in deployment
 
 
 def test_what_is_not_compiled_yet_is_said(results: Path) -> None:
