@@ -119,6 +119,11 @@ def _units(raw: Entry) -> Iterator[Finding]:
             hint = f"it takes {', '.join(sorted(known))}" if known else "leave `unit` out"
             message = f"the engine of target kind {kind!r} takes no {key!r}"
             yield Finding(keys=("devices", name, "unit", key), message=message, hint=hint)
+        both = sorted(str(key) for key in unit if key in known)
+        if targets[kind].capabilities.unit_by_one and len(both) > 1:
+            message = f"{' and '.join(both)} each name a unit, and a device is one"
+            hint = "leave one of them out, or describe a device for each"
+            yield Finding(keys=("devices", name, "unit"), message=message, hint=hint)
 
 
 def _broken(raw: Entry) -> Iterator[Finding]:

@@ -36,6 +36,8 @@ class Capabilities:
             quantized already; there is no float network then.
         network: whether the compiler reads the network that the .tflite was converted from.
         unit: names that `unit` of a device may have, such as the serial number of a probe.
+        unit_by_one: whether each of these names tells the unit by itself, so that a device has
+            one of them at most.
         lint_untrained: whether `edgeflow check` also asks `lint` about networks that are trained
             here: untrained, but after their recipe, with the operators and sizes that they will
             have.
@@ -49,6 +51,7 @@ class Capabilities:
     quantized_source: frozenset[str] = frozenset()
     network: bool = False
     unit: frozenset[str] = frozenset()
+    unit_by_one: bool = False
     lint_untrained: bool = False
 
 

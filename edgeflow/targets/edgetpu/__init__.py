@@ -30,6 +30,7 @@ class EdgeTPU:
         quantized_source=frozenset({"ptq-int8"}),
         lint_untrained=True,
         unit=frozenset({"usb", "pci"}),
+        unit_by_one=True,
     )
     Options: ClassVar[type[TargetOptions]] = EdgeTPUOptions
     figures: ClassVar[tuple[Figure, ...]] = FIGURES

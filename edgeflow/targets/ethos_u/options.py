@@ -96,6 +96,15 @@ class EthosUOptions(TargetOptions):
             raise ValueError(f"memory mode {self.mode!r} {why}; {self.system} takes {listed}")
         return self
 
+    @model_validator(mode="after")
+    def _arena_counts(self) -> Self:
+        if self.optimise == "size" and self.arena_cache_size_bytes is not None:
+            raise ValueError(
+                "`arena_cache_size_bytes` is for `optimise: performance`; `size` takes as little "
+                "as it can: leave one of them out"
+            )
+        return self
+
     @property
     def family(self) -> Family:
         """Family of the NPU."""

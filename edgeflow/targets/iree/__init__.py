@@ -4,9 +4,9 @@ import platform
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from edgeflow.exported.onnx import TOOLS, export_onnx
 from edgeflow.exported.operators import CONVERTED
@@ -49,6 +49,22 @@ class IREEOptions(TargetOptions):
     """CPU by LLVM's name, such as `cortex-a72` or `spacemit-x60`; by default any of `arch`."""
     features: list[Feature] = Field(default=[], max_length=64)
     """Instruction sets that the CPU has or lacks beside those, by LLVM's names, such as `+v`."""
+
+    @model_validator(mode="after")
+    def _cpu_of_arch(self) -> Self:
+        """Refuse a CPU that is plainly another architecture's; LLVM judges all other names."""
+        of = [arch for arch, names in _PREFIXES.items() if (self.cpu or "").startswith(names)]
+        if of and self.arch not in of:
+            raise ValueError(f"`cpu: {self.cpu}` is {of[0]}, not {self.arch}: set `arch: {of[0]}`")
+        return self
+
+
+_PREFIXES = {
+    "x86_64": ("x86-64", "haswell", "skylake", "znver"),
+    "aarch64": ("apple-", "cortex-", "neoverse-"),
+    "riscv64": ("generic-rv64", "sifive-", "spacemit-"),
+}
+"""What LLVM's names of CPUs begin with, where that tells the architecture."""
 
 
 class IREE:

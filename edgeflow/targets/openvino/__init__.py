@@ -48,7 +48,7 @@ class OpenVINOOptions(TargetOptions):
     device: Literal["CPU", "GPU", "NPU", "AUTO"] = "CPU"
     """Plug-in that runs the model on the device. AUTO takes the fastest that is there."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
-    """Inference threads of the CPU plug-in, over all streams."""
+    """Inference threads of the CPU plug-in, over all streams; for `device: CPU` and AUTO alone."""
     performance_hint: Literal["latency", "throughput"] = "latency"
     """What the plug-in is set up for: one inference at a time, or several. With `throughput` the
     figure of that name is measured; latency stays that of one inference alone."""
@@ -71,6 +71,14 @@ class OpenVINOOptions(TargetOptions):
             raise ValueError(
                 "`device: AUTO` cannot export its model: name the device, or leave out "
                 "`model_cache`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _threads_fit(self) -> Self:
+        if self.threads > 1 and self.device in {"GPU", "NPU"}:
+            raise ValueError(
+                f"`threads` are the CPU's, and `device: {self.device}` takes none: leave them out"
             )
         return self
 

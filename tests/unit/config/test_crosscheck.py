@@ -181,6 +181,11 @@ def test_the_unit_of_a_device_has_names_that_its_engine_knows(
     }
     good["devices"]["bench-pi"]["unit"] = {"serial": "066B", "bus": 3}
     assert problems(good) == {}
+    monkeypatch.setattr(LiteRT, "capabilities", replace(knows, unit_by_one=True))
+    assert problems(good) == {
+        "devices.bench-pi.unit": "bus and serial each name a unit, and a device is one "
+        "(leave one of them out, or describe a device for each)"
+    }
 
 
 def test_a_target_without_an_emulator_needs_the_unit_of_a_device(

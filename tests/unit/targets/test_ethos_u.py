@@ -276,6 +276,7 @@ def test_sections_of_ones_own_file_count_alone(trained: Trained, tmp_path: Path)
         ({"config": "odd.ini", "system_config": "A", "memory_mode": "B"}, "cannot be read"),
         ({"config": "vela.ini", "system_config": "Mine", "memory_mode": "B"}, "no section"),
         ({"accelerator": "ethos-u55-512"}, "Input should be"),
+        ({"optimise": "size", "arena_cache_size_bytes": 1000}, "is for `optimise: performance`"),
         ({"delegate": "libethosu_delegate.so"}, "should match pattern"),
     ],
 )

@@ -149,9 +149,10 @@ def test_streams_give_the_same_answers_and_a_throughput(trained: Trained, tmp_pa
         ({"streams": 2}, "`streams` are for `performance_hint: throughput`"),
         ({"streams": 2, "performance_hint": "throughput"}, "set `threads: 2`"),
         ({"streams": 1, "performance_hint": "throughput", "device": "AUTO"}, "`device: AUTO`"),
+        ({"threads": 4, "device": "GPU"}, "`device: GPU` takes none"),
     ],
 )
-def test_streams_that_cannot_be(options: dict[str, Any], said: str) -> None:
+def test_streams_and_threads_that_cannot_be(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         OpenVINOOptions(kind="openvino", **options)
 

@@ -93,7 +93,14 @@ def test_operators_that_fix_no_steps_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"arch": "armv7l"}, {"cpu": "-o x"}, {"cpu": "host"}, {"features": ["v"]}]
+    "options",
+    [
+        {"arch": "armv7l"},
+        {"cpu": "-o x"},
+        {"cpu": "host"},
+        {"features": ["v"]},
+        {"arch": "riscv64", "cpu": "cortex-a72"},
+    ],
 )
 def test_options_are_names_of_cpus(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
