@@ -55,12 +55,14 @@ def lint(
 
     No project is needed. Operators that do not map are no failure, unless with --strict.
     """
+    from edgeflow.inspection.fits import whole_file
     from edgeflow.targets.coverage import cover
 
     cls, options, assumed = _target(target, option or [], config)
     path = Path(model).expanduser()
     path = path if path.is_file() else placed(model, results, None)
-    found = cover(cls, path, options)
+    made = path.resolve().is_relative_to(results.resolve())
+    found = cover(cls, path, options, whole_file(path, cls, made=made))
     if as_json:
         given = options.model_dump(mode="json", exclude={"kind"})
         print_json({"file": str(path), "kind": cls.name, "options": given, **found.record()})

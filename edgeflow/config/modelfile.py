@@ -95,7 +95,7 @@ def misfit(path: Path, recipe: Recipe) -> str:
 
 def quantization(path: Path) -> dict[str, str]:
     """Return how a .tflite is quantized, as keys of a recipe; empty for float, or no .tflite."""
-    found = read_tflite(path) if kind_of(path) == "tflite" else None
+    found = read_tflite(path) if path.is_file() else None
     return dict(_described(found)) if found else {}
 
 
@@ -103,6 +103,9 @@ def _described(file: Tflite) -> Iterator[tuple[str, str]]:
     """Yield the keys of the recipe that makes such tensors."""
     outer = {*file.inputs, *file.outputs}
     inner = {tensor.dtype for index, tensor in enumerate(file.tensors) if index not in outer}
+    if not inner:  # of a single operator without weights
+        inner = {tensor.dtype for tensor in file.tensors}
+        inner = set() if "float32" in inner else inner
     if not inner & {"int8", "uint8", "float16"}:
         return
     # By operators: an LSTM of int8 lists float32 tensors that nothing reads, and has int16 cells.

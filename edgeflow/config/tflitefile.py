@@ -66,6 +66,11 @@ class Tflite(NamedTuple):
     operators: tuple[Operator, ...]
 
 
+def computes_in(operator: Operator, *dtypes: str) -> bool:
+    """Return whether an operator that is no mere conversion reads or writes such tensors."""
+    return operator.name not in CONVERSIONS and not operator.dtypes.isdisjoint(dtypes)
+
+
 def read_tflite(path: Path) -> Tflite | None:
     """Return what a file holds, or None if that is no .tflite."""
     try:

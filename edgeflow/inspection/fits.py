@@ -9,12 +9,13 @@ from pydantic import BaseModel, ValidationError
 
 from edgeflow.config.fit import clashes
 from edgeflow.config.modelfile import kind_of, misfit, quantization
-from edgeflow.config.recipe import Quantize, Recipe
+from edgeflow.config.recipe import INT8, Quantize, Recipe
 from edgeflow.config.root import Config
 from edgeflow.config.target import target_class, target_kind
+from edgeflow.config.tflitefile import computes_in, read_tflite
 from edgeflow.errors import EdgeflowError
 from edgeflow.targets import registry
-from edgeflow.targets.base import Target
+from edgeflow.targets.base import Capabilities, Lint, Target
 from edgeflow.targets.lint import lint
 
 
@@ -117,6 +118,44 @@ def refusal(source: Path, recipe: Recipe, target: type[Target]) -> str:
             return ""
         return f"takes no .tflite that is {quantize} already: bring the float model"
     return "; ".join(f"{asked} ({there})" for asked, there in clashes(recipe, capabilities))
+
+
+def whole_file(model: Path, target: type[Target], *, made: bool) -> Lint | None:
+    """Return a warning where a target refuses a .tflite as it is, whatever its operators.
+
+    Args:
+        model: the file.
+        target: a kind.
+        made: whether a recipe of this project made it, and the float network is there too.
+    """
+    quantize = quantization(model).get("quantize", "none")
+    taken = ", ".join(sorted(target.capabilities.quantize)) or "nothing"
+    reason = "" if made else refusal(model, Recipe(quantize="none"), target)
+    if made and quantize not in _results(target.capabilities):
+        reason = f"takes no result that is {quantize}: compress it by a recipe, `quantize`: {taken}"
+    if not reason:
+        return None
+    if quantize == "none":
+        reason = f"takes no float model: compress it by a recipe, `quantize`: {taken}"
+    refused = tuple(_refused(model, quantize, target.capabilities))
+    return Lint(severity="warning", place="the file", message=reason, operators=refused)
+
+
+def _results(capabilities: Capabilities) -> frozenset[str]:
+    """Return how files may be quantized that recipes make; both ways to int8 look alike."""
+    taken = capabilities.quantize | capabilities.quantized_source
+    return taken if taken.isdisjoint(INT8) else taken | {"ptq-int8"}
+
+
+def _refused(model: Path, quantize: str, capabilities: Capabilities) -> Iterator[int]:
+    """Yield the operators of a refused file: all, or those in float where the others are taken."""
+    found = read_tflite(model)
+    operators = found.operators if found else ()
+    mixed = quantize == "dynamic" and any(computes_in(one, "int8", "uint8") for one in operators)
+    only_float = mixed and "ptq-int8" in capabilities.quantized_source
+    for one in operators:
+        if one.place is not None and (not only_float or "float32" in one.dtypes):
+            yield one.place
 
 
 def _targets(config: Config | None) -> Iterator[tuple[str, type[Target], BaseModel | None]]:

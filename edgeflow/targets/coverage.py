@@ -1,5 +1,6 @@
 """Which operators of a .tflite a target takes, by what its `lint` says."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,15 @@ class Coverage:
         }
 
 
-def cover(target: type[Target], model: Path, options: Any) -> Coverage:
+def cover(target: type[Target], model: Path, options: Any, refused: Lint | None = None) -> Coverage:
     """Ask a target about each operator of a .tflite.
+
+    Args:
+        target: a kind.
+        model: the file.
+        options: of the target.
+        refused: what speaks against the file whatever its operators, said where the target has
+            nothing to say of an operator.
 
     Raises:
         CompileError: the file is no .tflite, or damaged.
@@ -70,10 +78,10 @@ def cover(target: type[Target], model: Path, options: Any) -> Coverage:
             flaw(model) or f"{model} is no .tflite, or is damaged", hint="export it again"
         )
     findings = lint(target, model, options) if hasattr(target, "lint") else [_SILENT]
-    reasons: dict[int, Lint] = {}
-    for finding in sorted(findings, key=lambda one: one.severity != "warning"):
-        for index in finding.operators:
-            reasons.setdefault(index, finding)
+    reasons = _by_operator(findings)
+    if refused and any(_is_mapped(reasons.get(index)) for index in refused.operators):
+        findings = [*findings, refused]
+        reasons = _by_operator(findings)
     return Coverage(
         operators=tuple(
             _covered(one.place, one.name, one.version, reasons.get(one.place))
@@ -82,6 +90,19 @@ def cover(target: type[Target], model: Path, options: Any) -> Coverage:
         ),
         findings=tuple(findings),
     )
+
+
+def _by_operator(findings: Sequence[Lint]) -> dict[int, Lint]:
+    """Return what is said of operators, by their indices: a warning before a note."""
+    reasons: dict[int, Lint] = {}
+    for finding in sorted(findings, key=lambda one: one.severity != "warning"):
+        for index in finding.operators:
+            reasons.setdefault(index, finding)
+    return reasons
+
+
+def _is_mapped(finding: Lint | None) -> bool:
+    return finding is None or finding.severity != "warning"
 
 
 _SILENT = Lint(
@@ -96,6 +117,6 @@ def _covered(index: int, name: str, version: int, finding: Lint | None) -> Cover
         index=index,
         operator=name,
         version=version,
-        mapped=finding is None or finding.severity != "warning",
+        mapped=_is_mapped(finding),
         reason=finding.message if finding else "",
     )

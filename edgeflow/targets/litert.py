@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from edgeflow.config.tflitefile import Operator
+from edgeflow.config.tflitefile import Operator, computes_in
 from edgeflow.console import native_quiet
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import (
@@ -57,7 +57,7 @@ class LiteRT:
         lacking = [one for one in operators if one.custom and one.name not in _CUSTOM]
         known = [one for one in operators if not one.custom or one.name in _CUSTOM]
         integer = any(one.dtypes & _INTEGERS for one in known)
-        islands = [one for one in known if integer and _computes_in_float(one)]
+        islands = [one for one in known if integer and computes_in(one, "float32")]
         return [
             *by_name(lacking, "warning", "the LiteRT interpreter has no such operator"),
             *by_name(islands, "note", "computes in float, in a model with integer operators"),
@@ -107,10 +107,6 @@ def _outside_xnnpack(operators: list[Operator]) -> list[Lint]:
         *by_name(wide, "note", f"XNNPACK takes no int16, {_INSTEAD}"),
         *by_name(others, "note", f"XNNPACK does not take this operator, {_INSTEAD}"),
     ]
-
-
-def _computes_in_float(operator: Operator) -> bool:
-    return "float32" in operator.dtypes and operator.name not in ("QUANTIZE", "DEQUANTIZE")
 
 
 _INTEGERS = frozenset({"int8", "uint8", "int16"})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from edgeflow import paths
 from edgeflow.cli.app import app
 from edgeflow.errors import EdgeflowError
 from edgeflow.targets import registry
@@ -57,7 +58,8 @@ def test_each_operator_is_named_with_its_version_and_reason(folder: Path) -> Non
 def test_every_kind_judges_each_operator(
     kind: str, options: tuple[str, ...], unknown: str, folder: Path
 ) -> None:
-    write_chain(folder / "model.tflite", "RELU", unknown, dtypes=("int8",))
+    dtype = "float32" if kind == "openvino" else "int8"
+    write_chain(folder / "model.tflite", "RELU", unknown, dtypes=(dtype,))
     found = said("model.tflite", "--target", kind, *options)
     assert [one["mapped"] for one in found["operators"]] == [True, False]
     assert found["operators"][1]["reason"]
@@ -68,6 +70,44 @@ def test_every_kind_judges_each_operator(
 def test_no_kind_wants_an_option_to_be_asked(kind: str, folder: Path) -> None:
     write_chain(folder / "model.tflite", "RELU", dtypes=("int8",))
     assert len(said("model.tflite", "--target", kind)["operators"]) == 1
+
+
+QUANTIZED_HERE = ("iree", "myriad", "onnxruntime", "openvino", "rknn", "tensorrt")
+INTEGERS_ALONE = ("edgetpu", "ethos_u", "mcu")
+
+
+@pytest.mark.parametrize("kind", [*QUANTIZED_HERE, *INTEGERS_ALONE, "litert"])
+def test_the_types_of_the_file_count(kind: str, folder: Path) -> None:
+    write_chain(folder / "int8.tflite", "RELU", "RELU", dtypes=("int8",))
+    write_chain(folder / "float.tflite", "RELU", "RELU")
+    int8, whole = said("int8.tflite", "-t", kind), said("float.tflite", "-t", kind)
+    assert (int8["mapped"], whole["mapped"]) == (
+        0 if kind in QUANTIZED_HERE else 2,
+        0 if kind in INTEGERS_ALONE else 2,
+    )
+    if kind in QUANTIZED_HERE:
+        (refused,) = (one for one in int8["findings"] if one["place"] == "the file")
+        assert (refused["severity"], refused["operators"]) == ("warning", [0, 1])
+        assert "bring the float model" in int8["operators"][0]["reason"]
+
+
+def test_what_a_recipe_made_is_judged_by_what_the_target_takes_of_recipes(folder: Path) -> None:
+    made = folder / "results" / paths.RECIPE.format(model="m", recipe="small")
+    made.mkdir(parents=True)
+    write_chain(made / "model.tflite", "RELU", "RELU", dtypes=("int8",))
+    for model in ("m/small", str(made / "model.tflite")):
+        assert said(model, "-t", "openvino")["mapped"] == 2
+        assert said(model, "-t", "mcu")["mapped"] == 2
+        assert said(model, "-t", "iree")["mapped"] == 0
+
+
+def test_floats_among_integers_are_refused_where_integers_are_taken(folder: Path) -> None:
+    dtypes = ("int8", "int8", "float32", "float32", "int8")
+    steps = ("RELU", "DEQUANTIZE", "RELU", "QUANTIZE", "RELU")
+    write_chain(folder / "model.tflite", *steps, dtypes=dtypes)
+    assert [one["mapped"] for one in said("model.tflite", "-t", "mcu")["operators"]] == [
+        True, False, False, False, True,
+    ]  # fmt: skip
 
 
 def test_what_is_taken_for_an_option_is_told(folder: Path) -> None:
