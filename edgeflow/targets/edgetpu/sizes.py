@@ -23,7 +23,7 @@ RESIZED_BYTES = 2 * 1024**2
 
 AVERAGED_VALUES = 16 * 1024
 """That a MEAN or SUM takes for each value that it writes. Kept: an image of 64 x 128. Lost: one of
-256 x 128 (google-coral/edgetpu #461)."""
+256 x 128."""
 _SUMS = frozenset({"MEAN", "SUM"})
 
 SOFTMAX_ROW = 16
