@@ -14,8 +14,9 @@ key under a deployment's `gates:`. The metrics of tasks stand in `metrics.csv` a
 beside those of the earlier stages. [validation.md](validation.md) says how each is measured, and
 [targets.md](targets.md#figures) how a target declares its own.
 
-A figure is `measured` on silicon (or counted in a file or over the test samples), `emulated`, a
-count that an emulator gives exactly, or `estimated`, by a model of the hardware.
+A figure is `measured` on silicon (or counted in a file or over the test samples), `compiled`, what
+the compiler counts exactly, `emulated`, a count that an emulator gives exactly, or `estimated`, by
+a model of the hardware.
 
 | figure | what | kind | gate |
 |---|---|---|---|

@@ -9,11 +9,10 @@ ACCELERATOR_SHARE = Figure(
     "the CPU runs the others",
     unit="%",
     scale=100,
+    kind="compiled",
     bound="min",
     limit=SHARE,
 )
-"""What the compiler decided is a fact of the compiled model, so it counts as measured."""
-
 NPU_CYCLES_ESTIMATE = Figure(
     name="npu_cycles_estimate",
     title="NPU cycles",

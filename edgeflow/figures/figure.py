@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-Kind = Literal["measured", "emulated", "estimated"]
-"""Where a figure comes from: silicon, an emulator that counts exactly, or a model of the hardware.
+Kind = Literal["measured", "compiled", "emulated", "estimated"]
+"""Where a figure comes from.
+
+Silicon, what the compiler counts exactly, an emulator that does, or a model of the hardware.
 
 What a file or the test samples give is measured too.
 """

@@ -98,8 +98,9 @@ class Row:
     def kind_of_figures(self) -> str | None:
         """``measured`` or ``compiled``, then the names of other figures by their kind."""
         others: dict[str, list[str]] = {}
+        plain = {"measured"} if self.measured else {"measured", "compiled"}
         for name, kind in self.kinds.items():
-            if kind != "measured":
+            if kind not in plain:
                 others.setdefault(kind, []).append(name)
         named = [f"{kind}: {' '.join(names)}" for kind, names in others.items()]
         if not self.measured and not self.compiled:

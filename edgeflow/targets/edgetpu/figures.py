@@ -15,6 +15,7 @@ def _memory(name: str, title: str, meaning: str, bound: Bound) -> Figure:
         meaning=meaning,
         unit="KiB",
         scale=1 / 1024,
+        kind="compiled",
         bound=bound,
         limit=NOT_NEGATIVE,
     )
@@ -44,6 +45,7 @@ FIGURES = (
         name="accelerator_subgraphs",
         title="subgraphs on the accelerator",
         meaning="number of parts of the graph that run on the accelerator",
+        kind="compiled",
         bound="max",
         limit=NOT_NEGATIVE,
     ),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from edgeflow.errors import IntegrityError
+from edgeflow.figures.accelerator import ACCELERATOR_SHARE
+from edgeflow.figures.figure import Kind
 from edgeflow.figures.table import figure
 from edgeflow.report.metrics import columns, write_metrics
 from edgeflow.report.rows import Row, load_rows
@@ -122,3 +124,12 @@ def test_metrics_say_where_figures_come_from(results: Path, tmp_path: Path) -> N
     assert origin == ["virtual", "Cortex-A72", "measured"]
     assert missing["kind_of_figures"] == ""
     assert mixed["kind_of_figures"] == "measured; estimated: model_bytes"
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"), [(True, "measured; compiled: accelerator_share"), (False, "compiled")]
+)
+def test_what_the_compiler_counts_is_not_called_measured(measured: bool, told: str) -> None:
+    assert ACCELERATOR_SHARE.kind == "compiled"
+    kinds: dict[str, Kind] = {"model_bytes": "measured", "accelerator_share": "compiled"}
+    assert make_row(measured=measured, compiled=not measured, kinds=kinds).kind_of_figures == told
