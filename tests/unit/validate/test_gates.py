@@ -41,7 +41,7 @@ OF_OTHER_TASKS = {"auc_min", "auc_drop_max", "rmse_max", "rmse_rise_max"}
 
 def test_every_figure_with_a_bound_is_a_gate_of_the_configuration() -> None:
     assert list(Gates.model_fields) == [f.gate for f in all_figures().values() if f.bound]
-    assert set(Gates.model_fields) == set(FIGURES) | OF_OTHER_TASKS | {f.gate for f in Mcu.figures}
+    assert set(Gates.model_fields) >= set(FIGURES) | OF_OTHER_TASKS | {f.gate for f in Mcu.figures}
 
 
 @pytest.mark.parametrize("name", FIGURES)
