@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from edgeflow.targets.edgetpu.graph import Graph
+from edgeflow.targets.graph import Graph
 
 CACHE_BYTES = int(7.8 * 2**20)
 """Of the 8 MiB on the chip, what is left for parameters beside the program: published logs show 6

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from edgeflow.targets.base import Lint
 from edgeflow.targets.edgetpu.cache import cache_estimate
-from edgeflow.targets.edgetpu.graph import Graph
 from edgeflow.targets.edgetpu.options import EdgeTPUOptions
 from edgeflow.targets.edgetpu.partition import partition
-from edgeflow.targets.edgetpu.reading import read_graph
 from edgeflow.targets.edgetpu.rules import refusal
 from edgeflow.targets.edgetpu.whole import whole_refusal
+from edgeflow.targets.graph import Graph
 from edgeflow.targets.lint import by_name, operators_of, place_of
+from edgeflow.targets.reading import read_graph
 
 
 def findings(model: Path, options: EdgeTPUOptions) -> list[Lint]:

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from edgeflow.targets.edgetpu.graph import Graph
+from edgeflow.targets.graph import Graph
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,9 +6,9 @@ coral.ai/docs/edgetpu/models-intro.
 
 from collections.abc import Callable, Iterator
 
-from edgeflow.targets.edgetpu.graph import Graph, Node, Tensor
 from edgeflow.targets.edgetpu.sizes import SOFTMAX_BYTES, SOFTMAX_ROW, size_limit
 from edgeflow.targets.edgetpu.versions import RUNTIME, SOFTMAX_VALUES
+from edgeflow.targets.graph import Graph, Node, Tensor
 
 EIGHT_BITS = frozenset({"int8", "uint8"})
 INNER = 3

@@ -7,7 +7,7 @@ what they kept from below.
 
 from collections.abc import Iterator
 
-from edgeflow.targets.edgetpu.graph import Graph, Node, Tensor
+from edgeflow.targets.graph import Graph, Node, Tensor
 
 ROW_BYTES = 192 * 1024
 """Of a tensor whose values lie in one row, as the boxes or scores of a detector. Kept: LOGISTIC of

@@ -1,8 +1,8 @@
 """What makes the compiler refuse a file as a whole."""
 
-from edgeflow.targets.edgetpu.graph import Graph, Node
 from edgeflow.targets.edgetpu.rules import EIGHT_BITS
 from edgeflow.targets.edgetpu.versions import LARGEST
+from edgeflow.targets.graph import Graph, Node
 
 _SIZES_OF = {
     "ARG_MAX ARG_MIN BROADCAST_TO EXPAND_DIMS MEAN MIRROR_PAD ONE_HOT PAD PADV2 REDUCE_MAX": (1,),

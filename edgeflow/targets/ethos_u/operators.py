@@ -1,7 +1,7 @@
 """Operators that Vela can map to the NPU, as its report of supported operators has them.
 
-`vela --supported-ops-report` writes all of its constraints; those of names and types can be told
-from a .tflite alone. Vela itself has the last word when it compiles.
+`vela --supported-ops-report` writes all of its constraints; those of names, types and
+shapes can be told from a .tflite alone. Vela itself has the last word when it compiles.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from edgeflow.targets.base import Lint
 from edgeflow.targets.ethos_u.configuration import Family
+from edgeflow.targets.ethos_u.shapes import shape_refusal, unused
 from edgeflow.targets.lint import by_name, operators_of
+from edgeflow.targets.reading import read_graph
 
 if TYPE_CHECKING:
     from edgeflow.config.tflitefile import Operator
@@ -67,17 +69,32 @@ def findings(model: Path, family: Family) -> list[Lint]:
     Of a float network the names alone are judged: the recipe makes integers of the rest.
     """
     operators = operators_of(model)
-    unknown = [one for one in operators if one.custom or one.name not in OPERATORS[family]]
-    found = by_name(unknown, "warning", f"Vela has no such operator for {family.written}, {_CPU}")
-    if not any(one.dtypes & _INTEGERS for one in operators):
-        return found
-    groups: dict[str, list[Operator]] = {}
+    integers = any(one.dtypes & _INTEGERS for one in operators)
+    graph = read_graph(model)
+    refused: list[tuple[Operator, str]] = []
     for one in operators:
-        wrong = one.dtypes - _taken(one.name, family)
-        if one not in unknown and wrong:
-            groups.setdefault(" and ".join(sorted(wrong)), []).append(one)
-    typed = [by_name(group, "warning", _typed(types, family)) for types, group in groups.items()]
-    return [*found, *(one for group in typed for one in group)]
+        why = _refusal(one, family, integers)
+        if why is None and integers and graph and one.place is not None:
+            shape = shape_refusal(graph, graph.nodes[one.place], family)
+            why = shape and f"it {shape}, which Vela does not map to {family.written}, {_CPU}"
+        if why:
+            refused.append((one, why))
+    gone = (
+        unused(graph, {one.place for one, _ in refused if one.place is not None}) if graph else ()
+    )
+    groups: dict[str, list[Operator]] = {}
+    for one, why in refused:
+        if one.place not in gone:
+            groups.setdefault(why, []).append(one)
+    return [found for why, group in groups.items() for found in by_name(group, "warning", why)]
+
+
+def _refusal(one: "Operator", family: Family, integers: bool) -> str | None:
+    """Return what of an operator's name or types keeps it off the NPU; None where nothing does."""
+    if one.custom or one.name not in OPERATORS[family]:
+        return f"Vela has no such operator for {family.written}, {_CPU}"
+    wrong = one.dtypes - _taken(one.name, family)
+    return _typed(" and ".join(sorted(wrong)), family) if integers and wrong else None
 
 
 def _taken(name: str, family: Family) -> frozenset[str]:
@@ -86,7 +103,9 @@ def _taken(name: str, family: Family) -> frozenset[str]:
         return TYPES[name]
     if family is Family.U85:
         return _INTEGERS | {"bool", "resource"}
-    return _SMALL if name in NARROW else _INTEGERS
+    if name in NARROW:
+        return _SMALL
+    return _INTEGERS if name == "ARG_MAX" else _INTEGERS - {"int64"}
 
 
 def _typed(types: str, family: Family) -> str:

@@ -331,6 +331,165 @@ def test_lint_agrees_with_vela(
     assert [one.operator for one in said.unmapped] == [one["operator"] for one in left]
 
 
+Step = tuple[str, list[str], str, dict[str, Any]]
+Kinds = dict[str, tuple[list[int], Any]]
+
+
+def write_graph(path: Path, tensors: Kinds, steps: list[Step], outputs: list[str]) -> Path:
+    """Write a .tflite of int8 tensors, and of int32 ones, whose names start with `int`.
+
+    Args:
+        path: the file.
+        tensors: the shape of each, and an int32 constant's values, or None; -1 is an open size.
+        steps: name of the operator, its inputs, its output and its options.
+        outputs: of the graph; its inputs are those that start with `x`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.subgraphs, model.buffers = 3, [graph], [schema.BufferT()]
+    graph.tensors, graph.operators, model.operatorCodes = [], [], []
+    for name, (shape, values) in tensors.items():
+        tensor, integer = schema.TensorT(), name.startswith("int")
+        tensor.name, tensor.shape, tensor.buffer = name.encode(), [max(one, 1) for one in shape], 0
+        tensor.shapeSignature = shape
+        tensor.type = schema.TensorType.INT32 if integer else schema.TensorType.INT8
+        if values is not None:
+            model.buffers.append(schema.BufferT())
+            model.buffers[-1].data = np.asarray(values, "<i4").tobytes()
+            tensor.buffer = len(model.buffers) - 1
+        if not integer:
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [0.5], [0]
+        graph.tensors.append(tensor)
+    places = {name: place for place, name in enumerate(tensors)}
+    for place, (step, inputs, output, given) in enumerate(steps):
+        code, operator = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode = getattr(schema.BuiltinOperator, step)
+        code.deprecatedBuiltinCode, code.version = code.builtinCode, 1
+        operator.opcodeIndex, operator.outputs = place, [places[output]]
+        operator.inputs = [places[name] for name in inputs]
+        kind = OPTIONS.get(step, step.title().replace("_", "") + "Options")
+        operator.builtinOptions = getattr(schema, kind + "T")()
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        for field, value in given.items():
+            setattr(operator.builtinOptions, field, value)
+        model.operatorCodes.append(code)
+        graph.operators.append(operator)
+    graph.inputs = [places[name] for name in tensors if name.startswith("x")]
+    graph.outputs = [places[name] for name in outputs]
+    flatbuffer_utils.write_model(model, str(path))
+    return path
+
+
+OPTIONS = {"MEAN": "ReducerOptions", "SUM": "ReducerOptions"}
+ALIGN, HALF = {"alignCorners": True}, {"halfPixelCenters": True}
+RESIZES: list[tuple[tuple[int, int], tuple[int, int], dict[str, bool]]] = [
+    ((8, 8), (16, 16), {}),
+    ((8, 8), (16, 16), ALIGN),
+    ((8, 8), (15, 15), ALIGN),
+    ((8, 8), (24, 24), {}),
+    ((8, 8), (16, 32), {}),
+    ((8, 8), (8, 16), {}),
+    ((8, 1), (16, 1), {}),
+    ((8, 1), (16, 1), HALF),
+    ((1, 8), (1, 29), ALIGN),
+    ((1, 8), (4, 8), ALIGN),
+    ((2, 2), (16, 16), HALF),
+    ((2, 2), (32, 32), {}),
+    ((1, 1), (3, 5), {}),
+    ((8, 8), (15, 15), ALIGN | HALF),
+]
+MEANS = [
+    ([1, 4, 4, 4], [1, 2]),
+    ([1, 4, 4, 4], [-1]),
+    ([1, 1, 4, 4], [3]),
+    ([4, 4, 4], [2]),
+    ([2, 4, 4, 4], [1, 2]),
+    ([1, 5000, 1, 4], [1]),
+    ([1, 4096, 1, 4], [1]),
+    ([1, 2, 4, 4, 4], [2, 3]),
+    ([4, 4], [1]),
+]
+
+
+@pytest.mark.parametrize("accelerator", ["ethos-u55-128", "ethos-u85-256"])
+def test_lint_agrees_with_vela_about_shapes(
+    trained: Trained, accelerator: str, tmp_path: Path
+) -> None:
+    tensors: Kinds = {}
+    steps: list[Step] = []
+    for name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
+        for old, new, given in RESIZES:
+            at = len(steps)
+            tensors |= {f"x{at}": ([1, *old, 4], None), f"int{at}": ([2], new)}
+            tensors[f"y{at}"] = ([1, *new, 4], None)
+            steps.append((name, [f"x{at}", f"int{at}"], f"y{at}", given))
+    means: list[tuple[str, list[int], list[int], bool]] = [
+        ("MEAN", shape, axes, True) for shape, axes in MEANS
+    ]
+    # One leaves no dimension, one has an open size that is not the batch's.
+    for name, shape, axes, keep in [
+        *means,
+        ("SUM", [1, 8], [0, 1], False),
+        ("SUM", [-1, 4, 4], [2], True),
+        ("SUM", [1, -1, 4], [2], True),
+    ]:
+        at, reduced = len(steps), {axis % len(shape) for axis in axes}
+        made = [1 if axis in reduced else size for axis, size in enumerate(shape)] if keep else []
+        tensors |= {
+            f"x{at}": (shape, None),
+            f"int{at}": ([len(axes)], axes),
+            f"y{at}": (made, None),
+        }
+        steps.append((name, [f"x{at}", f"int{at}"], f"y{at}", {"keepDims": keep}))
+    model = write_graph(tmp_path / "m.tflite", tensors, steps, [made for *_, made, _ in steps])
+    agrees(trained, model, accelerator, tmp_path)
+
+
+@pytest.mark.parametrize("accelerator", ["ethos-u55-128", "ethos-u85-256"])
+@pytest.mark.parametrize("read", [[], ["int_part"]])
+def test_a_computed_shape_that_vela_drops_is_not_named(
+    trained: Trained, accelerator: str, read: list[str], tmp_path: Path
+) -> None:
+    tensors: Kinds = {
+        "x": ([-1, 2, 2, 4], None),
+        "int_shape": ([4], None),
+        **{f"int_{at}": ([1], [at]) for at in (0, 1)},
+        "int_part": ([], None),
+        "int_size": ([], [16]),
+        "int_made": ([2], None),
+        "flat": ([-1, 16], None),
+    }
+    steps: list[Step] = [
+        ("SHAPE", ["x"], "int_shape", {}),
+        (
+            "STRIDED_SLICE",
+            ["int_shape", "int_0", "int_1", "int_1"],
+            "int_part",
+            {"shrinkAxisMask": 1},
+        ),
+        ("PACK", ["int_part", "int_size"], "int_made", {"valuesCount": 2}),
+        ("RESHAPE", ["x", "int_made"], "flat", {}),
+        ("ABS", ["flat"], "y", {}),
+    ]
+    tensors["y"] = ([-1, 16], None)
+    model = write_graph(tmp_path / "model.tflite", tensors, steps, ["y", *read])
+    assert len(agrees(trained, model, accelerator, tmp_path)) == 2 * len(read)
+
+
+def agrees(trained: Trained, model: Path, accelerator: str, folder: Path) -> list[str]:
+    """Hold lint to Vela, and return the first outputs of what stays on the CPU."""
+    made = from_file(trained, model, folder / "out", accelerator=accelerator)
+    left: Any = made.facts["cpu_operators"]
+    operators = operators_of(model)
+    said = cover(EthosU, model, options_for(accelerator=accelerator)).unmapped
+    named = [operators[one.index].output for one in said]
+    assert sorted(named) == sorted(one["output"] for one in left)
+    return named
+
+
 def test_a_float_network_is_judged_by_names(tmp_path: Path) -> None:
     model = write_chain(tmp_path / "model.tflite", "ABS", "SIN", "RELU")
     found = cover(EthosU, model, options_for())

@@ -8,7 +8,7 @@ import pytest
 
 from edgeflow.targets.edgetpu.lint import unmapped
 from edgeflow.targets.edgetpu.options import EdgeTPUOptions
-from edgeflow.targets.edgetpu.reading import read_graph
+from edgeflow.targets.reading import read_graph
 from tests.unit.targets.edgetpu.net import Net
 
 IMAGE = (1, 8, 8, 4)

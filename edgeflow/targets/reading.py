@@ -1,4 +1,4 @@
-"""Reads the main graph of a .tflite for the compiler's rules; no code runs on its bytes."""
+"""Reads the main graph of a .tflite for the rules of compilers; no code runs on its bytes."""
 
 import math
 import struct
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from edgeflow.config.flatbuffer import Budget, mapped
 from edgeflow.config.tflitefile import Operator, dtype_of, read_tflite
-from edgeflow.targets.edgetpu.graph import ABSENT, Graph, Node, Tensor
+from edgeflow.targets.graph import ABSENT, Graph, Node, Tensor
 
 _VALUES_BYTES = 2**16
 """Constants up to this size are read: axes, sizes, paddings, short vectors."""
 _MAX_RANK = 16
 _FIELDS = """
-Axis DilationHFactor DilationWFactor EllipsisMask FusedActivationFunction NewAxisMask WeightsFormat
+AlignCorners Axis DilationHFactor DilationWFactor EllipsisMask FusedActivationFunction
+HalfPixelCenters NewAxisMask WeightsFormat
 """
 FIELDS = tuple(_FIELDS.split())
 """Fields of operators' options that rules look at."""
@@ -51,8 +52,9 @@ def _graph(content: Any, operators: Sequence[Operator], budget: Budget) -> Graph
         tensors=tensors,
         nodes=nodes,
         inputs=_numbers(main, "Inputs", budget),
+        outputs=_numbers(main, "Outputs", budget),
     )
-    places = [*graph.inputs]
+    places = [*graph.inputs, *graph.outputs]
     for node in nodes:
         places += [*(index for index in node.inputs if index != ABSENT), *node.outputs]
     if not all(0 <= index < len(tensors) for index in places):

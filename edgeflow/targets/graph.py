@@ -1,4 +1,4 @@
-"""The main graph of a .tflite, as far as the compiler's rules look at it."""
+"""The main graph of a .tflite, as far as rules of compilers look at it."""
 
 import math
 from dataclasses import dataclass, field
@@ -72,6 +72,7 @@ class Graph:
     tensors: tuple[Tensor, ...]
     nodes: tuple[Node, ...]
     inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
 
     def reads(self, node: Node) -> list[Tensor]:
         """Return what an operator reads, without what it leaves out."""
