@@ -63,10 +63,9 @@ def _notes(graph: Graph, reasons: Mapping[int, str]) -> Iterator[Lint]:
     mapped = {node.index for node in graph.nodes} - reasons.keys()
     if mapped:
         yield Lint(severity="note", place="model", message=cache_estimate(graph, mapped))
-    if any(graph.tensors[index].free for index in graph.inputs):
+    if {axis for index in graph.inputs for axis in graph.tensors[index].free} == {0}:
         yield Lint(
             severity="note",
             place="model",
-            message="the file leaves sizes of its input open, as that of the batch; the compiler "
-            "takes them as 1",
+            message="the file leaves the batch of its input open; the compiler takes it as 1",
         )

@@ -26,7 +26,7 @@ def whole_refusal(graph: Graph) -> tuple[str, int | None]:
     Such a file is mapped in no part. The reason is empty for others.
 
     It opens the file with an interpreter of TensorFlow 2.6, and gives up where that does not know a
-    version, or where the size of a tensor depends on what is computed.
+    version, or where the size of a tensor is open or depends on what is computed.
     """
     newer = next((node for node in graph.nodes if _is_newer(node)), None)
     if newer is not None:
@@ -36,6 +36,12 @@ def whole_refusal(graph: Graph) -> tuple[str, int | None]:
             f"the compiler opens no file with {newer.name} of version {newer.version}, and knows "
             f"{most}: use other layers, or an older TensorFlow to convert"
         ), newer.index
+    if any(set(graph.tensors[index].free) - {0} for index in graph.inputs):
+        reason = (
+            "the file leaves sizes of its input open beyond the batch, and the compiler takes "
+            "tensors of fixed sizes alone: export with fixed sizes"
+        )
+        return reason, None
     open_ended = next((node for node in graph.nodes if _is_open(graph, node)), None)
     if open_ended is not None:
         return (

@@ -146,3 +146,15 @@ def test_the_cache_is_estimated_and_an_open_batch_is_told(tmp_path: Path) -> Non
         assert word in found[0].message
         assert "estimate" in found[0].message
         assert "open" in found[1].message
+
+
+def test_sizes_that_are_open_beyond_the_batch_end_the_compiler(tmp_path: Path) -> None:
+    net = Net(1, 4, 4, 8)
+    net.graph.tensors[0].shapeSignature = [-1, -1, -1, 8]
+    relu(net, net.conv(net.input, 1, 4, 4, 8))
+    found = EdgeTPU.lint(net.write(tmp_path / "m.tflite"), EdgeTPUOptions(kind="edgetpu"))
+    assert [(one.severity, one.operators) for one in found] == [
+        ("warning", (0,)),
+        ("warning", (1,)),
+    ]
+    assert "open beyond the batch" in found[0].message
