@@ -60,6 +60,8 @@ def lint(
 
     cls, options, assumed = _target(target, option or [], config)
     path = Path(model).expanduser()
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"{model!r} is no regular file: name a .tflite", param_hint="FILE")
     path = path if path.is_file() else placed(model, results, None)
     made = path.resolve().is_relative_to(results.resolve())
     found = cover(cls, path, options, whole_file(path, cls, made=made))
@@ -129,6 +131,9 @@ def _lines(path: Path, kind: str, found: "Coverage") -> Iterator[str]:
         said = f": {one.reason}" if one.reason else ""
         yield f"{one.index:>5}  {name:<{width}}  {'yes' if one.mapped else 'no'}{said}"
     yield from (f"{finding.severity}: {finding.place}: {finding.message}" for finding in found.said)
+    if not found.operators:
+        yield f"{path}: its main graph has no operators"
+        return
     if not found.unmapped:
         yield f"{path}: all {len(found.operators)} operators map to {kind}"
         return

@@ -12,6 +12,9 @@ from edgeflow.config.flatbuffer import Budget, mapped
 CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 """Operators that change the type of a tensor, and compute nothing."""
 
+_PLACEHOLDERS = frozenset({"CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES"})
+"""Codes of the schema that are no operators by themselves."""
+
 
 class Tensor(NamedTuple):
     """A tensor of the main graph.
@@ -69,6 +72,11 @@ class Tflite(NamedTuple):
 def computes_in(operator: Operator, *dtypes: str) -> bool:
     """Return whether an operator that is no mere conversion reads or writes such tensors."""
     return operator.name not in CONVERSIONS and not operator.dtypes.isdisjoint(dtypes)
+
+
+def is_builtin(name: str) -> bool:
+    """Return whether LiteRT's schema has an operator of a name, which stands for no others."""
+    return name in _names("BuiltinOperator").values() and name not in _PLACEHOLDERS
 
 
 def read_tflite(path: Path) -> Tflite | None:

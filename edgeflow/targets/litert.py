@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from edgeflow.config.tflitefile import Operator, computes_in
+from edgeflow.config.tflitefile import Operator, computes_in, is_builtin
 from edgeflow.console import native_quiet
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import (
@@ -54,8 +54,8 @@ class LiteRT:
     def lint(model: Path, options: LiteRTOptions) -> list[Lint]:
         """Name operators that the interpreter lacks, floats among integers, and what is slower."""
         operators = operators_of(model)
-        lacking = [one for one in operators if one.custom and one.name not in _CUSTOM]
-        known = [one for one in operators if not one.custom or one.name in _CUSTOM]
+        known = [one for one in operators if _is_known(one)]
+        lacking = [one for one in operators if not _is_known(one)]
         integer = any(one.dtypes & _INTEGERS for one in known)
         islands = [one for one in known if integer and computes_in(one, "float32")]
         return [
@@ -98,6 +98,10 @@ class LiteRT:
 
 def _engine_options(options: LiteRTOptions) -> dict[str, Any]:
     return {"threads": options.threads, "xnnpack": options.xnnpack}
+
+
+def _is_known(operator: Operator) -> bool:
+    return operator.name in _CUSTOM if operator.custom else is_builtin(operator.name)
 
 
 def _outside_xnnpack(operators: list[Operator]) -> list[Lint]:

@@ -1,6 +1,7 @@
 """`edgeflow lint`: each operator of a file, on each kind of target, without a project."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,21 @@ def test_every_kind_judges_each_operator(
 def test_no_kind_wants_an_option_to_be_asked(kind: str, folder: Path) -> None:
     write_chain(folder / "model.tflite", "RELU", dtypes=("int8",))
     assert len(said("model.tflite", "--target", kind)["operators"]) == 1
+
+
+def test_codes_that_are_no_operators_are_lacking(folder: Path) -> None:
+    write_chain(folder / "model.tflite", "ABS", "DELEGATE", "CUSTOM")
+    assert said("model.tflite", "-t", "litert")["mapped"] == 1
+    content = write_chain(folder / "model.tflite", "SEGMENT_SUM").read_bytes()  # its code is 125
+    unknown = content.replace(b"\x7d\x00\x00\x00", b"\xfa\x00\x00\x00")
+    (folder / "model.tflite").write_bytes(unknown)
+    (only,) = said("model.tflite", "-t", "litert")["operators"]
+    assert (only["operator"], only["mapped"]) == ("operator 250", False)
+
+
+def test_a_graph_without_operators_says_so(folder: Path) -> None:
+    write_chain(folder / "model.tflite")
+    assert "its main graph has no operators" in run("model.tflite", "-t", "litert").output
 
 
 QUANTIZED_HERE = ("iree", "myriad", "onnxruntime", "openvino", "rknn", "tensorrt")
@@ -144,6 +160,10 @@ def test_the_first_that_does_not_map_is_told_and_fails_only_if_asked(folder: Pat
         (("model.tflite", "-t", "litret"), 2, "litert"),
         (("model.tflite", "-t", "litert", "-o", "threads"), 2, "KEY=VALUE"),
         (("model.tflite", "-t", "litert", "-o", "threads=0"), 2, "threads"),
+        (("pipe.tflite", "-t", "litert"), 2, "no regular file"),
+        ((".", "-t", "litert"), 2, "no regular file"),
+        (("", "-t", "litert"), 2, "no regular file"),
+        (("/dev/null", "-t", "litert"), 2, "no regular file"),
         (("damaged.tflite", "-t", "litert"), 7, "no .tflite, or is cut off"),
         (("page.tflite", "-t", "litert"), 7, "web page"),
     ],
@@ -153,6 +173,7 @@ def test_what_cannot_be_linted(
 ) -> None:
     model = write_chain(folder / "model.tflite", "ABS")
     (folder / "damaged.tflite").write_bytes(model.read_bytes()[:-40])
+    os.mkfifo(folder / "pipe.tflite")
     (folder / "page.tflite").write_text("<!DOCTYPE html><html>")
     done = run(*arguments)
     error = done.exception  # a known failure, or the exit of a wrong command line
