@@ -25,7 +25,7 @@ class Config(Section):
     """Ways to compress and quantize a trained model."""
     targets: dict[Name, Target]
     """Classes of hardware: compiler, runtime and limits."""
-    devices: dict[Name, Device]
+    devices: dict[Name, Device] = Field(default_factory=dict)
     """Physical or virtual units of the targets."""
     deployments: Annotated[list[Deployment], Field(min_length=1)]
     """Which model goes to which devices after which recipe, and what it must reach there."""

@@ -194,7 +194,6 @@ def test_check_says_before_training_what_vela_will_not_do(
         "models": {"net": {"dataset": "digits", "architecture": {"name": "npu_net:build"}}},
         "recipes": {"int8": {"quantize": "ptq-int8"}},
         "targets": {"npu": {"kind": "ethos_u", "sram_bytes": 2000}},
-        "devices": {},
         "deployments": [{"model": "net", "recipe": "int8", "targets": ["npu"]}],
     }
     (found,) = check_fits(raw)
