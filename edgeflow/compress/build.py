@@ -12,6 +12,7 @@ from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.compress.conversion import running
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.slice import CompressSlice
+from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.errors import CompileError
 from edgeflow.tasks.registry import task_of
@@ -71,18 +72,18 @@ def compress_model(
         way = "choose" if parsed.recipe.auto else "pipeline"
         run = importlib.import_module(f"edgeflow.compress.{way}").run
         facts: dict[str, object] = run(name, view, model, named, parsed, out)
-        return {**facts, **_judge(name, view, out)}
+        return {**facts, **_judge(name, view, out, parsed.recipe)}
 
     return run_step(spec, out, build)
 
 
-def _judge(name: str, dataset: DatasetView, out: Path) -> dict[str, object]:
+def _judge(name: str, dataset: DatasetView, out: Path, recipe: Recipe) -> dict[str, object]:
     """Run the result on the host over the test set."""
     import numpy as np
 
     flatbuffer = (out / "model.tflite").read_bytes()
     inputs = dataset.tensors("test")
-    with running(name):
+    with running(name, "" if recipe.auto else recipe.quantize):
         outputs = host_outputs(flatbuffer, inputs)
     np.save(out / "outputs.npy", outputs)
     task = task_of(dataset.facts)

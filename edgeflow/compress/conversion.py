@@ -45,7 +45,7 @@ def convert_float(name: str, source: Source, dataset: DatasetView, recipe: Recip
     made = convert(name, source, dataset, Recipe())
     samples = samples_for(dataset, recipe)
     step = "the conversion to a float .tflite"
-    with running(name):
+    with running(name, "none"):
         require_exact(name, step, source.form(), flatbuffer_form(made), samples)
     return made
 
@@ -89,21 +89,23 @@ def quantized_here(
     # Training with rounding moves the weights: what it left is the network before rounding.
     before = source.form() if recipe.quantize == "qat-int8" else flatbuffer_form(float_model)
     step, samples = f"quantize: {recipe.quantize}", samples_for(dataset, recipe)
-    with running(name):
+    with running(name, recipe.quantize):
         require_close(name, step, before, flatbuffer_form(flatbuffer), samples)
     return flatbuffer, facts
 
 
 @contextmanager
-def running(name: str) -> Iterator[None]:
+def running(name: str, quantize: str) -> Iterator[None]:
     """Say what it means that LiteRT cannot run a model that was just converted."""
     try:
         yield
     except RuntimeError as error:
+        form = "the float form of " if quantize == "none" else ""
+        tell = "" if form else "; try `quantize: none` to tell"
+        look = "look for extreme weights or samples, and for layers whose outputs are all 0"
         raise CompileError(
-            f"LiteRT cannot run what the converter made of {name}: {str(error).strip()}",
-            hint="look for extreme weights or samples, and for layers whose outputs are all 0; "
-            "try `quantize: none` to tell",
+            f"LiteRT cannot run what the converter made of {form}{name}: {str(error).strip()}",
+            hint=f"{look}{tell}",
         ) from error
 
 
@@ -114,6 +116,11 @@ def _converting(name: str, quantize: str) -> Iterator[None]:
     except EdgeflowError:
         raise
     except Exception as error:  # TensorFlow's converter raises many kinds, all with one meaning
+        if quantize == "none":  # what recipes start from, whatever they say
+            raise CompileError(
+                f"the float form of {name} cannot be converted to .tflite: {_first_line(error)}",
+                hint="build the network of layers that TensorFlow Lite has operators for",
+            ) from error
         raise CompileError(
             f"{name} cannot be converted with quantize: {quantize}: {_first_line(error)}",
             hint="an operator may have no kernel of that type; try `quantize: none` to tell",

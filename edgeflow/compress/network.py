@@ -1,5 +1,6 @@
 """A trained network on its way through the stages of a recipe."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from edgeflow.compress.form import Form
 from edgeflow.compress.same import SAMPLES, require_exact
 from edgeflow.config.model import Train
 from edgeflow.dataset.view import DatasetView
+from edgeflow.errors import CompileError
 from edgeflow.train.build import MODEL_FILE
 
 
@@ -42,7 +44,25 @@ def load_model(folder: Path, train: Train | None) -> tuple[Any, Any]:
     from edgeflow.train.keras import keras_for, load_keras
 
     keras = keras_for(train) if train else load_keras(seed=0)
-    return keras, keras.models.load_model(folder / MODEL_FILE, compile=False)
+    return keras, load_plain(keras, folder / MODEL_FILE)
+
+
+def load_plain(keras: Any, path: Path) -> Any:
+    """Return the model of a file.
+
+    Raises:
+        CompileError: it has a layer that is not Keras' own: the file has its name, not its code.
+    """
+    try:
+        return keras.models.load_model(path, compile=False)
+    except ValueError as error:
+        found = re.match(r"Unknown [\w ]+: '?(\w+)", str(error))
+        if found is None:
+            raise
+        raise CompileError(
+            f"the network has a layer or function of its own, {found[1]}, which Keras cannot load",
+            hint="build the network of Keras' own layers, or of TensorFlow's functions on tensors",
+        ) from error
 
 
 def seen(network: Network, form: Form) -> Form:

@@ -96,7 +96,7 @@ def test_values_beyond_all_numbers_are_refused(
     overflow = np.full((3, 1), np.inf, np.float32)
     monkeypatch.setattr(build, "host_outputs", lambda *_: overflow)
     with pytest.raises(CompileError, match="net: the model's outputs are no finite numbers"):
-        build._judge("net", DatasetView(folder=tmp_path, facts=facts), tmp_path)
+        build._judge("net", DatasetView(folder=tmp_path, facts=facts), tmp_path, Recipe())
 
 
 def test_the_float_network_is_the_trained_one(trained: Trained) -> None:

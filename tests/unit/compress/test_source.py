@@ -1,11 +1,17 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgeflow.compress.conversion import converted, running
 from edgeflow.compress.evaluate import host_outputs
+from edgeflow.compress.network import load_model
 from edgeflow.compress.source import FloatModel
+from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.tensors import stored
+from edgeflow.errors import CompileError
+from edgeflow.train.build import MODEL_FILE
 
 
 @pytest.mark.parametrize(("layer", "long_way"), [("Flatten", False), ("LSTM", True)])
@@ -30,3 +36,37 @@ def test_the_short_way_gives_the_outputs_of_the_long_one(keras: Any) -> None:
     short = host_outputs(converter.convert(), samples)
     converter.experimental_lower_to_saved_model = True
     assert np.array_equal(short, host_outputs(converter.convert(), samples))
+
+
+def test_a_layer_class_of_the_user_is_refused_by_name(keras: Any, tmp_path: Path) -> None:
+    class Odd(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x + 1.0
+
+    keras.Sequential([keras.Input((4,)), Odd()]).save(tmp_path / MODEL_FILE)
+    with pytest.raises(CompileError, match="a layer or function of its own, Odd") as caught:
+        load_model(tmp_path, None)
+    assert "Keras' own layers" in str(caught.value.hint)
+
+
+class Refused:
+    """A network that the converter does not take."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueError("no such operator")
+
+
+def test_what_fails_in_float_is_not_told_to_try_float() -> None:
+    source: Any = Refused()
+    with pytest.raises(CompileError, match="the float form of net cannot be conv") as caught:
+        converted("net", source, Recipe(), None)
+    assert "quantize: none" not in str(caught.value)
+    with pytest.raises(CompileError, match="with quantize: fp16") as caught:
+        converted("net", source, Recipe(quantize="fp16"), None)
+    assert "try `quantize: none`" in caught.value.hint
+    with (
+        pytest.raises(CompileError, match="made of the float form of net") as caught,
+        running("net", "none"),
+    ):
+        raise RuntimeError("it ends")
+    assert "quantize: none" not in str(caught.value)
