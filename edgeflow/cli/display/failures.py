@@ -20,7 +20,9 @@ def failures(jobs: Iterable[Job], events: Mapping[str, Mapping[str, Any]]) -> li
     for job in jobs:
         event = next((events[log] for log in job.logs if log in events), {})
         code = event.get("exit_code")
-        lines.append(f"failed: {job.title}: {short(str(event.get('error') or why(job)), 300)}")
+        place = job.title.partition(" ")[2]
+        reason = str(event.get("error") or why(job)).removeprefix(f"{place}: ")
+        lines.append(f"failed: {job.title}: {short(reason, 300)}")
         lines += [f"  {short(job.message, 300)}"] if job.message else []
         lines += [f"  hint: {short(str(event['hint']), 600)}"] if event.get("hint") else []
         lines += [f"  exit code {code}: {meaning(code)}"] if code else []

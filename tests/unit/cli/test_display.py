@@ -157,7 +157,7 @@ def test_failures_name_code_and_log(tmp_path: Path, board: Board) -> None:
         f"  log: {tmp_path / 'none.log'}",
     ]
     with events.open("a") as file:
-        event = {"exit_code": 7, "log": str(log), "error": "told", "hint": "try fp32"}
+        event = {"exit_code": 7, "log": str(log), "error": "pi/cnn/int8: told", "hint": "try fp32"}
         file.write(json.dumps(event) + "\n")
     assert failures(failed[:1], events_since(events, len(before))) == [
         "failed: compile pi/cnn/int8: told",
