@@ -88,7 +88,8 @@ def _package(name: str) -> Need:
 
 def _on_host(program: "Program", host: str) -> Need:
     found = f"on compile host {host}"
-    return Need(what=program.name, sort="program", found=found, install=program.install)
+    what = program.machine or program.name
+    return Need(what=what, sort="program", found=found, install=program.install)
 
 
 @cache
@@ -97,10 +98,13 @@ def _program(program: "Program", elsewhere: str) -> Need:
     from edgeflow.targets.identity import identify
     from edgeflow.toolchain.base import Toolchain
 
-    what, install = program.name, program.install
+    what, install = program.machine or program.name, program.install
     try:
         said = identify(Toolchain(programs=(program,)), None)[program.name]
     except EdgeflowError as error:
+        if program.machine:
+            install = f"this machine is none: {install}"
+            return Need(what=what, sort="other", found=None, install=install)
         if shutil.which(program.name):  # it is there, and of no use
             install = f"{error.message}: {install}"
         return Need(what=what, sort="program", found=None, install=install + elsewhere)

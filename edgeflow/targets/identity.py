@@ -113,6 +113,8 @@ def _version(program: Program, done: Completed, place: str) -> str:
     said = clean(done.stdout + done.stderr).strip()[:_MAX_CHARACTERS]
     if done.exit_code == 127:
         raise MissingToolError(f"{place} has no program {program.name}", hint=program.install)
+    if program.machine and done.exit_code != 0:
+        raise MissingToolError(f"{place} is not {program.machine}", hint=program.install)
     if done.exit_code != 0 or not said:
         command = " ".join((program.name, *program.version))
         raise MissingToolError(

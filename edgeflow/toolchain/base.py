@@ -20,11 +20,13 @@ class Program:
         install: what to do where it is missing.
         version: arguments with which it says its version. All that it prints then is its
             identity, so it must print the same each time.
+        machine: kind of machine of which alone it does so, as it reads what only those have.
     """
 
     name: str
     install: str
     version: tuple[str, ...] = ("--version",)
+    machine: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

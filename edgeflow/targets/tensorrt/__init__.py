@@ -77,12 +77,14 @@ class TensorRT:
     @staticmethod
     def toolchain(options: TensorRTOptions) -> Toolchain:  # noqa: ARG004  # part of the protocol
         """Return the worker with what the Jetson says of board, L4T and TensorRT."""
-        tell = {build.BOARD: JETSON, build.PACKAGE: "run `sudo apt-get install libnvinfer-bin`"}
-        programs = [
-            Program(name=name, version=tuple(arguments), install=install)
-            for (name, *arguments), install in tell.items()
-        ]
-        return Toolchain(worker=build.__name__, programs=tuple(programs), locks=("trtexec",))
+        board, *files = build.BOARD
+        package, *ask = build.PACKAGE
+        install = "run `sudo apt-get install libnvinfer-bin` on the Jetson"
+        programs = (
+            Program(name=board, version=tuple(files), install=JETSON, machine="a Jetson"),
+            Program(name=package, version=tuple(ask), install=install),
+        )
+        return Toolchain(worker=build.__name__, programs=programs, locks=("trtexec",))
 
     @staticmethod
     def check(options: Any) -> list[Missing]:  # noqa: ARG004  # part of the protocol

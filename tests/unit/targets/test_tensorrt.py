@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
+from edgeflow.cli.needs import needs_with
 from edgeflow.errors import CompileError, DeployError, MissingToolError
 from edgeflow.ondevice import engine_tensorrt
 from edgeflow.ondevice.engine_tensorrt import Engine
@@ -234,7 +235,11 @@ def test_another_version_is_another_toolchain_and_11_is_refused(
 def test_a_machine_that_is_no_jetson_is_a_missing_tool() -> None:
     with pytest.raises(MissingToolError) as caught:
         identify(TensorRT.toolchain(TensorRTOptions(kind="tensorrt")), None)
+    assert caught.value.message == "this machine is not a Jetson"
     assert "compile_host" in caught.value.hint
+    needs = {one.what: one for one in needs_with(TensorRT, TensorRTOptions(kind="tensorrt"))}
+    assert needs["a Jetson"].install.startswith("this machine is none: compile on a Jetson")
+    assert "cat" not in needs
 
 
 def test_what_a_jetson_says_is_not_believed_unread(
