@@ -138,15 +138,22 @@ def _attended(command: Sequence[str], environment: Mapping[str, str]) -> tuple[i
         Its exit code, and the signal that came; 0 for none.
     """
     came: list[int] = []
-    with subprocess.Popen(command, env=environment) as process:
+    started: list[subprocess.Popen[bytes]] = []
 
-        def leave_or_pass_on(number: int, _frame: FrameType | None) -> None:
-            came.append(number)
-            if number != signal.SIGINT:  # a terminal sends Ctrl-C to both of us
+    def pass_on() -> None:
+        if set(came) - {signal.SIGINT}:  # a terminal sends Ctrl-C to both of us
+            for process in started:
                 process.terminate()
 
-        with _handled(leave_or_pass_on):
-            returncode = process.wait()
+    def leave_or_pass_on(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        pass_on()
+
+    # Before the start: a signal may come as soon as there is something to end.
+    with _handled(leave_or_pass_on), subprocess.Popen(command, env=environment) as process:
+        started.append(process)
+        pass_on()
+        returncode = process.wait()
     return returncode, came[0] if came else 0
 
 
