@@ -12,8 +12,18 @@ from edgeflow.testing.contract import TargetContract
 from tests.rockchip import require_toolkit
 
 NO_TARGETS = {
-    *("apart", "apart_worker", "base", "build", "coverage", "findings", "host", "identity", "lint"),
-    *("outcome", "registry", "worker"),
+    *(
+        "apart",
+        "apart_worker",
+        "base",
+        "build",
+        "coverage",
+        "findings",
+        "graph",
+        "host",
+        "identity",
+    ),
+    *("lint", "outcome", "reading", "registry", "worker"),
 }
 
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -132,25 +131,26 @@ print([each["collections"] for each in gc.get_stats()] == before)
 
 
 def test_a_request_to_end_is_passed_on_and_told(tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
-    code = """
+    child = """
 import pathlib, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 pathlib.Path(sys.argv[1]).touch()
 signal.pause()
 """
-
-    def ask() -> None:
+    code = """
+import os, signal, sys
+from edgeflow.cli import workflow
+print(workflow._attended([sys.executable, "-c", *sys.argv[1:]], os.environ))
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    ready = tmp_path / "ready"
+    command = [sys.executable, "-c", code, child, str(ready)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         while not ready.exists():
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    ended = workflow._attended([sys.executable, "-c", code, str(ready)], os.environ)
-    asking.join()
-    assert ended == (7, signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+    assert said == f"(7, {int(signal.SIGTERM)})\nTrue\n"
 
 
 def test_the_claim_of_a_killed_process_is_waited_for(

@@ -296,7 +296,7 @@ def test_a_target_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None
         (
             "openvino",
             {
-                "threads": 2,
+                "threads": 1,
                 "device": "GPU",
                 "performance_hint": "throughput",
                 "streams": 3,
