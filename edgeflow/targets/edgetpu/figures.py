@@ -1,11 +1,15 @@
 """What the compiler for the Edge TPU tells of a model."""
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from edgeflow.figures.accelerator import ACCELERATOR_SHARE, accelerator_share
 from edgeflow.figures.figure import NOT_NEGATIVE, Bound, Figure
 from edgeflow.figures.throughput import THROUGHPUT
-from edgeflow.targets.edgetpu.output import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edgeflow.targets.edgetpu.output import Block
 
 
 def _memory(name: str, title: str, meaning: str, bound: Bound) -> Figure:
@@ -55,7 +59,7 @@ OF_ONE = frozenset(figure.name for figure in FIGURES) - {THROUGHPUT.name}
 """Those of a model that is not cut into segments."""
 
 
-def figures_of(blocks: Iterable[Block]) -> dict[str, float]:
+def figures_of(blocks: "Iterable[Block]") -> dict[str, float]:
     """Return the figures of a model, or of its segments together."""
     every = list(blocks)
     mapped = sum(block.mapped for block in every)

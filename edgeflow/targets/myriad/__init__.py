@@ -19,10 +19,11 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
-from edgeflow.targets.myriad.compilation import REFERENCE, compile_for
 from edgeflow.targets.myriad.operators import findings
 from edgeflow.toolchain.base import Environment, Toolchain
 
+REFERENCE = "reference.onnx"
+"""The network that the host runs; no part of the bundle."""
 Platform = Literal["myriad-x", "myriad-2"]
 SHAVES: dict[str, int] = {"myriad-x": 16, "myriad-2": 12}
 """Vector processors of each chip, as OpenVINO may use them."""
@@ -94,6 +95,8 @@ class Myriad:
             CompileError: ONNX, OpenVINO or the VPU lacks an operator.
             MissingToolError: there is no Python 3.9, or its packages cannot be installed.
         """
+        from edgeflow.targets.myriad.compilation import compile_for
+
         with tempfile.TemporaryDirectory() as name:
             return compile_for(job, options.platform, _config(options), Path(name), out)
 

@@ -11,11 +11,11 @@ from edgeflow.errors import CompileError
 from edgeflow.figures.accelerator import ACCELERATOR_SHARE, accelerator_share
 from edgeflow.ondevice.engine_myriad import FACTS
 from edgeflow.targets.base import CompiledModel, CompileInput
+from edgeflow.targets.myriad import REFERENCE
 from edgeflow.targets.myriad.blob import Graph, Tensor, read_graph
 from edgeflow.targets.myriad.network import write_network
 from edgeflow.targets.myriad.worker import BLOB
 
-REFERENCE = "reference.onnx"
 _HINT = "try another recipe, or another target for this model"
 
 

@@ -25,7 +25,6 @@ from edgeflow.targets.base import (
 )
 from edgeflow.targets.lint import by_name, operators_of
 from edgeflow.targets.openvino.operators import CONVERTED
-from edgeflow.targets.openvino.quantize import quantize
 from edgeflow.targets.openvino.weights import fix_overflow
 
 
@@ -140,6 +139,8 @@ class OpenVINO:
             # Without it the reference needs VNNI, where this machine has it.
             hold_kernels(HELD_OPENVINO)
         import openvino
+
+        from edgeflow.targets.openvino.quantize import quantize
 
         ready = _is_ready(job.recipe)
         source = job.model if ready else job.float_model

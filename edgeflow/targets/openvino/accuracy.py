@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 from pydantic import JsonValue
 
@@ -147,8 +146,11 @@ def _compiled_as_by_the_engine() -> Iterator[None]:
     def compiled(model: Any, device_name: str = "CPU", config: Any = None) -> Any:  # noqa: ARG001
         return compile_model(model, device_name, properties)
 
-    with patch.object(openvino, "compile_model", compiled):
+    openvino.compile_model = compiled
+    try:
         yield
+    finally:
+        openvino.compile_model = compile_model
 
 
 def _reverted(int8: Path, made: Any) -> tuple[Any, ...]:
