@@ -59,10 +59,10 @@ def summary(
 
 
 def _compare(plan: "Plan", rows: "Sequence[Row]", results: Path, *, as_json: bool) -> None:
-    from edgeflow.report.across import across, print_title
+    from edgeflow.report.across import across, header_of
 
     found = across(rows, results, plan.config.targets)
     if as_json:
         print_json([one.record() for one in found])
     else:
-        print_columns(print_title(rows), [one.cells() for one in found])
+        print_columns(header_of(rows), [one.cells() for one in found])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.recipe import Calibration
 from edgeflow.dataset.tensors import Tensors
+from edgeflow.errors import CompileError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,18 +17,21 @@ TOOLS = ("onnx", "onnxruntime")
 """Distributions whose versions shape them."""
 
 
-def ranges_of(model: Path, samples: Tensors, calibration: Calibration) -> Ranges:
+def ranges_of(model: Path, samples: Tensors | None, calibration: Calibration) -> Ranges:
     """Run the calibration set, one sample at a time, and return what each float tensor takes.
 
     Args:
         model: .onnx in float32, with static shapes.
-        samples: float32, in the order of the network's inputs.
+        samples: float32, in the order of the network's inputs; None without a calibration set.
         calibration: ``minmax``: over all samples. ``percentile``: of each sample, with as many
             values beyond either end, and the mean over the samples.
 
     Raises:
+        CompileError: there is no calibration set.
         RuntimeError: onnxruntime cannot run the network.
     """
+    if samples is None:
+        raise CompileError("ptq-int8 reads the calibration set", hint="give the dataset one")
     import numpy as np
     import onnx
 

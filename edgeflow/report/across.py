@@ -91,7 +91,7 @@ def across(rows: Sequence[Row], results: Path, options: Mapping[str, Any]) -> li
     return [_across(row, results, options[row.target]) for row in rows]
 
 
-def print_title(rows: Sequence[Row]) -> tuple[str, ...]:
+def header_of(rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the header, with the metric that the rows share."""
     names = {row.metric for row in rows if row.metric}
     title = metric_title(names.pop()) if len(names) == 1 else "metric"

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -53,7 +54,7 @@ def write_page(
         # Our own SVG: its texts were escaped when it was written as XML.
         return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))
 
-    metrics, shown = _metrics(rows), telling(rows, ROWS)
+    metrics, shown, builds = _metrics(rows), telling(rows, ROWS), sizes(rows)
     matrices = {row.matrices: row for row in drawn_matrices(shown)}
 
     def drawn(row: Row) -> Row | None:
@@ -70,18 +71,15 @@ def write_page(
             rows=shown,
             most=ROWS,
             total=len(rows),
-            trainings=trainings[:FIGURES],
-            more_trainings=len(trainings) > FIGURES or _models(shown) != _models(rows),
-            quantizations=quantizations[:FIGURES],
-            more_quantizations=len(quantizations) > FIGURES or _recipes(shown) != _recipes(rows),
+            **_cut(rows, shown, trainings, quantizations),
             lints=lints[:ROWS],
             more_lints=len(lints) - len(lints[:ROWS]),
             drawn=drawn,
             failure=failure,
             plots=plots,
             plot=plot,
-            sizes=sizes(rows)[:BUILDS],
-            more_sizes=max(len(sizes(rows)) - BUILDS, 0),
+            sizes=builds[:BUILDS],
+            more_sizes=max(len(builds) - BUILDS, 0),
             columns=results_columns(rows),
             efficient={id(row) for row in efficient(rows)},
             front=METRIC_LATENCY_SIZE,
@@ -97,6 +95,21 @@ def write_page(
         )
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _cut(
+    rows: Sequence[Row],
+    shown: Sequence[Row],
+    trainings: Sequence[Training],
+    quantizations: Sequence[Quantization],
+) -> dict[str, Any]:
+    """Return the trainings and quantizations that fit on a page, and whether there are more."""
+    return {
+        "trainings": trainings[:FIGURES],
+        "more_trainings": len(trainings) > FIGURES or _models(shown) != _models(rows),
+        "quantizations": quantizations[:FIGURES],
+        "more_quantizations": len(quantizations) > FIGURES or _recipes(shown) != _recipes(rows),
+    }
 
 
 def _models(rows: Sequence[Row]) -> set[str]:

@@ -8,7 +8,6 @@ from pydantic import Field
 from edgeflow.errors import CompileError
 from edgeflow.exported import onnx as exported
 from edgeflow.exported import ranges
-from edgeflow.exported.operators import CONVERTED
 from edgeflow.ondevice.engine_onnxruntime import CPU, OPERATORS, Engine
 from edgeflow.targets.base import (
     Capabilities,
@@ -19,7 +18,8 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
-from edgeflow.targets.lint import by_name, operators_of
+from edgeflow.targets.lint import operators_of
+from edgeflow.targets.through_onnx import without_form
 
 OPSET = 17
 MODEL = "model.onnx"
@@ -72,8 +72,7 @@ class ONNXRuntime:
     @staticmethod
     def lint(model: Path, options: Any) -> list[Lint]:  # noqa: ARG004  # part of the protocol
         """Name operators that have no form in ONNX."""
-        unknown = [one for one in operators_of(model) if one.name not in CONVERTED]
-        return by_name(unknown, "warning", f"ONNX (opset {OPSET}) has no form of this operator")
+        return without_form(operators_of(model), OPSET)
 
     @staticmethod
     def compile(job: CompileInput, options: ONNXRuntimeOptions, out: Path) -> CompiledModel:
@@ -92,7 +91,7 @@ class ONNXRuntime:
         count = len(onnx.load(path).graph.node)
         tolerances = None
         if job.recipe.quantize == "ptq-int8":
-            found = _ranges(job, path)
+            found = ranges.ranges_of(path, job.calibration, job.recipe.calibration)
             ends = [value.name for value in onnx.load(path).graph.output]
             tolerances = tuple(_tolerance(found[name], options) for name in ends)
             quantize(path, path, found, reduce_range=options.overflow_fix)
@@ -137,12 +136,6 @@ def _require_runs(folder: Path, options: ONNXRuntimeOptions) -> None:
             f"onnxruntime cannot run the network: {error}",
             hint="it has no kernel for an operator: use another, or another target",
         ) from error
-
-
-def _ranges(job: CompileInput, path: Path) -> ranges.Ranges:
-    if job.calibration is None:
-        raise CompileError("ptq-int8 reads the calibration set", hint="give the dataset one")
-    return ranges.ranges_of(path, job.calibration, job.recipe.calibration)
 
 
 def _finish(path: Path, operators: int) -> None:

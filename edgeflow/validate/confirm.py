@@ -12,7 +12,7 @@ from edgeflow.deploy.judged import forget_rollback
 from edgeflow.deploy.release import open_device
 from edgeflow.errors import EdgeflowError, GateError
 from edgeflow.figures.table import figure
-from edgeflow.validate.gates import GateResult, check_gates
+from edgeflow.validate.gates import GateResult, check_gates, misses
 
 
 def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -> None:
@@ -68,11 +68,7 @@ def _reject(
 
 
 def _gate_error(name: str, failed: list[GateResult], outcome: str) -> GateError:
-    figures = "".join(f"\n  - {result}" for result in failed)
-    return GateError(
-        f"{name} misses {len(failed)} gate{'s' if len(failed) > 1 else ''}{figures}\n  {outcome}",
-        hint="; ".join(_hints(failed)),
-    )
+    return GateError(f"{misses(name, failed)}\n  {outcome}", hint="; ".join(_hints(failed)))
 
 
 def _hints(failed: list[GateResult]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Gates: the figures of a validation against the limits of a deployment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,12 @@ class GateResult:
             return "not measured"
         kind = "" if self.figure.kind == "measured" else f" {self.figure.kind}"
         return f"{self.value:.6g}{kind}"
+
+
+def misses(name: str, failed: Sequence[GateResult]) -> str:
+    """Return in words which gates something misses, each in a line."""
+    count = f"{len(failed)} gate{'s' if len(failed) > 1 else ''}"
+    return f"{name} misses {count}" + "".join(f"\n  - {result}" for result in failed)
 
 
 def check_gates(validation: Validation, gates: Mapping[str, float]) -> list[GateResult]:

@@ -9,7 +9,7 @@ from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.artifact.manifest import read_manifest
 from edgeflow.errors import GateError
-from edgeflow.validate.gates import check_gates
+from edgeflow.validate.gates import check_gates, misses
 
 BUNDLE_SIZES = ("model_bytes", "bundle_bytes", "model_packed_bytes", "bundle_packed_bytes")
 """Facts of the bundle step."""
@@ -38,9 +38,8 @@ def judge(
         results = check_gates(record, slice_["gates"])
         failed = [result for result in results if not result.passed]
         if failed:
-            figures = "".join(f"\n  - {result}" for result in failed)
             raise GateError(
-                f"{name} misses {len(failed)} gate{'s' if len(failed) > 1 else ''}{figures}",
+                misses(name, failed),
                 hint="improve the model or its recipe, or relax the gate; what is not measured "
                 "here needs a device in `devices`",
             )

@@ -23,7 +23,7 @@ NO_TARGETS = {
         "host",
         "identity",
     ),
-    *("lint", "outcome", "reading", "registry", "worker"),
+    *("lint", "outcome", "reading", "registry", "through_onnx", "worker"),
 }
 
 

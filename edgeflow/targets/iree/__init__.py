@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from edgeflow.exported.onnx import TOOLS, export_onnx
-from edgeflow.exported.operators import CONVERTED
 from edgeflow.paths import workflow_folder
 from edgeflow.targets.base import (
     LITERT,
@@ -22,6 +21,7 @@ from edgeflow.targets.base import (
     TargetOptions,
 )
 from edgeflow.targets.lint import by_name, operators_of
+from edgeflow.targets.through_onnx import without_form
 from edgeflow.toolchain.base import Environment, Toolchain
 
 OPSET = 17
@@ -98,10 +98,9 @@ class IREE:
     def lint(model: Path, options: IREEOptions) -> list[Lint]:  # noqa: ARG004  # part of the protocol
         """Name operators that have no form in ONNX, and those that decide what is computed."""
         found = operators_of(model)
-        unknown = [one for one in found if one.name not in CONVERTED]
         deciding = [one for one in found if one.name in _DECIDING]
         return [
-            *by_name(unknown, "warning", f"ONNX (opset {OPSET}) has no form of this operator"),
+            *without_form(found, OPSET),
             *by_name(deciding, "warning", "only networks of fixed steps and sizes are compiled"),
         ]
 

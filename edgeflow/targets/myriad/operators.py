@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from edgeflow.exported.operators import CONVERTED
 from edgeflow.targets.base import Lint
 from edgeflow.targets.lint import by_name, operators_of
+from edgeflow.targets.myriad.network import OPSET
+from edgeflow.targets.through_onnx import without_form
 
 _NAMES = """
 ABS ATAN2 CONV_3D COS CUMSUM REDUCE_PROD REVERSE_V2 SCATTER_ND SIGN SIN
@@ -17,10 +18,9 @@ tried alone for both platforms."""
 def findings(model: Path, platform: str) -> list[Lint]:
     """Return what is wrong with a .tflite for a platform."""
     operators = operators_of(model)
-    unwritten = [one for one in operators if one.name not in CONVERTED]
     lacking = [one for one in operators if one.name in LACKING]
     found = [
-        *by_name(unwritten, "warning", "ONNX has no form of this operator"),
+        *without_form(operators, OPSET),
         *by_name(lacking, "warning", "the VPU has no such layer"),
     ]
     if platform == "myriad-2":

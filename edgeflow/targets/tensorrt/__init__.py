@@ -8,10 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from edgeflow.errors import CompileError
 from edgeflow.exported import onnx as exported
 from edgeflow.exported import ranges
-from edgeflow.exported.operators import CONVERTED
 from edgeflow.figures.figure import Figure
 from edgeflow.ondevice.engine_tensorrt import BUILT
 from edgeflow.targets.base import (
@@ -25,8 +23,9 @@ from edgeflow.targets.base import (
     Runtime,
     TargetOptions,
 )
-from edgeflow.targets.lint import by_name, operators_of
+from edgeflow.targets.lint import operators_of
 from edgeflow.targets.tensorrt import build
+from edgeflow.targets.through_onnx import without_form
 from edgeflow.toolchain.base import Program, Toolchain
 
 OPSET = 17
@@ -94,8 +93,7 @@ class TensorRT:
     @staticmethod
     def lint(model: Path, options: Any) -> list[Lint]:  # noqa: ARG004  # part of the protocol
         """Name operators that have no form in ONNX."""
-        unknown = [one for one in operators_of(model) if one.name not in CONVERTED]
-        return by_name(unknown, "warning", f"ONNX (opset {OPSET}) has no form of this operator")
+        return without_form(operators_of(model), OPSET)
 
     @staticmethod
     def compile(job: CompileInput, options: TensorRTOptions, out: Path) -> CompiledModel:
@@ -167,8 +165,6 @@ STEPS = 8
 def _ranges(job: CompileInput, network: Path) -> ranges.Ranges:
     if job.recipe.quantize != "ptq-int8":
         return {}
-    if job.calibration is None:
-        raise CompileError("ptq-int8 reads the calibration set", hint="give the dataset one")
     return ranges.ranges_of(network, job.calibration, job.recipe.calibration)
 
 

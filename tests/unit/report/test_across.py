@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edgeflow.config.target import target_class
-from edgeflow.report.across import HEADER, across, print_title
+from edgeflow.report.across import HEADER, across, header_of
 from edgeflow.report.rows import Row
 from edgeflow.targets.base import parse_options
 from edgeflow.testing.trained import Trained
@@ -71,9 +71,7 @@ def test_what_a_compiler_tells_is_marked_as_its_estimate(tmp_path: Path) -> None
         "latency, ms": "0.730 (estimated)",
         "state": "compiled",
     }
-    assert print_title([one]) == tuple(
-        "accuracy, %" if name == "metric" else name for name in HEADER
-    )
+    assert header_of([one]) == tuple("accuracy, %" if name == "metric" else name for name in HEADER)
 
 
 def test_what_is_not_compiled_is_counted_by_the_linter(trained: Trained, tmp_path: Path) -> None:
