@@ -4,12 +4,13 @@ from pathlib import Path
 
 from edgeflow.check.files import check_files
 from edgeflow.check.fits import check_fits
+from edgeflow.check.fleets import check_fleets
 from edgeflow.check.models import check_keras, check_models
 from edgeflow.check.networks import check_builds
 from edgeflow.config.load import Look, load_file
 from edgeflow.config.root import Config
 
-QUICK: tuple[Look, ...] = (check_files, check_models)
+QUICK: tuple[Look, ...] = (check_files, check_fleets, check_models)
 SLOW: tuple[Look, ...] = (check_builds, check_keras, check_fits)
 """What imports TensorFlow."""
 

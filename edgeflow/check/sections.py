@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from edgeflow.config.dataset import Dataset
+from edgeflow.config.fleet import Fleet, Rollout, SshFleet, VirtualFleet
 from edgeflow.config.model import Model
 from edgeflow.config.raw import Entry, entries, once
 
@@ -20,6 +21,18 @@ def valid_datasets(raw: Entry) -> Mapping[str, Dataset]:
 def valid_models(raw: Entry) -> Mapping[str, Model]:
     """Return the models that are valid, by name."""
     return _valid(raw, "models", Model)
+
+
+@once
+def valid_fleets(raw: Entry) -> Mapping[str, SshFleet | VirtualFleet]:
+    """Return the fleets that are valid, by name."""
+    return _valid(raw, "fleets", Fleet)
+
+
+@once
+def valid_rollouts(raw: Entry) -> Mapping[str, Rollout]:
+    """Return the rollouts that are valid, by name."""
+    return _valid(raw, "rollouts", Rollout)
 
 
 def _valid(raw: Entry, section: str, kind: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.names import missing
 from edgeflow.config.raw import Entry, compiled_for, deployments, entries, kind_of_device
+from edgeflow.config.rolloutcheck import check_rollouts
 from edgeflow.config.target import broken_targets, runtime_of_entry, target_classes
 
 _RESERVED = (
@@ -35,6 +36,7 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
         *recipe_references(raw),
         *_broken(raw),
         *_units(raw),
+        *check_rollouts(raw),
         *[
             Finding(keys=(section, name), message=f"taken: {meaning}")
             for section, names, meaning in _RESERVED

@@ -16,18 +16,24 @@ FOLDERS = frozenset({"bin", "data"})
 _HOST = r"^[A-Za-z0-9:_][A-Za-z0-9.:_-]{0,252}(%[A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$"
 
 
+Host = Annotated[str, Field(pattern=_HOST)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+User = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
+HostKey = Annotated[
+    str,
+    Field(pattern=r"^(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$"),
+    AfterValidator(whole_host_key),
+]
+
+
 class _Account(Section):
-    host: Annotated[str, Field(pattern=_HOST)]
+    host: Host
     """Name or address, such as `kitchen.local`, `10.0.0.7` or `fe80::1%eth0`."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    port: Port = 22
     """TCP port of the SSH server."""
-    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
+    user: User
     """Account there."""
-    host_key: Annotated[
-        str,
-        Field(pattern=r"^(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$"),
-        AfterValidator(whole_host_key),
-    ]
+    host_key: HostKey
     """Public host key, as in `ssh-ed25519 AAAA...`, without a comment; no other is accepted."""
     identity: HomePath
     """Path of the private key file to log in with. Of its public half (`.pub`), if the private
@@ -43,14 +49,16 @@ UnitValue = Annotated[str, Field(max_length=200, pattern=r"^[ -~]*$")] | int | f
 Unit = Annotated[dict[UnitName, UnitValue], Field(max_length=16)]
 
 
-class _Host(Section):
+class HostSettings(Section):
+    """How long a host may take."""
+
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """Longest wait for a connection, and for any sign of life during a transfer."""
     run_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
     """Longest time one program may run there; then it is ended."""
 
 
-class _SshHost(_Account, _Host):
+class _SshHost(_Account, HostSettings):
     transport: Literal["ssh"]
     proxy_jump: JumpHost | None = None
     """Host to go through, where it cannot be reached from here; with its own host key."""
@@ -58,14 +66,16 @@ class _SshHost(_Account, _Host):
     """Folder there that edgeflow owns; relative paths start at the account's home."""
 
 
-class _VirtualHost(_Host):
+class _VirtualHost(HostSettings):
     transport: Literal["virtual"]
     python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")] | None = None
     """Version of Python that the lock file in `environment` is for, such as `"3.9"`; by default
     edgeflow's own."""
 
 
-class _Device(Section):
+class DeviceSettings(Section):
+    """What devices are, however they are reached."""
+
     target: Reference
     """Name of a target of this configuration."""
     unit: Unit = Field(default_factory=dict)
@@ -74,14 +84,14 @@ class _Device(Section):
     own needs a device of its own, with a `path` of its own."""
 
 
-class SshDevice(_SshHost, _Device):
+class SshDevice(_SshHost, DeviceSettings):
     """A real unit, reached over SSH with its host key pinned."""
 
     python: RemotePath = "python3"
     """Interpreter on the device (3.7 or newer) that has numpy and the target's engine."""
 
 
-class VirtualDevice(_VirtualHost, _Device):
+class VirtualDevice(_VirtualHost, DeviceSettings):
     """A folder behind a real SSH server on this machine, started on demand."""
 
     environment: LocalPath | None = None

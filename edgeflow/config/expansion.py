@@ -21,6 +21,7 @@ class Expansion:
         families: name of each family to its members.
         findings: what is wrong with the families themselves.
         deployments: for each deployment in `raw`, its index in the user's list.
+        rollouts: those that name a family.
         models: the models as the user wrote them.
     """
 
@@ -28,6 +29,7 @@ class Expansion:
     families: Mapping[str, list[Member]]
     findings: list[Finding]
     deployments: list[int]
+    rollouts: frozenset[str]
     models: Mapping[str, Any]
 
     def locate(self, findings: list[Finding]) -> list[Finding]:
@@ -46,6 +48,8 @@ class Expansion:
         match keys:
             case ("deployments", int(index), *rest):
                 return ("deployments", self.deployments[index], *rest)
+            case ("rollouts", str(name), "variants", *_) if name in self.rollouts:
+                return ("rollouts", name, "model")
             case ("models", str(name), *rest) if name in owners:
                 family = owners[name].family
                 below = _below(self.models[family], owners[name].values, tuple(rest), unknown)
@@ -66,12 +70,21 @@ def expand(raw: Mapping[str, Any]) -> Expansion:
     copies = [(index, copy) for index, entry in numbered for copy in _copies(entry, families)]
     if numbered:
         result["deployments"] = [copy for _, copy in copies]
+    rollouts = raw.get("rollouts")
+    brought = rollouts if isinstance(rollouts, Mapping) else {}
+    of_families = {name: it for name, it in brought.items() if _family(it, families) is not None}
+    if of_families:
+        result["rollouts"] = {
+            **brought,
+            **{name: _with_variants(it, families) for name, it in of_families.items()},
+        }
     wrong = [finding for name, entry in found.items() for finding in problems(name, entry)]
     return Expansion(
         raw=result,
         families=families,
         findings=[*wrong, *_collisions(written, families)],
         deployments=[index for index, _ in copies],
+        rollouts=frozenset(of_families),
         models=written,
     )
 
@@ -88,12 +101,30 @@ def _models(
 
 def _copies(entry: Any, families: Mapping[str, list[Member]]) -> Iterator[Any]:
     """Yield a deployment once for each member of the family it names, or as it is."""
-    model = entry.get("model") if isinstance(entry, Mapping) else None
-    family = families.get(model) if isinstance(model, str) else None
+    family = _family(entry, families)
     if family is None:
         yield entry
     else:
         yield from ({**entry, "model": one.name} for one in family)
+
+
+def _family(entry: Any, families: Mapping[str, list[Member]]) -> list[Member] | None:
+    """Return the members of the family that an entry names as its model, if it does."""
+    model = entry.get("model") if isinstance(entry, Mapping) else None
+    return families.get(model) if isinstance(model, str) else None
+
+
+def _with_variants(
+    entry: Mapping[str, Any], families: Mapping[str, list[Member]]
+) -> dict[str, Any]:
+    """Return a rollout of a family as one of its members, by what a device may call its own."""
+    found: dict[str, str] = {}
+    for one in families[entry["model"]]:
+        for name in one.variants:
+            found.setdefault(name, one.name)
+    given = entry.get("variants")
+    plain = {key: value for key, value in entry.items() if key != "model"}
+    return {**plain, "variants": {**found, **(given if isinstance(given, Mapping) else {})}}
 
 
 def _collisions(

@@ -8,6 +8,7 @@ from edgeflow.config.base import Name, Section
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.deployment import Deployment
 from edgeflow.config.device import CompileHost, Device
+from edgeflow.config.fleet import Fleet, Rollout
 from edgeflow.config.model import Model
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.store import Store
@@ -29,6 +30,11 @@ class Config(Section):
     """Physical or virtual units of the targets."""
     deployments: Annotated[list[Deployment], Field(min_length=1)]
     """Which model goes to which devices after which recipe, and what it must reach there."""
+    fleets: dict[Name, Fleet] = Field(default_factory=dict)
+    """Many devices of one target each, from an inventory file."""
+    rollouts: dict[Name, Rollout] = Field(default_factory=dict)
+    """Which model goes to which devices of a fleet, in waves, once its bench devices have passed
+    their gates."""
     compile_hosts: dict[Name, CompileHost] = Field(default_factory=dict)
     """Machines with compilers that this one does not have, for targets with `compile_host`."""
     store: Store = Store()

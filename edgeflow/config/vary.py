@@ -27,12 +27,15 @@ class Member:
         entry: the model without `vary`, this member's values filled in.
         family: the model as it was written.
         values: varied path to the index of this member's value in its list.
+        variants: what names it within its family: the end of its name, and where one path alone
+            is varied, its value there.
     """
 
     name: str
     entry: dict[str, Any]
     family: str
     values: Mapping[str, int]
+    variants: tuple[str, ...]
 
 
 def is_family(name: object, entry: object) -> bool:
@@ -55,7 +58,11 @@ def members(family: str, entry: Mapping[str, Any]) -> Iterator[Member]:
         for path, index in values.items():
             name += f"-{_label(path, axes[path][index])}"
             filled = _with(filled, path.split("."), axes[path][index])
-        yield Member(name=name, entry=filled, family=family, values=values)
+        variants = [name.removeprefix(f"{family}-")]
+        variants += [str(axes[path][index]) for path, index in values.items() if len(axes) == 1]
+        yield Member(
+            name=name, entry=filled, family=family, values=values, variants=tuple(variants)
+        )
 
 
 def problems(family: str, entry: Mapping[str, Any]) -> Iterator[Finding]:
