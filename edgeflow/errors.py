@@ -10,7 +10,8 @@ EdgeflowError (1)
  ├── IntegrityError (8)
  ├── DataError (9)
  ├── TrainingError (10)
- └── StorageError (11)
+ ├── StorageError (11)
+ └── RolloutError (12)
 """
 
 import errno
@@ -132,6 +133,12 @@ class StorageError(EdgeflowError):
     """A file or folder here cannot be written or read: no permission, read-only, or no space."""
 
     exit_code, anchor = 11, "storage"
+
+
+class RolloutError(EdgeflowError):
+    """A rollout ended before its last wave: by its budgets, or because it was told to."""
+
+    exit_code, anchor = 12, "rollout"
 
 
 _SPACE = "`df -h .` tells what is free: remove what you no longer need, then run again"
