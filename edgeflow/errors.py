@@ -11,7 +11,8 @@ EdgeflowError (1)
  ├── DataError (9)
  ├── TrainingError (10)
  ├── StorageError (11)
- └── RolloutError (12)
+ ├── RolloutError (12)
+ └── SigningError (13)
 """
 
 import errno
@@ -139,6 +140,12 @@ class RolloutError(EdgeflowError):
     """A rollout ended before its last wave: by its budgets, or because it was told to."""
 
     exit_code, anchor = 12, "rollout"
+
+
+class SigningError(EdgeflowError):
+    """A bundle cannot be signed: no key, or its signature is to be made on another machine."""
+
+    exit_code, anchor = 13, "signing"
 
 
 _SPACE = "`df -h .` tells what is free: remove what you no longer need, then run again"

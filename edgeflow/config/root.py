@@ -21,7 +21,7 @@ class Config(Section):
     datasets: dict[Name, Dataset]
     """Named sources of samples and their splits."""
     models: dict[Name, Model]
-    """Networks to train, or to import from files; none may be called `bin` or `data`."""
+    """Networks to train, or to import from files; none may be called `bin`, `data` or `trust`."""
     recipes: dict[Name, Recipe]
     """Ways to compress and quantize a trained model."""
     targets: dict[Name, Target]

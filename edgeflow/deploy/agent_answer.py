@@ -11,7 +11,7 @@ from edgeflow.text import excerpt
 class No(Answer):
     """A refusal; without `error` it is none."""
 
-    error: Literal["absent", "corrupt", "failed", "locked", "no space"] | None = None
+    error: Literal["absent", "corrupt", "failed", "locked", "no space", "rejected"] | None = None
     detail: Annotated[str, AfterValidator(excerpt)] = ""
 
 
@@ -24,6 +24,7 @@ class Status(Answer):
         previous: digest of the bundle that a rollback would bring back.
         rejected: digests of those on the device that are never gone back to.
         releases: digests of the bundles on the device, the oldest first.
+        signed_by: name of who signed the bundle in use; None where nobody had to.
         since_unix_s: when `current` was switched to it, by the device's clock.
         zstd: by what it unpacks Zstandard; None if it cannot.
     """
@@ -33,6 +34,7 @@ class Status(Answer):
     previous: Sha256 | None
     rejected: tuple[Sha256, ...]
     releases: tuple[Sha256, ...]
+    signed_by: Words | None
     since_unix_s: Quantity | None
     free_bytes: Count
     python: Words

@@ -1,13 +1,14 @@
-"""The key to log in with: a file, or one that the SSH agent holds. Never a password."""
+"""Private keys: a file, or one that the SSH agent holds. Never a password."""
 
 import functools
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeflow.errors import DeployError
+from edgeflow.errors import DeployError, EdgeflowError
 from edgeflow.remote.inventory import Account
 
 if TYPE_CHECKING:
@@ -18,40 +19,73 @@ _KEY_MAX_BYTES = 1 << 20
 _ASKING = threading.Lock()  # several devices at a time, one question at a time
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A private key that is wanted.
+
+    Attributes:
+        identity: its file; or that of its public half, if the SSH agent holds the private one.
+        title: what it is for, in messages.
+        setting: key of the configuration that names it.
+        failure: what is raised where there is none.
+    """
+
+    identity: Path
+    title: str
+    setting: str
+    failure: type[EdgeflowError]
+
+
 def login_key(account: Account) -> "PKey":
-    """Return the private key of an account's `identity`.
+    """Return the private key of an account's `identity`: see `private_key`.
+
+    Raises:
+        DeployError: there is none, and how to get it.
+    """
+    return private_key(
+        Wanted(
+            identity=account.identity,
+            title=account.title,
+            setting="identity",
+            failure=DeployError,
+        )
+    )
+
+
+def private_key(wanted: Wanted) -> "PKey":
+    """Return a private key.
 
     A file that needs a passphrase is looked for in the SSH agent first; then the environment
     variable EDGEFLOW_PASSPHRASE is tried; a person is asked only at a terminal.
 
     Raises:
-        DeployError: there is none, and how to get it.
+        EdgeflowError: `wanted.failure`: there is none, and how to get it.
     """
-    path = account.identity
-    text = _content(account)
+    path = wanted.identity
+    text = _content(wanted)
     if text.startswith(b"PuTTY-User-Key-File"):
-        raise DeployError(
-            f"{path} for {account.title} is a key in PuTTY's format, which OpenSSH cannot read",
+        raise wanted.failure(
+            f"{path} for {wanted.title} is a key in PuTTY's format, which OpenSSH cannot read",
             hint=f"convert it: puttygen {path} -O private-openssh -o {path.with_suffix('')}",
         )
     if text.startswith((b"-----BEGIN PRIVATE KEY", b"-----BEGIN ENCRYPTED PRIVATE KEY")):
-        raise DeployError(
-            f"{path} for {account.title} is a key in PKCS #8, a format that is not supported",
+        raise wanted.failure(
+            f"{path} for {wanted.title} is a key in PKCS #8, a format that is not supported",
             hint=f"convert it in place: ssh-keygen -p -f {path}",
         )
     public = _public_blob(text)
     if public is not None:
         if (key := _held_by_agent(public)) is None:
-            raise _public_half(account)
+            raise _public_half(wanted)
         return key
     try:
         return _from_file(path, None)
     except Exception as error:  # whatever cryptography and paramiko raise for other bytes
-        if (key := _agent_key(account)) is not None:
+        if (key := _agent_key(wanted)) is not None:
             return key
         if isinstance(error, TypeError):
-            return _unlocked(account)
-        raise _unusable(account, error) from error
+            return _unlocked(wanted)
+        raise _unusable(wanted, error) from error
 
 
 def forget(key: "PKey") -> None:
@@ -62,18 +96,18 @@ def forget(key: "PKey") -> None:
         key.agent.close()
 
 
-def _content(account: Account) -> bytes:
-    path = account.identity
+def _content(wanted: Wanted) -> bytes:
+    path = wanted.identity
     if not path.is_file():
-        raise DeployError(
-            f"no private key {path} to log in to {account.title}",
+        raise wanted.failure(
+            f"no private key {path} for {wanted.title}",
             hint=f"create one: ssh-keygen -t ed25519 -f {path}",
         )
     try:
         with path.open("rb") as file:
             return file.read(_KEY_MAX_BYTES)
     except OSError as error:
-        raise _unusable(account, error) from error
+        raise _unusable(wanted, error) from error
 
 
 def _public_blob(text: bytes) -> bytes | None:
@@ -102,14 +136,14 @@ def _held_by_agent(public: bytes) -> "PKey | None":
     return found
 
 
-def _public_half(account: Account) -> DeployError:
+def _public_half(wanted: Wanted) -> EdgeflowError:
     """Return the failure of a public key whose private half no agent has."""
-    path = account.identity
+    path = wanted.identity
     agent = "the SSH agent does not hold the private one"
     if "SSH_AUTH_SOCK" not in os.environ:
         agent = "no SSH agent runs here (SSH_AUTH_SOCK is not set)"
-    return DeployError(
-        f"{path} for {account.title} is a public key, and {agent}",
+    return wanted.failure(
+        f"{path} for {wanted.title} is a public key, and {agent}",
         hint=f"name the private file ({path.with_suffix('')}), or add it: "
         f"ssh-add {path.with_suffix('')}",
     )
@@ -122,35 +156,35 @@ def _from_file(path: Path, passphrase: bytes | None) -> "PKey":
     return PKey.from_path(path, passphrase)  # type: ignore[arg-type]
 
 
-def _agent_key(account: Account) -> "PKey | None":
+def _agent_key(wanted: Wanted) -> "PKey | None":
     """Return the agent's key for a private file that cannot be used as it is."""
-    public = account.identity.with_name(f"{account.identity.name}.pub")
+    public = wanted.identity.with_name(f"{wanted.identity.name}.pub")
     blob = _public_blob(public.read_bytes()) if public.is_file() else None
     return _held_by_agent(blob) if blob is not None else None
 
 
-def _unlocked(account: Account) -> "PKey":
-    path, passphrase = account.identity, _passphrase(account)
+def _unlocked(wanted: Wanted) -> "PKey":
+    path, passphrase = wanted.identity, _passphrase(wanted)
     try:
         return _from_file(path, passphrase.encode())
     except ValueError as error:
-        raise DeployError(
-            f"the passphrase does not open {path}, the key for {account.title}",
+        raise wanted.failure(
+            f"the passphrase does not open {path}, the key for {wanted.title}",
             hint=f"check {PASSPHRASE}, or unlock the key once: ssh-add {path}",
         ) from error
     except Exception as error:
-        raise _unusable(account, error) from error
+        raise _unusable(wanted, error) from error
 
 
-def _passphrase(account: Account) -> str:
+def _passphrase(wanted: Wanted) -> str:
     if given := os.environ.get(PASSPHRASE):
         return given
     if sys.stdin.isatty() and sys.stderr.isatty():
         with _ASKING:
-            return _typed(account.identity)
-    raise DeployError(
-        f"{account.identity}, the key for {account.title}, is protected by a passphrase",
-        hint=f"unlock it once: ssh-add {account.identity} (its public half must lie beside it); "
+            return _typed(wanted.identity)
+    raise wanted.failure(
+        f"{wanted.identity}, the key for {wanted.title}, is protected by a passphrase",
+        hint=f"unlock it once: ssh-add {wanted.identity} (its public half must lie beside it); "
         f"or set {PASSPHRASE}",
     )
 
@@ -163,10 +197,11 @@ def _typed(identity: Path) -> str:
     return getpass(f"passphrase of {identity}: ")
 
 
-def _unusable(account: Account, error: Exception) -> DeployError:
-    path = account.identity
-    return DeployError(
-        f"{path} is no private key to log in to {account.title}: {error}",
-        hint=f"create one: ssh-keygen -t ed25519 -f {path}-new, and name it as `identity`; keys "
-        "of security keys (sk) work by their .pub file and the SSH agent",
+def _unusable(wanted: Wanted, error: Exception) -> EdgeflowError:
+    path = wanted.identity
+    return wanted.failure(
+        f"{path} is no private key for {wanted.title}: {error}",
+        hint=f"create one: ssh-keygen -t ed25519 -f {path}-new, and name it as "
+        f"`{wanted.setting}`; those of security keys (sk) log in by their .pub file and the SSH "
+        "agent",
     )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     Json = Dict[str, Any]
 
-EXIT_CODES = {"corrupt": 65, "locked": 75}
+EXIT_CODES = {"corrupt": 65, "rejected": 65, "locked": 75}
 
 
 class Refused(Exception):

@@ -18,6 +18,7 @@ LOG = "audit.log"
 # Some 500 lines; as many older ones are in the log before.
 LOG_MAX_BYTES = 128 << 10
 QUOTED = 1000  # characters of one fact
+UNSIGNED = "unsigned"  # in the place of a signer's name
 
 
 def audit(folder: str, verb: str, **facts: Any) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 
 from .answer import Refused
-from .audit import audit
+from .audit import UNSIGNED, audit
 from .files import fsync, remove, sha256, write_json
 from .folders import is_folder, make_folder, scratch_path, sync_folders
 from .journal import journal_of
@@ -60,37 +60,43 @@ def install(options: argparse.Namespace) -> Json:
         try:
             if whole(model, name):
                 return {"installed": name, "changed": False}
-            install_upload(model, name, uploads, options.packed_from)
+            signer = install_upload(model, name, uploads, options.packed_from)
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise Refused("corrupt", f"not a readable tar: {error}") from error
         finally:
             discard_leftovers(model)
             for path in uploads.values():
                 remove(path)
-        audit(model.folder, "install", sha=name)
+        audit(model.folder, "install", sha=name, signed_by=signer or UNSIGNED)
     return {"installed": name, "changed": True}
 
 
-def install_upload(model: Model, name: str, uploads: dict[str, str], size: int | None) -> None:
-    """Install from the upload's tar, or from its packed form if `size` in bytes is given."""
+def install_upload(
+    model: Model, name: str, uploads: dict[str, str], size: int | None
+) -> str | None:
+    """Install from the upload's tar, or from its packed form if `size` in bytes is given.
+
+    Returns:
+        Who signed it; None if nobody had to.
+    """
     form, part = "tar" if size is None else "tar.zst", uploads["tar"]
     if not os.path.isfile(uploads[form]):
         raise Refused("absent", f"{name} was not uploaded")
     if size is not None:
         part = scratch_path(model.incoming, f"{name}.tar")
         unpack_upload(uploads[form], part, size)
-    unpack_release(model, name, part)
+    return unpack_release(model, name, part)
 
 
-def unpack_release(model: Model, name: str, part: str) -> None:
-    """Unpack a tar beside the releases, verify it, and move it into place."""
+def unpack_release(model: Model, name: str, part: str) -> str | None:
+    """Unpack a tar beside the releases, verify it, and move it into place; return its signer."""
     from .archive import unpack
 
     scratch = model.scratch(name)
     if sha256(part) != name:
         raise Refused("corrupt", f"the upload is not {name}")
     os.mkdir(scratch)
-    manifest = unpack(part, scratch)
+    manifest, signer = unpack(part, scratch, model.trust)
     files = listed_files(manifest)
     verify_files(scratch, files)
     sync_folders(scratch)
@@ -98,7 +104,8 @@ def unpack_release(model: Model, name: str, part: str) -> None:
     entries = journal["releases"]
     number = 1 + max((entry["number"] for entry in entries.values()), default=-1)
     new = {"number": number, "previous": None, "state": "staged"}
-    entries[name] = dict(entries.get(name, new), manifest=hashlib.sha256(manifest).hexdigest())
+    digest = hashlib.sha256(manifest).hexdigest()
+    entries[name] = dict(entries.get(name, new), manifest=digest, signed_by=signer)
     write_json(model.journal_path, journal)
     if is_folder(model.release(name)):  # it is there, but verify refused it
         replace_files(scratch, model.release(name), files)
@@ -106,3 +113,4 @@ def unpack_release(model: Model, name: str, part: str) -> None:
         remove(model.release(name))
         os.rename(scratch, model.release(name))
     fsync(model.releases)
+    return signer

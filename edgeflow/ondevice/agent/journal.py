@@ -44,6 +44,8 @@ def rebuilt(model: Model, stored: Any) -> Json:
     Args:
         stored: what the file holds. The first format named one previous release.
     """
+    from .signature import signer_of_release
+
     releases: Json = {}
     current = model.current()
     previous = str(stored.get("previous")) if isinstance(stored, dict) else None
@@ -53,6 +55,7 @@ def rebuilt(model: Model, stored: Any) -> Json:
                 "manifest": manifest_digest(model.release(name)),
                 "number": len(releases),
                 "previous": None,
+                "signed_by": signer_of_release(model.release(name), model.trust),
                 "state": "passed" if name in (current, previous) else "staged",
             }
     if current in releases and previous in releases and current != previous:
@@ -77,7 +80,10 @@ def sound_entry(name: str, entry: Json) -> bool:
     known = previous is None or (SHA.fullmatch(previous) and previous != name)
     number = entry["number"]
     counted = isinstance(number, int) and not isinstance(number, bool)
-    return bool(SHA.fullmatch(entry["manifest"]) and counted and known) and entry["state"] in STATES
+    signer = entry.get("signed_by")
+    named = signer is None or isinstance(signer, str)
+    whole = SHA.fullmatch(entry["manifest"]) and counted and known and named
+    return bool(whole) and entry["state"] in STATES
 
 
 def state_of(name: str, journal: Json) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .audit import audit
+from .audit import UNSIGNED, audit
 from .files import write_json
 from .journal import journal_of
 from .lock import locked
@@ -19,19 +19,24 @@ if TYPE_CHECKING:
 
 def activate(options: argparse.Namespace) -> Json:
     """Make a release current that has passed, and note what was current before."""
+    from .signature import signer_of_release
+
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "activate"):
         repair(model)
         verify_release(model, name)
+        signer = signer_of_release(model.release(name), model.trust)
         old, journal = model.current(), journal_of(model)
         entry = journal["releases"][name]
-        wanted = dict(entry, state="passed", previous=entry["previous"] if old == name else old)
+        before = entry["previous"] if old == name else old
+        wanted = dict(entry, state="passed", previous=before, signed_by=signer)
         if wanted != entry:
             journal["releases"][name] = wanted
             write_json(model.journal_path, journal)
         if old != name:
             model.switch(name)
-            audit(model.folder, "activate", sha=name, previous=old)
+            signed_by = signer or UNSIGNED
+            audit(model.folder, "activate", sha=name, previous=old, signed_by=signed_by)
     return {
         "changed": old != name,
         "current": model.current(),

@@ -36,6 +36,7 @@ def status(options: argparse.Namespace) -> Json:
         previous=fallback(model, current, journal, verified=False),
         rejected=[name for name in releases if state_of(name, journal) == "rejected"],
         releases=releases,
+        signed_by=journal["releases"].get(current, {}).get("signed_by"),
         since_unix_s=since_unix_s(model) if current else None,
         zstd=zstd(),
     )

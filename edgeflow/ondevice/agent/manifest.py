@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .answer import Json
 
 MANIFEST = "manifest.json"
+SIGNATURE = MANIFEST + ".sig"
 MANIFEST_MAX_BYTES = 4 << 20
 SHA = re.compile(r"[0-9a-f]{64}")
 
@@ -28,7 +29,7 @@ def listed_files(manifest: bytes) -> Json:
         bad = [name for name, entry in files.items() if not safe(name, entry)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("corrupt", f"{MANIFEST} is unusable: {error!r}") from error
-    bad = bad or sorted(folders_of(files) & {MANIFEST, *files})
+    bad = bad or sorted(folders_of(files) & {MANIFEST, SIGNATURE, *files})
     if bad:
         raise Refused("corrupt", f"{MANIFEST} lists an unsafe file: {bad[0]!r}")
     result: Json = files
@@ -41,7 +42,7 @@ def safe(name: str, entry: Json) -> bool:
     inside = all(part not in ("", ".", "..") and "\0" not in part for part in parts)
     size = entry["size_bytes"]
     described = SHA.fullmatch(entry["sha256"]) and isinstance(size, int) and size >= 0
-    return bool(inside and described and name != MANIFEST)
+    return bool(inside and described and name not in (MANIFEST, SIGNATURE))
 
 
 def folders_of(files: Json) -> set[str]:
@@ -51,9 +52,12 @@ def folders_of(files: Json) -> set[str]:
 
 
 def verify_files(folder: str, files: Json) -> None:
-    """Refuse a folder that does not hold exactly the listed files, closed to other accounts."""
+    """Refuse a folder that does not hold exactly the listed files, closed to other accounts.
+
+    A signature of the manifest may lie beside it.
+    """
     found, folders = dict(entries_of(folder), **{".": os.lstat(folder).st_mode}), folders_of(files)
-    expected = {".", MANIFEST, *folders, *files}
+    expected = {".", MANIFEST, *({SIGNATURE} & set(found)), *folders, *files}
     extra = set(found) - expected
     if extra:
         raise Refused("corrupt", f"not in the manifest: {min(extra)}")

@@ -17,9 +17,10 @@ class Model:
     """The folder of one model: incoming, releases, current, journal, audit log.
 
     The journal has an entry for each release: the SHA-256 of its `manifest`, the `number` of its
-    installation, its `state`, and the `previous` release, which was current before it. It is
-    written before `current` is switched, and never says which release that is: the link does. So
-    a kill between the two leaves a journal that is true of the old release and of the new one.
+    installation, its `state`, who it is `signed_by`, if anyone, and the `previous` release, which
+    was current before it. It is written before `current` is switched, and never
+    says which release that is: the link does. So a kill between the two leaves a journal that is
+    true of the old release and of the new one.
     """
 
     def __init__(self, folder: str) -> None:
@@ -29,6 +30,7 @@ class Model:
         self.incoming = os.path.join(self.folder, "incoming")
         self.link = os.path.join(self.folder, "current")
         self.link_new = os.path.join(self.folder, ".current.tmp")
+        self.trust = os.path.join(os.path.dirname(self.folder), "trust")
         self.journal_path = os.path.join(self.folder, "journal.json")
 
     def release(self, name: str) -> str:

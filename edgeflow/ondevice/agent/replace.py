@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .folders import OTHERS, close_to, discard, entries_of, is_folder, open_to_owner, sync_folders
-from .manifest import MANIFEST, folders_of
+from .manifest import MANIFEST, SIGNATURE, folders_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def replace_files(scratch: str, release: str, files: Json) -> None:
     open_to_owner(release)
     close_to(release, OTHERS)
     folders, wanted = folders_of(files), {MANIFEST, *files}
+    wanted |= {SIGNATURE} & set(os.listdir(scratch))
     for name in sorted(folders):
         path = os.path.join(release, name)
         if not is_folder(path):
