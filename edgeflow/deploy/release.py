@@ -301,12 +301,17 @@ def open_device(slice_: Mapping[str, Any]) -> Iterator[OpenDevice]:
     """
     device = parse_device(slice_["device"])
     name = slice_["name"]
-    with _locked(name, device.run_timeout_s), connect(endpoint(name, device)) as opened:
+    with held(name, device.run_timeout_s), connect(endpoint(name, device)) as opened:
         yield opened
 
 
 @contextmanager
-def _locked(name: str, timeout_s: float) -> Iterator[None]:
+def held(name: str, timeout_s: float) -> Iterator[None]:
+    """Hold a device of this project; one process or thread at a time has it.
+
+    Raises:
+        DeployError: it is in use for longer than `timeout_s`.
+    """
     from filelock import FileLock, Timeout
 
     LOCKS.mkdir(parents=True, exist_ok=True)
@@ -325,4 +330,7 @@ def _locked(name: str, timeout_s: float) -> Iterator[None]:
     try:
         yield
     finally:
+        # While it is held: who opened the file before looks again, and takes a new one. A fleet
+        # of ten thousand leaves no ten thousand files.
+        Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from edgeflow.artifact.atomic import write_json, write_text
 from edgeflow.errors import RolloutError
+from edgeflow.fleet.inventory import Row
 from edgeflow.fleet.outcome import RESULTS, Outcome, Result
 from edgeflow.fleet.spec import RolloutSpec
 
@@ -125,13 +126,18 @@ class RolloutResult:
         }
 
 
-def write_result(result: RolloutResult, folder: Path) -> None:
-    """Write rollout.json, and the devices that are worth another attempt to retry.csv."""
+def write_result(result: RolloutResult, folder: Path, rows: Mapping[str, Row]) -> None:
+    """Write rollout.json, and the devices that are worth another attempt to retry.csv.
+
+    Args:
+        rows: of all devices, by name.
+    """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["name", "outcome", "detail", "hint"])
-    for name, outcome in result.outcomes.items():
-        if outcome.result != "confirmed":
-            writer.writerow([name, outcome.result, outcome.detail, outcome.hint])
+    writer.writerow(["name", "host", "port", "user", "outcome", "detail", "hint"])
+    for name, it in result.outcomes.items():
+        if it.result != "confirmed":
+            row = rows[name]
+            writer.writerow([name, row.host, row.port, row.user, it.result, it.detail, it.hint])
     write_text(folder / RETRY, table.getvalue())
     write_json(folder / ROLLOUT, result.record())

@@ -15,6 +15,7 @@ import pytest
 from edgeflow.errors import IntegrityError, RolloutError, StorageError, UnreachableError
 from edgeflow.fleet import campaign
 from edgeflow.fleet.campaign import dry_run, run_rollout
+from edgeflow.fleet.inventory import Row
 from edgeflow.fleet.outcome import RESULTS
 from edgeflow.fleet.result import RolloutResult, write_result
 from edgeflow.fleet.state import pause_file, read_progress
@@ -43,7 +44,7 @@ def test_all_five_outcomes_are_kept_apart(run: Run, tmp_path: Path) -> None:
     units = [Simulated(name, [name]) for name in RESULTS]
     result = run(units, connections=5)
     assert [result.outcomes[name].result for name in RESULTS] == list(RESULTS)
-    write_result(result, tmp_path / "out")
+    write_result(result, tmp_path / "out", {name: Row(name=name, host=name) for name in RESULTS})
     record = json.loads((tmp_path / "out" / "rollout.json").read_text())
     one_each: dict[str, int] = dict.fromkeys(map(str, RESULTS), 1)
     assert record["counts"] == {**one_each, "untouched": 0}
@@ -52,7 +53,7 @@ def test_all_five_outcomes_are_kept_apart(run: Run, tmp_path: Path) -> None:
     with (tmp_path / "out" / "retry.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["name"] for row in rows} == {*RESULTS} - {"confirmed"}
-    assert all(row["name"] == row["outcome"] for row in rows)
+    assert all(row["name"] == row["outcome"] == row["host"] for row in rows)
     assert result.failure() is None
 
 

@@ -1,0 +1,134 @@
+"""Devices of a fleet over SSH: the same way to a release as the devices on the bench go."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgeflow.config.device import SshDevice, VirtualDevice
+from edgeflow.deploy.agent_answer import Status
+from edgeflow.deploy.deploy import bring
+from edgeflow.deploy.release import connect, held
+from edgeflow.errors import DeployError, EdgeflowError, MissingToolError, UnreachableError
+from edgeflow.fleet.outcome import Outcome, Result
+from edgeflow.fleet.unit import Report, Seen
+from edgeflow.remote.inventory import endpoint
+
+_CONFIRM_S = 60.0
+_LOOK_S = 2.0
+"""Between two looks at a device that stopped answering on the way."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A model that some devices of a rollout get.
+
+    Attributes:
+        bundle: its bundle.tar; the packed form is looked for beside it.
+        sha256: digest of that.
+    """
+
+    name: str
+    bundle: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SshUnit:
+    """A device that is reached over SSH; each call is a connection of its own.
+
+    Attributes:
+        allow_downgrade: whether it may go back to a bundle with a lower counter.
+    """
+
+    name: str
+    device: SshDevice | VirtualDevice
+    model: Model
+    allow_downgrade: bool = field(default=False, kw_only=True)
+
+    @property
+    def address(self) -> str:
+        """Account, host and port, and the key that the host has."""
+        if isinstance(self.device, VirtualDevice):
+            return "virtual"
+        return f"{self.device.user}@{self.device.host}:{self.device.port} {self.device.host_key}"
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the bundle that it is to serve."""
+        return self.model.sha256
+
+    def look(self) -> Seen:
+        """Ask the agent what the device serves.
+
+        Raises:
+            UnreachableError: the device does not answer.
+            DeployError: it refuses the login, or answers something else.
+        """
+        with connect(endpoint(self.name, self.device)) as device:
+            return seen(device.status(self.model.name))
+
+    def deploy(self, report: Report) -> Outcome:
+        """Install, try, switch and confirm; if an answer is missing, ask how it ended."""
+        way = _Way(self, report)
+        try:
+            with held(self.name, self.device.run_timeout_s):
+                return way.go()
+        except (UnreachableError, DeployError, MissingToolError) as error:
+            if way.switching:
+                return self._ended(error, way.sent_bytes)
+            # Before the switch a device serves what it served, whatever has happened.
+            silent = isinstance(error, UnreachableError)
+            return _failed("unreachable" if silent else "rejected", error, way.sent_bytes)
+
+    def _ended(self, error: EdgeflowError, sent_bytes: int) -> Outcome:
+        """Return how a switch has ended, by what the device says: an error says only that it did.
+
+        A release that nobody confirms is taken back by the device itself, so that is waited for.
+        """
+        deadline = time.monotonic() + _CONFIRM_S
+        while True:
+            try:
+                now = self.look()
+            except EdgeflowError:
+                now = Seen(current=None, confirmed=False)
+            if now.serves(self.sha256):
+                return Outcome(result="confirmed", sent_bytes=sent_bytes)
+            if now.confirmed:
+                return _failed("rolled_back", error, sent_bytes)
+            if time.monotonic() >= deadline:
+                return _failed("unknown", error, sent_bytes)
+            time.sleep(_LOOK_S)
+
+
+@dataclass
+class _Way:
+    """The way of one device to a release, and how far it has come.
+
+    Attributes:
+        switching: whether the device may have switched to the release.
+    """
+
+    unit: SshUnit
+    report: Report
+    sent_bytes: int = 0
+    switching: bool = False
+
+    def go(self) -> Outcome:
+        model, device = self.unit.model, self.unit.device
+        with connect(endpoint(self.unit.name, device)) as opened:
+            if not seen(opened.status(model.name)).serves(model.sha256):
+                self.report("installing")
+                self.sent_bytes = bring(opened, model.name, model.bundle)["sent_bytes"]
+                self.report("switching")
+                self.switching = True
+                opened.activate(model.name, model.sha256)
+        return Outcome(result="confirmed", sent_bytes=self.sent_bytes)
+
+
+def _failed(result: Result, error: EdgeflowError, sent_bytes: int) -> Outcome:
+    return Outcome(result=result, detail=error.message, hint=error.hint, sent_bytes=sent_bytes)
+
+
+def seen(status: Status) -> Seen:
+    """Return what an agent's status says to a rollout."""
+    return Seen(current=status.current, fault=status.fault or "")

@@ -1,0 +1,136 @@
+"""Rollouts over real SSH to virtual devices."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.deploy.release import LOCKS, OpenDevice
+from edgeflow.errors import UnreachableError
+from edgeflow.fleet import over_ssh
+from edgeflow.fleet.campaign import dry_run, run_rollout
+from edgeflow.fleet.over_ssh import Model, SshUnit
+from edgeflow.remote.inventory import parse_device
+from edgeflow.testing.fault_proxy import FaultProxy
+from tests.unit.fleet.simulated import spec
+
+if TYPE_CHECKING:
+    from edgeflow.remote.virtual.layout import Address
+    from tests.unit.deploy.conftest import Lab
+
+MakeBundle = Callable[..., Path]
+FAILS = b"import sys; print(sys.argv); sys.exit(1)\n"
+
+
+@pytest.fixture
+def proxy(lab: "Lab") -> Iterator[tuple["Address", FaultProxy]]:
+    """A device, and a proxy before it that passes everything on."""
+    pi = lab.device()
+    with FaultProxy(pi.port, "none") as proxy:
+        yield pi, proxy
+
+
+def unit(
+    lab: "Lab", address: "Address", bundle: Path, name: str = "", **changes: object
+) -> SshUnit:
+    slice_ = lab.slice(address, **changes)
+    model = Model(name="net", bundle=bundle, sha256=sha256_file(bundle))
+    return SshUnit(name or slice_["name"], parse_device(slice_["device"]), model)
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def test_a_dead_and_a_black_holed_device_keep_none_from_being_confirmed(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    bundle, state = make_bundle(), tmp_path / "state.jsonl"
+    devices = [lab.device() for _ in range(6)]
+    good = [unit(lab, pi, bundle) for pi in devices]
+    with FaultProxy(devices[0].port, "silent") as hole:
+        bad = [
+            unit(lab, devices[0], bundle, "dead", port=closed_port(), timeout_s=1.0),
+            unit(lab, devices[0], bundle, "hole", port=hole.port, timeout_s=1.0),
+        ]
+        units = [*good[:2], *bad, *good[2:]]
+        waves = spec(waves=(1, 0.5, 1.0), connections=4, bundle_sha256=units[0].sha256)
+        planned = {change.device: change for change in dry_run(waves, units)}
+        assert [planned[it.name].why for it in good] == ["it serves none"] * 6
+        assert planned["dead"].why.startswith("unknown: ")
+        first = run_rollout(waves, units, state, bool)
+        counts = (first.counts["confirmed"], first.counts["unreachable"])
+        assert (counts, first.ended) == ((6, 2), "complete")
+        assert "SSH" in first.outcomes["hole"].detail
+        logins = lab.logins()
+        run_rollout(waves, units, state, bool)
+    assert lab.logins() == logins, "nobody asks a confirmed device again"
+    assert {lab.current(pi) for pi in devices} == {sha256_file(bundle)}
+    assert not list(LOCKS.iterdir()), "a lock file is gone with the lock"
+
+
+def test_a_confirmed_device_without_a_record_is_sent_nothing(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    one = unit(lab, lab.device(), make_bundle())
+    sent = [
+        run_rollout(spec(), [one], tmp_path / name, bool).outcomes[one.name].sent_bytes
+        for name in ("one.jsonl", "other.jsonl")
+    ]
+    assert sent == [one.model.bundle.stat().st_size, 0]
+
+
+def test_a_model_that_fails_on_the_device_is_rejected(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    pi = lab.device()
+    old = lab.serve(pi, make_bundle(b"old"))
+    bad = unit(lab, pi, make_bundle(runner=FAILS))
+    outcome = run_rollout(spec(), [bad], tmp_path / "s.jsonl", bool).outcomes[bad.name]
+    assert outcome.result == "rejected"
+    assert "the runner of net failed" in outcome.detail
+    assert lab.current(pi) == old
+
+
+@pytest.mark.parametrize(("switched", "result"), [(True, "confirmed"), (False, "rolled_back")])
+def test_a_lost_answer_is_settled_by_what_the_device_serves(
+    lab: "Lab",
+    make_bundle: MakeBundle,
+    monkeypatch: pytest.MonkeyPatch,
+    switched: bool,
+    result: str,
+) -> None:
+    activate = OpenDevice.activate
+
+    def lose(self: OpenDevice, *arguments: str, **options: object) -> bool:
+        if switched:
+            activate(self, *arguments, **options)  # type: ignore[arg-type]
+        raise UnreachableError("lost the connection")
+
+    monkeypatch.setattr(OpenDevice, "activate", lose)
+    pi = lab.device()
+    assert unit(lab, pi, make_bundle()).deploy(print).result == result
+
+
+def test_a_device_that_stays_silent_after_the_switch_is_unknown(
+    lab: "Lab",
+    proxy: tuple["Address", FaultProxy],
+    make_bundle: MakeBundle,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pi, line = proxy
+
+    def lose(*_: object, **__: object) -> bool:
+        line.fault = "silent"
+        line.reset()
+        raise UnreachableError("lost the connection")
+
+    monkeypatch.setattr(OpenDevice, "activate", lose)
+    monkeypatch.setattr(over_ssh, "_CONFIRM_S", 0.0)
+    outcome = unit(lab, pi, make_bundle(), port=line.port, timeout_s=2.0).deploy(print)
+    assert (outcome.result, outcome.detail) == ("unknown", "lost the connection")
