@@ -24,6 +24,7 @@ from edgeflow.compress.evaluate import dequantized, details
 from edgeflow.config.samples import Part
 from edgeflow.dataset.tensors import stored
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
+from edgeflow.ondevice import PROGRAMS
 from edgeflow.targets import registry
 from edgeflow.targets.base import Runtime, parse_options
 from edgeflow.targets.build import COMPILED
@@ -35,11 +36,6 @@ if TYPE_CHECKING:
 
 GOLDEN_VECTORS = 16
 PARTS: tuple[Part, ...] = ("test",)
-RUNNER = "edgeflow.ondevice.runner"
-RELEASE = "edgeflow.ondevice.release"
-IMAGE = "edgeflow.ondevice.image"
-FACTS = "edgeflow.ondevice.facts"
-ENERGY = "edgeflow.ondevice.energy"
 FRONT_END = "edgeflow.ondevice.front_end"
 
 
@@ -116,11 +112,7 @@ def write_bundle(
     bit_exact = facts["quantize"] in capabilities.bit_exact
     io = _io(facts["io"], dataset, bit_exact=bit_exact)
     members = {
-        "runner.py": _source(RUNNER),
-        "release.py": _source(RELEASE),
-        "image.py": _source(IMAGE),
-        "facts.py": _source(FACTS),
-        "energy.py": _source(ENERGY),
+        **{f"{name.rpartition('.')[2]}.py": _source(name) for name in PROGRAMS},
         "engine.py": _source(runtime.engine_module),
         **({"front_end.py": _source(FRONT_END)} if dataset.facts.front_end else {}),
         **_golden(dataset, compiled / REFERENCE, io),

@@ -165,6 +165,32 @@ class Release:
         levels = LEVELS.get(self.manifest["decoding"]["source"])
         return np.rint(pixels * (levels / 255)).astype(np.uint8) if levels else pixels
 
+    def require(self, *sample: Any) -> None:
+        """Refuse arrays that are no sample of the dataset, one for each input.
+
+        Raises:
+            ValueError: one has another shape or type.
+        """
+        for array, tensor in zip(sample, self.manifest["io"]["inputs"]):  # noqa: B905  # Python 3.7
+            found = (np.shape(array), str(np.asarray(array).dtype))
+            wanted = (tuple(tensor["shape"][1:]), tensor["stored"])
+            if found != wanted:
+                text = "%s is %s %s without its batch, not %s %s"
+                raise ValueError(text % (tensor["name"], *found[::-1], *wanted[::-1]))
+
+    def outputs(self, *sample: Any) -> list[Any]:
+        """Return the network's outputs for one sample, float32 without a batch; see `answer`."""
+        self.require(*sample)
+        stored = [np.asarray(array)[None] for array in sample]
+        raw = listed(self.engine.infer(*to_inputs(stored, self.manifest)))
+        pairs = zip(raw, self.manifest["io"]["outputs"])  # noqa: B905  # Python 3.7
+        return [to_floats(np.asarray(one), tensor)[0] for one, tensor in pairs]
+
+    def said(self, sample: Any, output: Any) -> dict[str, Any]:
+        """Return what the first of the `outputs` says of the first input of a sample."""
+        tensor = self.manifest["io"]["inputs"][0]
+        return meaning(preprocessed(np.asarray(sample)[None], tensor)[0], output, self.manifest)
+
     def answer(self, *sample: Any) -> dict[str, Any]:
         """Return what the network says of one sample, see `meaning`.
 
@@ -172,14 +198,4 @@ class Release:
             sample: an array for each input, as samples of the dataset are stored: pixels uint8
                 (height, width, channels), or float32.
         """
-        tensors = self.manifest["io"]
-        stored = [np.asarray(array)[None] for array in sample]
-        for array, tensor in zip(stored, tensors["inputs"]):  # noqa: B905  # Python 3.7
-            wanted = (tuple(tensor["shape"]), tensor["stored"])
-            if (array.shape, str(array.dtype)) != wanted:
-                text = "%s is %s %s without its batch, not %s %s"
-                found = (tensor["name"], array.dtype, array.shape[1:])
-                raise ValueError(text % (*found, wanted[1], wanted[0][1:]))
-        first = listed(self.engine.infer(*to_inputs(stored, self.manifest)))[0]
-        output = to_floats(np.asarray(first), tensors["outputs"][0])[0]
-        return meaning(preprocessed(stored[0], tensors["inputs"][0])[0], output, self.manifest)
+        return self.said(sample[0], self.outputs(*sample)[0])

@@ -2,6 +2,7 @@
 
 from edgeflow.config.dataset import WavFolderDataset
 from edgeflow.config.target import target_slice
+from edgeflow.ondevice import PROGRAMS
 from edgeflow.plan import Plan
 from edgeflow.plan.job import Job
 from edgeflow.plan.targets import module_of, runtime_of
@@ -16,11 +17,7 @@ def job(plan: Plan, target: str, model: str, recipe: str) -> Job:
         slice={"model": model, "recipe": recipe, "target": target_options},
         modules=(
             "edgeflow.bundle.pack",
-            "edgeflow.ondevice.runner",
-            "edgeflow.ondevice.release",
-            "edgeflow.ondevice.image",
-            "edgeflow.ondevice.facts",
-            "edgeflow.ondevice.energy",
+            *PROGRAMS,
             *(("edgeflow.ondevice.front_end",) if sound else ()),
             module_of(plan, target),
             runtime_of(plan, target).engine_module,

@@ -17,7 +17,7 @@ from edgeflow.bundle import pack
 from edgeflow.bundle.archive import read_member, write_tar
 from edgeflow.bundle.manifest import Meaning, read_bundle
 from edgeflow.errors import IntegrityError
-from edgeflow.ondevice import runner
+from edgeflow.ondevice import PROGRAMS, runner
 from edgeflow.testing.trained import Trained
 from tests.unit.packed import compile_tiny, members, pack_tiny, target_options
 
@@ -45,15 +45,9 @@ def test_what_is_in_a_bundle(packed: Path) -> None:
     del found["manifest.json"]
     assert list(found) == list(manifest.files) == sorted(manifest.files)
     assert set(found) == {
-        *(
-            "runner.py",
-            "release.py",
-            "image.py",
-            "facts.py",
-            "energy.py",
-            "engine.py",
-            "golden_x/input.npy",
-        ),
+        *(f"{name.rpartition('.')[2]}.py" for name in PROGRAMS),
+        "engine.py",
+        "golden_x/input.npy",
         "golden_y/output.npy",
         "model/model.tflite",
     }
