@@ -7,12 +7,35 @@ from pydantic import AfterValidator, Field
 from edgeflow.remote.answer import Answer, Count, Quantity, Sha256, Words
 from edgeflow.text import excerpt
 
+Kind = Literal[
+    "absent",
+    "corrupt",
+    "failed",
+    "locked",
+    "newer",
+    "no space",
+    "refused",
+    "rejected",
+    "rolled back",
+    "unable to roll back",
+    "unhealthy",
+]
+State = Literal["staged", "pending", "switched", "healthy", "confirmed", "rolled_back", "rejected"]
+
 
 class No(Answer):
     """A refusal; without `error` it is none."""
 
-    error: Literal["absent", "corrupt", "failed", "locked", "no space", "rejected"] | None = None
+    error: Kind | None = None
     detail: Annotated[str, AfterValidator(excerpt)] = ""
+
+
+class Pending(Answer):
+    """A switch on trial: to which bundle, from which, and the seconds left to confirm it."""
+
+    sha: Sha256
+    previous: Sha256 | None
+    left_s: Quantity
 
 
 class Status(Answer):
@@ -26,6 +49,9 @@ class Status(Answer):
         releases: digests of the bundles on the device, the oldest first.
         signed_by: name of who signed the bundle in use; None where nobody had to.
         since_unix_s: when `current` was switched to it, by the device's clock.
+    state: how far the bundle in use has come.
+    pending: the switch on trial, if any.
+    counter: the highest one of a bundle that was confirmed.
         zstd: by what it unpacks Zstandard; None if it cannot.
     """
 
@@ -36,6 +62,9 @@ class Status(Answer):
     releases: tuple[Sha256, ...]
     signed_by: Words | None
     since_unix_s: Quantity | None
+    state: State | None
+    pending: Pending | None
+    counter: Count
     free_bytes: Count
     python: Words
     machine: Words
@@ -96,6 +125,25 @@ class Forgotten(Answer):
     """A model was removed."""
 
     removed: Literal[True]
+
+
+class Switched(Answer):
+    """What is current after a switch, and the token that confirms it; None where none need.
+
+    `changed` says whether it was not current before.
+    """
+
+    state: Literal["healthy", "confirmed"]
+    token: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None
+    current: Sha256
+    changed: bool
+
+
+class Confirmed(Answer):
+    """A switch that was confirmed, and what is current."""
+
+    state: Literal["confirmed"]
+    current: Sha256 | None
 
 
 class Activated(Answer):

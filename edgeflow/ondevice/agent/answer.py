@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
     Json = Dict[str, Any]
 
-EXIT_CODES = {"corrupt": 65, "rejected": 65, "locked": 75}
+PROTOCOL = 2
+EXIT_CODES = {"corrupt": 65, "rejected": 65, "unhealthy": 66, "locked": 75}
 
 
 class Refused(Exception):

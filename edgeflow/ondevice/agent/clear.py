@@ -7,9 +7,11 @@ import os
 from .answer import Refused
 from .files import fsync
 from .folders import discard, is_folder
+from .journal import journal_of
 from .kept import prune_releases
 from .lock import LOCK, locked, remove_locked
 from .model import Model
+from .pending import require_settled
 from .repair import repair
 from .uploads import discard_uploads
 
@@ -40,6 +42,8 @@ def forget(options: argparse.Namespace) -> Json:
     if not is_folder(model.releases):
         raise Refused("absent", f"there is no model in {model.folder}")
     with locked(model.folder, "forget"):
+        repair(model)
+        require_settled(journal_of(model))
         model.switch(None)
         # If this is killed, the releases still show the model, and the next run goes on.
         for entry in sorted(os.listdir(model.folder), key="releases".__eq__):

@@ -7,22 +7,30 @@ import errno
 import json
 import os
 import re
+import sys
+from functools import partial
 
 from . import __doc__ as description
 from .answer import EXIT_CODES, Refused
 from .audit import audit
 from .clear import forget, prune
+from .confirm import confirm
 from .data import find_data, store_data
 from .folders import OTHERS
 from .install import install, prepare
 from .judge import activate, rollback
 from .look import models, status, verify
 from .manifest import SHA
+from .recover import recover
 from .space import free
+from .supervisor import detach, supervise
+from .switch import switch
 from .uploads import FORMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .answer import Json
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -63,14 +71,38 @@ ARGUMENTS: dict[str, Json] = {
     "--packed-from": {"type": int, "metavar": "BYTES"},
     "--reason": {"default": ""},
     "--uploader": {"type": uploader},
+    "token": {},
+    "--python": {"default": "python3"},
+    "--unit": {"default": "", "metavar": "JSON"},
+    "--health-s": {"type": float, "required": True},
+    "--confirm-s": {"type": float, "required": True},
+    "--max-latency-ms": {"type": float},
+    "--max-rss-mb": {"type": float},
+    "--allow-downgrade": {"action": "store_true"},
 }
+SWITCH = (
+    "model_dir",
+    "sha",
+    "--python",
+    "--unit",
+    "--health-s",
+    "--confirm-s",
+    "--max-latency-ms",
+    "--max-rss-mb",
+    "--allow-downgrade",
+)
 FOLDERS = ("model_dir", "data_dir", "root_dir")
+AUDITED = ("install", "activate", "switch", "confirm", "rollback")
 VERBS = {
     status: ("model_dir",),
     verify: ("model_dir", "sha"),
     prepare: ("model_dir", "sha", "keep", "--form", "--need-bytes", "--uploader"),
     install: ("model_dir", "sha", "--packed-from", "--uploader"),
     activate: ("model_dir", "sha"),
+    switch: SWITCH,
+    supervise: SWITCH,  # not for hosts: `switch` starts it
+    confirm: ("model_dir", "sha", "token"),
+    recover: ("root_dir",),
     rollback: ("model_dir", "sha", "--reason"),
     prune: ("model_dir", "keep"),
     models: ("root_dir",),
@@ -94,11 +126,10 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def answer(options: argparse.Namespace) -> Json:
+def answer(options: argparse.Namespace, run: Callable[[argparse.Namespace], Json]) -> Json:
     """Run a verb; a failure becomes an answer too."""
     try:
-        result: Json = options.run(options)
-        return result
+        return run(options)
     except Refused as refused:
         return refused.answer
     except OSError as error:
@@ -113,11 +144,17 @@ def answer(options: argparse.Namespace) -> Json:
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb and print its answer."""
     options = parser().parse_args(arguments)
+    options.arguments = (sys.argv[1:] if arguments is None else arguments)[1:]
     os.umask(os.umask(0) | OTHERS)
-    result = answer(options)
-    audited = options.verb in ("install", "activate", "rollback")
-    if audited and result.get("error", "locked") != "locked":  # who waits for a lock asks on
-        audit(os.path.abspath(options.model_dir), options.verb, sha=options.sha, **result)
+    if options.run is supervise:
+        detach()
+        supervise(options, partial(answer, options))
+        return 0
+    result = answer(options, options.run)
+    # Who waits for a lock asks on; a switch that was taken back is in the log already.
+    said = result.get("error", "locked") == "locked" or result.get("state") == "rolled_back"
+    if options.verb in AUDITED and not said:
+        audit(os.path.abspath(options.model_dir), options.verb, **dict(result, sha=options.sha))
     # A file's name need not be text: what is none would make the whole answer unreadable.
     result = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))
     print(json.dumps(result, sort_keys=True))

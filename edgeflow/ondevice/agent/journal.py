@@ -9,7 +9,7 @@ import os
 from .answer import Refused
 from .files import read_plain
 from .folders import is_folder
-from .manifest import SHA, manifest_digest
+from .manifest import SHA, manifest_digest, release_counter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .model import Model
 
 JOURNAL_MAX_BYTES = 4 << 20
-JOURNAL_FORMAT = 2
-STATES = ("staged", "passed", "rejected")
+JOURNAL_FORMAT = 3
+STATES = ("staged", "confirmed", "rolled_back", "rejected")
 
 
 def journal_of(model: Model) -> Json:
@@ -31,11 +31,43 @@ def journal_of(model: Model) -> Json:
 
 
 def stored_journal(model: Model) -> Any:
-    """Return what the journal's file holds; None if that is no JSON."""
+    """Return what the journal's file holds; None if that is no JSON.
+
+    Raises:
+        Refused: a newer agent has written it.
+    """
     try:
-        return json.loads(read_plain(model.journal_path, JOURNAL_MAX_BYTES).decode("utf-8"))
+        stored = json.loads(read_plain(model.journal_path, JOURNAL_MAX_BYTES).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
+    form = stored.get("format") if isinstance(stored, dict) else None
+    if isinstance(form, int) and form > JOURNAL_FORMAT:
+        raise Refused(
+            "newer",
+            f"a newer agent has written the journal, in format {form}; this one knows "
+            f"{JOURNAL_FORMAT} and changes nothing",
+        )
+    return upgraded(stored) if form == 2 else stored
+
+
+def upgraded(stored: Json) -> Json:
+    """Return a journal of the second format in this one; it knew no switch on trial."""
+    with contextlib.suppress(TypeError, KeyError, AttributeError):
+        for entry in stored["releases"].values():
+            entry["state"] = {"passed": "confirmed"}.get(entry["state"], entry["state"])
+        return journal_with(stored["releases"])
+    return stored
+
+
+def journal_with(releases: Json, counter: int = 0) -> Json:
+    """Return a journal of releases that nobody is trying."""
+    return {
+        "format": JOURNAL_FORMAT,
+        "releases": releases,
+        "pending": None,
+        "last": None,
+        "counter": counter,
+    }
 
 
 def rebuilt(model: Model, stored: Any) -> Json:
@@ -56,33 +88,60 @@ def rebuilt(model: Model, stored: Any) -> Json:
                 "number": len(releases),
                 "previous": None,
                 "signed_by": signer_of_release(model.release(name), model.trust),
-                "state": "passed" if name in (current, previous) else "staged",
+                "state": "confirmed" if name in (current, previous) else "staged",
             }
     if current in releases and previous in releases and current != previous:
         releases[current]["previous"] = previous
-    return {"format": JOURNAL_FORMAT, "releases": releases}
+    counter = release_counter(model.release(current)) if current in releases else 0
+    return journal_with(releases, counter)
 
 
 def sound(journal: Any) -> bool:
     """Tell whether a journal has the form that `Model` describes."""
     try:
-        return bool(journal["format"] == JOURNAL_FORMAT) and all(
-            SHA.fullmatch(name) and sound_entry(name, entry)
-            for name, entry in journal["releases"].items()
+        return (
+            bool(journal["format"] == JOURNAL_FORMAT)
+            and all(
+                SHA.fullmatch(name) and sound_entry(name, entry)
+                for name, entry in journal["releases"].items()
+            )
+            and sound_pending(journal["pending"])
+            and sound_last(journal["last"])
+            and whole_number(journal["counter"])
         )
     except (TypeError, KeyError, AttributeError):
         return False
+
+
+def whole_number(value: Any) -> bool:
+    """Tell whether a value is an integer, and neither true nor false."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def sound_pending(pending: Any) -> bool:
+    """Tell whether what the journal says of a switch on trial has the right form."""
+    if pending is None:
+        return True
+    names = [pending["target"], pending["token"], pending["previous"] or pending["target"]]
+    deadline = pending["deadline"]
+    timed = isinstance(deadline["boot"], str) and isinstance(deadline["monotonic_s"], (int, float))
+    return all(SHA.fullmatch(name) for name in names) and timed and pending["healthy"] in (0, 1)
+
+
+def sound_last(last: Any) -> bool:
+    """Tell whether what the journal says of the last trial has the right form."""
+    if last is None:
+        return True
+    return all(SHA.fullmatch(last[key]) for key in ("target", "token")) and last["state"] in STATES
 
 
 def sound_entry(name: str, entry: Json) -> bool:
     """Tell whether a journal's entry for a release has the right form."""
     previous = entry["previous"]
     known = previous is None or (SHA.fullmatch(previous) and previous != name)
-    number = entry["number"]
-    counted = isinstance(number, int) and not isinstance(number, bool)
     signer = entry.get("signed_by")
     named = signer is None or isinstance(signer, str)
-    whole = SHA.fullmatch(entry["manifest"]) and counted and known and named
+    whole = SHA.fullmatch(entry["manifest"]) and whole_number(entry["number"]) and known and named
     return bool(whole) and entry["state"] in STATES
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .audit import UNSIGNED, audit
 from .files import write_json
-from .journal import journal_of
+from .journal import journal_of, state_of
 from .lock import locked
 from .model import Model
+from .pending import close
 from .release import fallback, verify_release
 from .repair import repair
 
@@ -29,7 +30,7 @@ def activate(options: argparse.Namespace) -> Json:
         old, journal = model.current(), journal_of(model)
         entry = journal["releases"][name]
         before = entry["previous"] if old == name else old
-        wanted = dict(entry, state="passed", previous=before, signed_by=signer)
+        wanted = dict(entry, state="confirmed", previous=before, signed_by=signer)
         if wanted != entry:
             journal["releases"][name] = wanted
             write_json(model.journal_path, journal)
@@ -50,10 +51,9 @@ def rollback(options: argparse.Namespace) -> Json:
     with locked(model.folder, "rollback"):
         repair(model)
         journal, rolled_back = journal_of(model), model.current() == name
-        entry = journal["releases"].get(name)
-        rejected = entry is not None and entry["state"] != "rejected"
+        rejected = state_of(name, journal) != "rejected" and name in journal["releases"]
         if rejected:
-            entry["state"] = "rejected"
+            reject(journal, name)
             write_json(model.journal_path, journal)
         to = fallback(model, name, journal) if rolled_back else model.current()
         if rolled_back:
@@ -62,3 +62,13 @@ def rollback(options: argparse.Namespace) -> Json:
             verb = "rollback" if rolled_back else "reject"
             audit(model.folder, verb, sha=name, to=to, reason=options.reason)
     return {"current": model.current(), "rolled_back": rolled_back}
+
+
+def reject(journal: Json, name: str) -> None:
+    """Note that a release is never gone back to; a switch to it is on trial no more."""
+    pending, last = journal["pending"], journal["last"]
+    if pending and pending["target"] == name:
+        close(journal, "rejected")
+    elif last and last["target"] == name:
+        last["state"] = "rejected"
+    journal["releases"][name]["state"] = "rejected"

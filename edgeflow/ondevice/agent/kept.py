@@ -57,7 +57,11 @@ def superfluous(model: Model, journal: Json, keep: int, wanted: str | None) -> l
     """
     current, present = model.current(), installed(model, journal)
     stay = {current, fallback(model, current, journal), wanted}
-    limits = {"passed": keep, "staged": 1, "rejected": 0 if wanted else 1}
+    if journal["pending"]:
+        target, before = journal["pending"]["target"], journal["pending"]["previous"]
+        stay.update((target, before, fallback(model, before, journal)))
+    bad = 0 if wanted else 1
+    limits = {"confirmed": keep, "staged": 1, "rolled_back": bad, "rejected": bad}
     for state, limit in limits.items():
         names = [name for name in present if state_of(name, journal) == state]
         stay.update(names[max(0, len(names) - limit) :])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from .answer import Refused
+from .answer import PROTOCOL, Refused
+from .boot import left_s
 from .files import sha256
 from .folders import is_folder, size_bytes
 from .journal import installed, journal_of, state_of
 from .model import Model
 from .packed import zstd
+from .pending import trial_state
+from .program import program_file
 from .release import fallback, verify_release
 from .space import free
 
@@ -33,13 +36,46 @@ def status(options: argparse.Namespace) -> Json:
         machine=os.uname().machine,
         current=current,
         fault=model.fault(),
-        previous=fallback(model, current, journal, verified=False),
+        previous=previous(model, journal, current),
+        protocol=PROTOCOL,
+        state=state_of_current(model, journal, current),
+        pending=pending_of(journal),
+        counter=journal["counter"],
         rejected=[name for name in releases if state_of(name, journal) == "rejected"],
         releases=releases,
         signed_by=journal["releases"].get(current, {}).get("signed_by"),
         since_unix_s=since_unix_s(model) if current else None,
         zstd=zstd(),
     )
+
+
+def previous(model: Model, journal: Json, current: str | None) -> str | None:
+    """Return the release that a rollback would bring back, if it is as it was installed."""
+    pending = journal["pending"]
+    if pending and current == pending["target"]:
+        before: str | None = pending["previous"]
+        return before
+    return fallback(model, current, journal, verified=False)
+
+
+def state_of_current(model: Model, journal: Json, current: str | None) -> str | None:
+    """Return how far the release in use has come; None where there is none."""
+    pending = journal["pending"]
+    if pending and current == pending["target"]:
+        return trial_state(model, pending)
+    return None if current is None else state_of(current, journal)
+
+
+def pending_of(journal: Json) -> Json | None:
+    """Return the switch on trial, and the seconds that are left to confirm it."""
+    pending = journal["pending"]
+    if pending is None:
+        return None
+    return {
+        "sha": pending["target"],
+        "previous": pending["previous"],
+        "left_s": left_s(pending["deadline"]),
+    }
 
 
 def since_unix_s(model: Model) -> float:
@@ -49,8 +85,8 @@ def since_unix_s(model: Model) -> float:
 
 def program_sha256() -> str | None:
     """Return the digest of the one file that we run from; None if it is a folder of modules."""
-    program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return sha256(program) if os.path.isfile(program) else None
+    program = program_file()
+    return sha256(program) if program else None
 
 
 def verify(options: argparse.Namespace) -> Json:

@@ -86,3 +86,16 @@ def manifest_digest(release: str) -> str:
     except OSError as error:  # a bad block, or a file that we may not read
         raise Refused("corrupt", f"release {name} cannot be read: {error}") from error
     return hashlib.sha256(manifest).hexdigest()
+
+
+def counter_of(manifest: bytes) -> int:
+    """Return the number that only rises from release to release; 0 where a manifest has none."""
+    counter = json.loads(manifest.decode("utf-8")).get("counter", 0)
+    if not isinstance(counter, int) or isinstance(counter, bool) or counter < 0:
+        raise Refused("corrupt", f"{MANIFEST} has an unusable counter: {counter!r}")
+    return counter
+
+
+def release_counter(release: str) -> int:
+    """Return the counter of a release whose manifest was verified."""
+    return counter_of(read_plain(os.path.join(release, MANIFEST), MANIFEST_MAX_BYTES))

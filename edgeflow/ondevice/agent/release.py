@@ -42,7 +42,7 @@ def fallback(model: Model, name: str | None, journal: Json, *, verified: bool = 
         if name in seen:
             break
         seen.add(name)
-        passed = name in entries and entries[name]["state"] == "passed"
+        passed = name in entries and entries[name]["state"] == "confirmed"
         if name and passed and (whole(model, name) if verified else is_folder(model.release(name))):
             return name
     return None
