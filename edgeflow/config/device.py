@@ -10,7 +10,7 @@ from edgeflow.config.hostkey import whole_host_key
 _PART = r"\.?[A-Za-z0-9_][A-Za-z0-9_.-]*"
 RemotePath = Annotated[str, Field(max_length=200, pattern=rf"^/?{_PART}(/{_PART})*$")]
 """A path on a device that needs no quoting, has no `..` and cannot be taken for an option."""
-FOLDERS = frozenset({"bin", "data", "trust"})
+FOLDERS = frozenset({"bin", "data", "env", "trust"})
 """What edgeflow keeps in its folder on a device beside one folder for each model."""
 
 _HOST = r"^[A-Za-z0-9:_][A-Za-z0-9.:_-]{0,252}(%[A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$"
@@ -87,8 +87,9 @@ class DeviceSettings(Section):
 class SshDevice(_SshHost, DeviceSettings):
     """A real unit, reached over SSH with its host key pinned."""
 
-    python: RemotePath = "python3"
-    """Interpreter on the device (3.7 or newer) that has numpy and the target's engine."""
+    python: RemotePath | None = None
+    """Interpreter on the device (3.7 or newer) that has numpy and the target's engine; by default
+    that of the environment which `edgeflow device provision` made there, else `python3`."""
 
 
 class VirtualDevice(_VirtualHost, DeviceSettings):

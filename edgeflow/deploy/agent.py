@@ -14,7 +14,7 @@ from edgeflow.deploy.agent_program import agent_program
 from edgeflow.errors import DeployError
 from edgeflow.remote.answer import A, parse
 from edgeflow.remote.diagnose import unwritable
-from edgeflow.remote.session import Session
+from edgeflow.remote.session import INTERPRETER, Session
 from edgeflow.text import tail
 
 UPLOADER = Path(".edgeflow/uploader")
@@ -35,7 +35,7 @@ class Agent:
 
     Attributes:
         home: folder where programs start, absolute.
-        python: the device's interpreter.
+        python: the device's interpreter, absolute.
         sha256: digest of the agent's file, which is part of its name.
     """
 
@@ -50,9 +50,7 @@ class Agent:
             session.put(program, path, f"{path}.{uploader()}.part")  # nothing, if it is there
         self.home = session.home
         self._path = posixpath.join(self.home, path)
-        # Programs may start elsewhere; a bare name is looked up in PATH from anywhere.
-        python = session.endpoint.python
-        self.python = posixpath.join(self.home, python) if "/" in python else python
+        self.python = session.python
 
     def call(self, kind: type[A], verb: str, *arguments: str, timeout_s: float = QUICK_S) -> A:
         """Run a verb and return its answer, which must be of a kind.
@@ -64,7 +62,7 @@ class Agent:
         """
         # -I: neither the account's own packages nor PYTHON* variables play a part.
         done = self._session.run(
-            [self.python, "-I", self._path, verb, *arguments], timeout_s=timeout_s
+            [INTERPRETER, "-I", self._path, verb, *arguments], timeout_s=timeout_s
         )
         line = done.stdout.strip().rpartition("\n")[2]
         if not line.startswith("{"):

@@ -9,7 +9,7 @@ from edgeflow.errors import MissingToolError
 from edgeflow.ondevice import energy, facts
 from edgeflow.remote.answer import Answer, Words, parse
 from edgeflow.remote.inventory import Endpoint
-from edgeflow.remote.session import Session
+from edgeflow.remote.session import INTERPRETER, Session
 from edgeflow.text import tail
 
 
@@ -32,11 +32,12 @@ class Sensors(Answer):
     energy_sensors: list[Words]
 
 
-_ENERGY = """
+FACTS = inspect.getsource(facts)
+ENERGY = f"""{inspect.getsource(energy)}
 import json
-print(json.dumps({"energy_sensors": [sensor.name for sensor in sensors()]}))
+print(json.dumps({{"energy_sensors": [sensor.name for sensor in sensors()]}}))
 """
-"""Appended to the module that measures energy."""
+"""Programs that print it on a device."""
 
 
 def of_this_machine() -> Facts:
@@ -55,13 +56,17 @@ def of_device(endpoint: Endpoint) -> Facts:
         MissingToolError: it has no usable Python.
     """
     with Session(endpoint) as session:
-        program = [endpoint.python, "-c", inspect.getsource(facts)]
-        done = session.run(program, endpoint.run_timeout_s)
-        sensors = [endpoint.python, "-c", inspect.getsource(energy) + _ENERGY]
-        seen = session.run(sensors, endpoint.run_timeout_s)
+        return facts_over(session)
+
+
+def facts_over(session: Session) -> Facts:
+    """Return the facts of the device at the other end, as `of_device`."""
+    endpoint = session.endpoint
+    done = session.run([INTERPRETER, "-c", FACTS], endpoint.run_timeout_s)
+    seen = session.run([INTERPRETER, "-c", ENERGY], endpoint.run_timeout_s)
     if done.exit_code != 0:
         raise MissingToolError(
-            f"{endpoint.python} does not run on device {endpoint.name}: {tail(done.stderr)}",
+            f"Python does not run on device {endpoint.name}: {tail(done.stderr)}",
             hint="install Python 3.7 or newer there, or set `python` of the device",
         )
     found = parse(Facts, done.stdout, device=endpoint.title, program="Python")

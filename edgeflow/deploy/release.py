@@ -31,7 +31,7 @@ from edgeflow.deploy.runner import EXIT_MISSING, Missing
 from edgeflow.errors import DeployError, MissingToolError
 from edgeflow.remote.answer import A, malformed, parse
 from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
-from edgeflow.remote.session import Session
+from edgeflow.remote.session import INTERPRETER, Session
 from edgeflow.text import excerpt, last_words
 
 LOCKS = Path(".edgeflow/locks")
@@ -198,7 +198,7 @@ class OpenDevice:
         folder = self.model_dir(model)
         runner = posixpath.join(folder, "releases", sha, "runner.py")
         # -B: a release is read-only, no compiled files beside its own.
-        program = [self._agent.python, "-B", runner, *self._unit(), *argv_tail]
+        program = [INTERPRETER, "-B", runner, *self._unit(), *argv_tail]
         done = self._session.run(program, timeout_s, folder)
         if done.exit_code == EXIT_MISSING:
             raise self._lacks(

@@ -39,7 +39,7 @@ def say(**message: object) -> None:
 
 
 def run(limit_s: str, folder: str, *argv: str) -> None:
-    """Run a program until it ends, its time is over, or the host is gone.
+    """Run a program until it ends, its time is over, or the host is gone; ``-`` is this Python.
 
     Its process group ends with it: nothing that it started goes on. Only the monotonic clock
     decides; a device without a clock of its own may set its time at any moment.
@@ -51,8 +51,9 @@ def run(limit_s: str, folder: str, *argv: str) -> None:
     signal.set_wakeup_fd(writer)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     # A group of its own, but this session: whoever ends the whole session ends it too.
+    program = [sys.executable if argv[0] == "-" else argv[0], *argv[1:]]
     child = subprocess.Popen(
-        argv, cwd=folder or None, stdin=subprocess.DEVNULL, preexec_fn=os.setpgrp
+        program, cwd=folder or None, stdin=subprocess.DEVNULL, preexec_fn=os.setpgrp
     )
     end = watch(child.pid, time.monotonic() + float(limit_s), reader)
     os.killpg(child.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
@@ -163,7 +164,7 @@ def digest(file: BinaryIO) -> str:
 
 def main() -> None:
     """Do what the command line says: nonce, verb, arguments."""
-    say(version=sys.version_info[:3], home=os.getcwd())
+    say(version=sys.version_info[:3], home=os.getcwd(), python=sys.executable)
     try:
         globals()[sys.argv[2]](*sys.argv[3:])
     except OSError as error:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from paramiko import Channel
 
 M = TypeVar("M", bound=BaseModel)
+AbsolutePath = Annotated[str, Field(max_length=4096, pattern=r"^/[^\x00]*$")]
 
 _START = "import sys;exec(eval(sys.stdin.buffer.readline()))"
+_EITHER = 'p=$1; [ -x "$0" ] && p=$0; shift; exec "$p" "$@"'
+"""For a shell: start the program named first if it is there, else the second."""
 _SOURCE = ascii(inspect.getsource(session)).encode() + b"\n"
 NOISE_MAX_BYTES = 1 << 20
 """What login scripts may print."""
@@ -29,10 +32,16 @@ _MOMENT_S = 0.2
 
 
 class Ready(Answer):
-    """The device's Python runs; `home` is the folder where programs start."""
+    """The device's Python runs.
+
+    Attributes:
+        home: folder where programs start.
+        python: its own path.
+    """
 
     version: tuple[int, int, int]
-    home: Annotated[str, Field(pattern=r"^/")]
+    home: AbsolutePath
+    python: AbsolutePath
 
 
 class End(Answer):
@@ -85,10 +94,16 @@ class Program:
         device: what messages call it, as in ``device kitchen``.
         python: the interpreter on the device.
         arguments: the verb and what belongs to it.
+        rather: interpreter that is started instead if the device has it.
     """
 
     def __init__(
-        self, channel: "Channel", device: str, python: str, arguments: Sequence[str]
+        self,
+        channel: "Channel",
+        device: str,
+        python: str,
+        arguments: Sequence[str],
+        rather: str = "",
     ) -> None:
         self._channel, self._device = channel, device
         self._nonce = secrets.token_hex(16)
@@ -96,6 +111,8 @@ class Program:
         self._errors = bytearray()
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         command = [python, "-I", "-S", "-c", _START, self._nonce, *arguments]
+        if rather:
+            command = ["sh", "-c", _EITHER, rather, *command]
         # `exec`: the shell must not stay between the server and the program.
         self._channel.exec_command(f"exec {shlex.join(command)}")
         self._reader.start()

@@ -45,8 +45,6 @@ class Workplace:
 
     def __init__(self, session: Session, folder: str) -> None:
         self._session, self._folder = session, folder
-        python = session.endpoint.python
-        self._python = posixpath.join(session.home, python) if "/" in python else python
 
     def work(self, module: str, folder: Path, *, title: str, hint: str) -> None:
         """Run a worker over the files of a folder, and bring what it made into that folder.
@@ -81,7 +79,7 @@ class Workplace:
         program = [
             "env",
             *fixed,
-            self._python,
+            self._session.python,
             "-X",
             "faulthandler",
             f"../program/{CHILD.name}",

@@ -18,6 +18,10 @@ from edgeflow.config.device import (
     VirtualDevice,
 )
 
+OWN_PYTHON = "env/current/bin/python"
+"""The interpreter that provisioning makes, in the folder that edgeflow owns on a device."""
+PYTHON = "python3"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
@@ -62,6 +66,7 @@ class Endpoint(Account):
         name: its name in the configuration.
         path: folder there that edgeflow owns; relative to the account's home.
         python: interpreter there.
+        own_python: that of the environment which provisioning makes; it is taken where it is there.
         run_timeout_s: longest time one program may run.
         unit: tells engines which of the host's boards or sticks is meant.
     """
@@ -70,6 +75,7 @@ class Endpoint(Account):
     path: str
     python: str
     run_timeout_s: float
+    own_python: str = ""
     unit: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
@@ -92,7 +98,9 @@ def endpoint(name: str, device: SshDevice | VirtualDevice) -> Endpoint:
         MissingToolError: a virtual device's environment cannot be built.
         UnreachableError: a virtual device does not start.
     """
-    return replace(_endpoint(name, device, f"device {name}", folder=name), unit=device.unit)
+    found = replace(_endpoint(name, device, f"device {name}", folder=name), unit=device.unit)
+    named = isinstance(device, SshDevice) and device.python is not None
+    return found if named else replace(found, own_python=f"{found.path}/{OWN_PYTHON}")
 
 
 def compile_endpoint(host: Mapping[str, Any]) -> Endpoint:
@@ -120,11 +128,12 @@ def _endpoint(
     if isinstance(host, VirtualDevice | VirtualCompileHost):
         return _virtual_endpoint(name, host, title, folder)
     jump = host.proxy_jump
-    elsewhere = {"target", "unit", "jobs", "transport", "identity", "proxy_jump"}
+    elsewhere = {"target", "unit", "jobs", "transport", "identity", "proxy_jump", "python"}
     return Endpoint(
         name=name,
         title=title,
         identity=Path(host.identity).expanduser(),
+        python=host.python or PYTHON,
         proxy_jump=jump_account(f"the jump host of {title}", jump, host.timeout_s)
         if jump
         else None,
@@ -159,7 +168,7 @@ def _virtual_endpoint(
         host_key=address.host_key,
         identity=address.identity,
         path="edgeflow",
-        python="python3",
+        python=PYTHON,
         timeout_s=host.timeout_s,
         run_timeout_s=host.run_timeout_s,
     )

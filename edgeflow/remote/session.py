@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 START_S = 30.0
 """How long a login and a Python may take to start, beside the wait for the connection."""
 OUTPUT_MAX_BYTES = 32 << 20
+INTERPRETER = "-"
+"""As a program to run: the device's Python itself."""
 OLDEST_PYTHON = (3, 7)
 _BLOCK_BYTES = 256 << 10
 # How much longer than its own limit a program may keep the connection silent.
@@ -50,11 +52,12 @@ class Session:
 
     Attributes:
         home: folder where programs start, absolute; known once the first one has run.
+        python: path of the interpreter there; known then too.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self.home = ""
+        self.home = self.python = ""
 
     def __enter__(self) -> Self:
         self._connection: Connection = open_connection(self.endpoint)
@@ -79,8 +82,9 @@ class Session:
     def run(self, argv: Sequence[str], timeout_s: float, folder: str = "") -> Completed:
         """Run a program in a folder (or the account's home) and wait for its end.
 
-        It gets no input. After `timeout_s`, or when the connection is lost, the device ends it
-        with its whole process group.
+        `INTERPRETER` as its first word is the Python that runs there. It gets no input. After
+        `timeout_s`, or when the connection is lost, the device ends it with its whole process
+        group.
 
         Raises:
             DeployError: it did not end within `timeout_s`, or printed without end.
@@ -182,7 +186,8 @@ class Session:
         dog = Watchdog(START_S + self.endpoint.timeout_s, self._connection.transport.close)
         try:
             with dog:
-                program = Program(self._open(), self.endpoint.title, self.endpoint.python, verb)
+                where = self.endpoint
+                program = Program(self._open(), where.title, where.python, verb, where.own_python)
                 self._welcome(program, dog)
             dog = Watchdog(limit_s, self._connection.transport.close)
             with dog:
@@ -226,7 +231,7 @@ class Session:
             raise not_started(self.endpoint, program, self._open) from None
         if ready.version < OLDEST_PYTHON:
             raise too_old(self.endpoint, ".".join(map(str, ready.version)))
-        self.home = ready.home
+        self.home, self.python = ready.home, ready.python
 
     def _stays_alive(self) -> bool:
         """Tell whether the connection outlives the program; its end may take a moment to show."""

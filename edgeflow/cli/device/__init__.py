@@ -4,6 +4,7 @@ import typer
 
 from edgeflow.cli.device.change import remove, rollback
 from edgeflow.cli.device.look import list_, models, ping
+from edgeflow.cli.device.provision import provision
 from edgeflow.cli.device.status import status
 from edgeflow.cli.device.trust import trust
 
@@ -12,5 +13,5 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("list")(list_)
-for command in (ping, status, models, rollback, remove, trust):
+for command in (provision, ping, status, models, rollback, remove, trust):
     app.command()(command)

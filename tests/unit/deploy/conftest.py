@@ -105,7 +105,12 @@ class Lab:
         """
         program = self.root(address) / "bin" / "bare-python"
         program.parent.mkdir(exist_ok=True)
-        program.write_text(f'#!/bin/sh\nPATH={path} exec {sys.executable} -S "$@"\n')
+        base = Path(sys.base_prefix) / "bin"
+        own = program.parent / "bare"
+        (own / "bin").mkdir(parents=True)
+        (own / "pyvenv.cfg").write_text(f"home = {base}\n")
+        (own / "bin/python").symlink_to(base / "python3")
+        program.write_text(f'#!/bin/sh\nPATH={path} exec {own}/bin/python "$@"\n')
         program.chmod(0o755)
         return "bin/bare-python"
 

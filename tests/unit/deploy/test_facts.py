@@ -33,7 +33,8 @@ def test_energy_sensors_are_named(
         (zone / name).write_text(text)
     monkeypatch.setattr(energy, "SYS", str(tmp_path))
     assert of_this_machine().energy_sensors == ["intel-rapl:0 package-0"]
-    monkeypatch.setattr(deploy_facts, "_ENERGY", f"SYS = {str(tmp_path)!r}\n{deploy_facts._ENERGY}")
+    there = deploy_facts.ENERGY.replace('SYS = "/sys"', f"SYS = {str(tmp_path)!r}")
+    monkeypatch.setattr(deploy_facts, "ENERGY", there)
     assert of_device(lab.endpoint(lab.device())).energy_sensors == ["intel-rapl:0 package-0"]
 
 

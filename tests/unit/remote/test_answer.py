@@ -42,7 +42,7 @@ MEASURED = {
 }
 READY = {"free_bytes": 9, "part": f"{SHA}.{SHA[:16]}.zst.part", "received_bytes": 0}
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
-    Ready: {"version": [3, 9, 2], "home": "/home/pi"},
+    Ready: {"version": [3, 9, 2], "home": "/home/pi", "python": "/usr/bin/python3"},
     End: {"end": "exit", "code": 0},
     Receipt: {"have": 3, "sha256": SHA},
     Size: {"size": 9},

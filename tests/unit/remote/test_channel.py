@@ -14,7 +14,7 @@ from edgeflow.remote.answer import MalformedError
 from edgeflow.remote.channel import EndedError, Program, RefusedError
 from edgeflow.remote.upload import Upload
 
-READY = {"version": [3, 9, 2], "home": "/home/pi"}
+READY = {"version": [3, 9, 2], "home": "/home/pi", "python": "/usr/bin/python3"}
 
 
 class Wire:

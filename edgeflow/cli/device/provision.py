@@ -1,0 +1,87 @@
+"""`edgeflow device provision`: a device gets what deploying to it needs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
+from edgeflow.cli.listing import print_columns
+from edgeflow.cli.names import names_of
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+from edgeflow.config.target import target_kind
+from edgeflow.paths import workflow_folder
+
+if TYPE_CHECKING:
+    from edgeflow.deploy.provision.steps import Wanted
+    from edgeflow.plan import Plan
+
+HEADER = ("device", "what", "state", "")
+Steps = list[dict[str, str]]
+
+
+def provision(
+    devices: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DEVICE...", help="Which devices.", autocompletion=names_of("devices")
+        ),
+    ],
+    config: ConfigFile = CONFIG,
+    lock: Annotated[
+        Path | None,
+        typer.Option(help="Lock file of their packages; by default that of their target."),
+    ] = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="They install packages from the registry themselves.")
+    ] = False,
+    admin_identity: Annotated[
+        Path | None,
+        typer.Option(help="Private key file to log in with, instead of `identity`."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+    connections: Connections = CONNECTIONS,
+    as_json: Json = False,
+) -> None:
+    """Give devices the agent, the engine's environment, the trusted signers, recovery at boot."""
+    plan = load_plan(config)
+    sections = chosen(plan, devices, config)
+    if lock is not None and not lock.is_file():
+        raise typer.BadParameter(f"no file {lock}", param_hint="--lock")
+
+    def ask(name: str) -> Steps:
+        from edgeflow.deploy.provision.steps import provision
+        from edgeflow.remote.inventory import endpoint
+
+        where = endpoint(name, sections[name])
+        if admin_identity is not None:
+            where = replace(where, identity=admin_identity.expanduser())
+        wanted = _wanted(plan, sections[name], lock, online)
+        return [asdict(step) for step in provision(where, wanted, dry_run=dry_run)]
+
+    answer_for_all(sections, ask, _show, connections=connections, as_json=as_json)
+
+
+def _wanted(plan: "Plan", device: Any, lock: Path | None, online: bool) -> "Wanted":
+    from edgeflow.deploy.provision.steps import Wanted
+
+    kind = target_kind(plan.config.targets[device.target])
+    ours = workflow_folder() / "envs" / f"{kind}-device.txt"
+    return Wanted(
+        lock=lock or (ours if ours.is_file() else None),
+        online=online,
+        boot=device.transport == "ssh",
+    )
+
+
+def _show(found: Mapping[str, Steps]) -> None:
+    rows = [
+        (name, step["what"], step["state"], step["detail"])
+        for name, steps in found.items()
+        for step in steps
+    ]
+    print_columns(HEADER, rows)

@@ -1,0 +1,1 @@
+"""Prepares devices: the engine's environment, who may bring what, what happens at boot."""

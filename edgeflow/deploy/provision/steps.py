@@ -1,0 +1,153 @@
+"""What provisioning does to a device, one thing after the other; what is in place stays."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.deploy.agent import Agent
+from edgeflow.deploy.agent_program import agent_program
+from edgeflow.deploy.provision.look import Done, Found, call
+from edgeflow.deploy.provision.wheels import archive, key
+from edgeflow.errors import DeployError
+from edgeflow.remote.inventory import Endpoint
+from edgeflow.remote.session import Session
+from edgeflow.text import clean, excerpt
+from edgeflow.toolchain.environment import folder
+
+State = Literal["in place", "changed", "would change", "not possible"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a device is to have.
+
+    Attributes:
+        lock: packages of the engine; None where edgeflow knows none that the registry has.
+        online: the device installs them from the registry itself.
+        trust: files for ``trust/`` on the device, by name.
+        boot: whether the device may be asked to run something at boot.
+    """
+
+    lock: Path | None
+    online: bool = False
+    trust: Mapping[str, Path] = field(default_factory=dict)
+    boot: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One thing that a device has now, or would have, or cannot have."""
+
+    what: str
+    state: State
+    detail: str
+
+
+def provision(where: Endpoint, wanted: Wanted, *, dry_run: bool) -> list[Step]:
+    """Give a device what is missing, and say of each thing what became of it.
+
+    Args:
+        where: a login that may do anything there.
+        wanted: what it is to have.
+        dry_run: say what would change, and change nothing.
+
+    Raises:
+        DeployError: the device refuses something.
+        MissingToolError: packages cannot be had for it.
+        UnreachableError: it does not answer, or the connection was lost.
+    """
+    with Session(where) as session:
+        found = call(session, Found, "look", where.path)
+        work = _Work(session, found, wanted, dry_run)
+        return [*work.agent(), *work.environment(), *work.trust(), *work.boot()]
+
+
+class _Work:
+    def __init__(self, session: Session, found: Found, wanted: Wanted, dry_run: bool) -> None:
+        self._session, self._found = session, found
+        self._wanted, self._dry_run = wanted, dry_run
+        self._root = session.endpoint.path
+        self._changed: State = "would change" if dry_run else "changed"
+
+    def agent(self) -> Iterator[Step]:
+        """Bring the agent there."""
+        digest = _agent_sha256()
+        there = self._found.programs.get(f"agent-{digest}.pyz") == digest
+        if not there and not self._dry_run:
+            Agent(self._session)
+        yield Step(
+            what="agent",
+            state="in place" if there else self._changed,
+            detail=f"bin/agent-{digest[:12]}…",
+        )
+
+    def environment(self) -> Iterator[Step]:
+        """Make the engine's environment there."""
+        lock = self._wanted.lock
+        if lock is None:
+            detail = "the registry has no engine for this target; its makers say how to install it"
+            yield Step(what="environment", state="not possible", detail=detail)
+            return
+        name = key(lock, self._found.machine_of(self._session.endpoint.title))
+        there = self._found.environment == name
+        if not there and not self._dry_run:
+            self._make(lock, name)
+        detail = f"env/{name[:12]}… of {lock.name}, Python {self._found.python}"
+        yield Step(what="environment", state="in place" if there else self._changed, detail=detail)
+
+    def _make(self, lock: Path, name: str) -> None:
+        session, root = self._session, self._root
+        if call(session, Done, "use", f"{root}/env", name).used:
+            return
+        if self._wanted.online:
+            session.put(lock, f"{root}/env/{name}.txt")
+            done = call(session, Done, "online", root, name, f"{root}/env/{name}.txt")
+        else:
+            packages = archive(lock, self._found.machine_of(session.endpoint.title), folder())
+            session.put(packages, f"{root}/env/{name}.tar.gz")
+            done = call(session, Done, "environment", root, name, f"{root}/env/{name}.tar.gz")
+        if done.failed:
+            raise DeployError(
+                f"{session.endpoint.title} cannot install {lock.name} itself: {clean(done.failed)}",
+                hint="leave --online out: the packages are then fetched here and sent, and neither "
+                "pip nor venv is needed there",
+            )
+
+    def trust(self) -> Iterator[Step]:
+        """Bring the files that say whose bundles are accepted."""
+        for name, path in self._wanted.trust.items():
+            there = self._found.trust.get(name) == sha256_file(path)
+            if not there and not self._dry_run:
+                self._session.put(path, f"{self._root}/trust/{name}")
+            state: State = "in place" if there else self._changed
+            yield Step(what=f"trust/{name}", state=state, detail=f"of {path}")
+
+    def boot(self) -> Iterator[Step]:
+        """Let the agent put things right at boot."""
+        found = self._found
+        if not self._wanted.boot or found.boot is None:
+            detail = "it has neither systemd nor cron: run `recover` by what starts it"
+            if not self._wanted.boot:
+                detail = "a virtual device does not boot"
+            yield Step(what="recover at boot", state="not possible", detail=detail)
+            return
+        if found.boots or self._dry_run:
+            state: State = "in place" if found.boots else self._changed
+            yield Step(what="recover at boot", state=state, detail=f"by {found.boot}")
+            return
+        agent = f"{found.root}/bin/agent-{_agent_sha256()}.pyz"
+        done = call(self._session, Done, "at_boot", self._root, found.base_python, agent)
+        if done.failed:
+            detail = f"{excerpt(clean(done.failed))}; as root: loginctl enable-linger "
+            detail += self._session.endpoint.user
+            yield Step(what="recover at boot", state="not possible", detail=detail)
+            return
+        yield Step(what="recover at boot", state=self._changed, detail=f"by {done.boots}")
+
+
+def _agent_sha256() -> str:
+    import hashlib
+
+    return hashlib.sha256(agent_program()).hexdigest()

@@ -1,0 +1,191 @@
+"""Devices that are prepared: what changes, what is in place, what cannot be."""
+
+import base64
+import hashlib
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeflow.deploy.provision import wheels
+from edgeflow.deploy.provision.steps import Step, Wanted, provision
+from edgeflow.deploy.release import connect
+from edgeflow.errors import DeployError, MissingToolError
+from edgeflow.ondevice import provision as on_device
+from edgeflow.remote.session import INTERPRETER
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Lab
+
+MACHINE = wheels.Machine(title="pi", machine="aarch64", bits=64, libc="glibc 2.36", python="3.11")
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock of one package, `tiny_engine`, which a folder has instead of the registry."""
+    wheel = tmp_path / "wheels" / "tiny_engine-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    facts = "tiny_engine-1.0.dist-info"
+    files = {
+        "tiny_engine.py": "ANSWER = 42\n",
+        f"{facts}/METADATA": "Metadata-Version: 2.1\nName: tiny-engine\nVersion: 1.0\n",
+        f"{facts}/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{name},{_digest(text)},{len(text)}\n" for name, text in files.items())
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in {**files, f"{facts}/RECORD": f"{record}{facts}/RECORD,,\n"}.items():
+            archive.writestr(name, text)
+    path = tmp_path / "tiny.txt"
+    sha = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    path.write_text(f"tiny-engine==1.0 --hash=sha256:{sha}\n")
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheel.parent))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("EDGEFLOW_TOOLCHAINS", str(tmp_path / "store"))
+    return path
+
+
+def _digest(text: str) -> str:
+    raw = hashlib.sha256(text.encode()).digest()
+    return "sha256=" + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def states(steps: list[Step]) -> dict[str, str]:
+    return {step.what: step.state for step in steps}
+
+
+def test_a_device_gets_what_is_missing_once(lab: "Lab", lock: Path, tmp_path: Path) -> None:
+    address = lab.device()
+    where = lab.endpoint(address, python=None)
+    signers = tmp_path / "signers"
+    signers.write_text("me ssh-ed25519 AAAA\n")
+    wanted = Wanted(lock=lock, trust={"allowed_signers": signers}, boot=False)
+
+    would = states(provision(where, wanted, dry_run=True))
+    named = {"agent", "environment", "trust/allowed_signers"}
+    assert {what for what, state in would.items() if state == "would change"} == named
+    assert not (lab.root(address) / "edgeflow").exists()
+
+    assert states(provision(where, wanted, dry_run=False)) == {
+        **dict.fromkeys(named, "changed"), "recover at boot": "not possible",
+    }  # fmt: skip
+    assert (lab.root(address) / "edgeflow/trust/allowed_signers").read_text() == signers.read_text()
+    assert set(states(provision(where, wanted, dry_run=False)).values()) == {
+        "in place", "not possible",
+    }  # fmt: skip
+
+    with connect(where) as device:  # which finds that Python by itself
+        session = device._session
+        done = session.run([INTERPRETER, "-c", "import tiny_engine as t; print(t.ANSWER)"], 60)
+        assert (done.stdout.strip(), done.exit_code) == ("42", 0)
+        assert session.python.endswith("/edgeflow/env/current/bin/python")
+    with connect(lab.endpoint(address, python="python3")) as device:  # not where one is named
+        assert "/env/" not in device._session.python.rpartition("edgeflow")[2]
+
+    lock.write_text(lock.read_text() + "# another\n")
+    assert states(provision(where, wanted, dry_run=False))["environment"] == "changed"
+    environments = [it for it in (lab.root(address) / "edgeflow/env").iterdir() if it.is_dir()]
+    assert len(environments) == 3  # two, and the link
+
+
+def test_packages_that_are_not_the_locked_ones_change_nothing(lab: "Lab", lock: Path) -> None:
+    address = lab.device()
+    lock.write_text(f"tiny-engine==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(MissingToolError, match="cannot be had for"):
+        provision(lab.endpoint(address), Wanted(lock=lock, boot=False), dry_run=False)
+    assert not (lab.root(address) / "edgeflow/env").exists()
+
+
+def test_a_device_that_cannot_install_by_itself_says_why(lab: "Lab", lock: Path) -> None:
+    address = lab.device()
+    where = replace(lab.endpoint(address), python="bin/no-pip")
+    made = lab.root(address) / "bin/no-pip"
+    made.parent.mkdir()
+    # It has no venv, as Debian's without python3-venv.
+    base = lab.bare_python(address, Path("/usr/bin:/bin"))
+    made.write_text(f'#!/bin/sh\nexec {lab.root(address)}/{base} "$@"\n')
+    made.chmod(0o755)
+    lock.write_text(f"tiny-engine==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(DeployError, match="cannot install tiny.txt itself") as caught:
+        provision(where, Wanted(lock=lock, online=True, boot=False), dry_run=False)
+    assert "--online" in caught.value.hint
+    left = lab.root(address) / "edgeflow/env"
+    assert [it.name for it in left.iterdir()] == [f"{wheels.key(lock, _machine(where))}.txt"]
+
+
+def _machine(where: "object") -> wheels.Machine:
+    from edgeflow.deploy.provision.look import Found, call
+    from edgeflow.remote.session import Session
+
+    with Session(where) as session:  # type: ignore[arg-type]
+        return call(session, Found, "look", "edgeflow").machine_of("it")
+
+
+@pytest.mark.parametrize(
+    ("changes", "platform"),
+    [
+        ({}, "aarch64-manylinux_2_36"),
+        ({"libc": "glibc 2.43"}, "aarch64-manylinux_2_40"),
+        ({"libc": "glibc 2.30", "machine": "x86_64"}, "x86_64-manylinux_2_28"),
+        ({"libc": "musl"}, "aarch64-unknown-linux-musl"),
+        ({"machine": "riscv64"}, "riscv64-unknown-linux"),
+    ],
+)
+def test_wheels_fit_the_c_library(changes: dict[str, str], platform: str) -> None:
+    assert replace(MACHINE, **changes).platform() == platform  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changes", [{"bits": 32}, {"machine": "armv7l"}, {"libc": "glibc 2.5"}])
+def test_machines_that_the_registry_has_nothing_for(changes: dict[str, object]) -> None:
+    with pytest.raises(MissingToolError, match="the registry has no packages for pi"):
+        replace(MACHINE, **changes).platform()  # type: ignore[arg-type]
+
+
+def test_a_key_is_let_in_with_one_line_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    on_device.authorize("ssh-ed25519 AAAAmine")
+    path = tmp_path / ".ssh/authorized_keys"
+    path.write_text("ssh-rsa AAAAother me@laptop\nssh-ed25519 AAAAmine me@laptop\n")
+    on_device.authorize('restrict,command="it" ssh-ed25519 AAAAmine')
+    assert path.read_text().splitlines() == [
+        "ssh-rsa AAAAother me@laptop",
+        'restrict,command="it" ssh-ed25519 AAAAmine',
+    ]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_recovery_at_boot_is_entered_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "table"
+    table.write_text("5 4 * * * backup\n")
+    program = tmp_path / "crontab"
+    program.write_text(f'#!/bin/sh\n[ "$1" = -l ] && exec cat {table}\ncat > {table}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(on_device, "boot_by", lambda: "cron")
+    assert not on_device.look("/srv/edge")["boots"]
+    for agent in ("a.pyz", "b.pyz"):
+        assert on_device.at_boot("/srv/edge", "/usr/bin/python3", agent) == {"boots": "cron"}
+    assert on_device.look("/srv/edge")["boots"]
+    assert table.read_text().splitlines() == [
+        "5 4 * * * backup",
+        "@reboot /usr/bin/python3 -I b.pyz recover /srv/edge  # edgeflow",
+    ]
+
+
+def test_an_archive_stays_in_its_place(tmp_path: Path) -> None:
+    import io
+    import tarfile
+
+    archive = tmp_path / "env.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        member = tarfile.TarInfo("../../../../escaped")
+        member.size = 1
+        tar.addfile(member, io.BytesIO(b"x"))
+    with pytest.raises(SystemExit, match="no place for"):
+        on_device.environment(str(tmp_path / "root"), "0" * 64, str(archive))
+    assert not (tmp_path / "root/env/current").exists()
+    assert not list(tmp_path.rglob("escaped"))
