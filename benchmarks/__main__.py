@@ -9,6 +9,7 @@ from benchmarks.case import Case
 from benchmarks.cases import fresh_checkout, full_build, one_target_changed
 from benchmarks.count import Count
 from benchmarks.devices import many_devices
+from benchmarks.fleet import rollouts
 from benchmarks.many import at_any_size
 from benchmarks.mcu import microcontrollers
 from benchmarks.nothing import few, many, stamped
@@ -27,6 +28,7 @@ CASES: dict[str, tuple[Callable[[int], Case | list[Case] | list[Count]], int]] =
     "change": (one_target_changed, 3),
     "devices": (many_devices, 3),
     "size": (at_any_size, 3),
+    "rollouts": (rollouts, 1),
     "warm": (fresh_checkout, 3),
     "transfers": (transfers, 7),
     "training": (training, 5),

@@ -1,7 +1,8 @@
-"""What was counted exactly, and what it was to be: the rows of the table in docs/targets/mcu.md."""
+"""What was counted, and what it was to be: the rows of tables of their own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.project import ROOT
@@ -12,10 +13,10 @@ PAGE = ROOT / "docs" / "targets" / "mcu.md"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Count:
-    """One figure of one network.
+    """One figure of one network or fleet.
 
     Attributes:
-        name: of the network.
+        name: of that.
         what: is counted.
         value: of it.
         unit: such as ``bytes``.
@@ -58,14 +59,21 @@ class Count:
         }
 
 
-def update_counts(counts: Sequence[Count]) -> None:
-    """Write the table into docs/targets/mcu.md."""
+def update_counts(
+    counts: Sequence[Count], page: Path = PAGE, name: str = "benchmarks", of: str = "network"
+) -> None:
+    """Write a table into a page, docs/targets/mcu.md by default.
+
+    Args:
+        name: of the markers.
+        of: title of the first column.
+    """
     lines = [
-        "| network | what | counted | against | measured | target | held |",
+        f"| {of} | what | counted | against | measured | target | held |",
         "|---|---|---|---|---|---|---|",
         *map(_row, counts),
     ]
-    replace_between(PAGE, "\n".join(lines) + "\n")
+    replace_between(page, "\n".join(lines) + "\n", name)
 
 
 def _row(count: Count) -> str:

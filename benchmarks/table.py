@@ -7,7 +7,7 @@ from benchmarks.case import median
 from benchmarks.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+BEGIN, END = "<!-- {}: begin -->", "<!-- {}: end -->"
 
 
 def update(result: dict[str, Any]) -> None:
@@ -15,11 +15,12 @@ def update(result: dict[str, Any]) -> None:
     replace_between(PAGE, table(result))
 
 
-def replace_between(page: Path, text: str) -> None:
-    """Replace what stands between the markers of a page."""
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+def replace_between(page: Path, text: str, name: str = "benchmarks") -> None:
+    """Replace what stands between the markers of a name in a page."""
+    begin, end = BEGIN.format(name), END.format(name)
+    before, _, rest = page.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
 def table(result: dict[str, Any]) -> str:

@@ -158,7 +158,7 @@ class _Campaign:
         silent = self._counts["unreachable"] + len(self._silent)
         if failed > allowed(self._spec.max_failed, self._reached):
             self._ended = "failed"
-        elif silent > allowed(self._spec.max_unreachable, self._reached):
+        elif silent > allowed(self._spec.max_unreachable, len(self._units)):
             self._ended = "unreachable"
         return self._ended is not None
 

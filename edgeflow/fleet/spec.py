@@ -15,7 +15,8 @@ class RolloutSpec:
         poll_s: how long to wait between two looks at the devices of a wave that is watched.
         max_failed: most devices that may end neither confirmed nor unreachable: a count, or as a
             float a share of those that the waves so far reach.
-        max_unreachable: the same of those that do not answer.
+        max_unreachable: most devices that may not answer: a count, or as a float a share of the
+            fleet.
         connections: most devices that are worked on at a time.
         allow_downgrade: whether a device may go back to a bundle with a lower counter.
     """

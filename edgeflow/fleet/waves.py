@@ -26,9 +26,9 @@ def wave_ends(waves: Sequence[int | float], total: int) -> list[int]:
     return ends
 
 
-def allowed(budget: int | float, reached: int) -> int:
-    """Return how many of `reached` devices a budget allows."""
-    return budget if isinstance(budget, int) else math.floor(budget * reached + _ROUNDING)
+def allowed(budget: int | float, devices: int) -> int:
+    """Return how many of some devices a budget allows."""
+    return budget if isinstance(budget, int) else math.floor(budget * devices + _ROUNDING)
 
 
 def canary_first(units: Sequence[U], canaries: Collection[str]) -> list[U]:

@@ -39,12 +39,13 @@ def test_only_what_stands_between_the_markers_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "performance.md"
-    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    begin, end = table.BEGIN.format("benchmarks"), table.END.format("benchmarks")
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     monkeypatch.setattr(table, "PAGE", page)
     record = case([13.0], [10.0], target=1.2).record()
     table.update({"machine": "m", "system": "s", "python": "3", "cases": [record]})
     text = page.read_text()
-    assert text.startswith(f"before\n{table.BEGIN}\nm; s; python 3.\n")
-    assert text.endswith(f"{table.END}\nafter\n")
+    assert text.startswith(f"before\n{begin}\nm; s; python 3.\n")
+    assert text.endswith(f"{end}\nafter\n")
     assert "| x: a | 13.0 (of 1) | b | 10.0 | 1.30 times | ≤ 1.2 times | no |" in text
     assert "old" not in text
