@@ -131,4 +131,5 @@ def _failed(result: Result, error: EdgeflowError, sent_bytes: int) -> Outcome:
 
 def seen(status: Status) -> Seen:
     """Return what an agent's status says to a rollout."""
-    return Seen(current=status.current, fault=status.fault or "")
+    settled = status.pending is None and status.state in (None, "confirmed")
+    return Seen(current=status.current, confirmed=settled, fault=status.fault or "")
