@@ -1,5 +1,6 @@
 """What the agent answers, by verb; `edgeflow.ondevice.agent` is the other side."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -21,6 +22,8 @@ Kind = Literal[
     "unhealthy",
 ]
 State = Literal["staged", "pending", "switched", "healthy", "confirmed", "rolled_back", "rejected"]
+Form = Literal["tar", "tar.zst", "delta", "delta.zst"]
+"""How a bundle travels: the whole tar or what a device lacks of it, as it is or packed."""
 
 
 class No(Answer):
@@ -71,28 +74,39 @@ class Status(Answer):
     zstd: Words | None
 
 
-class Ready(Answer):
-    """A device is ready for an upload.
+class Room(Answer):
+    """What is free on a device; file systems without a fixed number of inodes report none."""
+
+    free_bytes: Count
+    free_inodes: Count | None
+
+
+class ReadyForBundle(Room):
+    """A device is ready for a bundle.
+
+    Attributes:
+        held: digests of the files that its releases hold.
+        intact: whether the bundle is there already, whole.
+        received: how many bytes came of each form, where an upload was cut.
+    """
+
+    held: frozenset[Sha256]
+    intact: bool
+    received: Mapping[Form, Count]
+
+
+class ReadyForData(Room):
+    """A device is ready for a data file.
 
     Attributes:
         part: name of the file that it expects.
-        received_bytes: how much of that an upload that was cut has brought.
+        path: where the file will be, or is: absolute.
+        received_bytes: how much of it an upload that was cut has brought.
+        stored: whether it is there already, whole.
     """
 
-    free_bytes: Count
-    part: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.[0-9a-f]{16}(\.zst)?\.part$")]
+    part: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.[0-9a-f]{16}\.part$")]
     received_bytes: Count
-
-
-class ReadyForBundle(Ready):
-    """The same, and whether the bundle is there already, whole."""
-
-    intact: bool
-
-
-class ReadyForData(Ready):
-    """The same, and whether the data file is there already, whole; `path` is absolute."""
-
     path: Annotated[str, Field(max_length=4096, pattern=r"^/[^\x00]*$")]
     stored: bool
 

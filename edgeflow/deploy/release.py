@@ -7,28 +7,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.artifact.packed import packed_path
 from edgeflow.console import say
 from edgeflow.deploy.agent import Agent, Refusal, uploader
 from edgeflow.deploy.agent_answer import (
     Activated,
     Forgotten,
+    Form,
     Installed,
     Listing,
     Pruned,
     ReadyForBundle,
     ReadyForData,
     RolledBack,
+    Room,
     Status,
     StoredData,
     StoredModel,
     Verified,
 )
+from edgeflow.deploy.parcel import Need, Parcel, parcels
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
 from edgeflow.errors import DeployError, MissingToolError
+from edgeflow.ondevice.agent.uploads import upload_name
 from edgeflow.remote.answer import A, malformed, parse
 from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
 from edgeflow.remote.session import INTERPRETER, Session
@@ -36,7 +39,8 @@ from edgeflow.text import excerpt, last_words
 
 LOCKS = Path(".edgeflow/locks")
 KEEP_RELEASES = 3
-Form = Literal["tar", "tar.zst"]
+DATA_INODES = 3
+"""The folder of a data file, the file, and a lock."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,27 +96,42 @@ class OpenDevice:
     def install(self, model: str, bundle: Path, sha: str, status: Status) -> Sent:
         """Bring a bundle to the device, without using it yet; a cut upload is continued.
 
-        What is sent is the packed form beside it, if the device can unpack that and it is smaller.
+        What is sent is the smallest of its forms: of the files that releases on the device hold,
+        the device makes the bundle's tar itself.
         """
-        size, packed = bundle.stat().st_size, packed_path(bundle)
-        smaller = status.zstd and packed.is_file() and packed.stat().st_size < size
-        form: Form = "tar.zst" if smaller else "tar"
+        need = Need.of(bundle)
         folder, mine = self.model_dir(model), ("--uploader", uploader())
-        # Of the packed file, the tar and the release never more than two are there at a time.
-        need_bytes = int(2 * size * 1.1)
-        sending = ("--form", form, "--need-bytes", str(need_bytes), *mine)
+        room = ("--need-bytes", str(need.bytes), "--need-inodes", str(need.inodes))
         keep = str(KEEP_RELEASES)
-        ready = self._call(ReadyForBundle, "prepare", folder, sha, keep, *sending)
+        ready = self._call(ReadyForBundle, "prepare", folder, sha, keep, *room, *mine)
         if ready.intact:
             return Sent(bytes=0, form=None)
-        self._require_space(bundle, need_bytes - ready.received_bytes, ready.free_bytes)
-        self._expect("prepare", ready.part[: len(sha)], sha)
-        part = posixpath.join(self.endpoint.path, model, "incoming", ready.part)
-        sent = self._session.put(packed if smaller else bundle, part, part)
-        announced = ("--packed-from", str(size)) if smaller else ()
-        answer = self._call(Installed, "install", folder, sha, *mine, *announced)
+        with parcels(bundle, ready.held, zstd=status.zstd is not None) as forms:
+            smallest = min(forms, key=lambda parcel: parcel.left(ready.received))
+            try:
+                return self._deliver(model, sha, smallest, ready, need)
+            except Refusal as refusal:  # what the device holds has changed since it was asked
+                if refusal.kind not in ("absent", "corrupt") or smallest.is_whole:
+                    raise
+                say(f"{refusal.message}; sending all of it")
+            whole = min((parcel for parcel in forms if parcel.is_whole), key=Parcel.size)
+            sent = self._deliver(model, sha, whole, ready, need)
+            return Sent(bytes=sent.bytes + smallest.size(), form=sent.form)
+
+    def _deliver(
+        self, model: str, sha: str, parcel: Parcel, ready: ReadyForBundle, need: Need
+    ) -> Sent:
+        received = ready.received.get(parcel.form, 0)
+        self._require_room(parcel.path, ready, need.bytes - received, need.inodes)
+        name = upload_name(sha, uploader(), parcel.form)
+        part = posixpath.join(self.endpoint.path, model, "incoming", name)
+        sent = self._session.put(parcel.path, part, part)
+        how = ["--form", parcel.form, "--uploader", uploader()]
+        if parcel.packed_from is not None:
+            how += ["--packed-from", str(parcel.packed_from)]
+        answer = self._call(Installed, "install", self.model_dir(model), sha, *how)
         self._expect("install", answer.installed, sha)
-        return Sent(bytes=sent, form=form)
+        return Sent(bytes=sent, form=parcel.form)
 
     def verify(self, model: str, sha: str) -> None:
         """Check that a release is on the device, whole.
@@ -173,7 +192,7 @@ class OpenDevice:
         need_bytes = int(path.stat().st_size * 1.1)
         ready = self._call(ReadyForData, "find-data", *where, "--need-bytes", str(need_bytes))
         if not ready.stored:
-            self._require_space(path, need_bytes - ready.received_bytes, ready.free_bytes)
+            self._require_room(path, ready, need_bytes - ready.received_bytes, DATA_INODES)
             self._expect("find-data", ready.part[: len(sha)], sha)
             part = posixpath.join(folder, ready.part)
             self._session.put(path, part, part)
@@ -271,12 +290,20 @@ class OpenDevice:
                 "then run `edgeflow run`",
             ) from refusal
 
-    def _require_space(self, path: Path, need_bytes: int, have_bytes: int) -> None:
-        if have_bytes < need_bytes:
+    def _require_room(self, path: Path, have: Room, need_bytes: int, need_inodes: int) -> None:
+        short = [
+            f"need {need} {what}, have {there}"
+            for what, need, there in (
+                ("bytes", need_bytes, have.free_bytes),
+                ("inodes", need_inodes, have.free_inodes),
+            )
+            if there is not None and there < need
+        ]
+        if short:
+            look = self.endpoint.shell_command("df -h" if have.free_bytes < need_bytes else "df -i")
             raise DeployError(
-                f"no space on device {self.endpoint.name} for {path.name}: need {need_bytes} "
-                f"bytes, have {have_bytes}",
-                hint=f"make room: {self.endpoint.shell_command('df -h')}",
+                f"no space on device {self.endpoint.name} for {path.name}: {'; '.join(short)}",
+                hint=f"make room: {look}",
             )
 
 

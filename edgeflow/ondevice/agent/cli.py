@@ -68,6 +68,7 @@ ARGUMENTS: dict[str, Json] = {
     "keep": {"type": int},
     "--form": {"choices": sorted(FORMS), "default": "tar"},
     "--need-bytes": {"type": int, "default": 0},
+    "--need-inodes": {"type": int, "default": 0},
     "--packed-from": {"type": int, "metavar": "BYTES"},
     "--reason": {"default": ""},
     "--uploader": {"type": uploader},
@@ -96,8 +97,8 @@ AUDITED = ("install", "activate", "switch", "confirm", "rollback")
 VERBS = {
     status: ("model_dir",),
     verify: ("model_dir", "sha"),
-    prepare: ("model_dir", "sha", "keep", "--form", "--need-bytes", "--uploader"),
-    install: ("model_dir", "sha", "--packed-from", "--uploader"),
+    prepare: ("model_dir", "sha", "keep", "--need-bytes", "--need-inodes", "--uploader"),
+    install: ("model_dir", "sha", "--form", "--packed-from", "--uploader"),
     activate: ("model_dir", "sha"),
     switch: SWITCH,
     supervise: SWITCH,  # not for hosts: `switch` starts it

@@ -37,7 +37,7 @@ def find_data(options: argparse.Namespace) -> Json:
         stored = os.path.isfile(path) and sha256(path) == options.sha
         if stored:
             os.utime(os.path.dirname(path))
-        discard_uploads(folder, options.uploader, None if stored else part)
+        discard_uploads(folder, options.uploader, () if stored else (part,))
         have = received_bytes(os.path.join(folder, part))
         if not stored:
             make_room(folder, options.sha, options.need_bytes - have)

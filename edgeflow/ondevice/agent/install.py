@@ -7,6 +7,7 @@ import os
 
 from .answer import Refused
 from .audit import UNSIGNED, audit
+from .delta import build_tar, held_files
 from .files import fsync, remove, sha256, write_json
 from .folders import is_folder, make_folder, scratch_path, sync_folders
 from .journal import journal_of
@@ -18,7 +19,7 @@ from .packed import unpack_upload
 from .release import whole
 from .repair import discard_leftovers, repair
 from .replace import replace_files
-from .space import free
+from .space import free, lacks
 from .uploads import FORMS, discard_uploads, received_bytes, upload_name
 
 TYPE_CHECKING = False
@@ -29,21 +30,33 @@ if TYPE_CHECKING:
 
 
 def prepare(options: argparse.Namespace) -> Json:
-    """Get ready for an upload: repair, make room, say how much of it is there already."""
+    """Get ready for an upload: repair, make room, say what of the bundle is there already.
+
+    That is how much came of each form of it, and which files the releases hold.
+    """
     model, name = Model(options.model_dir), options.sha
+    received: Json = {}
+    held: list[str] = []
     with locked(model.folder, "prepare"):
         repair(model)
         discard_outputs(model.folder)
         make_folder(model.incoming)
-        part = upload_name(name, options.uploader, options.form)
+        parts = uploads_of(model, name, options.uploader)
         intact = whole(model, name)
-        discard_uploads(model.incoming, options.uploader, None if intact else part)
+        keep = () if intact else [os.path.basename(path) for path in parts.values()]
+        discard_uploads(model.incoming, options.uploader, keep)
         if not intact:
             prune_releases(model, options.keep, wanted=name)
-        if not intact and free(model.folder)["free_bytes"] < options.need_bytes:
-            prune_releases(model, 0, wanted=name)
-    have = received_bytes(os.path.join(model.incoming, part))
-    return dict(free(model.folder), intact=intact, part=part, received_bytes=have)
+            if lacks(model.folder, options.need_bytes, options.need_inodes):
+                prune_releases(model, 0, wanted=name)
+            received = {form: received_bytes(path) for form, path in parts.items()}
+            held = sorted(held_files(model, doubted=name))
+    return dict(free(model.folder), intact=intact, received=received, held=held)
+
+
+def uploads_of(model: Model, name: str, uploader: str | None) -> dict[str, str]:
+    """Return where the uploads of a bundle end, for each form of it."""
+    return {form: os.path.join(model.incoming, upload_name(name, uploader, form)) for form in FORMS}
 
 
 def install(options: argparse.Namespace) -> Json:
@@ -53,14 +66,12 @@ def install(options: argparse.Namespace) -> Json:
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "install"):
         repair(model)
-        uploads = {
-            form: os.path.join(model.incoming, upload_name(name, options.uploader, form))
-            for form in FORMS
-        }
+        uploads = uploads_of(model, name, options.uploader)
         try:
             if whole(model, name):
                 return {"installed": name, "changed": False}
-            signer = install_upload(model, name, uploads, options.packed_from)
+            part = whole_tar(model, name, uploads, options.form, options.packed_from)
+            signer = unpack_release(model, name, part)
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise Refused("corrupt", f"not a readable tar: {error}") from error
         finally:
@@ -71,21 +82,24 @@ def install(options: argparse.Namespace) -> Json:
     return {"installed": name, "changed": True}
 
 
-def install_upload(
-    model: Model, name: str, uploads: dict[str, str], size: int | None
-) -> str | None:
-    """Install from the upload's tar, or from its packed form if `size` in bytes is given.
+def whole_tar(model: Model, name: str, uploads: dict[str, str], form: str, size: int | None) -> str:
+    """Return the path of a bundle's tar, made of what was uploaded.
 
-    Returns:
-        Who signed it; None if nobody had to.
+    Args:
+        form: that of the upload.
+        size: of a packed upload's content, in bytes.
     """
-    form, part = "tar" if size is None else "tar.zst", uploads["tar"]
-    if not os.path.isfile(uploads[form]):
+    part = uploads[form]
+    if not os.path.isfile(part):
         raise Refused("absent", f"{name} was not uploaded")
-    if size is not None:
-        part = scratch_path(model.incoming, f"{name}.tar")
-        unpack_upload(uploads[form], part, size)
-    return unpack_release(model, name, part)
+    if form.endswith(".zst"):
+        packed, part = part, scratch_path(model.incoming, f"{name}.unpacked")
+        unpack_upload(packed, part, size or 0)
+    if form.startswith("delta"):
+        delta, part = part, scratch_path(model.incoming, f"{name}.tar")
+        build_tar(model, delta, part)
+        remove(delta)
+    return part
 
 
 def unpack_release(model: Model, name: str, part: str) -> str | None:

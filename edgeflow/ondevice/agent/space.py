@@ -24,12 +24,18 @@ def free(path: str) -> Json:
     return {"free_bytes": usage.f_bavail * usage.f_frsize, "free_inodes": inodes}
 
 
-def require_space(path: str, need_bytes: int, need_inodes: int) -> None:
-    """Refuse early, with both figures, what would not fit."""
+def lacks(path: str, need_bytes: int, need_inodes: int) -> str | None:
+    """Say with both figures what there is too little of where `path` is; None if all fits."""
     have = free(path)
     if have["free_bytes"] < need_bytes:
-        detail = "need {} bytes, have {}".format(need_bytes, have["free_bytes"])
-        raise Refused("no space", detail, need_bytes=need_bytes, **have)
+        return "need {} bytes, have {}".format(need_bytes, have["free_bytes"])
     if have["free_inodes"] is not None and have["free_inodes"] < need_inodes:
-        detail = "need {} inodes, have {}".format(need_inodes, have["free_inodes"])
-        raise Refused("no space", detail, need_bytes=need_bytes, **have)
+        return "need {} inodes, have {}".format(need_inodes, have["free_inodes"])
+    return None
+
+
+def require_space(path: str, need_bytes: int, need_inodes: int) -> None:
+    """Refuse early, with both figures, what would not fit."""
+    detail = lacks(path, need_bytes, need_inodes)
+    if detail is not None:
+        raise Refused("no space", detail, need_bytes=need_bytes, **free(path))

@@ -8,7 +8,12 @@ import os
 from .files import idle_s
 from .folders import discard, is_folder
 
-FORMS = {"tar": "", "tar.zst": ".zst"}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The whole bundle or what is new in it, as it is or packed.
+FORMS = {"tar": "", "tar.zst": ".zst", "delta": ".delta", "delta.zst": ".delta.zst"}
 # An upload of somebody else that has not grown for so long has ended.
 STALE_S = 600.0
 
@@ -19,14 +24,14 @@ def upload_name(name: str, uploader: str | None, form: str) -> str:
     return f"{name}{owner}{FORMS[form]}.part"
 
 
-def discard_uploads(folder: str, uploader: str | None, keep: str | None = None) -> None:
+def discard_uploads(folder: str, uploader: str | None, keep: Sequence[str] = ()) -> None:
     """Remove uploads that nobody continues: this uploader's own, and those that stand still."""
     for entry in os.listdir(folder) if is_folder(folder) else ():
         path = os.path.join(folder, entry)
         with contextlib.suppress(FileNotFoundError):
             own = uploader is not None and f".{uploader}." in entry
             stale = idle_s(path) > STALE_S
-            if entry.endswith(".part") and entry != keep and (own or stale):
+            if entry.endswith(".part") and entry not in keep and (own or stale):
                 discard(path)
 
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.packed import packed
+from edgeflow.bundle.archive import write_tar
 from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent.audit import LOG_MAX_BYTES
 from tests.unit.deploy.test_agent import damage, in_use, install, members, upload
@@ -144,12 +146,15 @@ def test_a_rollback_to_nothing(call: "Call", folder: Path, ask: Ask, kill: Kill)
 
 def test_an_installation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
     oldest, old = in_use(call, folder, b"oldest"), in_use(call, folder, b"old")
-    new = upload(folder, members(FILES))
-    tar = folder / "incoming" / f"{new}.part"
-    options = ["--packed-from", str(tar.stat().st_size)]
-    part = tar.rename(folder / "incoming" / f"{new}.zst.part")
-    part.write_bytes(packed(part.read_bytes()))
-    sent = part.read_bytes()
+    content = {info.name: data for info, data in members(FILES)}
+    whole, delta = folder.parent / "whole", folder.parent / "delta"
+    write_tar(whole, content)
+    del content["runner.py"]  # which the old ones hold too
+    write_tar(delta, content)
+    new, sent = sha256_file(whole), packed(delta.read_bytes())
+    options = ["--form", "delta.zst", "--packed-from", str(delta.stat().st_size)]
+    part = folder / "incoming" / f"{new}.delta.zst.part"
+    part.write_bytes(sent)
     for copy in kill("install", new, *options).folders:
         status = ask("status", copy)
         assert (status["current"], status["previous"]) == (old, oldest)

@@ -32,11 +32,11 @@ def tar(make_bundle: Callable[..., Path]) -> bytes:
     return make_bundle(MODEL).read_bytes()
 
 
-def upload(folder: Path, tar: bytes, data: bytes | None = None) -> tuple[str, str, str]:
+def upload(folder: Path, tar: bytes, data: bytes | None = None) -> tuple[str, ...]:
     """Put `data`, by default the packed tar, where its upload ends; return how to install it."""
     sha = hashlib.sha256(tar).hexdigest()
     (folder / "incoming" / f"{sha}.zst.part").write_bytes(packed(tar) if data is None else data)
-    return sha, "--packed-from", str(len(tar))
+    return sha, "--form", "tar.zst", "--packed-from", str(len(tar))
 
 
 def nothing_left(folder: Path) -> bool:
@@ -59,9 +59,8 @@ def test_a_packed_upload_becomes_the_same_release(
 def test_no_more_is_unpacked_than_the_host_announced(
     call: "Call", folder: Path, unpacker: str, tar: bytes, missing: int
 ) -> None:
-    sha, option, _ = upload(folder, tar)
     size = len(tar) - missing
-    code, answer = call("install", sha, option, str(size))
+    code, answer = call("install", *upload(folder, tar)[:-1], str(size))
     assert (code, answer["detail"]) == (65, f"the upload unpacks to more than {size} bytes")
     assert nothing_left(folder)
 
@@ -102,7 +101,9 @@ def test_a_bad_packed_upload_is_refused_and_removed(
 
 
 def test_without_an_upload_there_is_nothing_to_unpack(call: "Call") -> None:
-    assert call("install", "0" * 64, "--packed-from", "1")[1]["error"] == "absent"
+    assert (
+        call("install", "0" * 64, "--form", "tar.zst", "--packed-from", "1")[1]["error"] == "absent"
+    )
 
 
 def test_too_little_space_is_said_before_unpacking(

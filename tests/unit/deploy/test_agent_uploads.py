@@ -10,7 +10,7 @@ import pytest
 
 from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent.kept import FETCHED_S
-from edgeflow.ondevice.agent.uploads import STALE_S
+from edgeflow.ondevice.agent.uploads import FORMS, STALE_S, upload_name
 from tests.unit.deploy.test_agent import in_use, install, members, names, upload
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ SHA, NEXT = "ab" * 32, "cd" * 32
 
 
 def prepare(call: "Call", sha: str, uploader: str = MINE, form: str = "tar") -> str:
-    code, answer = call("prepare", sha, "3", "--uploader", uploader, "--form", form)
-    assert code == 0
-    return str(answer["part"])
+    """Get ready for an upload; return the name of its file."""
+    assert call("prepare", sha, "3", "--uploader", uploader)[0] == 0
+    return upload_name(sha, uploader, form)
 
 
 def cut(folder: Path, part: str, age_s: float = 0.0) -> str:
@@ -38,7 +38,8 @@ def cut(folder: Path, part: str, age_s: float = 0.0) -> str:
 def test_a_cut_upload_is_kept_for_its_host_to_continue(call: "Call", folder: Path) -> None:
     part = cut(folder, prepare(call, SHA), age_s=1e6)
     code, answer = call("prepare", SHA, "3", "--uploader", MINE)
-    assert (code, answer["part"], answer["received_bytes"]) == (0, part, 4)
+    received = {"tar": 4, "tar.zst": 0, "delta": 0, "delta.zst": 0}
+    assert (code, answer["received"]) == (0, received)
     assert names(folder / "incoming") == [part]
 
 
@@ -48,9 +49,9 @@ def test_the_first_upload_finds_its_folder(call: "Call", folder: Path) -> None:
 
 
 def test_a_cut_upload_goes_when_its_host_sends_something_else(call: "Call", folder: Path) -> None:
-    cut(folder, prepare(call, SHA))
-    packed = cut(folder, prepare(call, SHA, form="tar.zst"))
-    assert names(folder / "incoming") == [packed]
+    for form in FORMS:
+        cut(folder, prepare(call, SHA, form=form))
+    assert len(names(folder / "incoming")) == len(FORMS)
     prepare(call, NEXT)
     assert names(folder / "incoming") == []
 

@@ -73,7 +73,7 @@ def test_a_bundle_is_brought_beside_what_serves_and_rolls_back(
     assert lab.current(pi) == old
 
 
-def test_a_release_damaged_on_the_device_is_sent_again(
+def test_what_is_damaged_of_a_release_is_sent_again(
     lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     pi, bundle = lab.device(), make_bundle()
@@ -82,7 +82,7 @@ def test_a_release_damaged_on_the_device_is_sent_again(
     model.chmod(0o644)
     model.write_bytes(b"bit rot")
     record = deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
-    assert (record["changed"], record["sent_bytes"]) == (True, bundle.stat().st_size)
+    assert (record["changed"], record["sent_form"]) == (True, "delta.zst")
     assert model.read_bytes() == b"weights"
 
 

@@ -113,6 +113,6 @@ def test_a_packed_transfer_that_breaks_is_made_good_in_either_form(
             deploy(new, broken, "code", tmp_path / "new.json")
     assert installed(lab, pi) == {sha256_file(old): b"old"}
     record = deploy(new, slice_of(lab, pi, then), "code", tmp_path / "new.json")
-    assert record["sent_form"] == ("tar" if then == "neither" else "tar.zst")
+    assert record["sent_form"] == ("delta" if then == "neither" else "tar.zst")
     assert installed(lab, pi) == {sha256_file(old): b"old", sha256_file(new): WEIGHTS}
     assert list((lab.root(pi) / "edgeflow" / "net" / "incoming").iterdir()) == []

@@ -40,7 +40,8 @@ MEASURED = {
     "outputs_sha256": {"output": SHA},
     "conditions": CONDITIONS,
 }
-READY = {"free_bytes": 9, "part": f"{SHA}.{SHA[:16]}.zst.part", "received_bytes": 0}
+ROOM = {"free_bytes": 9, "free_inodes": None}
+READY = {**ROOM, "part": f"{SHA}.{SHA[:16]}.part", "received_bytes": 0}
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
     Ready: {"version": [3, 9, 2], "home": "/home/pi", "python": "/usr/bin/python3"},
     End: {"end": "exit", "code": 0},
@@ -62,7 +63,7 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
         "machine": "aarch64",
         "zstd": None,
     },
-    ReadyForBundle: {**READY, "intact": False},
+    ReadyForBundle: {**ROOM, "intact": False, "held": [SHA], "received": {"delta.zst": 1}},
     ReadyForData: {**READY, "stored": False, "path": f"/home/pi/data/{SHA}/x.npy"},
     Activated: {"current": SHA, "changed": True},
     RolledBack: {"current": None, "rolled_back": True},

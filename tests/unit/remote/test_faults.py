@@ -348,8 +348,8 @@ def test_a_full_disk_is_said_and_left_clean(
     with pytest.raises(DeployError, match=r"need 66\d+ bytes, have \d+") as foreseen:
         deploy(new, slice_, "code", out)
     # The space goes away between the question and the transfer.
-    monkeypatch.setattr(OpenDevice, "_require_space", lambda *figures: None)
-    with pytest.raises(DeployError, match=r"sending \w+.tar, \d+ of \d+ bytes") as met:
+    monkeypatch.setattr(OpenDevice, "_require_room", lambda *figures: None)
+    with pytest.raises(DeployError, match=r"sending \w+.delta, \d+ of \d+ bytes") as met:
         deploy(new, slice_, "code", out)
     for caught in (foreseen, met):
         assert "df -h" in caught.value.hint
