@@ -191,7 +191,7 @@ def _start(spec: RolloutSpec, units: Sequence[Unit]) -> dict[str, Any]:
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     changes = []
     if before and _bundle(before) != _bundle(now):
-        changes.append("the bundle is another one, so all devices begin anew")
+        changes.append("the bundle is another one: devices that have not confirmed it begin anew")
     if before and before["fleet"] != now["fleet"]:
         changes.append(
             f"the inventory has changed, from {before['devices']} devices to {now['devices']}: "
