@@ -78,6 +78,9 @@ class DeviceSettings(Section):
 
     target: Reference
     """Name of a target of this configuration."""
+    confirm_s: Annotated[float, Field(gt=0)] = 60.0
+    """How long the device waits for the confirmation of a new release, over a second connection;
+    without it, it goes back to the release before by itself."""
     unit: Unit = Field(default_factory=dict)
     """Which of the boards or sticks at the host is meant, such as `serial: "066BFF"` of a debug
     probe: passed to the engine at run time. Each target says which names it takes. A board of its

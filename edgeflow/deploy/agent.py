@@ -23,7 +23,7 @@ QUICK_S = 60.0
 
 
 class Refusal(DeployError):
-    """The agent's own no; `kind` is corrupt, locked, no space, absent or failed."""
+    """The agent's own no; `kind` is one of `edgeflow.deploy.agent_answer.Kind`."""
 
     def __init__(self, message: str, *, kind: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -83,6 +83,11 @@ class Agent:
             "locked": "another deployment is at work on the device; wait for it, then run again",
             "no space": f"make room: {endpoint.shell_command('df -h')}",
             "corrupt": "run the same command again; if it stays, delete the bundle and rebuild it",
+            "newer": "another edgeflow, which is newer, manages this device: use that one",
+            "rolled back": "the device serves what it served; run the same command again",
+            "unable to roll back": "the device serves nothing now: deploy a release that works",
+            "unhealthy": "the device serves what it served; see whether something else uses its "
+            f"hardware or memory: {endpoint.shell_command('uptime')}",
         }
         raise Refusal(
             f"device {self._name} refuses to {verb}: {kind}: {detail}",

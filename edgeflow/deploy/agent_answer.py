@@ -160,13 +160,6 @@ class Confirmed(Answer):
     current: Sha256 | None
 
 
-class Activated(Answer):
-    """What is current after an activation, and whether it was not before."""
-
-    current: Sha256 | None
-    changed: bool
-
-
 class RolledBack(Answer):
     """What is current after a release was rejected, and whether that one was before."""
 

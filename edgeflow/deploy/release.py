@@ -11,9 +11,9 @@ from typing import Any
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.console import say
-from edgeflow.deploy.agent import Agent, Refusal, uploader
+from edgeflow.deploy.agent import QUICK_S, Agent, Refusal, uploader
 from edgeflow.deploy.agent_answer import (
-    Activated,
+    Confirmed,
     Forgotten,
     Form,
     Installed,
@@ -26,11 +26,12 @@ from edgeflow.deploy.agent_answer import (
     Status,
     StoredData,
     StoredModel,
+    Switched,
     Verified,
 )
 from edgeflow.deploy.parcel import Need, Parcel, parcels
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
-from edgeflow.errors import DeployError, MissingToolError
+from edgeflow.errors import DeployError, MissingToolError, UnreachableError
 from edgeflow.ondevice.agent.uploads import upload_name
 from edgeflow.remote.answer import A, malformed, parse
 from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
@@ -142,19 +143,67 @@ class OpenDevice:
         answer = self._of_release(Verified, "verify", model, sha)
         self._expect("verify", answer.verified, sha)
 
-    def activate(self, model: str, sha: str) -> bool:
+    def activate(
+        self,
+        model: str,
+        sha: str,
+        *,
+        allow_downgrade: bool = False,
+        max_latency_ms: float | None = None,
+        max_rss_mb: float | None = None,
+    ) -> bool:
         """Make a release that passed its gates current; return whether it was not.
 
+        The device switches to it and tries it; what confirms it is a second connection, which
+        shows that the device can still be reached. Without that it goes back by itself.
+
+        Args:
+            allow_downgrade: accept a lower counter than one that was confirmed there.
+            max_latency_ms: bound on the median inference of its golden vectors.
+            max_rss_mb: bound on the resident memory of its runner, in MB of 1e6 bytes.
+
         Raises:
+            Refusal: the device does not take it, or has gone back; `kind` says which.
             DeployError: it is not on the device, or not whole.
+            UnreachableError: the connection was lost; the device goes back unless it is confirmed.
         """
-        answer = self._of_release(Activated, "activate", model, sha)
-        if answer.current != sha:
+        health_s = self.endpoint.run_timeout_s
+        options = ["--python", self._agent.python, *self._unit()]
+        options += ["--health-s", str(health_s), "--confirm-s", str(self.endpoint.confirm_s)]
+        options += ["--allow-downgrade"] if allow_downgrade else []
+        options += ["--max-latency-ms", str(max_latency_ms)] if max_latency_ms is not None else []
+        options += ["--max-rss-mb", str(max_rss_mb)] if max_rss_mb is not None else []
+        limit_s = health_s + QUICK_S
+        answer = self._of_release(Switched, "switch", model, sha, *options, timeout_s=limit_s)
+        self._expect("switch", answer.current, sha)
+        if answer.token is not None:
+            self._confirm(model, sha, answer.token)
+        return answer.changed
+
+    def _confirm(self, model: str, sha: str, token: str) -> None:
+        """Confirm a switch over connections of their own, until its time is over."""
+        deadline = time.monotonic() + self.endpoint.confirm_s
+        while True:
+            try:
+                self._confirm_once(model, sha, token)
+                return
+            except UnreachableError as error:
+                if time.monotonic() >= deadline:
+                    raise UnreachableError(
+                        f"{error.message}; unless the confirmation of release {sha[:12]} arrived, "
+                        "the device goes back to the release before by itself",
+                        hint=error.hint,
+                    ) from error
+                time.sleep(1.0)
+
+    def _confirm_once(self, model: str, sha: str, token: str) -> None:
+        with connect(self.endpoint) as again:
+            current = again._of_release(Confirmed, "confirm", model, sha, token).current
+        if current != sha:
             raise DeployError(
-                f"device {self.endpoint.name} still uses {answer.current} instead of {sha}",
+                f"device {self.endpoint.name} uses {current} instead of {sha}",
                 hint="run the same command again",
             )
-        return answer.changed
 
     def reject(self, model: str, sha: str, reason: str) -> Rejection:
         """Take a release out of use if it is current, and never go back to it."""
@@ -257,9 +306,9 @@ class OpenDevice:
             "interpreter that has it",
         )
 
-    def _call(self, kind: type[A], verb: str, *arguments: str) -> A:
+    def _call(self, kind: type[A], verb: str, *arguments: str, timeout_s: float | None = None) -> A:
         """Run a verb; wait while another deployment is at work on the device."""
-        limit_s = self.endpoint.run_timeout_s
+        limit_s = timeout_s or self.endpoint.run_timeout_s
         deadline, waiting = time.monotonic() + limit_s, False
         while True:
             try:
@@ -278,14 +327,17 @@ class OpenDevice:
             reason = f"`{verb}` is about {excerpt(found)} instead of {wanted}"
             raise malformed(self.endpoint.title, "the agent", reason)
 
-    def _of_release(self, kind: type[A], verb: str, model: str, sha: str) -> A:
+    def _of_release(
+        self, kind: type[A], verb: str, model: str, sha: str, *more: str, **how: float
+    ) -> A:
         try:
-            return self._call(kind, verb, self.model_dir(model), sha)
+            return self._call(kind, verb, self.model_dir(model), sha, *more, **how)
         except Refusal as refusal:
             if refusal.kind != "corrupt":
                 raise
-            raise DeployError(
+            raise Refusal(
                 refusal.message,
+                kind=refusal.kind,
                 hint=f"deploy it again: delete deploy.json of {self.endpoint.name}/{model}, "
                 "then run `edgeflow run`",
             ) from refusal

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeflow.config.device import SshDevice, VirtualDevice
+from edgeflow.deploy.agent import Refusal
 from edgeflow.deploy.agent_answer import Status
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import connect, held
@@ -13,7 +14,6 @@ from edgeflow.fleet.outcome import Outcome, Result
 from edgeflow.fleet.unit import Report, Seen
 from edgeflow.remote.inventory import endpoint
 
-_CONFIRM_S = 60.0
 _LOOK_S = 2.0
 """Between two looks at a device that stopped answering on the way."""
 
@@ -74,7 +74,7 @@ class SshUnit:
             with held(self.name, self.device.run_timeout_s):
                 return way.go()
         except (UnreachableError, DeployError, MissingToolError) as error:
-            if way.switching:
+            if way.switching and not _before_switch(error):
                 return self._ended(error, way.sent_bytes)
             # Before the switch a device serves what it served, whatever has happened.
             silent = isinstance(error, UnreachableError)
@@ -85,7 +85,7 @@ class SshUnit:
 
         A release that nobody confirms is taken back by the device itself, so that is waited for.
         """
-        deadline = time.monotonic() + _CONFIRM_S
+        deadline = time.monotonic() + self.device.confirm_s + _LOOK_S
         while True:
             try:
                 now = self.look()
@@ -121,8 +121,14 @@ class _Way:
                 self.sent_bytes = bring(opened, model.name, model.bundle)["sent_bytes"]
                 self.report("switching")
                 self.switching = True
-                opened.activate(model.name, model.sha256)
+                allowed = self.unit.allow_downgrade
+                opened.activate(model.name, model.sha256, allow_downgrade=allowed)
         return Outcome(result="confirmed", sent_bytes=self.sent_bytes)
+
+
+def _before_switch(error: EdgeflowError) -> bool:
+    """Tell whether the agent refused before it changed anything."""
+    return isinstance(error, Refusal) and error.kind in ("rejected", "corrupt", "newer")
 
 
 def _failed(result: Result, error: EdgeflowError, sent_bytes: int) -> Outcome:

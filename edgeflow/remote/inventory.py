@@ -68,6 +68,7 @@ class Endpoint(Account):
         python: interpreter there.
         own_python: that of the environment which provisioning makes; it is taken where it is there.
         run_timeout_s: longest time one program may run.
+        confirm_s: how long a device waits for the confirmation of a release.
         unit: tells engines which of the host's boards or sticks is meant.
     """
 
@@ -76,6 +77,7 @@ class Endpoint(Account):
     python: str
     run_timeout_s: float
     own_python: str = ""
+    confirm_s: float = 60.0
     unit: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
@@ -98,7 +100,8 @@ def endpoint(name: str, device: SshDevice | VirtualDevice) -> Endpoint:
         MissingToolError: a virtual device's environment cannot be built.
         UnreachableError: a virtual device does not start.
     """
-    found = replace(_endpoint(name, device, f"device {name}", folder=name), unit=device.unit)
+    where = _endpoint(name, device, f"device {name}", folder=name)
+    found = replace(where, unit=device.unit, confirm_s=device.confirm_s)
     named = isinstance(device, SshDevice) and device.python is not None
     return found if named else replace(found, own_python=f"{found.path}/{OWN_PYTHON}")
 
@@ -128,7 +131,8 @@ def _endpoint(
     if isinstance(host, VirtualDevice | VirtualCompileHost):
         return _virtual_endpoint(name, host, title, folder)
     jump = host.proxy_jump
-    elsewhere = {"target", "unit", "jobs", "transport", "identity", "proxy_jump", "python"}
+    on_device = {"target", "unit", "confirm_s", "python"}
+    elsewhere = {*on_device, "jobs", "transport", "identity", "proxy_jump"}
     return Endpoint(
         name=name,
         title=title,

@@ -131,6 +131,7 @@ def test_a_device_that_stays_silent_after_the_switch_is_unknown(
         raise UnreachableError("lost the connection")
 
     monkeypatch.setattr(OpenDevice, "activate", lose)
-    monkeypatch.setattr(over_ssh, "_CONFIRM_S", 0.0)
-    outcome = unit(lab, pi, make_bundle(), port=line.port, timeout_s=2.0).deploy(print)
+    monkeypatch.setattr(over_ssh, "_LOOK_S", 0.0)
+    asked = unit(lab, pi, make_bundle(), port=line.port, timeout_s=2.0, confirm_s=0.1)
+    outcome = asked.deploy(print)
     assert (outcome.result, outcome.detail) == ("unknown", "lost the connection")

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from edgeflow.deploy.agent_answer import (
-    Activated,
+    Confirmed,
     No,
     ReadyForBundle,
     ReadyForData,
     RolledBack,
     Status,
+    Switched,
 )
 from edgeflow.deploy.runner import LAYERS_MAX, Golden, Measured, Missing, golden, measured
 from edgeflow.errors import DeployError
@@ -58,6 +59,10 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
         "rejected": [],
         "releases": [SHA],
         "since_unix_s": 1.7e9,
+        "state": "healthy",
+        "pending": {"sha": SHA, "previous": None, "left_s": 59.5},
+        "counter": 3,
+        "signed_by": None,
         "free_bytes": 1 << 40,
         "python": "3.9.2",
         "machine": "aarch64",
@@ -65,7 +70,8 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
     },
     ReadyForBundle: {**ROOM, "intact": False, "held": [SHA], "received": {"delta.zst": 1}},
     ReadyForData: {**READY, "stored": False, "path": f"/home/pi/data/{SHA}/x.npy"},
-    Activated: {"current": SHA, "changed": True},
+    Switched: {"state": "healthy", "token": "ab" * 16, "current": SHA, "changed": True},
+    Confirmed: {"state": "confirmed", "current": SHA},
     RolledBack: {"current": None, "rolled_back": True},
     No: {"error": "corrupt", "detail": "release x was changed"},
 }
