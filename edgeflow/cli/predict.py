@@ -71,6 +71,7 @@ def predict(
         "engine": raw.engine,
         "ran_on": "this machine" if local else f"device {device}",
         "latency_kind": "measured" if raw.latencies_ms else None,
+        "emulated": not local and getattr(plan.config.devices[device], "emulated", False),
     }
     if as_json:
         print_json({**facts, "answers": [answer.record() for answer in found]})
@@ -117,6 +118,8 @@ def _lines(facts: dict[str, Any], found: "Sequence[Answer]", top: int) -> Iterat
     if times:
         median = statistics.median(times)
         yield f"latency, measured on {facts['ran_on']}: {median:.3g} ms (median of {len(times)})"
+    elif facts["emulated"]:
+        yield f"no latency: {facts['ran_on']} is emulated"
     else:
         yield f"no latency: the engine of {facts['target']} has no clock"
 

@@ -93,6 +93,9 @@ class SshDevice(_SshHost, DeviceSettings):
     python: RemotePath | None = None
     """Interpreter on the device (3.7 or newer) that has numpy and the target's engine; by default
     that of the environment which `edgeflow device provision` made there, else `python3`."""
+    emulated: bool = False
+    """Whether an emulator such as QEMU runs its programs: nothing is timed there then, and
+    instructions are counted, if the emulator tells them."""
 
 
 class VirtualDevice(_VirtualHost, DeviceSettings):

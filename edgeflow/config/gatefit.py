@@ -33,11 +33,12 @@ def unmeasurable(raw: Entry) -> Iterator[Finding]:
 
 
 class _Target(NamedTuple):
-    """A target of a deployment, whether devices name a unit there, and whether there are any."""
+    """A target of a deployment, and what its gates need to know of the devices there."""
 
     entry: Entry
     runtime: "Runtime | None"
     has_unit: bool
+    is_emulated: bool
     has_device: bool
 
 
@@ -45,11 +46,14 @@ def _targets(raw: Entry, deployment: Entry, devices: list[str]) -> list[_Target]
     """Return the targets of a deployment, once each, as far as names stand for one."""
     known, targets = entries(raw, "devices"), entries(raw, "targets")
     listed = [known[name] for name in map(str, devices) if name in known]
-    found = [(str(one.get("target")), bool(one.get("unit")), True) for one in listed]
-    found += [(str(target), False, False) for target in compiled_for(deployment)]
+    found = [
+        (str(one.get("target")), bool(one.get("unit")), one.get("emulated") is True, True)
+        for one in listed
+    ]
+    found += [(str(target), False, False, False) for target in compiled_for(deployment)]
     return [
-        _Target(targets[name], runtime_of_entry(targets[name]), has_unit, has_device)
-        for name, has_unit, has_device in dict.fromkeys(found)
+        _Target(targets[name], runtime_of_entry(targets[name]), *about)
+        for name, *about in dict.fromkeys(found)
         if name in targets
     ]
 
@@ -76,10 +80,8 @@ def _lack(figure: Figure, limit: object, target: _Target) -> tuple[str, str] | N
     if not _allows(own[figure.name], limit):
         reason = f"target kind {kind!r} allows no limit of {limit} for {figure.title}"
         return reason, "choose another limit, or leave the gate out"
-    asks_device = own[figure.name].needs_device or own[figure.name].needs_clock
-    if asks_device and not target.has_device:
-        reason = f"what is only compiled for target kind {kind!r} has no {figure.title}"
-        return reason, "leave the gate out, or set it in a deployment to `devices` alone"
+    if lack := _device_lacks(own[figure.name], target):
+        return lack
     if runtime and own[figure.name].needs_clock and runtime.clock == "none":
         reason = f"the engine of target kind {kind!r} has no clock, and so no {figure.title}"
         return reason, _instead(own.values(), runtime, has_unit)
@@ -87,6 +89,21 @@ def _lack(figure: Figure, limit: object, target: _Target) -> tuple[str, str] | N
         where = " on a `unit`" if has_unit else ""
         reason = f"target kind {kind!r} with these options has no {figure.title}{where}"
         return reason, _instead(own.values(), runtime, has_unit)
+    return None
+
+
+def _device_lacks(figure: Figure, target: _Target) -> tuple[str, str] | None:
+    """Return why there is no such figure for want of a device, or of an emulated or real one."""
+    asks_device = figure.needs_device or figure.needs_clock or figure.needs_emulator
+    if asks_device and not target.has_device:
+        kind = target.entry.get("kind")
+        reason = f"what is only compiled for target kind {kind!r} has no {figure.title}"
+        return reason, "leave the gate out, or set it in a deployment to `devices` alone"
+    if figure.needs_emulator and not target.is_emulated:
+        return f"only a device that is `emulated` has {figure.title}", "leave the gate out"
+    if figure.needs_clock and target.is_emulated:
+        reason = f"a device that is `emulated` has no {figure.title}"
+        return reason, "gate instructions_max, or leave the gate out"
     return None
 
 
@@ -100,7 +117,11 @@ def _own_gate(figure: Figure) -> str:
 
 
 def _instead(figures: Iterable[Figure], runtime: "Runtime", has_unit: bool) -> str:
-    own = (figure for figure in figures if figure.reader is None and not figure.needs_clock)
+    own = (
+        figure
+        for figure in figures
+        if figure.reader is None and not figure.needs_clock and not figure.needs_emulator
+    )
     gates = [figure.gate for figure in own if figure.gate and _gives(runtime, figure, has_unit)]
     named = ", ".join(gates)
     return f"gates on what it counts itself: {named}" if named else "leave the gate out"

@@ -266,7 +266,7 @@ class OpenDevice:
         folder = self.model_dir(model)
         runner = posixpath.join(folder, "releases", sha, "runner.py")
         # -B: a release is read-only, no compiled files beside its own.
-        program = [INTERPRETER, "-B", runner, *self._unit(), *argv_tail]
+        program = [INTERPRETER, "-B", runner, *self._about(), *argv_tail]
         done = self._session.run(program, timeout_s, folder)
         if done.exit_code == EXIT_MISSING:
             raise self._lacks(
@@ -285,6 +285,10 @@ class OpenDevice:
 
     def _unit(self) -> list[str]:
         return ["--unit", json.dumps(dict(self.endpoint.unit))] if self.endpoint.unit else []
+
+    def _about(self) -> list[str]:
+        """Return what the runner is told of the device."""
+        return [*self._unit(), *(["--emulated"] if self.endpoint.emulated else [])]
 
     def fetch(self, remote: str, local: Path, max_bytes: int) -> None:
         """Copy a file from the device; `remote` is absolute or relative to the account's home."""

@@ -5,8 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from edgeflow.bundle.manifest import BundleManifest
 from edgeflow.errors import DeployError
 from edgeflow.remote.answer import Answer, Count, Quantity, Sha256, Words, malformed, parse
+from edgeflow.remote.inventory import Endpoint
 
 EXIT_MISSING = 69
 """The runner lacks a package, or hardware: EX_UNAVAILABLE of sysexits.h."""
@@ -54,6 +56,7 @@ class Conditions(Answer):
     governor: Words | None = None
     temperature_c: Celsius | None = None
     throttled: bool | None = None
+    emulated: bool = False
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -101,6 +104,11 @@ class Predicted(Answer):
     latencies_ms: list[Quantity]
     outputs_sha256: dict[Words, Sha256]
     engine: Words
+
+
+def has_clock(manifest: BundleManifest, endpoint: Endpoint) -> bool:
+    """Return whether times there are the model's: neither engine nor device is an emulator."""
+    return manifest.clock == "device" and not endpoint.emulated
 
 
 def golden(text: str, tolerances: Mapping[str, float], *, device: str, model: str) -> Golden:

@@ -42,6 +42,8 @@ class Figure:
             default it stands there by its name among `figures`.
         needs_clock: whether it is of the process that runs the engine, so that an engine without
             a clock has none.
+        needs_emulator: whether an emulator of the device's CPU counts it, so that real devices
+            have none.
         needs_device: whether it compares a device with the host, so that there is none of a model
             that was only compiled.
         group: heading over the column in the report, by default the title.
@@ -59,6 +61,7 @@ class Figure:
     limit: Any = POSITIVE
     reader: Reader | None = None
     needs_clock: bool = False
+    needs_emulator: bool = False
     needs_device: bool = False
     group: str = ""
     column: str = ""

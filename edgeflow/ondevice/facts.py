@@ -39,8 +39,19 @@ def cpu_fields() -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
+def is_emulated() -> bool:
+    """Return whether programs are for another CPU than the kernel runs on, as under QEMU.
+
+    QEMU answers for the CPU that it emulates, but lets programs read the kernel's own files.
+    """
+    of_x86 = "vendor_id" in cpu_fields()
+    return of_x86 and platform.machine().startswith(("aarch64", "arm", "riscv"))
+
+
 def cpu_name() -> str:
     """Return the CPU's or board's name."""
+    if is_emulated():
+        return "emulated %s" % platform.machine()
     board = read_text("/proc/device-tree/model")
     if board:
         return board.rstrip("\0")
@@ -55,8 +66,8 @@ def vendor() -> str:
 
 
 def instruction_sets() -> list[str]:
-    """Return which of `INSTRUCTION_SETS` the CPU has, in that order."""
-    fields = cpu_fields()
+    """Return which of `INSTRUCTION_SETS` the CPU has, in that order; none of an emulated one."""
+    fields = {} if is_emulated() else cpu_fields()
     have = set((fields.get("flags") or fields.get("features") or "").split())
     return [name for name in INSTRUCTION_SETS if name in have]
 

@@ -16,7 +16,7 @@ import os
 import platform
 import sys
 import time
-from typing import IO, Any
+from typing import IO, Any, Callable
 
 # sysexits.h: what the program needs is not there.
 EX_UNAVAILABLE = 69
@@ -185,9 +185,46 @@ def conditions(engine: Any) -> dict[str, Any]:
     }
 
 
-def has_clock(engine: Any) -> bool:
-    """Return whether this process' time and memory are the model's; not so for an emulator's."""
+def is_model(engine: Any) -> bool:
+    """Return whether this process is what runs the model; not so where an engine drives that."""
     return bool(getattr(engine, "clock", "device") != "none")
+
+
+ASK_INSTRUCTIONS = 0x65640001  # of prctl; Linux has no such option, a plug-in of QEMU may
+COUNTED_RUNS = 5
+
+
+def instruction_counter() -> Callable[[], int] | None:
+    """Return what tells how many instructions this process ran so far; None where nothing does."""
+    import ctypes
+
+    ask = ctypes.CDLL(None).prctl
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+
+    def count() -> int:
+        ask(ASK_INSTRUCTIONS, writer, 0, 0, 0)
+        return int.from_bytes(os.read(reader, 8), sys.byteorder)
+
+    try:
+        count()
+    except BlockingIOError:
+        return None
+    return count
+
+
+def instructions(engine: Any, inputs: list[Any]) -> dict[str, int]:
+    """Return the instructions of one inference, the least of five, where they are counted."""
+    count = instruction_counter()
+    if count is None:
+        return {}
+    found = []
+    for index in range(COUNTED_RUNS + 1):
+        sample = release.rows(inputs, index % len(inputs[0]), index % len(inputs[0]) + 1)
+        before = count()
+        engine.infer(*sample)
+        found.append(count() - before)
+    return {"instructions": min(found[1:])}  # the first one also sets things up
 
 
 def figures(engine: Any) -> dict[str, float]:
@@ -244,12 +281,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     start = time.perf_counter()
     engine = release.load_engine(HERE, manifest, arguments.unit)
     load_time_ms = (time.perf_counter() - start) * 1e3
-    clock = has_clock(engine)
+    clock = is_model(engine) and not arguments.emulated
     before = conditions(engine)
     samples = stored(np.load(arguments.data, mmap_mode="r", allow_pickle=False), manifest)
     timed = release.to_inputs(release.rows(samples, 0, TIMED_SAMPLES), manifest)
     times = latencies(engine, timed, arguments.warmup, arguments.runs) if clock else []
     spent = (energy(engine, timed) if clock else None) or {}
+    ran = instructions(engine, timed) if is_model(engine) and arguments.emulated else {}
     flags = throttle_flags()
     digests = save_outputs(run_all(engine, samples, manifest), manifest, arguments.out)
     counted, peak_mb = figures(engine), peak_rss_mb() if clock else None
@@ -257,12 +295,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "load_time_ms": load_time_ms if clock else None,
         "latencies_ms": times,
         "peak_rss_mb": peak_mb,
-        "figures": {**pick(spent, "energy_mj"), **counted},
+        "figures": {**pick(spent, "energy_mj"), **ran, **counted},
         # Last, because counters cost time, and perhaps a second copy of the model.
         "layers": layers(engine, timed, times) if clock else [],
         "outputs_sha256": digests,
         "conditions": {
             **before,
+            "emulated": arguments.emulated or machine().is_emulated(),
             **own_conditions(engine),  # it may know more once it has run
             "throttled": bool(flags & THROTTLED_NOW) if flags is not None else None,
             "temperature_after_c": temperature_c(),
@@ -279,7 +318,7 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     manifest = release.load_manifest(HERE)
     engine = release.load_engine(HERE, manifest, arguments.unit)
     samples = stored(np.load(arguments.data, allow_pickle=False), manifest)
-    if has_clock(engine):
+    if is_model(engine) and not arguments.emulated:
         inputs = release.to_inputs(samples, manifest)
         outputs, times = run_timed(engine, inputs)
     else:
@@ -313,6 +352,7 @@ def parse_arguments() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--unit", type=json.loads, default={}, help="for the engine, JSON")
+    parser.add_argument("--emulated", action="store_true", help="no time here means anything")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("golden").set_defaults(run=golden)
     measuring = verbs.add_parser("measure")

@@ -15,7 +15,7 @@ from edgeflow.deploy.agent import outputs_stem
 from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder
 from edgeflow.deploy.outputs import fetch_outputs
 from edgeflow.deploy.release import OpenDevice, open_device
-from edgeflow.deploy.runner import predicted
+from edgeflow.deploy.runner import has_clock, predicted
 from edgeflow.errors import ConfigError, DeployError, Problem
 from edgeflow.predict.answer import Raw, contradiction
 from edgeflow.predict.samples import Samples
@@ -53,7 +53,7 @@ class Serving:
         count = len(samples.names)
         answer = predicted(
             text,
-            count if self.manifest.clock == "device" else 0,
+            count if has_clock(self.manifest, endpoint) else 0,
             time.monotonic() - start,
             outputs=[tensor.name for tensor in self.manifest.io.outputs],
             device=endpoint.name,

@@ -70,6 +70,7 @@ class Endpoint(Account):
         run_timeout_s: longest time one program may run.
         confirm_s: how long a device waits for the confirmation of a release.
         unit: tells engines which of the host's boards or sticks is meant.
+        emulated: whether an emulator runs its programs, so that no time there means anything.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Endpoint(Account):
     own_python: str = ""
     confirm_s: float = 60.0
     unit: Mapping[str, str | int | float] = field(default_factory=dict)
+    emulated: bool = False
 
 
 def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:

@@ -123,7 +123,7 @@ def _ran(row: Row) -> Ran | None:
         return "host"
     if not row.measured:
         return None
-    if "emulated" in row.kinds.values():
+    if "emulated" in row.kinds.values() or row.conditions.get("emulated"):
         return "emulator"
     return "virtual device" if row.transport == "virtual" else "device"
 

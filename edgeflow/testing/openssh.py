@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ class Sshd:
     identity: Path
     user: str
     home: Path
+    pid: int
 
 
 def has_server() -> bool:
@@ -31,7 +32,13 @@ def has_server() -> bool:
 
 
 @contextmanager
-def serve(folder: Path, *settings: str, home: Path, authorized: str = "") -> Iterator[Sshd]:
+def serve(
+    folder: Path,
+    *settings: str,
+    home: Path,
+    authorized: str = "",
+    enter: Sequence[str] = (),
+) -> Iterator[Sshd]:
     """Run the system's sshd until the block ends.
 
     Args:
@@ -39,6 +46,7 @@ def serve(folder: Path, *settings: str, home: Path, authorized: str = "") -> Ite
         settings: lines of sshd_config, which come first and so win.
         home: where on the device its users work.
         authorized: one more public key that may log in.
+        enter: a program with its arguments that starts the server, such as `unshare`.
 
     Raises:
         RuntimeError: there is none, or it ends at once.
@@ -60,12 +68,13 @@ def serve(folder: Path, *settings: str, home: Path, authorized: str = "") -> Ite
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation asks for it
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "-D", "-e", "-f", str(folder / "config")], stderr=log)
+        command = [*enter, program, "-D", "-e", "-f", str(folder / "config")]
+        process = subprocess.Popen(command, stderr=log)
         try:
             _wait(port, process)
-            yield Sshd(port, host_key, folder / "identity", getpass.getuser(), home)
+            yield Sshd(port, host_key, folder / "identity", getpass.getuser(), home, process.pid)
         finally:
-            process.terminate()
+            process.kill()
             process.wait(timeout=60)
 
 

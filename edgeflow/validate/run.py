@@ -21,10 +21,11 @@ from edgeflow.dataset.view import DatasetView, open_dataset, part_files
 from edgeflow.deploy.agent import outputs_stem
 from edgeflow.deploy.outputs import fetch_outputs
 from edgeflow.deploy.release import OpenDevice, open_device
-from edgeflow.deploy.runner import Measured, measured
+from edgeflow.deploy.runner import Measured, has_clock, measured
 from edgeflow.errors import DeployError
 from edgeflow.paths import lock_file
 from edgeflow.remote.answer import malformed
+from edgeflow.remote.inventory import Endpoint
 from edgeflow.targets.host import REFERENCE, floats
 from edgeflow.tasks.registry import task_of
 from edgeflow.validate import metrics
@@ -171,7 +172,7 @@ def measure_release(
         DeployError: the runner fails, answers what cannot be, or the device keeps throttling.
     """
     arguments = ["measure", "--data", data, "--out", outputs_stem()]
-    runs = measure.runs if manifest.clock == "device" else 0
+    runs = measure.runs if has_clock(manifest, device.endpoint) else 0
     arguments += ["--warmup", str(measure.warmup), "--runs", str(measure.runs)]
     name, timeout_s = device.endpoint.name, device.endpoint.run_timeout_s
     for _ in range(ATTEMPTS):
@@ -186,7 +187,8 @@ def measure_release(
             device=name,
             model=manifest.model,
         )
-        _require_declared(record, manifest, name)
+        _require_declared(record, manifest, device.endpoint)
+        _require_known_emulator(record, device)
         if not (runs and record.conditions.throttled):
             return record
     raise DeployError(
@@ -195,12 +197,23 @@ def measure_release(
     )
 
 
-def _require_declared(record: Measured, manifest: BundleManifest, device: str) -> None:
+def _require_known_emulator(record: Measured, device: OpenDevice) -> None:
+    """Refuse times of a device that does not look like silicon."""
+    if record.conditions.emulated and not device.endpoint.emulated:
+        raise DeployError(
+            f"{device.endpoint.title} is emulated: its programs are for another CPU "
+            f"({record.conditions.machine}) than the one that its kernel runs on",
+            hint="write `emulated: true` in its section; nothing is timed on it then",
+        )
+
+
+def _require_declared(record: Measured, manifest: BundleManifest, endpoint: Endpoint) -> None:
     known = figures_of([str(manifest.target["kind"])]).values()
-    declared = {figure.name for figure in known if figure.reader is None}
+    given = (it for it in known if endpoint.emulated or not it.needs_emulator)
+    declared = {figure.name for figure in given if figure.reader is None}
     if odd := sorted(record.figures.keys() - declared):
         reason = f"figures that its target does not declare: {', '.join(odd)}"
-        raise malformed(device, f"the runner of {manifest.model}", reason)
+        raise malformed(endpoint.name, f"the runner of {manifest.model}", reason)
 
 
 def _reference(folders: Folders, manifest: BundleManifest, indices: "NDArray[np.int64]") -> Tensors:

@@ -1,5 +1,6 @@
 """Gates on figures that a device cannot give."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,10 @@ INSTRUCTIONS = Figure(
     kind="emulated",
     bound="max",
 )
+
+_FIELDS = (b"ssh-ed25519", bytes(32))
+_BLOB = b"".join(len(field).to_bytes(4, "big") + field for field in _FIELDS)
+KEY = f"ssh-ed25519 {b64encode(_BLOB).decode()}"
 
 
 @pytest.fixture
@@ -180,3 +185,21 @@ def test_a_figure_that_the_options_of_a_target_exclude(
         "(gates on what it counts itself: hits_max)"
     )
     assert "has no hits" not in found["deployments.0.gates.hits_max"]
+
+
+def test_an_emulated_device_has_instructions_and_no_latency(
+    good: dict[str, Any], problems: Check
+) -> None:
+    gates = {"latency_p90_ms_max": 5.0, "instructions_max": 9.0, "parity_min": 1.0}
+    where = {"host": "pi", "user": "pi", "host_key": KEY, "identity": "key"}
+    real = {"target": "pi", "transport": "ssh", **where}
+    good["devices"]["bench-pi"] = real
+    assert problems(gated(good, "bench-pi", **gates)) == {
+        "deployments.0.gates.instructions_max": "only a device that is `emulated` has "
+        "instructions (leave the gate out)"
+    }
+    good["devices"]["bench-pi"] = {**real, "emulated": True}
+    assert problems(gated(good, "bench-pi", **gates)) == {
+        "deployments.0.gates.latency_p90_ms_max": "a device that is `emulated` has no latency p90 "
+        "(gate instructions_max, or leave the gate out)"
+    }

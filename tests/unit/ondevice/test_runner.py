@@ -179,6 +179,54 @@ def test_an_engine_without_a_clock_is_not_timed_and_counts_by_itself(
     assert record["layers"] == []
 
 
+def test_on_an_emulated_device_instructions_are_counted_and_nothing_is_timed(
+    release: Path, trained: Trained, tmp_path: Path
+) -> None:
+    samples = tmp_path / "few.npy"
+    np.save(samples, np.load(trained.dataset / "test_x.npy")[:3])
+    program = tmp_path / "counted.py"
+    program.write_text(
+        f"import sys; sys.path.insert(0, {str(release)!r}); import runner\n"
+        "counts = iter([0, 900, 1000, *range(1100, 9999, 7)])\n"
+        "runner.instruction_counter = lambda: counts.__next__\n"
+        "sys.exit(runner.main(runner.claim_stdout()))\n"
+    )
+    command = [sys.executable, "-B", str(program)]
+    where = ("--data", str(samples), "--out", str(tmp_path / "o"))
+    found = []
+    for verb in (("measure", *where, "--warmup", "3", "--runs", "25"), ("predict", *where)):
+        done = subprocess.run([*command, "--emulated", *verb], capture_output=True, check=True)
+        found.append(json.loads(done.stdout))
+    measured, predicted = found
+    assert measured["figures"] == {"instructions": 7}
+    assert measured["latencies_ms"] == measured["layers"] == predicted["latencies_ms"] == []
+    assert measured["load_time_ms"] is measured["peak_rss_mb"] is None
+    assert measured["conditions"]["emulated"]
+
+
+def test_silicon_counts_no_instructions_for_the_runner() -> None:
+    assert runner.instruction_counter() is None
+    assert runner.instructions(Doubler(), [np.ones((3, 2))]) == {}
+
+
+@pytest.mark.parametrize(
+    ("machine", "cpuinfo", "emulated"),
+    [
+        ("x86_64", "vendor_id : GenuineIntel\nmodel name : Core\n", False),
+        ("aarch64", "vendor_id : GenuineIntel\nmodel name : Core\n", True),
+        ("aarch64", "CPU implementer : 0x41\nHardware : BCM2711\n", False),
+    ],
+)
+def test_a_cpu_that_is_not_the_kernels_is_emulated(
+    monkeypatch: pytest.MonkeyPatch, machine: str, cpuinfo: str, *, emulated: bool
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    files = {"/proc/cpuinfo": cpuinfo}
+    monkeypatch.setattr(facts, "read_text", files.get)
+    assert facts.is_emulated() == emulated
+    assert (facts.cpu_name() == "emulated aarch64") == emulated
+
+
 def test_only_an_installed_release_has_a_place_to_keep_things_in() -> None:
     assert release_module.cache_folder("/opt/net/releases/ab12") == "/opt/net/cache/ab12"
     assert release_module.cache_folder("/tmp/release") is None

@@ -46,7 +46,11 @@ class FakeDevice:
     calls: list[tuple[str, ...]] = field(default_factory=list)
     endpoint: Any = field(
         default_factory=lambda: SimpleNamespace(
-            name="bench", run_timeout_s=60.0, shell_command=lambda: "ssh bench true"
+            name="bench",
+            title="device bench",
+            run_timeout_s=60.0,
+            shell_command=lambda: "ssh bench true",
+            emulated=False,
         )
     )
 

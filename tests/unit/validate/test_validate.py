@@ -204,6 +204,16 @@ def test_an_engine_without_a_clock_has_figures_of_its_own_and_no_latency(
     assert device.verbs().count("run_release") == 1, "throttling spoils no count"
 
 
+def test_times_of_a_device_that_looks_emulated_are_refused(
+    device: FakeDevice, folders: Folders, tmp_path: Path
+) -> None:
+    device.lie = lambda record: record["conditions"].update(emulated=True)
+    with pytest.raises(DeployError, match="device bench is emulated") as caught:
+        validate(slice_of(samples=5), "0", folders, deployed(tmp_path), tmp_path / "v.json")
+    assert "emulated: true" in caught.value.hint
+    assert not (tmp_path / "v.json").exists()
+
+
 def test_a_figure_that_the_target_does_not_declare_is_refused(
     device: FakeDevice, folders: Folders, tmp_path: Path
 ) -> None:
