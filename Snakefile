@@ -21,6 +21,7 @@ include: "rules/bundle.smk"
 include: "rules/deploy.smk"
 include: "rules/validate.smk"
 include: "rules/judge.smk"
+include: "rules/rollout.smk"
 include: "rules/report.smk"
 
 
@@ -33,12 +34,14 @@ rule all:
         report=f"{REPORT}/index.html",
         metrics=f"{REPORT}/metrics.csv",
         gates=gates_of(PLAN.units),
+        rollouts=rollouts_of(automatic(PLAN)),
     localrule: True
 
 
-rule selection:  # what `edgeflow run --device NAME` builds; the report is made at its end
+rule selection:  # what `edgeflow run --device NAME` and `edgeflow rollout NAME` build, but the report
     input:
         gates=gates_of(UNITS),
+        rollouts=rollouts_of(selection.given().get("rollout", ())),
     localrule: True
 
 

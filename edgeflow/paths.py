@@ -15,6 +15,8 @@ COMPILED = "targets/{target}/{model}/{recipe}"
 """A model compiled for a target, and its bundle."""
 DEVICE = "devices/{device}/{model}"
 """A model on a device: what was deployed, measured and judged."""
+ROLLOUT = "rollouts/{rollout}"
+"""A rollout to a fleet: how far it is, and what came of each device."""
 REPORT = "report"
 """The page, the table and the plots over all deployments."""
 

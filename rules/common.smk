@@ -101,6 +101,7 @@ wildcard_constraints:
     recipe=r"[a-z0-9][a-z0-9_-]*",
     target=r"[a-z0-9][a-z0-9_-]*",
     device=r"[a-z0-9][a-z0-9_-]*",
+    rollout=r"[a-z0-9][a-z0-9_-]*",
 
 
 DATASET = f"<results>/{paths.DATASET}"
@@ -109,6 +110,7 @@ RECIPE = f"<results>/{paths.RECIPE}"
 DEBUG = f"<results>/{paths.DEBUG}"
 COMPILED = f"<results>/{paths.COMPILED}"
 DEVICE = f"<results>/{paths.DEVICE}"
+ROLLOUT = f"<results>/{paths.ROLLOUT}"
 REPORT = f"<results>/{paths.REPORT}"
 
 
@@ -180,6 +182,11 @@ def gates_of(units):
     compiled = [unit for unit in units if not unit.device]
     deployed = [unit for unit in units if unit.device]
     return of_units(deployed, f"{DEVICE}/gates.json") + of_units(compiled, f"{COMPILED}/gates.json")
+
+
+def rollouts_of(names):
+    """Return the file that says of each rollout that its last wave has ended."""
+    return [f"{ROLLOUT}/complete.json".format(rollout=name) for name in names]
 
 
 def once(function):

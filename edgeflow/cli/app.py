@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from edgeflow.cli import data, device, explain, export, model, steps, store, target
+from edgeflow.cli import data, device, explain, export, fleet, model, steps, store, target
 from edgeflow.cli.check import check
 from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
@@ -16,6 +16,7 @@ from edgeflow.cli.help import help_
 from edgeflow.cli.init import init, schema
 from edgeflow.cli.lint import lint
 from edgeflow.cli.predict import predict
+from edgeflow.cli.rollout import rollout
 from edgeflow.cli.run import run
 from edgeflow.cli.summary import summary
 from edgeflow.console import log_file
@@ -33,11 +34,13 @@ for command in (init, check, doctor, lint, predict, summary, clean, schema):
     app.command(rich_help_panel="Project")(command)
 # What `run` does not know is snakemake's.
 app.command(rich_help_panel="Project", context_settings={"ignore_unknown_options": True})(run)
+app.command(rich_help_panel="Project")(rollout)
 app.command("help", rich_help_panel="Project")(help_)
 explain.register(app)
 steps.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(device.app, name="device")
+app.add_typer(fleet.app, name="fleet")
 app.add_typer(target.app, name="target")
 app.add_typer(model.app, name="model")
 app.add_typer(export.app, name="export")

@@ -28,6 +28,7 @@ _STEPS: Mapping[str, str] = {
     "validate": f"{__name__}:Validate",
     "gate": f"{__name__}:Gate",
     "judge": f"{__name__}:Judge",
+    "waves": f"{__name__}:Waves",
     "report": f"{__name__}:Report",
 }
 """By import path: a step imports what its own slice needs. `debug` has none."""
@@ -68,6 +69,8 @@ _Target: Any = _as("edgeflow.config.target:Target")
 _Device: Any = _as("edgeflow.config.device:Device", target="any")
 _Measure: Any = _as("edgeflow.config.deployment:Measure")
 _Names: Any = _as("edgeflow.validate.run:Names")
+_Rollout: Any = _as("edgeflow.config.fleet:Rollout")
+_Fleet: Any = _as("edgeflow.config.fleet:Fleet")
 _Gates: Any = _as("edgeflow.config.gates:Gates")
 
 
@@ -133,6 +136,14 @@ class Judge(BaseModel):
 
     names: Compiled
     gates: _Gates
+
+
+class Waves(BaseModel):
+    """What `edgeflow waves` takes."""
+
+    name: str
+    rollout: _Rollout
+    fleet: _Fleet
 
 
 class Unit(BaseModel):

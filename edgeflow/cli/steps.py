@@ -81,7 +81,7 @@ Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of
 def register(app: typer.Typer) -> None:
     """Add the steps to the command line, in the order of the data's way."""
     building = (dataset, train, import_model, compress, debug, compile, bundle)
-    for step in (*building, deploy, validate, gate, judge, report):
+    for step in (*building, deploy, validate, gate, judge, waves, report):
         name = step.__name__.removesuffix("_model")  # `import` is a word of Python's
         app.command(name, rich_help_panel="Steps")(step)
 
@@ -254,6 +254,20 @@ def judge(
     from edgeflow.validate.judge import judge as run
 
     run(slice_, code, model, recipe, compiled, out)
+
+
+def waves(
+    results: Annotated[Path, typer.Option(help="Folder that holds targets/ and rollouts/.")],
+    slice_: Slice,
+    code: Code,
+    out: Out,
+    log: Log = None,
+) -> None:
+    """Bring bundles to a fleet in waves; go on where an earlier run has ended."""
+    send_to(log)
+    from edgeflow.fleet.roll_out import roll_out
+
+    roll_out(slice_, code, results, out)
 
 
 def report(

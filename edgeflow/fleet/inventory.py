@@ -89,6 +89,18 @@ def read_inventory(path: Path, fleet: SshFleet | VirtualFleet) -> list[Row]:
     return [row for _, row in rows]
 
 
+def cells_of(row: Row) -> dict[str, str]:
+    """Return a row as an inventory's cells, by column."""
+    reached = {key: str(getattr(row, key)) for key in ("host", "port", "user", "host_key")}
+    named = {key: getattr(row, key) or "" for key in ("variant", "standby")}
+    cells = {"name": row.name, **(reached if row.host else {}), **named}
+    labels = {
+        key if key not in COLUMNS and not closest(key, COLUMNS) else LABEL + key: value
+        for key, value in row.labels.items()
+    }
+    return {key: cell for key, cell in {**cells, **labels}.items() if cell}
+
+
 def device_of(fleet: SshFleet | VirtualFleet, row: Row) -> SshDevice | VirtualDevice:
     """Return a row as a device of the configuration would be."""
     section = fleet.model_dump(exclude={"inventory"})

@@ -5,13 +5,13 @@ import dataclasses
 import io
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from edgeflow.artifact.atomic import write_json, write_text
 from edgeflow.errors import RolloutError
-from edgeflow.fleet.inventory import Row
+from edgeflow.fleet.inventory import Row, cells_of
 from edgeflow.fleet.outcome import RESULTS, Outcome, Result
 from edgeflow.fleet.spec import RolloutSpec
 
@@ -129,15 +129,23 @@ class RolloutResult:
 def write_result(result: RolloutResult, folder: Path, rows: Mapping[str, Row]) -> None:
     """Write rollout.json, and the devices that are worth another attempt to retry.csv.
 
+    The latter is an inventory too: what came of a device are further labels.
+
     Args:
-        rows: of all devices, by name.
+        rows: those of the inventory, by name.
     """
+    left = {name: it for name, it in result.outcomes.items() if it.result != "confirmed"}
+    lines = []
+    for name, outcome in left.items():
+        row = rows[name]
+        known = row if row.standby in left else replace(row, standby=None)
+        detail, hint = " ".join(outcome.detail.split()), " ".join(outcome.hint.split())
+        more = {"outcome": outcome.result, "detail": detail, "hint": hint}
+        lines.append({**cells_of(known), **more})
+    columns = dict.fromkeys(["name", *(key for line in lines for key in line)])
     table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["name", "host", "port", "user", "outcome", "detail", "hint"])
-    for name, it in result.outcomes.items():
-        if it.result != "confirmed":
-            row = rows[name]
-            writer.writerow([name, row.host, row.port, row.user, it.result, it.detail, it.hint])
+    writer = csv.DictWriter(table, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     write_text(folder / RETRY, table.getvalue())
     write_json(folder / ROLLOUT, result.record())

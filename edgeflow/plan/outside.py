@@ -7,12 +7,14 @@ from edgeflow.config.modelfile import files_of
 from edgeflow.plan import Plan
 from edgeflow.plan.steps.deploy import lock_of_device
 from edgeflow.plan.steps.import_model import source_of
+from edgeflow.plan.steps.waves import automatic, inventory_of_rollout
 from edgeflow.plan.targets import toolchain
 
 
 def files_from_outside(plan: Plan) -> list[Path]:
     """Return the files and folders that decide, beside configuration and code, what is to do."""
-    return list(dict.fromkeys((*_datasets(plan), *_models(plan), *_locks(plan))))
+    found = (*_datasets(plan), *_models(plan), *_locks(plan), *_inventories(plan))
+    return list(dict.fromkeys(found))
 
 
 def may_change_unseen(plan: Plan) -> bool:
@@ -31,6 +33,10 @@ def _models(plan: Plan) -> Iterator[Path]:
         if model.source is not None:
             source = source_of(plan, name)
             yield from [source] if source.is_dir() else files_of(source)
+
+
+def _inventories(plan: Plan) -> Iterator[Path]:
+    yield from (inventory_of_rollout(plan, name) for name in automatic(plan))
 
 
 def _locks(plan: Plan) -> Iterator[Path]:

@@ -48,7 +48,7 @@ class Job:
     @property
     def title(self) -> str:
         """What people call it: ``deploy tiny to pi-1`` is `deploy pi-1/tiny`."""
-        names = ("dataset", "device", "target", "model", "recipe")
+        names = ("dataset", "device", "target", "model", "recipe", "rollout")
         parts = [self.wildcards[name] for name in names if name in self.wildcards]
         return " ".join([self.step, "/".join(parts)]).strip()
 

@@ -1,4 +1,4 @@
-"""Which deployments `edgeflow run` builds: those of the targets, devices and models given."""
+"""Which deployments a command builds: those of the targets, devices, models or rollouts given."""
 
 import json
 import os
@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from edgeflow.config.finding import did_you_mean
 from edgeflow.errors import ConfigError, Problem
 from edgeflow.plan import Plan, Unit
+from edgeflow.plan.steps.waves import bench
 
 SELECTION = "EDGEFLOW_SELECTION"
 """Environment variable that carries the options of `edgeflow run` to the rules, as JSON."""
-KINDS = ("target", "device", "model")
+KINDS = ("target", "device", "model", "rollout")
 
 Selection = Mapping[str, Sequence[str]]
 
@@ -35,6 +36,8 @@ def options(selection: Selection) -> str:
 def select(plan: Plan, selection: Selection) -> list[Unit]:
     """Return the deployments that are of one of the names of each kind given.
 
+    Those of a rollout are on its bench devices.
+
     Raises:
         ConfigError: a name is not in the configuration, or no deployment is of all kinds.
     """
@@ -48,7 +51,7 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
     units = [
         unit
         for unit in plan.units
-        if all(getattr(unit, kind) in names for kind, names in selection.items() if names)
+        if all(_is_of(plan, unit, kind, names) for kind, names in selection.items() if names)
     ]
     if not problems and not units:
         problems = [Problem(path=options(selection), message="no deployment is of all of these")]
@@ -57,6 +60,13 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
             problems, source="the selection", hint="see what is deployed where: `edgeflow check`"
         )
     return units
+
+
+def _is_of(plan: Plan, unit: Unit, kind: str, names: Sequence[str]) -> bool:
+    if kind == "rollout":
+        known = [name for name in names if name in plan.config.rollouts]
+        return any(unit in bench(plan, name) for name in known)
+    return getattr(unit, kind) in names
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> Problem:

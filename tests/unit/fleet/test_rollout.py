@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from edgeflow.config.fleet import VirtualFleet
 from edgeflow.errors import IntegrityError, RolloutError, StorageError, UnreachableError
 from edgeflow.fleet import campaign
 from edgeflow.fleet.campaign import dry_run, run_rollout
-from edgeflow.fleet.inventory import Row
+from edgeflow.fleet.inventory import Row, read_inventory
 from edgeflow.fleet.outcome import RESULTS
 from edgeflow.fleet.result import RolloutResult, write_result
 from edgeflow.fleet.state import pause_file, read_progress
@@ -44,17 +45,27 @@ def test_all_five_outcomes_are_kept_apart(run: Run, tmp_path: Path) -> None:
     units = [Simulated(name, [name]) for name in RESULTS]
     result = run(units, connections=5)
     assert [result.outcomes[name].result for name in RESULTS] == list(RESULTS)
-    write_result(result, tmp_path / "out", {name: Row(name=name, host=name) for name in RESULTS})
+    labels = {"site": "x", "variants": "y"}
+    rows: dict[str, Row] = {
+        name: Row(name=name, labels=labels, standby="confirmed") for name in RESULTS
+    }
+    write_result(result, tmp_path / "out", rows)
     record = json.loads((tmp_path / "out" / "rollout.json").read_text())
     one_each: dict[str, int] = dict.fromkeys(map(str, RESULTS), 1)
     assert record["counts"] == {**one_each, "untouched": 0}
     assert record["waves"][0]["counts"] == one_each
     assert record["outcomes"]["unreachable"]["hint"] == "wait"
     with (tmp_path / "out" / "retry.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert {row["name"] for row in rows} == {*RESULTS} - {"confirmed"}
-    assert all(row["name"] == row["outcome"] == row["host"] for row in rows)
+        lines = list(csv.DictReader(file))
+    assert {line["name"] for line in lines} == {*RESULTS} - {"confirmed"}
+    assert all(line["name"] == line["outcome"] for line in lines)
     assert result.failure() is None
+    section = {"target": "t", "transport": "virtual", "inventory": "retry.csv"}
+    again = read_inventory(tmp_path / "out" / "retry.csv", VirtualFleet.model_validate(section))
+    assert {row.name: row.labels["outcome"] for row in again} == {
+        name: name for name in RESULTS if name != "confirmed"
+    }
+    assert all(row.labels.items() >= rows[row.name].labels.items() for row in again)
 
 
 def test_waves_go_in_order_and_no_more_at_a_time_than_allowed(run: Run) -> None:

@@ -1,0 +1,209 @@
+"""`edgeflow rollout`: a model brought to a fleet; and what it would do, or has done."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeflow import paths
+from edgeflow.cli.listing import print_columns, short_sha
+from edgeflow.cli.names import names_of
+from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan, print_json
+from edgeflow.config.finding import did_you_mean
+from edgeflow.console import say
+from edgeflow.errors import RolloutError
+from edgeflow.text import excerpt
+
+if TYPE_CHECKING:
+    from edgeflow.fleet.prepare import Prepared
+    from edgeflow.plan import Plan
+
+LISTED = 20
+"""Devices that are named for people; JSON has all."""
+
+
+def rollout(
+    name: Annotated[
+        str, typer.Argument(help="Which rollout.", autocompletion=names_of("rollouts"))
+    ],
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "-n", help="Ask the devices; say which would change, and why."),
+    ] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say how far it is.")] = False,
+    pause: Annotated[
+        bool, typer.Option("--pause", help="Begin no further device, until --resume.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after --pause.")] = False,
+    config: ConfigFile = CONFIG,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Bring a model to a fleet in waves, once its bench devices have passed their gates.
+
+    What is not built, deployed and measured on these yet is so first. Devices that serve the model
+    already are asked and left alone, so the same command goes on after a failure or a pause.
+    """
+    if dry_run + status + pause + resume > 1:
+        raise typer.BadParameter("--dry-run, --status, --pause and --resume exclude each other")
+    plan = load_plan(config)
+    require_rollout(plan, name, config)
+    if dry_run:
+        _show_changes(plan, name, results, as_json=as_json)
+    elif status:
+        _show_status(plan, name, results, as_json=as_json)
+    elif pause:
+        _pause(name, results)
+    else:
+        raise typer.Exit(_run(name, results, resume=resume, as_json=as_json))
+
+
+def require_rollout(plan: "Plan", name: str, config: Path) -> None:
+    """Refuse the name of a rollout that is not there."""
+    known = plan.config.rollouts
+    if name not in known:
+        meant = did_you_mean(name, known)
+        raise typer.BadParameter(f"no rollout {name!r} in {config}; {meant}")
+
+
+def prepared(plan: "Plan", name: str, results: Path) -> "Prepared":
+    """Return the devices of a rollout, each with its bundle."""
+    from edgeflow.fleet.prepare import prepare
+
+    return prepare(plan.job("waves", rollout=name).slice, results)
+
+
+def _run(name: str, results: Path, *, resume: bool, as_json: bool) -> int:
+    from edgeflow.cli.workflow import run_snakemake
+    from edgeflow.fleet.prepare import state_of
+    from edgeflow.fleet.result import ROLLOUT
+    from edgeflow.fleet.state import pause_file
+
+    paused = pause_file(state_of(results, name))
+    if resume:
+        paused.unlink(missing_ok=True)
+    elif paused.exists():
+        hint = f"go on: edgeflow rollout {name} --resume"
+        raise RolloutError(f"rollout {name} is paused", hint=hint)
+    # Forced: devices are asked what they serve, whatever an earlier rollout has left here.
+    code = run_snakemake(["--forcerun", "waves"], {"rollout": [name]})
+    record = results / paths.ROLLOUT.format(rollout=name) / ROLLOUT
+    if record.is_file():
+        found = json.loads(record.read_text())
+        print_json(found) if as_json else print(line_of(name, found, results))
+    return code
+
+
+def line_of(name: str, record: Mapping[str, Any], results: Path) -> str:
+    """Return a line about a rollout: how it ended, for how many devices, who is left."""
+    from edgeflow.fleet.result import RETRY
+    from edgeflow.fleet.roll_out import in_words
+
+    text = f"rollout {name}: {record['ended']}: {in_words(record['counts'])}"
+    left = {key: count for key, count in record["counts"].items() if key != "confirmed"}
+    if any(left.values()):
+        text += f"; to try again: {results / paths.ROLLOUT.format(rollout=name) / RETRY}"
+    return text
+
+
+def _pause(name: str, results: Path) -> None:
+    from edgeflow.fleet.prepare import state_of
+    from edgeflow.fleet.state import pause_file
+
+    paused = pause_file(state_of(results, name))
+    paused.parent.mkdir(parents=True, exist_ok=True)
+    paused.touch()
+    say(f"rollout {name}: paused; devices that it has begun are finished")
+    say(f"hint: go on: edgeflow rollout {name} --resume")
+
+
+def _show_changes(plan: "Plan", name: str, results: Path, *, as_json: bool) -> None:
+    from edgeflow.fleet.campaign import dry_run
+
+    ready = prepared(plan, name, results)
+    changes = dry_run(ready.spec, ready.units)
+    if as_json:
+        print_json([{**asdict(it), "model": ready.models[it.device].name} for it in changes])
+        return
+    rows = [
+        (
+            str(it.wave),
+            it.device,
+            ready.models[it.device].name,
+            short_sha(it.before),
+            short_sha(it.after),
+            it.why,
+        )
+        for it in changes
+    ]
+    if rows:
+        print_columns(("wave", "device", "model", "from", "to", "why"), rows)
+    print(f"{len(changes)} of {len(ready.units)} devices would change")
+
+
+def _show_status(plan: "Plan", name: str, results: Path, *, as_json: bool) -> None:
+    found = status_of(prepared(plan, name, results), results)
+    if as_json:
+        print_json(found)
+        return
+    from edgeflow.fleet.outcome import RESULTS as OUTCOMES
+    from edgeflow.fleet.roll_out import in_words
+
+    columns = [*OUTCOMES, "untouched"]
+    rows = [
+        (str(number), str(wave["devices"]), *(str(wave["counts"].get(it, 0)) for it in columns))
+        for number, wave in enumerate(found["waves"], 1)
+    ]
+    print_columns(("wave", "devices", *(it.replace("_", " ") for it in columns)), rows)
+    left = [it for it in found["devices"] if it["result"] not in ("confirmed", "untouched")]
+    for it in left[:LISTED]:
+        print(f"{it['device']}: {it['result'].replace('_', ' ')}: {excerpt(it['detail'])}")
+    if len(left) > LISTED:
+        print(f"and {len(left) - LISTED} more; --json names all")
+    print(f"rollout {name}: {found['state']}: {in_words(found['counts'])}")
+
+
+def status_of(ready: "Prepared", results: Path) -> dict[str, Any]:
+    """Return how far a rollout is by its state: nothing is asked of a device."""
+    from edgeflow.fleet.prepare import state_of
+    from edgeflow.fleet.state import Progress, pause_file, read_progress
+    from edgeflow.fleet.waves import wave_ends
+
+    state = state_of(results, ready.spec.name)
+    progress = read_progress(state) if state.is_file() else Progress()
+    outcomes = [(unit.name, progress.outcome(unit)) for unit in ready.units]
+    devices = [
+        {
+            "device": device,
+            "model": ready.models[device].name,
+            "result": it.result if it else "untouched",
+            "detail": it.detail if it else "",
+        }
+        for device, it in outcomes
+    ]
+    ends = wave_ends(ready.spec.waves, len(devices))
+    waves = [devices[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    counts = _counts(devices)
+    return {
+        "rollout": ready.spec.name,
+        "state": _state(counts, len(devices), paused=pause_file(state).exists()),
+        "counts": counts,
+        "waves": [{"devices": len(wave), "counts": _counts(wave)} for wave in waves],
+        "devices": devices,
+    }
+
+
+def _counts(devices: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    return dict(Counter(it["result"] for it in devices))
+
+
+def _state(counts: Mapping[str, int], total: int, *, paused: bool) -> str:
+    if paused:
+        return "paused"
+    if counts.get("untouched") == total:
+        return "not begun"
+    return "complete" if not counts.get("untouched") else "on the way"

@@ -1,0 +1,65 @@
+"""The waves step: bundles brought to a fleet, once their bench devices have passed."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgeflow.artifact.atomic import write_json
+from edgeflow.artifact.events import recorded
+from edgeflow.console import say
+from edgeflow.fleet.campaign import run_rollout
+from edgeflow.fleet.prepare import prepare, state_of
+from edgeflow.fleet.result import write_result
+
+
+def roll_out(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> None:
+    """Bring bundles to a fleet in waves; go on where an earlier run has ended.
+
+    However it ends, rollout.json and retry.csv beside `out` say what came of each device.
+
+    Args:
+        slice_: as in the plan's waves job.
+        code: fingerprint of the step's code.
+        results: folder that holds the bundles.
+        out: file that is written once the last wave has ended.
+
+    Raises:
+        RolloutError: it ended before that.
+        ConfigError: the inventory cannot be used.
+    """
+    with recorded("waves", slice_["name"]) as event, _told_to_end() as told:
+        ready = prepare(slice_, results)
+        state = state_of(results, slice_["name"])
+        result = run_rollout(ready.spec, ready.units, state, told)
+        write_result(result, out.parent, ready.rows)
+        event.facts.update(result.counts)
+        failure = result.failure()
+        if failure is not None:
+            raise failure
+        say(f"rollout {slice_['name']}: {in_words(result.counts)}")
+        write_json(out, {"code": code, "counts": result.counts, "rollout": slice_["name"]})
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Return how many devices ended how, without what none did."""
+    named = (f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return ", ".join(named) or "no device"
+
+
+@contextmanager
+def _told_to_end() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether a signal has asked to end; what has begun is finished."""
+    told = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield told.is_set
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in numbers}
+    try:
+        yield told.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
