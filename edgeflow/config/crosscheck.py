@@ -36,6 +36,7 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
         *recipe_references(raw),
         *_broken(raw),
         *_units(raw),
+        *_ports(raw),
         *check_rollouts(raw),
         *[
             Finding(keys=(section, name), message=f"taken: {meaning}")
@@ -126,6 +127,22 @@ def _units(raw: Entry) -> Iterator[Finding]:
             message = f"{' and '.join(both)} each name a unit, and a device is one"
             hint = "leave one of them out, or describe a device for each"
             yield Finding(keys=("devices", name, "unit"), message=message, hint=hint)
+
+
+def _ports(raw: Entry) -> Iterator[Finding]:
+    """Yield ports that the services of several models would take."""
+    models: dict[str, set[str]] = {}
+    for _, deployment, devices in deployments(raw):
+        for device in devices:
+            models.setdefault(str(device), set()).add(str(deployment.get("model")))
+    for name, entry in entries(raw, "devices").items():
+        service = entry.get("service")
+        port = service.get("http_port") if isinstance(service, Mapping) else None
+        if port is not None and len(models.get(name, ())) > 1:
+            message = f"{len(models[name])} models are deployed there, and each has a service"
+            hint = "leave it out: each has a Unix socket of its own; or describe a device for each"
+            keys = ("devices", name, "service", "http_port")
+            yield Finding(keys=keys, message=message, hint=hint)
 
 
 def _broken(raw: Entry) -> Iterator[Finding]:

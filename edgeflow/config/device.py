@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from edgeflow.config.base import HomePath, LocalPath, Reference, Section
 from edgeflow.config.hostkey import whole_host_key
+from edgeflow.config.service import Service
 
 _PART = r"\.?[A-Za-z0-9_][A-Za-z0-9_.-]*"
 RemotePath = Annotated[str, Field(max_length=200, pattern=rf"^/?{_PART}(/{_PART})*$")]
@@ -85,6 +86,8 @@ class DeviceSettings(Section):
     """Which of the boards or sticks at the host is meant, such as `serial: "066BFF"` of a debug
     probe: passed to the engine at run time. Each target says which names it takes. A board of its
     own needs a device of its own, with a `path` of its own."""
+    service: Service | None = None
+    """Serves what is deployed there: `{}`, or options of the service. By default nothing does."""
 
 
 class SshDevice(_SshHost, DeviceSettings):

@@ -283,6 +283,33 @@ class OpenDevice:
             )
         return done.stdout
 
+    def serve(self, kind: type[A], model: str, sha: str, action: str, timeout_s: float) -> A:
+        """Start or stop the service of a model by a release's program, or ask how it is.
+
+        Raises:
+            DeployError: the program fails, or answers something else.
+        """
+        folder = self.model_dir(model)
+        runner = posixpath.join(folder, "releases", sha, "runner.py")
+        program = [self._agent.python, "-B", runner, "serve", folder, action]
+        done = self._session.run(program, timeout_s)
+        if done.exit_code != 0:
+            raise DeployError(
+                f"the service of {model} on device {self.endpoint.name} cannot {action}:"
+                f"{last_words(done.stderr, done.exit_code)}",
+                hint=f"look at the device: {self.endpoint.shell_command()}",
+            )
+        return parse(kind, done.stdout, device=self.endpoint.title, program="the service")
+
+    def send_run_file(self, model: str, path: Path) -> int:
+        """Bring a file to the folder `run` of a model; return the bytes that took, if any."""
+        return self._session.put(path, posixpath.join(self.endpoint.path, model, "run", path.name))
+
+    def has_run_file(self, model: str, name: str) -> bool:
+        """Tell whether the folder `run` of a model has a file."""
+        path = posixpath.join(self.model_dir(model), "run", name)
+        return self._session.run(["test", "-e", path], QUICK_S).exit_code == 0
+
     def _unit(self) -> list[str]:
         return ["--unit", json.dumps(dict(self.endpoint.unit))] if self.endpoint.unit else []
 

@@ -9,6 +9,7 @@ from edgeflow.deploy.agent import Refusal
 from edgeflow.deploy.agent_answer import Status
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import connect, held
+from edgeflow.deploy.service import keep_serving
 from edgeflow.errors import DeployError, EdgeflowError, MissingToolError, UnreachableError
 from edgeflow.fleet.outcome import Outcome, Result
 from edgeflow.fleet.unit import Report, Seen
@@ -123,6 +124,9 @@ class _Way:
                 self.switching = True
                 allowed = self.unit.allow_downgrade
                 opened.activate(model.name, model.sha256, allow_downgrade=allowed)
+            if device.service is not None:
+                self.report("serving")
+                keep_serving(opened, model.name, device.service.model_dump(mode="json"))
         return Outcome(result="confirmed", sent_bytes=self.sent_bytes)
 
 

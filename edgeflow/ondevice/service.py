@@ -124,24 +124,50 @@ def _serve(place: Place) -> None:
             server.server_close()
 
 
-def start(place: Place) -> dict[str, Any]:
-    """Start the service if it does not run, and wait until it serves what is current."""
-    begun = None
-    if place.pid() is None:
-        # Always appended to, so that it can be cut while it is written.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC
-        log = os.open(place.path("service.log"), flags, 0o600)
-        command = [sys.executable, "-B", os.path.abspath(__file__), place.model_dir, "run"]
-        begun = subprocess.Popen(
+def by_systemd(place: Place) -> list[str] | None:
+    """Return the command that starts the service's unit; None where none is installed."""
+    system = os.geteuid() == 0
+    manager = ["systemctl"] if system else ["systemctl", "--user"]
+    # A login over SSH need not say where the account's own systemd is.
+    os.environ.setdefault("XDG_RUNTIME_DIR", "/run/user/%d" % os.geteuid())
+    unit = "edgeflow-%s.service" % os.path.basename(place.model_dir)
+    try:
+        text = subprocess.run([*manager, "cat", unit], capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    # Another folder on this device may have a model of this name.
+    folder = json.dumps(place.model_dir).replace("%", "%%").replace("$", "$$")
+    mine = folder in text.decode("utf-8", "replace")
+    return [*manager, "start", unit] if mine else None
+
+
+def begin(place: Place) -> Any:
+    """Start the service, by systemd where that has a unit of it; return its process, or None."""
+    starting = by_systemd(place)
+    if starting is not None and subprocess.run(starting, check=False).returncode == 0:
+        return None
+    # Always appended to, so that it can be cut while it is written.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC
+    log = os.open(place.path("service.log"), flags, 0o600)
+    command = [sys.executable, "-B", os.path.abspath(__file__), place.model_dir, "run"]
+    try:
+        return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    finally:
         os.close(log)
+
+
+def start(place: Place) -> dict[str, Any]:
+    """Start the service if it does not run, and wait until it serves what is current."""
+    begun = begin(place) if place.pid() is None else None
     deadline = time.monotonic() + START_S
     while True:
         health = place.health()
         if begun is not None and begun.poll() is not None and place.pid() is None:
             return {"running": False, "detail": _last_line(place.path("service.log"))}
-        settled = health.get("current") in (None, health.get("release")) or health.get("fault")
+        failed = "does not start" in str(health.get("fault"))
+        settled = failed or health.get("current") in (None, health.get("release"))
         if (health["running"] and settled) or time.monotonic() > deadline:
             return health
         time.sleep(0.05)

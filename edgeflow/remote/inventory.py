@@ -133,7 +133,7 @@ def _endpoint(
     if isinstance(host, VirtualDevice | VirtualCompileHost):
         return _virtual_endpoint(name, host, title, folder)
     jump = host.proxy_jump
-    on_device = {"target", "unit", "confirm_s", "python"}
+    on_device = {"target", "unit", "service", "confirm_s", "python"}
     elsewhere = {*on_device, "jobs", "transport", "identity", "proxy_jump"}
     return Endpoint(
         name=name,

@@ -10,6 +10,7 @@ from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.deploy.judged import forget_rollback
 from edgeflow.deploy.release import open_device
+from edgeflow.deploy.service import keep_serving
 from edgeflow.errors import EdgeflowError, GateError
 from edgeflow.figures.table import figure
 from edgeflow.validate.gates import GateResult, check_gates, misses
@@ -23,13 +24,15 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
     goes back to the release before.
 
     Args:
-        slice_: ``{"device": of the deploy step, "gates": name to limit}``.
+        slice_: ``{"device": of the deploy step, "gates": name to limit}``, and the options
+            of the ``"service"`` where the device has one.
         code: fingerprint of the step; part of the command line, so that new code runs again.
         validation: the file that the validate step wrote.
         out: the file to write.
 
     Raises:
         GateError: a gate does not hold; names each with limit and figure.
+        DeployError: the device refuses the release, or its service does not serve it.
     """
     record = json.loads(validation.read_text())
     name = f"{record['device']}/{record['model']}"
@@ -43,6 +46,8 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
             changed = device.activate(record["model"], record["bundle_sha256"])
             if changed:
                 device.prune(record["model"])
+            if "service" in slice_:
+                keep_serving(device, record["model"], slice_["service"])
         event.facts["changed"] = changed
         forget_rollback(out.parent)
         write_json(

@@ -5,6 +5,7 @@ import typer
 from edgeflow.cli.device.change import remove, rollback
 from edgeflow.cli.device.look import list_, models, ping
 from edgeflow.cli.device.provision import provision
+from edgeflow.cli.device.serve import serve
 from edgeflow.cli.device.status import status
 from edgeflow.cli.device.trust import trust
 
@@ -13,5 +14,5 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("list")(list_)
-for command in (provision, ping, status, models, rollback, remove, trust):
+for command in (provision, ping, status, models, rollback, remove, serve, trust):
     app.command()(command)

@@ -143,8 +143,10 @@ def _remove(slice_: Mapping[str, Any], model: str, results: Path) -> None:
 def _forget(device: "OpenDevice", model: str) -> bool:
     """Remove a model from a device; return whether it was there."""
     from edgeflow.deploy.agent import Refusal
+    from edgeflow.deploy.service import stop
 
     try:
+        stop(device, model)
         device.forget(model)
     except Refusal as refusal:
         if refusal.kind != "absent":

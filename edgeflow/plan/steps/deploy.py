@@ -21,7 +21,10 @@ def job(plan: Plan, device: str) -> Job:
     """Return the job that brings a bundle to a device."""
     section = plan.config.devices[device]
     return Job(
-        slice={"name": device, "device": section.model_dump(mode="json", exclude={"target"})},
+        slice={
+            "name": device,
+            "device": section.model_dump(mode="json", exclude={"target", "service"}),
+        },
         modules=("edgeflow.deploy.deploy", "edgeflow.ondevice.agent"),
         # Programs of a virtual device run on this machine's cores.
         threads=int(section.transport == "virtual"),

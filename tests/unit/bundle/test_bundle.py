@@ -131,9 +131,11 @@ def test_a_comment_in_the_runner_changes_no_bundle(
     trained: Trained, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = Path(runner.__file__).read_text()
-    edited = tmp_path / "edited_runner.py"
+    edited = tmp_path / "edited/runner.py"
+    edited.parent.mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(pack, "RUNNER", "edited_runner")
+    programs = [name.replace("edgeflow.ondevice.runner", "edited.runner") for name in PROGRAMS]
+    monkeypatch.setattr(pack, "PROGRAMS", programs)
     for change, same in ((text + "\n\n# a remark\n", True), (text + "\nX = 1\n", False)):
         edited.write_text(change)
         out = tmp_path / f"out-{same}"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgeflow import ondevice
+from edgeflow.bundle.archive import write_tar
 from edgeflow.ondevice.client import Client
 
 SHAPE = (4, 4, 1)
@@ -76,6 +77,29 @@ def make_release(model_dir: Path, number: int, **facts: Any) -> str:
     np.save(folder / "golden_y/output.npy", golden)
     (folder / "manifest.json").write_text(json.dumps(manifest(number)))
     return name
+
+
+def make_bundle(place: Path, number: int, **facts: Any) -> Path:
+    """Return the bundle.tar of a release of the model `net`."""
+    release = place / "releases" / make_release(place, number, **facts)
+    paths = sorted(path for path in release.rglob("*") if path.is_file())
+    members = {str(path.relative_to(release)): path.read_bytes() for path in paths}
+    del members["manifest.json"]
+    files = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+        for name, data in members.items()
+    }
+    told = {
+        **manifest(number),
+        "model": "net",
+        "target": {"kind": "litert"},
+        "quantize": "none",
+        "bit_exact": False,
+        "files": files,
+    }
+    bundle = place / f"{number}.tar"
+    write_tar(bundle, {"manifest.json": json.dumps(told).encode(), **members})
+    return bundle
 
 
 def manifest(number: int) -> dict[str, Any]:

@@ -1,0 +1,60 @@
+"""`edgeflow device serve`: starts, stops and asks the service of a model on devices."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from edgeflow.cli.device.change import Devices, Model
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
+from edgeflow.cli.listing import short_sha
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+
+
+def serve(
+    devices: Devices,
+    model: Model,
+    stop: Annotated[bool, typer.Option("--stop", help="Let it end.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say how it is; start nothing.")] = False,
+    config: ConfigFile = CONFIG,
+    connections: Connections = CONNECTIONS,
+    as_json: Json = False,
+) -> None:
+    """Start the service of a model; it serves what is current, from release to release."""
+    plan = load_plan(config)
+    sections = chosen(plan, devices, config)
+    if model not in plan.config.models:
+        raise typer.BadParameter(f"no model {model!r} in {config}")
+    if stop and status:
+        raise typer.BadParameter("--stop and --status exclude each other")
+
+    def ask(name: str) -> dict[str, Any]:
+        from edgeflow.config.service import Service
+        from edgeflow.deploy import service
+        from edgeflow.deploy.release import open_device
+
+        options = sections[name].service or Service()
+        with open_device(plan.job("deploy", device=name).slice) as device:
+            if status:
+                return service.health(device, model).model_dump()
+            if stop:
+                return {"running": False, "stopped": service.stop(device, model)}
+            told = options.model_dump(mode="json")
+            return service.keep_serving(device, model, told).model_dump()
+
+    def show(found: Mapping[str, Mapping[str, Any]]) -> None:
+        for name, it in found.items():
+            print(f"{name}: {model}: {_said(it)}")
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+
+
+def _said(it: Mapping[str, Any]) -> str:
+    if "stopped" in it:
+        return "stopped" if it["stopped"] else "did not run"
+    if not it["running"]:
+        return f"does not run: {it['detail']}"
+    counts = f"{it['answered']} answered, {it['busy']} busy, {it['restarts']} restarts"
+    fault = f"; {it['fault']}" if it["fault"] else ""
+    serves = f"serves {short_sha(it['release'])}" if it["release"] else "serves none"
+    return f"{serves}; {counts}; {it['rss_mb']:.0f} MB{fault}"
