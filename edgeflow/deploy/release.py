@@ -291,8 +291,8 @@ class OpenDevice:
         """
         folder = self.model_dir(model)
         runner = posixpath.join(folder, "releases", sha, "runner.py")
-        program = [self._agent.python, "-B", runner, "serve", folder, action]
-        done = self._session.run(program, timeout_s)
+        program = [INTERPRETER, "-B", runner, "serve", folder, action]
+        done = self._session.run(program, timeout_s, folder)
         if done.exit_code != 0:
             raise DeployError(
                 f"the service of {model} on device {self.endpoint.name} cannot {action}:"

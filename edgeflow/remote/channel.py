@@ -22,7 +22,8 @@ AbsolutePath = Annotated[str, Field(max_length=4096, pattern=r"^/[^\x00]*$")]
 _START = "import sys;exec(eval(sys.stdin.buffer.readline()))"
 _EITHER = 'p=$1; [ -x "$0" ] && p=$0; shift; exec "$p" "$@"'
 """For a shell: start the program named first if it is there, else the second."""
-_SOURCE = ascii(inspect.getsource(session)).encode() + b"\n"
+SOURCE = ascii(inspect.getsource(session)).encode() + b"\n"
+"""What runs on the device, as the one line that it is handed over in."""
 NOISE_MAX_BYTES = 1 << 20
 """What login scripts may print."""
 _LINE_MAX_BYTES = 4096
@@ -124,7 +125,7 @@ class Program:
             EndedError: it does not, and `noise` says what came instead.
         """
         with contextlib.suppress(OSError):  # it has ended; what it said is still to be read
-            self.send(_SOURCE)
+            self.send(SOURCE)
         # A login script may print the command, and the nonce with it.
         self._skip_to(f"{self._nonce} {{".encode(), NOISE_MAX_BYTES)
         return self.message(Ready)

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, NoReturn
 
 from edgeflow.errors import DeployError, EdgeflowError, MissingToolError, UnreachableError
+from edgeflow.ondevice import guard
 from edgeflow.remote.channel import Program, RefusedError
 from edgeflow.remote.inventory import Account, Endpoint
 from edgeflow.text import clean, excerpt, tail
@@ -99,6 +100,13 @@ def not_started(
     """
     code, said = program.exit_code(), tail(program.noise)
     program.close()
+    if code == guard.EX_NOPERM and "edgeflow's guard" in said:
+        return DeployError(
+            f"{endpoint.title} lets this key run nothing but the edgeflow that provisioned it: "
+            f"{said}",
+            hint=f"provision it anew with a key that may do anything: edgeflow device provision "
+            f"{endpoint.name} --admin-identity KEY",
+        )
     if "nknown option" in said:
         return too_old(endpoint, "older than 3.4")
     if _echoes(open_channel()):

@@ -12,6 +12,7 @@ from edgeflow.cli.listing import print_columns
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
 from edgeflow.config.target import target_kind
+from edgeflow.errors import DeployError
 from edgeflow.paths import workflow_folder
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def provision(
     ] = False,
     admin_identity: Annotated[
         Path | None,
-        typer.Option(help="Private key file to log in with, instead of `identity`."),
+        typer.Option(
+            help="Private key file that may do anything there; `identity` may then only deploy."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
@@ -54,13 +57,21 @@ def provision(
         raise typer.BadParameter(f"no file {lock}", param_hint="--lock")
 
     def ask(name: str) -> Steps:
+        from edgeflow.deploy.provision.keys import public_half
         from edgeflow.deploy.provision.steps import provision
         from edgeflow.remote.inventory import endpoint
 
         where = endpoint(name, sections[name])
-        if admin_identity is not None:
-            where = replace(where, identity=admin_identity.expanduser())
         wanted = _wanted(plan, sections[name], lock, online)
+        if admin_identity is not None:
+            wanted = replace(wanted, deploys=public_half(where))
+            where = replace(where, identity=admin_identity.expanduser())
+            if public_half(where) == wanted.deploys:
+                raise DeployError(
+                    f"{admin_identity} is the `identity` of {where.title} itself",
+                    hint="restricting the only key would lock you out; create another to deploy "
+                    "with: ssh-keygen -t ed25519 -f ~/.ssh/edgeflow",
+                )
         return [asdict(step) for step in provision(where, wanted, dry_run=dry_run)]
 
     answer_for_all(sections, ask, _show, connections=connections, as_json=as_json)

@@ -1,22 +1,24 @@
 """What provisioning does to a device, one thing after the other; what is in place stays."""
 
+import hashlib
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.agent import Agent
 from edgeflow.deploy.agent_program import agent_program
+from edgeflow.deploy.provision import keys
 from edgeflow.deploy.provision.look import Done, Found, call
 from edgeflow.deploy.provision.wheels import archive, key
 from edgeflow.errors import DeployError
-from edgeflow.remote.inventory import Endpoint
+from edgeflow.remote.inventory import OWN_PYTHON, Endpoint
 from edgeflow.remote.session import Session
 from edgeflow.text import clean, excerpt
 from edgeflow.toolchain.environment import folder
 
-State = Literal["in place", "changed", "would change", "not possible"]
+State = Literal["in place", "changed", "would change", "not done"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +28,15 @@ class Wanted:
     Attributes:
         lock: packages of the engine; None where edgeflow knows none that the registry has.
         online: the device installs them from the registry itself.
-        trust: files for ``trust/`` on the device, by name.
+        trust: files for ``trust/`` on the device, by name, with their content.
+        deploys: public key that is to run edgeflow's programs alone; None changes no key.
         boot: whether the device may be asked to run something at boot.
     """
 
     lock: Path | None
     online: bool = False
-    trust: Mapping[str, Path] = field(default_factory=dict)
+    trust: Mapping[str, bytes] = field(default_factory=dict)
+    deploys: str | None = None
     boot: bool = True
 
 
@@ -61,7 +65,8 @@ def provision(where: Endpoint, wanted: Wanted, *, dry_run: bool) -> list[Step]:
     with Session(where) as session:
         found = call(session, Found, "look", where.path)
         work = _Work(session, found, wanted, dry_run)
-        return [*work.agent(), *work.environment(), *work.trust(), *work.boot()]
+        steps = (work.agent, work.environment, work.trust, work.key, work.boot)
+        return [step for steps_of in steps for step in steps_of()]
 
 
 class _Work:
@@ -88,7 +93,7 @@ class _Work:
         lock = self._wanted.lock
         if lock is None:
             detail = "the registry has no engine for this target; its makers say how to install it"
-            yield Step(what="environment", state="not possible", detail=detail)
+            yield Step(what="environment", state="not done", detail=detail)
             return
         name = key(lock, self._found.machine_of(self._session.endpoint.title))
         there = self._found.environment == name
@@ -117,12 +122,38 @@ class _Work:
 
     def trust(self) -> Iterator[Step]:
         """Bring the files that say whose bundles are accepted."""
-        for name, path in self._wanted.trust.items():
-            there = self._found.trust.get(name) == sha256_file(path)
-            if not there and not self._dry_run:
+        for name, content in self._wanted.trust.items():
+            state = self._bring(name, content)
+            yield Step(what=f"trust/{name}", state=state, detail="by `signing:`")
+
+    def _bring(self, name: str, content: bytes) -> State:
+        """Bring a file of trust there, unless it is."""
+        if self._found.trust.get(name) == hashlib.sha256(content).hexdigest():
+            return "in place"
+        if not self._dry_run:
+            with tempfile.TemporaryDirectory() as scratch:
+                path = Path(scratch) / name
+                path.write_bytes(content)
                 self._session.put(path, f"{self._root}/trust/{name}")
-            state: State = "in place" if there else self._changed
-            yield Step(what=f"trust/{name}", state=state, detail=f"of {path}")
+        return self._changed
+
+    def key(self) -> Iterator[Step]:
+        """Let the key that deploys run edgeflow's programs, and nothing else."""
+        public, where = self._wanted.deploys, self._session.endpoint
+        if public is None:
+            return
+        own = f"{self._found.root}/{OWN_PYTHON}"
+        python = own if where.own_python and self._wanted.lock else self._session.python
+        line = keys.entry(public, self._found.root, python)
+        keys.require_free(public, line, self._found.authorized, where.title)
+        states = {self._bring(name, text) for name, text in keys.files(where.unit).items()}
+        there = [it for it in self._found.authorized if public.split()[1] in it.split()]
+        if there != [line]:
+            states.add(self._changed)
+            if not self._dry_run:
+                call(self._session, Done, "authorize", line)
+        state = self._changed if self._changed in states else "in place"
+        yield Step(what="key", state=state, detail="runs edgeflow's programs, and nothing else")
 
     def boot(self) -> Iterator[Step]:
         """Let the agent put things right at boot."""
@@ -131,7 +162,7 @@ class _Work:
             detail = "it has neither systemd nor cron: run `recover` by what starts it"
             if not self._wanted.boot:
                 detail = "a virtual device does not boot"
-            yield Step(what="recover at boot", state="not possible", detail=detail)
+            yield Step(what="recover at boot", state="not done", detail=detail)
             return
         if found.boots or self._dry_run:
             state: State = "in place" if found.boots else self._changed
@@ -142,12 +173,10 @@ class _Work:
         if done.failed:
             detail = f"{excerpt(clean(done.failed))}; as root: loginctl enable-linger "
             detail += self._session.endpoint.user
-            yield Step(what="recover at boot", state="not possible", detail=detail)
+            yield Step(what="recover at boot", state="not done", detail=detail)
             return
         yield Step(what="recover at boot", state=self._changed, detail=f"by {done.boots}")
 
 
 def _agent_sha256() -> str:
-    import hashlib
-
     return hashlib.sha256(agent_program()).hexdigest()

@@ -46,16 +46,20 @@ async def serve(folder: DeviceFolder, process: "Process") -> None:
 
 async def _serve(folder: DeviceFolder, process: "Process") -> None:
     behaviour = folder.behaviour()
-    if process.command is None:
+    only = process.get_extra_info("only")
+    command, environment = only or process.command, _environment(folder)
+    if only:
+        environment["SSH_ORIGINAL_COMMAND"] = process.command or ""
+    if command is None:
         process.stderr.write(b"this device runs commands, it has no login shell\n")
         process.exit(1)
         return
     child = await asyncio.create_subprocess_exec(
         "/bin/sh",
         "-c",
-        behaviour.login.encode() + b"\n" + os.fsencode(process.command),
+        behaviour.login.encode() + b"\n" + os.fsencode(command),
         cwd=folder.root,
-        env=_environment(folder),
+        env=environment,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

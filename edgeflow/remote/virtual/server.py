@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from edgeflow.remote.virtual.layout import (
     USER,
@@ -63,16 +63,31 @@ def _keys(folder: DeviceFolder) -> None:
             temporary.replace(path)  # last: whoever sees it has the public half too
 
 
+def _admits(folder: DeviceFolder, username: str, key: "asyncssh.SSHKey") -> "dict[str, Any] | None":
+    """Return what restricts a key that may log in; None for one that may not.
+
+    As with sshd, that is said by the account's ``authorized_keys``, if that names the key.
+    """
+    import asyncssh
+
+    if username != USER:
+        return None
+    path = folder.root / ".ssh" / "authorized_keys"
+    if path.is_file():
+        entries = asyncssh.import_authorized_keys(path.read_text())
+        if (found := entries.validate(key, _HOST, _HOST)) is not None:
+            return dict(found)
+    more = folder.behaviour().also_allowed
+    keys = [asyncssh.read_public_key(folder.identity.with_suffix(".pub"))]
+    keys += [asyncssh.import_public_key(more)] if more else []
+    return {} if key.public_data in {known.public_data for known in keys} else None
+
+
 def _server(folder: DeviceFolder, activity: Activity) -> type["asyncssh.SSHServer"]:
     """Return what answers the questions of one device's SSH server."""
     import asyncssh
 
-    allowed = asyncssh.read_public_key(folder.identity.with_suffix(".pub"))
-
     class Server(asyncssh.SSHServer):
-        def connection_made(self, _conn: asyncssh.SSHServerConnection) -> None:
-            activity.change(+1)
-
         def connection_lost(self, _exc: Exception | None) -> None:
             activity.change(-1)
 
@@ -80,16 +95,20 @@ def _server(folder: DeviceFolder, activity: Activity) -> type["asyncssh.SSHServe
             print(f"{folder.path.name}: {username} wants to log in", flush=True)
             return True
 
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            self._conn = conn
+            activity.change(+1)
+
         def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-            more = folder.behaviour().also_allowed
-            keys = [allowed, *([asyncssh.import_public_key(more)] if more else [])]
-            known = {known.public_data for known in keys}
-            return username == USER and key.public_data in known
+            found = _admits(folder, username, key)
+            self._restricted = "restrict" in (found or {})
+            self._conn.set_extra_info(only=(found or {}).get("command"))
+            return found is not None
 
         def connection_requested(
             self, dest_host: str, dest_port: int, _orig_host: str, _orig_port: int
         ) -> bool:
-            if dest_host != _HOST or not dest_port:
+            if self._restricted or not (dest_host == _HOST and dest_port):
                 raise asyncssh.ChannelOpenError(
                     asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "loopback only"
                 )
