@@ -4,6 +4,7 @@ import posixpath
 import re
 import secrets
 import tempfile
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ from edgeflow.remote.session import INTERPRETER, Session
 from edgeflow.text import tail
 
 UPLOADER = Path(".edgeflow/uploader")
+_NAMING = threading.Lock()
 QUICK_S = 60.0
 """Enough for anything that reads no large file, on a slow device too."""
 
@@ -98,10 +100,11 @@ class Agent:
 
 def uploader() -> str:
     """Return what tells this project's uploads from those of others on a device."""
-    known = UPLOADER.read_text(errors="replace") if UPLOADER.is_file() else ""
-    if not re.fullmatch("[0-9a-f]{16}", known):
-        write_text(UPLOADER, known := secrets.token_hex(8))
-    return known
+    with _NAMING:  # several devices at a time, one name
+        known = UPLOADER.read_text(errors="replace") if UPLOADER.is_file() else ""
+        if not re.fullmatch("[0-9a-f]{16}", known):
+            write_text(UPLOADER, known := secrets.token_hex(8))
+        return known
 
 
 def outputs_stem() -> str:
