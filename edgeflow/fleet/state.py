@@ -46,12 +46,14 @@ class Progress:
         devices: the last outcome of each device that has one.
         passed: waves that were watched to their end, none of whose devices has changed since.
         seconds: what each wave has taken, by its number, in all runs with this bundle.
+        size_bytes: of the lines that were read; behind them is what a killed process has left.
     """
 
     start: Mapping[str, Any] = field(default_factory=dict)
     devices: dict[str, Stored] = field(default_factory=dict)
     passed: set[int] = field(default_factory=set)
     seconds: dict[int, float] = field(default_factory=dict)
+    size_bytes: int = 0
 
     def outcome(self, unit: Unit) -> Outcome | None:
         """Return what came of a unit with the bundle that it is to serve."""
@@ -96,6 +98,7 @@ def read_progress(path: Path) -> Progress:
                     hint=f"delete {path} and run the rollout again: devices that serve the bundle "
                     "already are asked, and sent nothing",
                 ) from error
+            progress.size_bytes += len(line)
     return progress
 
 
@@ -119,7 +122,7 @@ class State:
         try:
             self._claim()
             self.progress = read_progress(self._path)
-            self._cut_torn_line()
+            self._file.truncate(self.progress.size_bytes)
         except BaseException:
             self._file.close()
             raise
@@ -143,21 +146,6 @@ class State:
                 f"rollout {self._name} is being run by another process",
                 hint=f"wait for it, or find it: fuser {self._path}",
             ) from error
-
-    def _cut_torn_line(self) -> None:
-        """Remove what a process that was killed in mid-line has left."""
-        size = self._file.seek(0, os.SEEK_END)
-        end = size
-        while end > 0:
-            begin = max(0, end - 4096)
-            self._file.seek(begin)
-            newline = self._file.read(end - begin).rfind(b"\n")
-            end = begin
-            if newline >= 0:
-                end = begin + newline + 1
-                break
-        if end != size:
-            self._file.truncate(end)
 
     def settle(self, unit: Unit, wave: int, outcome: Outcome) -> None:
         """Note what came of a unit, for good."""

@@ -19,7 +19,7 @@ from edgeflow.fleet.campaign import dry_run, run_rollout
 from edgeflow.fleet.inventory import Row, read_inventory
 from edgeflow.fleet.outcome import RESULTS
 from edgeflow.fleet.result import RolloutResult, write_result
-from edgeflow.fleet.state import pause_file, read_progress
+from edgeflow.fleet.state import Progress, pause_file, read_progress
 from edgeflow.fleet.unit import Seen, Unit
 from tests.unit.fleet.simulated import NEW, OLD, Gauge, Simulated, fleet, spec
 
@@ -225,12 +225,48 @@ def test_another_bundle_begins_anew_and_the_same_one_does_not(
     run(units)
     run(units)
     assert [unit.sent for unit in units] == [1, 1, 1]
+    assert "another" not in capsys.readouterr().err
     for unit in units:
         unit.sha256 = "2" * 64
     result = run(units, bundle_sha256="2" * 64)
     assert [unit.sent for unit in units] == [2, 2, 2]
     assert result.ended == "complete"
     assert "the bundle is another one" in capsys.readouterr().err
+
+
+def test_a_wave_that_was_watched_is_not_watched_again(run: Run, state: Path) -> None:
+    units = fleet(4)
+    units[1].before = pause_file(state).touch
+    paused = run(units, waves=(1, 2, 1.0), soak_s=0.002)
+    looks = units[0].looks
+    assert (paused.ended, looks > 0, units[1].looks) == ("paused", True, 0)
+    pause_file(state).unlink()
+    assert run(units, waves=(1, 2, 1.0), soak_s=0.002).ended == "complete"
+    assert (units[0].looks, units[1].looks > 0) == (looks, True)
+
+
+def test_what_waves_take_adds_up_until_another_bundle_comes() -> None:
+    progress, start = Progress(), {"spec": {"bundle_sha256": NEW}}
+    wave = {"wave": 2, "seconds": 1.5, "passed": True}
+    for line in (start, wave, start, wave):
+        progress.apply(line)
+    assert (progress.seconds, progress.passed) == ({2: 3.0}, {2})
+    progress.apply({"spec": {"bundle_sha256": OLD}})
+    assert (progress.seconds, progress.passed) == ({}, set())
+
+
+def test_an_outcome_is_on_the_disk_before_the_next_device_is_begun(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+    monkeypatch.setattr("os.fsync", lambda _: synced.append(state.read_bytes()))
+    before: list[tuple[bytes, bytes]] = []
+    units = fleet(3)
+    for unit in units:
+        unit.before = lambda: before.append((synced[-1], state.read_bytes()))
+    run(units)
+    assert all(on_disk == written for on_disk, written in before)
+    assert b'"device": "d1"' in before[2][0]
 
 
 def test_a_changed_inventory_is_told_and_followed(
@@ -242,7 +278,9 @@ def test_a_changed_inventory_is_told_and_followed(
     result = run([units[0], moved, Simulated("new")])
     assert list(result.outcomes) == ["d0", "d1", "new"]
     assert (moved.sent, units[0].sent) == (1, 1)
-    assert "the inventory has changed" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the inventory has changed" in said
+    assert "the bundle" not in said
 
 
 def test_a_torn_last_line_is_cut_off(run: Run, state: Path) -> None:
