@@ -89,13 +89,9 @@ def _title(count: int) -> str:
 def over_ssh(repeats: int, devices: int = DEVICES) -> Iterator[Count]:
     """Yield time and memory of a rollout to virtual devices, and to those of them that answer."""
     own, other = [], []
-    with tempfile.TemporaryDirectory(prefix="edgeflow-bench-", dir="/var/tmp") as name:
-        try:
-            for number in range(repeats):
-                own.append(_apart(_roll_out, Path(name), devices, 2 * number, True))
-                other.append(_apart(_roll_out, Path(name), devices, 2 * number + 1, False))
-        finally:
-            stop_devices(Path(name))
+    for number in range(repeats):
+        own.append(_on_new_devices(devices, number, with_bad=True))
+        other.append(_on_new_devices(devices, number, with_bad=False))
     bad = len(DEAD) + 1
     title = f"{devices} virtual devices over SSH, {len(DEAD)} dead and 1 black-holed"
     best, base = (min(taken, key=lambda it: it.seconds) for taken in (own, other))
@@ -114,6 +110,14 @@ def over_ssh(repeats: int, devices: int = DEVICES) -> Iterator[Count]:
     ):
         against = f"without these {bad}"
         yield Count(name=title, what=what, value=mine, unit=unit, against=against, baseline=theirs)
+
+
+def _on_new_devices(devices: int, number: int, *, with_bad: bool) -> Taken:
+    with tempfile.TemporaryDirectory(prefix="edgeflow-bench-", dir="/var/tmp") as name:
+        try:
+            return _apart(_roll_out, Path(name), devices, number, with_bad)
+        finally:
+            stop_devices(Path(name))
 
 
 def _apart(run: Callable[..., Taken], *arguments: object) -> Taken:

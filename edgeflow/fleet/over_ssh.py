@@ -1,7 +1,7 @@
 """Devices of a fleet over SSH: the same way to a release as the devices on the bench go."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgeflow.config.device import SshDevice, VirtualDevice
@@ -9,7 +9,7 @@ from edgeflow.deploy.agent import Refusal
 from edgeflow.deploy.agent_answer import Status
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import connect, held
-from edgeflow.deploy.service import keep_serving
+from edgeflow.deploy.service import Health, health, keep_serving
 from edgeflow.errors import DeployError, EdgeflowError, MissingToolError, UnreachableError
 from edgeflow.fleet.outcome import Outcome, Result
 from edgeflow.fleet.unit import Report, Seen
@@ -59,14 +59,19 @@ class SshUnit:
         return self.model.sha256
 
     def look(self) -> Seen:
-        """Ask the agent what the device serves.
+        """Ask the agent what the device serves, and the service, if there is to be one, how it is.
+
+        The agent is sent first, if this version of it is not there yet.
 
         Raises:
             UnreachableError: the device does not answer.
             DeployError: it refuses the login, or answers something else.
         """
         with connect(endpoint(self.name, self.device)) as device:
-            return seen(device.status(self.model.name))
+            now = seen(device.status(self.model.name))
+            if self.device.service is None or not now.serves(self.sha256):
+                return now
+            return replace(now, fault=_fault(health(device, self.model.name), self.sha256))
 
     def deploy(self, report: Report) -> Outcome:
         """Install, try, switch and confirm; if an answer is missing, ask how it ended."""
@@ -75,11 +80,24 @@ class SshUnit:
             with held(self.name, self.device.run_timeout_s):
                 return way.go()
         except (UnreachableError, DeployError, MissingToolError) as error:
+            if way.confirmed:
+                return self._unserved(error, way)
             if way.switching and not _before_switch(error):
                 return self._ended(error, way.sent_bytes)
             # Before the switch a device serves what it served, whatever has happened.
             silent = isinstance(error, UnreachableError)
             return _failed("unreachable" if silent else "rejected", error, way.sent_bytes)
+
+    def _unserved(self, error: EdgeflowError, way: "_Way") -> Outcome:
+        """Take a release back whose service does not come up, if it is this rollout's to take."""
+        if not way.switching:
+            return _failed("unknown", error, way.sent_bytes)
+        try:
+            with connect(endpoint(self.name, self.device)) as device:
+                device.reject(self.model.name, self.sha256, error.message)
+        except EdgeflowError:
+            return _failed("unknown", error, way.sent_bytes)
+        return _failed("rolled_back", error, way.sent_bytes)
 
     def _ended(self, error: EdgeflowError, sent_bytes: int) -> Outcome:
         """Return how a switch has ended, by what the device says: an error says only that it did.
@@ -94,7 +112,7 @@ class SshUnit:
                 now = Seen(current=None, confirmed=False)
             if now.serves(self.sha256):
                 return Outcome(result="confirmed", sent_bytes=sent_bytes)
-            if now.confirmed:
+            if now.confirmed and now.current != self.sha256:
                 return _failed("rolled_back", error, sent_bytes)
             if time.monotonic() >= deadline:
                 return _failed("unknown", error, sent_bytes)
@@ -107,12 +125,14 @@ class _Way:
 
     Attributes:
         switching: whether the device may have switched to the release.
+        confirmed: whether it has, for good; what follows is its service.
     """
 
     unit: SshUnit
     report: Report
     sent_bytes: int = 0
     switching: bool = False
+    confirmed: bool = False
 
     def go(self) -> Outcome:
         model, device = self.unit.model, self.unit.device
@@ -124,6 +144,7 @@ class _Way:
                 self.switching = True
                 allowed = self.unit.allow_downgrade
                 opened.activate(model.name, model.sha256, allow_downgrade=allowed)
+            self.confirmed = True
             if device.service is not None:
                 self.report("serving")
                 keep_serving(opened, model.name, device.service.model_dump(mode="json"))
@@ -133,6 +154,15 @@ class _Way:
 def _before_switch(error: EdgeflowError) -> bool:
     """Tell whether the agent refused before it changed anything."""
     return isinstance(error, Refusal) and error.kind in ("rejected", "corrupt", "newer")
+
+
+def _fault(service: Health, sha256: str) -> str:
+    """Return what is wrong with the service of a device that has a release in use."""
+    if not service.running:
+        return f"its service does not run: {service.detail}"
+    if service.fault:
+        return f"its service: {service.fault}"
+    return "" if service.release == sha256 else "its service answers with another release"
 
 
 def _failed(result: Result, error: EdgeflowError, sent_bytes: int) -> Outcome:

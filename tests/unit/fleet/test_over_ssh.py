@@ -1,15 +1,22 @@
 """Rollouts over real SSH to virtual devices."""
 
+import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+import edgeflow
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.release import LOCKS, OpenDevice
-from edgeflow.errors import UnreachableError
+from edgeflow.deploy.service import Health
+from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.fleet import over_ssh
 from edgeflow.fleet.campaign import dry_run, run_rollout
 from edgeflow.fleet.over_ssh import Model, SshUnit
@@ -95,6 +102,76 @@ def test_a_model_that_fails_on_the_device_is_rejected(
     assert outcome.result == "rejected"
     assert "the runner of net failed" in outcome.detail
     assert lab.current(pi) == old
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from edgeflow.deploy.release import OpenDevice
+from edgeflow.fleet.campaign import run_rollout
+from edgeflow.fleet.over_ssh import Model, SshUnit
+from edgeflow.remote.inventory import parse_device
+from tests.unit.fleet.simulated import spec
+
+OpenDevice._confirm = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+name, device, bundle, sha256 = json.loads(sys.argv[1])
+unit = SshUnit(name, parse_device(device), Model(name="net", bundle=Path(bundle), sha256=sha256))
+run_rollout(spec(), [unit], Path("state.jsonl"), bool)
+"""
+
+
+def test_a_device_goes_back_when_its_rollout_is_killed_before_the_confirmation(
+    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pi = lab.device()
+    old, bundle = lab.serve(pi, make_bundle(b"old")), make_bundle(b"new")
+    slice_, sha = lab.slice(pi, confirm_s=1.0), sha256_file(bundle)
+    given = json.dumps([slice_["name"], slice_["device"], str(bundle), sha])
+    root = Path(edgeflow.__file__).parents[1]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, given],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    one = unit(lab, pi, bundle, confirm_s=1.0)
+    lab.wait_until(lambda: lab.current(pi) == old)
+    lab.wait_until(lambda: one.look().confirmed)
+    result = run_rollout(spec(), [one], tmp_path / "state.jsonl", bool)
+    outcome = result.outcomes[one.name]
+    assert (outcome.result, outcome.sent_bytes) == ("confirmed", 0)
+    assert lab.current(pi) == sha
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "result"),
+    [
+        (b"old", Health(running=False, detail="killed"), "rolled_back"),
+        (b"new", Health(running=True, fault="no memory"), "unknown"),
+    ],
+)
+def test_a_service_that_does_not_come_up_is_no_confirmed_device(
+    lab: "Lab",
+    make_bundle: MakeBundle,
+    monkeypatch: pytest.MonkeyPatch,
+    before: bytes,
+    found: Health,
+    result: str,
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise DeployError("it does not serve")
+
+    monkeypatch.setattr(over_ssh, "keep_serving", fail)
+    monkeypatch.setattr(over_ssh, "health", lambda *_: found)
+    pi = lab.device()
+    served = lab.serve(pi, make_bundle(before))
+    one = unit(lab, pi, make_bundle(b"new"), service={})
+    outcome = one.deploy(print)
+    assert (outcome.result, outcome.detail) == (result, "it does not serve")
+    assert lab.current(pi) == served
+    assert one.look().serves(one.sha256) is False
 
 
 @pytest.mark.parametrize(("switched", "result"), [(True, "confirmed"), (False, "rolled_back")])
