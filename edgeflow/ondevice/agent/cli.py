@@ -17,6 +17,7 @@ from .clear import forget, prune
 from .confirm import confirm
 from .data import find_data, store_data
 from .folders import OTHERS
+from .history import history
 from .install import install, prepare
 from .judge import activate, rollback
 from .look import models, status, verify
@@ -72,6 +73,7 @@ ARGUMENTS: dict[str, Json] = {
     "--packed-from": {"type": int, "metavar": "BYTES"},
     "--reason": {"default": ""},
     "--uploader": {"type": uploader},
+    "--last": {"type": int, "default": 20},
     "token": {},
     "--python": {"default": "python3"},
     "--unit": {"default": "", "metavar": "JSON"},
@@ -104,6 +106,7 @@ VERBS = {
     supervise: SWITCH,  # not for hosts: `switch` starts it
     confirm: ("model_dir", "sha", "token"),
     recover: ("root_dir",),
+    history: ("model_dir", "--last"),
     rollback: ("model_dir", "sha", "--reason"),
     prune: ("model_dir", "keep"),
     models: ("root_dir",),

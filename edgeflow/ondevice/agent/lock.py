@@ -13,7 +13,7 @@ from .folders import set_aside
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import IO
+    from typing import IO, Any
 
 LOCK = "lock"
 
@@ -48,7 +48,7 @@ def take(file: IO[str]) -> None:
         raise Refused("locked", "held by {}".format(file.read() or "?")) from None
 
 
-def is_at(file: IO[str], path: str) -> bool:
+def is_at(file: IO[Any], path: str) -> bool:
     """Tell whether an open file still has its name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
