@@ -11,7 +11,6 @@ from pathlib import Path
 
 from edgeflow.console import note, say
 from edgeflow.errors import (
-    DeployError,
     EdgeflowError,
     IntegrityError,
     StorageError,
@@ -133,7 +132,9 @@ class _Campaign:
         except UnreachableError:
             self._silent.add(unit.name)
             return
-        except DeployError as error:  # it answers, and not as a device that is well
+        except (StorageError, IntegrityError):
+            raise  # of this machine
+        except EdgeflowError as error:  # it answers, and not as a device that is well
             self._settle(unit, Outcome(result="unknown", detail=error.message, hint=error.hint))
             return
         self._silent.discard(unit.name)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edgeflow.errors import UnreachableError
+from edgeflow.errors import EdgeflowError, UnreachableError
 from edgeflow.fleet.outcome import Outcome, Result
 from edgeflow.fleet.spec import RolloutSpec
 from edgeflow.fleet.unit import Report, Seen
@@ -33,7 +33,7 @@ class Simulated:
 
     name: str
     ends: list[Result] = field(default_factory=lambda: ["confirmed"])
-    later: Seen | UnreachableError | None = None
+    later: Seen | EdgeflowError | None = None
     address: str = "here"
     sha256: str = NEW
     current: str | None = OLD
@@ -46,7 +46,7 @@ class Simulated:
         """Say what it serves."""
         self.looks += 1
         later = self.later if self.deployed else None
-        if isinstance(later, UnreachableError):
+        if isinstance(later, EdgeflowError):
             raise later
         return later or Seen(current=self.current)
 

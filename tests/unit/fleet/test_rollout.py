@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from edgeflow.config.fleet import VirtualFleet
-from edgeflow.errors import IntegrityError, RolloutError, StorageError, UnreachableError
+from edgeflow.errors import (
+    EdgeflowError,
+    IntegrityError,
+    MissingToolError,
+    RolloutError,
+    StorageError,
+    UnreachableError,
+)
 from edgeflow.fleet import campaign
 from edgeflow.fleet.campaign import dry_run, run_rollout
 from edgeflow.fleet.inventory import Row, read_inventory
@@ -163,11 +170,14 @@ def test_a_wave_that_rolls_back_while_it_is_watched_counts_as_failed(run: Run) -
     assert OLD[:12] in outcome.detail
 
 
-def test_a_wave_that_is_not_well_counts_as_failed(run: Run) -> None:
-    sick = Simulated("d0", later=Seen(current=NEW, fault="the service does not answer"))
+@pytest.mark.parametrize(
+    "later", [Seen(current=NEW, fault="it does not serve"), MissingToolError("it does not serve")]
+)
+def test_a_wave_that_is_not_well_counts_as_failed(run: Run, later: Seen | EdgeflowError) -> None:
+    sick = Simulated("d0", later=later)
     result = run(fleet(4, d0=sick), waves=(2, 1.0), soak_s=0.01, max_failed=0)
     assert result.outcomes["d0"].result == "unknown"
-    assert "the service does not answer" in result.outcomes["d0"].detail
+    assert "it does not serve" in result.outcomes["d0"].detail
     assert result.counts["untouched"] == 2
 
 
