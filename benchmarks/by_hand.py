@@ -14,7 +14,7 @@ from typing import Any
 
 from edgeflow import paths
 from edgeflow.artifact.manifest import Manifest, describe_files
-from edgeflow.bundle.pack import pack_bundle
+from edgeflow.bundle.pack import made_from, pack_bundle
 from edgeflow.compress.evaluate import host_outputs
 from edgeflow.config.load import load_file
 from edgeflow.config.model import Model
@@ -156,7 +156,10 @@ def build_bundle(plan: Plan, unit: Unit, dataset: Path) -> None:
     name, out = f"{unit.target}/{unit.model}/{unit.recipe}", place(paths.COMPILED, unit)
     compile_, bundle = (plan.job(step, **unit.names()).slice for step in ("compile", "bundle"))
     compile_model(name, dataset, place(paths.RECIPE, unit), compile_, CODE, out)
-    pack_bundle(name, dataset, out, bundle, CODE, out)
+    origin = made_from(
+        dataset, place(paths.BASELINE, unit), place(paths.RECIPE, unit), bundle["parts"]
+    )
+    pack_bundle(name, dataset, out, bundle, CODE, out, origin)
 
 
 def bring(plan: Plan, unit: Unit, dataset: Path) -> None:

@@ -43,4 +43,4 @@ def _project(models: dict[str, Any], devices: dict[str, Any]) -> dict[str, Any]:
 def _device(number: int) -> dict[str, Any]:
     host = f"bench-{number}.local"
     account = {"user": "pi", "host_key": KEY, "identity": "~/.ssh/edgeflow"}
-    return {"target": "pi", "transport": "ssh", "host": host, **account}
+    return {"target": "pi", "transport": "ssh", "trust": "transport", "host": host, **account}

@@ -8,13 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from edgeflow.artifact.manifest import FileRecord, RelativePath
 from edgeflow.bundle.archive import read_member
-from edgeflow.config.samples import Affine, Stored
+from edgeflow.config.samples import Affine, Part, Stored
 from edgeflow.errors import IntegrityError
 from edgeflow.tasks.registry import TaskName
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"
 
 
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=1, lt=1 << 31)]
 
 
@@ -69,6 +71,39 @@ class Meaning(BaseModel):
     threshold: float | None = None
 
 
+class Provenance(BaseModel):
+    """Digests of the manifests of what a bundle was made from.
+
+    Each is that of what its step made, the files and facts that its manifest lists: a step that
+    makes the same again, by other code, is no reason to deploy again.
+
+    Attributes:
+        parts: of the dataset that any step has read; the digest is that of these.
+        dataset: of the dataset's manifest.
+        training: of the trained or imported model's.
+        recipe: of the recipe's.
+        compile: of the compilation's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    parts: list[Part]
+    dataset: Digest
+    training: Digest
+    recipe: Digest
+    compile: Digest
+
+
+class DeviceClass(BaseModel):
+    """What a device must be; the agent refuses a bundle for another.
+
+    Attributes:
+        machines: what `uname -m` may say; empty for any.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    machines: list[str] = []
+
+
 class BundleManifest(BaseModel):
     """First member of a bundle.
 
@@ -83,7 +118,9 @@ class BundleManifest(BaseModel):
         meaning: of the first output.
         bit_exact: whether the device must give the host's very bytes.
         clock: ``none`` where the engine has no wall clock: no latency is measured then.
-        signature: reserved for the detached signature of this manifest.
+        counter: number of the release; devices refuse one that is lower than they have had.
+        device_class: what a device must be.
+        provenance: what the bundle was made from; None if no build has made it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,7 +138,9 @@ class BundleManifest(BaseModel):
     bit_exact: bool
     clock: Literal["device", "none"] = "device"
     files: dict[RelativePath, FileRecord]
-    signature: None = None
+    counter: Annotated[int, Field(ge=0)] = 0
+    device_class: DeviceClass = DeviceClass()
+    provenance: Provenance | None = None
 
 
 def read_bundle(path: Path) -> BundleManifest:
@@ -116,3 +155,11 @@ def read_bundle(path: Path) -> BundleManifest:
         raise IntegrityError(
             f"{path} is not a bundle: {error}", hint=f"delete {path} and run `edgeflow run` again"
         ) from error
+
+
+def signature_in(path: Path) -> bytes | None:
+    """Return the signature that a bundle brings; None if it is not signed."""
+    try:
+        return read_member(path, SIGNATURE)
+    except KeyError:
+        return None

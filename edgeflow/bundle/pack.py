@@ -3,22 +3,26 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.artifact.fingerprint import normalized_source
 from edgeflow.artifact.manifest import FileRecord, Manifest, read_manifest, verify_files
 from edgeflow.artifact.packed import TOOLS, packed, packed_path, packed_size
-from edgeflow.artifact.step import StepSpec, run_step
+from edgeflow.artifact.step import Files, StepSpec, content_digest, run_step
 from edgeflow.bundle.archive import write_tar
 from edgeflow.bundle.manifest import (
     MANIFEST,
+    SIGNATURE,
     BundleManifest,
+    DeviceClass,
     InputTensor,
     Io,
     Meaning,
     OutputTensor,
+    Provenance,
 )
 from edgeflow.compress.evaluate import dequantized, details
 from edgeflow.config.samples import Part
@@ -38,9 +42,59 @@ GOLDEN_VECTORS = 16
 PARTS: tuple[Part, ...] = ("test",)
 FRONT_END = "edgeflow.ondevice.front_end"
 
+Sign = Callable[[bytes], bytes]
+"""Returns the detached signature of a manifest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeFrom:
+    """What a bundle comes from, beside what is packed.
+
+    Attributes:
+        dataset: the parts that any step has read.
+        model: folder of the trained or imported model.
+        recipe: folder of the recipe.
+    """
+
+    dataset: Files
+    model: Path
+    recipe: Path
+
+    def manifests(self) -> dict[str, Path | Files]:
+        """Return the manifests, or parts of them."""
+        return {
+            "data": self.dataset,
+            "model": self.model / "manifest.json",
+            "recipe": self.recipe / "manifest.json",
+        }
+
+    def provenance(self, compiled: Path, parts: list[Part]) -> Provenance:
+        """Return the digests of all that a bundle was made from."""
+        digests = {name: content_digest(path) for name, path in self.manifests().items()}
+        return Provenance(
+            parts=parts,
+            dataset=digests["data"],
+            training=digests["model"],
+            recipe=digests["recipe"],
+            compile=content_digest(compiled / "compile.json"),
+        )
+
+
+def made_from(dataset: Path, model: Path, recipe: Path, parts: list[Part]) -> MadeFrom:
+    """Return what a bundle comes from, by the folders of the earlier steps."""
+    read = part_files(dataset, tuple(parts), "decoding")
+    return MadeFrom(dataset=read, model=model, recipe=recipe)
+
 
 def pack_bundle(
-    name: str, dataset: Path, compiled: Path, slice_: Mapping[str, Any], code: str, out: Path
+    name: str,
+    dataset: Path,
+    compiled: Path,
+    slice_: Mapping[str, Any],
+    code: str,
+    out: Path,
+    origin: MadeFrom | None = None,
+    sign: Sign | None = None,
 ) -> Manifest:
     """Pack one bundle.
 
@@ -48,12 +102,16 @@ def pack_bundle(
         name: target, model and recipe, for messages.
         dataset: folder of the model's dataset.
         compiled: folder that the compile step made.
-        slice_: ``{"model", "recipe", "target": JSON form of the target's options}``.
+        slice_: ``{"model", "recipe", "target": JSON form of the target's options, "parts": of the
+            dataset that the bundle was made from, "signing": {"counter", "key": public half}}``.
         code: fingerprint of the step.
         out: folder for bundle.tar, bundle.tar.zst and bundle.json.
+        origin: what the manifest names as the bundle's provenance.
+        sign: signs the manifest, by the key of the slice.
 
     Raises:
         IntegrityError: an input is not what its manifest says.
+        SigningError: the bundle cannot be signed.
     """
     target = registry.get(slice_["target"]["kind"])
     runtime = target.runtime(parse_options(target, slice_["target"]))
@@ -63,6 +121,7 @@ def pack_bundle(
         inputs={
             "dataset": part_files(dataset, PARTS, "decoding"),
             "compiled": compiled / "compile.json",
+            **(origin.manifests() if origin else {}),
         },
         slice=dict(slice_),
         code=code,
@@ -73,7 +132,7 @@ def pack_bundle(
 
     def build(folder: Path) -> dict[str, object]:
         path = folder / "bundle.tar"
-        write_bundle(path, dataset, compiled, slice_, runtime)
+        write_bundle(path, dataset, compiled, slice_, runtime, origin=origin, sign=sign)
         data = path.read_bytes()
         frame = packed(data)
         packed_path(path).write_bytes(frame)
@@ -94,7 +153,14 @@ def _model_sizes(compiled: Path) -> dict[str, object]:
 
 
 def write_bundle(
-    path: Path, folder: Path, compiled: Path, slice_: Mapping[str, Any], runtime: Runtime
+    path: Path,
+    folder: Path,
+    compiled: Path,
+    slice_: Mapping[str, Any],
+    runtime: Runtime,
+    *,
+    origin: MadeFrom | None = None,
+    sign: Sign | None = None,
 ) -> None:
     """Write a bundle, as `pack_bundle` does.
 
@@ -104,6 +170,8 @@ def write_bundle(
         compiled: see `pack_bundle`.
         slice_: see `pack_bundle`.
         runtime: what is shipped beside the model.
+        origin: see `pack_bundle`.
+        sign: see `pack_bundle`.
     """
     record = verify_files(compiled / "compile.json")
     facts = record.facts
@@ -131,10 +199,14 @@ def write_bundle(
         meaning=_meaning(dataset, compiled / REFERENCE, io),
         bit_exact=bit_exact,
         clock=runtime.clock,
+        counter=(slice_.get("signing") or {}).get("counter", 0),
+        device_class=DeviceClass(machines=list(runtime.machines)),
+        provenance=origin.provenance(compiled, slice_["parts"]) if origin else None,
         files={name: _record(data) for name, data in sorted(members.items())},
     )
-    text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=2) + "\n"
-    write_tar(path, {MANIFEST: text.encode(), **dict(sorted(members.items()))})
+    text = (json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=2) + "\n").encode()
+    first = {MANIFEST: text, **({SIGNATURE: sign(text)} if sign else {})}
+    write_tar(path, {**first, **dict(sorted(members.items()))})
 
 
 def _source(module: str) -> bytes:

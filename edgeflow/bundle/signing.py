@@ -95,7 +95,12 @@ def public_blob(public: str) -> bytes:
 
 def fingerprint(public: str) -> str:
     """Return a public key's fingerprint, as `ssh-keygen -l` prints it."""
-    digest = base64.b64encode(hashlib.sha256(public_blob(public)).digest())
+    return blob_fingerprint(public_blob(public))
+
+
+def blob_fingerprint(blob: bytes) -> str:
+    """Return the fingerprint of a public key in SSH's form."""
+    digest = base64.b64encode(hashlib.sha256(blob).digest())
     return f"SHA256:{digest.decode().rstrip('=')}"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from edgeflow.cli import data, device, explain, export, fleet, model, steps, store, target
+from edgeflow.cli import bundle, data, device, explain, export, fleet, model, steps, store, target
 from edgeflow.cli.check import check
 from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
@@ -38,6 +38,7 @@ app.command(rich_help_panel="Project")(rollout)
 app.command("help", rich_help_panel="Project")(help_)
 explain.register(app)
 steps.register(app)
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(data.app, name="data")
 app.add_typer(device.app, name="device")
 app.add_typer(fleet.app, name="fleet")

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from edgeflow.config.samples import Part
 from edgeflow.plugins import import_path
 from edgeflow.text import reason
 
@@ -94,11 +95,20 @@ class Host(BaseModel):
         return self
 
 
+class Signing(BaseModel):
+    """By which key a bundle is signed; None if its public half cannot be told."""
+
+    counter: int
+    key: str | None
+
+
 class Bundle(Compile):
     """What `edgeflow bundle` takes."""
 
     model: str
     recipe: str
+    parts: list[Part]
+    signing: Signing | None
 
 
 class Deploy(BaseModel):

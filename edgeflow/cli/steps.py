@@ -80,7 +80,7 @@ Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of
 
 def register(app: typer.Typer) -> None:
     """Add the steps to the command line, in the order of the data's way."""
-    building = (dataset, train, import_model, compress, debug, compile, bundle)
+    building = (dataset, train, import_model, compress, debug, compile)
     for step in (*building, deploy, validate, gate, judge, waves, report):
         name = step.__name__.removesuffix("_model")  # `import` is a word of Python's
         app.command(name, rich_help_panel="Steps")(step)
@@ -180,16 +180,32 @@ def bundle(
     name: Name,
     dataset: Folder,
     compiled: Folder,
+    model: Folder,
+    recipe: Folder,
     slice_: Slice,
     code: Code,
     out: Out,
+    key: Annotated[
+        Path | None, typer.Option(help="Key that signs: the private one, or its public half.")
+    ] = None,
+    signatures: Annotated[
+        Path | None, typer.Option(help="Folder of signatures made on another machine.")
+    ] = None,
     log: Log = None,
 ) -> None:
     """Pack a compiled model with its runner."""
     send_to(log)
-    from edgeflow.bundle.pack import pack_bundle
+    from edgeflow.bundle.pack import made_from, pack_bundle
 
-    pack_bundle(name, dataset, compiled, slice_, code, out)
+    sign = None
+    if slice_["signing"] is not None:
+        from edgeflow.bundle.signer import signer
+
+        if key is None:
+            raise typer.BadParameter("the slice names a key that signs: --key is missing")
+        sign = signer(slice_["signing"]["key"], key.expanduser(), signatures)
+    origin = made_from(dataset, model, recipe, slice_["parts"])
+    pack_bundle(name, dataset, compiled, slice_, code, out, origin, sign)
 
 
 def deploy(

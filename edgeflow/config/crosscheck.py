@@ -13,6 +13,7 @@ from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.names import missing
 from edgeflow.config.raw import Entry, compiled_for, deployments, entries, kind_of_device
 from edgeflow.config.rolloutcheck import check_rollouts
+from edgeflow.config.signing import check_trust
 from edgeflow.config.target import broken_targets, runtime_of_entry, target_classes
 
 _RESERVED = (
@@ -38,6 +39,7 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
         *_units(raw),
         *_ports(raw),
         *check_rollouts(raw),
+        *check_trust(raw),
         *[
             Finding(keys=(section, name), message=f"taken: {meaning}")
             for section, names, meaning in _RESERVED

@@ -88,6 +88,10 @@ class DeviceSettings(Section):
     own needs a device of its own, with a `path` of its own."""
     service: Service | None = None
     """Serves what is deployed there: `{}`, or options of the service. By default nothing does."""
+    trust: Literal["signatures", "transport"] | None = None
+    """`signatures`: deploy only if the device itself verifies who signed a bundle. `transport`:
+    whoever can log in decides what it runs. By default `transport` for virtual devices, and
+    `signatures` for others if there is a section `signing`, without which they must say."""
 
 
 class SshDevice(_SshHost, DeviceSettings):

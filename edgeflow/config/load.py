@@ -15,6 +15,7 @@ from edgeflow.config.gatefit import unmeasurable
 from edgeflow.config.networkcheck import check_networks
 from edgeflow.config.raw import Raw
 from edgeflow.config.root import Config
+from edgeflow.config.signing import settled
 from edgeflow.config.sourcecheck import check_sources
 from edgeflow.config.tasks import check_tasks
 from edgeflow.errors import ConfigError, Problem
@@ -65,7 +66,7 @@ def _validate(raw: object, looks: Iterable[Look] = ()) -> tuple[Config | None, l
     findings += [*check_tasks(plain), *unmeasurable(plain)]
     config = None
     try:
-        config = Config.model_validate(expansion.raw)
+        config = settled(Config.model_validate(expansion.raw))
     except ValidationError as error:
         findings += explain(error, Config, expansion.raw)
     findings += [finding for look in looks for finding in look(plain)]

@@ -11,6 +11,7 @@ from edgeflow.config.device import CompileHost, Device
 from edgeflow.config.fleet import Fleet, Rollout
 from edgeflow.config.model import Model
 from edgeflow.config.recipe import Recipe
+from edgeflow.config.signing import Signing
 from edgeflow.config.store import Store
 from edgeflow.config.target import Target
 
@@ -37,5 +38,7 @@ class Config(Section):
     their gates."""
     compile_hosts: dict[Name, CompileHost] = Field(default_factory=dict)
     """Machines with compilers that this one does not have, for targets with `compile_host`."""
+    signing: Signing | None = None
+    """By which key bundles are signed; by default they are not."""
     store: Store = Store()
     """The cache outside the project."""

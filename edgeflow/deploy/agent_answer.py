@@ -52,9 +52,10 @@ class Status(Answer):
         releases: digests of the bundles on the device, the oldest first.
         signed_by: name of who signed the bundle in use; None where nobody had to.
         since_unix_s: when `current` was switched to it, by the device's clock.
-    state: how far the bundle in use has come.
-    pending: the switch on trial, if any.
-    counter: the highest one of a bundle that was confirmed.
+        state: how far the bundle in use has come.
+        pending: the switch on trial, if any.
+        counter: the highest one of a bundle that was confirmed.
+        trust: ``signatures`` if it takes only bundles that an allowed signer signed.
         zstd: by what it unpacks Zstandard; None if it cannot.
     """
 
@@ -71,6 +72,7 @@ class Status(Answer):
     free_bytes: Count
     python: Words
     machine: Words
+    trust: Literal["signatures", "transport"]
     zstd: Words | None
 
 
@@ -88,10 +90,12 @@ class ReadyForBundle(Room):
         held: digests of the files that its releases hold.
         intact: whether the bundle is there already, whole.
         received: how many bytes came of each form, where an upload was cut.
+        signed_by: who signed the bundle that is there; None where nobody had to.
     """
 
     held: frozenset[Sha256]
     intact: bool
+    signed_by: Words | None
     received: Mapping[Form, Count]
 
 
@@ -118,9 +122,10 @@ class StoredData(Answer):
 
 
 class Installed(Answer):
-    """The release that an upload became."""
+    """The release that an upload became, and who signed it; None where nobody had to."""
 
     installed: Sha256
+    signed_by: Words | None
 
 
 class Verified(Answer):

@@ -63,6 +63,7 @@ def bring(device: OpenDevice, model: str, bundle: Path) -> dict[str, Any]:
         "python": before.python,
         "sent_bytes": sent.bytes,
         "sent_form": sent.form,
+        "signed_by": sent.signed_by,
     }
 
 

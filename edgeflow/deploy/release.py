@@ -5,7 +5,7 @@ import posixpath
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from edgeflow.deploy.agent_answer import (
     Switched,
     Verified,
 )
+from edgeflow.deploy.fit import require_fit
 from edgeflow.deploy.parcel import Need, Parcel, parcels
 from edgeflow.deploy.runner import EXIT_MISSING, Missing
 from edgeflow.errors import DeployError, MissingToolError, UnreachableError
@@ -46,10 +47,17 @@ DATA_INODES = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent:
-    """How a bundle came to a device; `form` is None where it was there already."""
+    """How a bundle came to a device.
+
+    Attributes:
+        bytes: how many were sent.
+        form: of what was sent; None where it was there already.
+        signed_by: who signed it, as the device has verified; None where nobody had to.
+    """
 
     bytes: int
     form: Form | None
+    signed_by: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,13 +108,14 @@ class OpenDevice:
         What is sent is the smallest of its forms: of the files that releases on the device hold,
         the device makes the bundle's tar itself.
         """
+        require_fit(self.endpoint, bundle, status)
         need = Need.of(bundle)
         folder, mine = self.model_dir(model), ("--uploader", uploader())
         room = ("--need-bytes", str(need.bytes), "--need-inodes", str(need.inodes))
         keep = str(KEEP_RELEASES)
         ready = self._call(ReadyForBundle, "prepare", folder, sha, keep, *room, *mine)
         if ready.intact:
-            return Sent(bytes=0, form=None)
+            return Sent(bytes=0, form=None, signed_by=ready.signed_by)
         with parcels(bundle, ready.held, zstd=status.zstd is not None) as forms:
             smallest = min(forms, key=lambda parcel: parcel.left(ready.received))
             try:
@@ -117,7 +126,7 @@ class OpenDevice:
                 say(f"{refusal.message}; sending all of it")
             whole = min((parcel for parcel in forms if parcel.is_whole), key=Parcel.size)
             sent = self._deliver(model, sha, whole, ready, need)
-            return Sent(bytes=sent.bytes + smallest.size(), form=sent.form)
+            return replace(sent, bytes=sent.bytes + smallest.size())
 
     def _deliver(
         self, model: str, sha: str, parcel: Parcel, ready: ReadyForBundle, need: Need
@@ -132,7 +141,7 @@ class OpenDevice:
             how += ["--packed-from", str(parcel.packed_from)]
         answer = self._call(Installed, "install", self.model_dir(model), sha, *how)
         self._expect("install", answer.installed, sha)
-        return Sent(bytes=sent, form=parcel.form)
+        return Sent(bytes=sent, form=parcel.form, signed_by=answer.signed_by)
 
     def verify(self, model: str, sha: str) -> None:
         """Check that a release is on the device, whole.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgeflow.config.modelfile import files_of
 from edgeflow.plan import Plan
+from edgeflow.plan.steps.bundle import key_file
 from edgeflow.plan.steps.deploy import lock_of_device
 from edgeflow.plan.steps.import_model import source_of
 from edgeflow.plan.steps.waves import automatic, inventory_of_rollout
@@ -13,7 +14,7 @@ from edgeflow.plan.targets import toolchain
 
 def files_from_outside(plan: Plan) -> list[Path]:
     """Return the files and folders that decide, beside configuration and code, what is to do."""
-    found = (*_datasets(plan), *_models(plan), *_locks(plan), *_inventories(plan))
+    found = (*_datasets(plan), *_models(plan), *_locks(plan), *_inventories(plan), *_keys(plan))
     return list(dict.fromkeys(found))
 
 
@@ -46,3 +47,9 @@ def _locks(plan: Plan) -> Iterator[Path]:
             yield from (lock, Path(str(getattr(device, "environment", ""))))
     for tools in (toolchain(plan, target) for target in plan.config.targets):
         yield from (it.lock for it in (tools.environment, tools.host_environment) if it)
+
+
+def _keys(plan: Plan) -> Iterator[Path]:
+    if plan.config.signing is not None:
+        path = key_file(plan.config.signing.key)
+        yield from (path, path.with_name(f"{path.name}.pub"))

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -71,6 +71,7 @@ class Endpoint(Account):
         confirm_s: how long a device waits for the confirmation of a release.
         unit: tells engines which of the host's boards or sticks is meant.
         emulated: whether an emulator runs its programs, so that no time there means anything.
+        trust: ``signatures`` if it must verify who signed a bundle, or ``transport``.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Endpoint(Account):
     confirm_s: float = 60.0
     unit: Mapping[str, str | int | float] = field(default_factory=dict)
     emulated: bool = False
+    trust: Literal["signatures", "transport"] = "transport"
 
 
 def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:
@@ -103,7 +105,8 @@ def endpoint(name: str, device: SshDevice | VirtualDevice) -> Endpoint:
         UnreachableError: a virtual device does not start.
     """
     where = _endpoint(name, device, f"device {name}", folder=name)
-    found = replace(where, unit=device.unit, confirm_s=device.confirm_s)
+    trust = device.trust or "transport"
+    found = replace(where, unit=device.unit, confirm_s=device.confirm_s, trust=trust)
     named = isinstance(device, SshDevice) and device.python is not None
     return found if named else replace(found, own_python=f"{found.path}/{OWN_PYTHON}")
 
@@ -133,7 +136,7 @@ def _endpoint(
     if isinstance(host, VirtualDevice | VirtualCompileHost):
         return _virtual_endpoint(name, host, title, folder)
     jump = host.proxy_jump
-    on_device = {"target", "unit", "service", "confirm_s", "python"}
+    on_device = {"target", "unit", "trust", "service", "confirm_s", "python"}
     elsewhere = {*on_device, "jobs", "transport", "identity", "proxy_jump"}
     return Endpoint(
         name=name,

@@ -246,6 +246,7 @@ class Runtime:
         needs_unit: whether a device must name its `unit`.
         unit: those of the names in the capabilities' `unit` that a device may give with these
             options; None for all.
+        machines: what `uname -m` says of those that the compiled model runs on; empty: of all.
         tools: distributions whose versions shape the compiled model.
     """
 
@@ -261,6 +262,7 @@ class Runtime:
     unit_figures: frozenset[str] | None = None
     needs_unit: bool = False
     unit: frozenset[str] | None = None
+    machines: tuple[str, ...] = ()
 
     @property
     def reference_module(self) -> str:

@@ -31,7 +31,7 @@ from edgeflow import paths
 from edgeflow.artifact.fingerprint import distributions, fingerprint
 from edgeflow.artifact.hashing import canonical_json, sha256_file
 from edgeflow.artifact.manifest import tool_versions
-from edgeflow.bundle.pack import pack_bundle
+from edgeflow.bundle.pack import made_from, pack_bundle
 from edgeflow.compress.build import compress_model
 from edgeflow.dataset.build import build_dataset, source_digest
 from edgeflow.errors import IntegrityError
@@ -52,12 +52,27 @@ def set_time(path: Path) -> None:
 
 RULES = Path(__file__).parents[2] / "rules"
 
+
+def _pack(
+    name: str,
+    dataset: Path,
+    compiled: Path,
+    model: Path,
+    recipe: Path,
+    slice_: Mapping[str, Any],
+    code: str,
+    out: Path,
+) -> None:
+    origin = made_from(dataset, model, recipe, slice_["parts"])
+    pack_bundle(name, dataset, compiled, slice_, code, out, origin)
+
+
 STEPS: dict[str, Callable[..., object]] = {
     "dataset": build_dataset,
     "train": train_model,
     "compress": compress_model,
     "compile": compile_model,
-    "bundle": pack_bundle,
+    "bundle": _pack,
 }
 
 _PARAMS: dict[str, Callable[[Planned], str]] = {

@@ -22,6 +22,7 @@ def config_for(sshd: Sshd) -> dict[str, Any]:
             "identity": str(sshd.identity),
             "path": str(sshd.home),
             "python": sys.executable,
+            "trust": "transport",
         }
     }
     config["deployments"] = config["deployments"][:1]

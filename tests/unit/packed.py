@@ -1,12 +1,14 @@
 """The tiny network, compiled and packed as the steps do it."""
 
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edgeflow.artifact.manifest import Manifest
 from edgeflow.bundle.archive import read_member
-from edgeflow.bundle.pack import pack_bundle
+from edgeflow.bundle.pack import MadeFrom, Sign, pack_bundle
 from edgeflow.targets import registry
 from edgeflow.targets.base import parse_options
 from edgeflow.targets.build import compile_model
@@ -24,10 +26,25 @@ def compile_tiny(trained: Trained, kind: str, quantize: str, out: Path, **target
     return compile_model(name, trained.dataset, trained.recipe(quantize), slice_, "0", out)
 
 
-def pack_tiny(trained: Trained, kind: str, quantize: str, out: Path, **target: Any) -> Manifest:
-    """Pack what `compile_tiny` left in `out`, into the same folder."""
+def pack_tiny(
+    trained: Trained,
+    kind: str,
+    quantize: str,
+    out: Path,
+    *,
+    origin: MadeFrom | None = None,
+    sign: Sign | None = None,
+    signing: Mapping[str, Any] = MappingProxyType({}),
+    **target: Any,
+) -> Manifest:
+    """Pack what `compile_tiny` left in `out`, into the same folder.
+
+    Args:
+        signing: what the step's slice says besides.
+    """
     slice_ = {"model": "tiny", "recipe": quantize, "target": target_options(kind, **target)}
-    return pack_bundle(f"{kind}/tiny/{quantize}", trained.dataset, out, slice_, "0", out)
+    name = f"{kind}/tiny/{quantize}"
+    return pack_bundle(name, trained.dataset, out, {**slice_, **signing}, "0", out, origin, sign)
 
 
 def members(bundle: Path) -> dict[str, bytes]:

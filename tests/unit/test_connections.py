@@ -17,6 +17,7 @@ DEVICES = {
         "user": "pi",
         "host_key": KEY,
         "identity": "~/.ssh/id",
+        "trust": "transport",
     },
 }
 

@@ -108,7 +108,7 @@ def test_a_device_that_refuses_leaves_the_others_measured(new_project: NewProjec
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
     config["devices"]["pi-1"] = {
         "target": "pi", "transport": "ssh", "host": "127.0.0.1", "port": port, "user": "root",
-        "host_key": key, "identity": "no-such-key", "timeout_s": 3,
+        "host_key": key, "identity": "no-such-key", "timeout_s": 3, "trust": "transport",
     }  # fmt: skip
     project = new_project(config=config)
     subprocess.run(

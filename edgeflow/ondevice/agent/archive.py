@@ -8,7 +8,7 @@ from functools import partial
 
 from .answer import Refused
 from .files import BLOCK_BYTES, write_file
-from .manifest import MANIFEST, MANIFEST_MAX_BYTES, SIGNATURE, listed_files
+from .manifest import MANIFEST, MANIFEST_MAX_BYTES, SIGNATURE, listed_files, require_machine
 from .signature import SIGNATURE_MAX_BYTES, signer_of
 from .space import SPARE_BYTES, require_space
 
@@ -32,6 +32,7 @@ def unpack(part: str, folder: str, trust_dir: str) -> tuple[bytes, str | None]:
             member = archive.next()
         signer = signer_of(manifest, signature, trust_dir)
         files = listed_files(manifest)
+        require_machine(manifest)
         total = sum(entry["size_bytes"] for entry in files.values())
         require_space(folder, total + SPARE_BYTES, len(files) + 10)
         write_file(os.path.join(folder, MANIFEST), iter([manifest]))

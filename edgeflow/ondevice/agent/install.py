@@ -19,6 +19,7 @@ from .packed import unpack_upload
 from .release import whole
 from .repair import discard_leftovers, repair
 from .replace import replace_files
+from .signature import signer_of_release
 from .space import free, lacks
 from .uploads import FORMS, discard_uploads, received_bytes, upload_name
 
@@ -43,6 +44,7 @@ def prepare(options: argparse.Namespace) -> Json:
         make_folder(model.incoming)
         parts = uploads_of(model, name, options.uploader)
         intact = whole(model, name)
+        signer = signer_of_release(model.release(name), model.trust) if intact else None
         keep = () if intact else [os.path.basename(path) for path in parts.values()]
         discard_uploads(model.incoming, options.uploader, keep)
         if not intact:
@@ -51,7 +53,8 @@ def prepare(options: argparse.Namespace) -> Json:
                 prune_releases(model, 0, wanted=name)
             received = {form: received_bytes(path) for form, path in parts.items()}
             held = sorted(held_files(model, doubted=name))
-    return dict(free(model.folder), intact=intact, received=received, held=held)
+    found = {"intact": intact, "received": received, "held": held, "signed_by": signer}
+    return dict(free(model.folder), **found)
 
 
 def uploads_of(model: Model, name: str, uploader: str | None) -> dict[str, str]:
@@ -69,7 +72,8 @@ def install(options: argparse.Namespace) -> Json:
         uploads = uploads_of(model, name, options.uploader)
         try:
             if whole(model, name):
-                return {"installed": name, "changed": False}
+                signer = signer_of_release(model.release(name), model.trust)
+                return {"installed": name, "changed": False, "signed_by": signer}
             part = whole_tar(model, name, uploads, options.form, options.packed_from)
             signer = unpack_release(model, name, part)
         except (tarfile.TarError, EOFError, ValueError) as error:
@@ -79,7 +83,7 @@ def install(options: argparse.Namespace) -> Json:
             for path in uploads.values():
                 remove(path)
         audit(model.folder, "install", sha=name, signed_by=signer or UNSIGNED)
-    return {"installed": name, "changed": True}
+    return {"installed": name, "changed": True, "signed_by": signer}
 
 
 def whole_tar(model: Model, name: str, uploads: dict[str, str], form: str, size: int | None) -> str:

@@ -45,6 +45,7 @@ def status(options: argparse.Namespace) -> Json:
         releases=releases,
         signed_by=journal["releases"].get(current, {}).get("signed_by"),
         since_unix_s=since_unix_s(model) if current else None,
+        trust="signatures" if os.path.lexists(model.signers) else "transport",
         zstd=zstd(),
     )
 

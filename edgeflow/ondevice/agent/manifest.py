@@ -36,6 +36,15 @@ def listed_files(manifest: bytes) -> Json:
     return result
 
 
+def require_machine(manifest: bytes) -> None:
+    """Refuse a bundle that was compiled for another kind of machine."""
+    asked = json.loads(manifest.decode("utf-8")).get("device_class")
+    machines = asked.get("machines") if isinstance(asked, dict) else None
+    machine = os.uname().machine
+    if machines and (not isinstance(machines, list) or machine not in machines):
+        raise Refused("rejected", f"it is for {machines}, and this machine is {machine!r}")
+
+
 def safe(name: str, entry: Json) -> bool:
     """Tell whether a listed file stays inside the release and is fully described."""
     parts = name.split("/")

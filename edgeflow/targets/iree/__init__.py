@@ -135,6 +135,7 @@ class IREE:
             tolerance=TOLERANCE,
             oracle=LITERT,
             runs_here=options.arch == platform.machine(),
+            machines=(options.arch,),
             tools=TOOLS,
         )
 

@@ -145,6 +145,7 @@ class TensorRT:
             tolerance=TOLERANCE,
             tools=exported.TOOLS,
             runs_here=False,
+            machines=("aarch64",),
             oracle=Oracle(
                 module="edgeflow.ondevice.engine_onnxruntime",
                 options={"threads": 1, "provider": "CPUExecutionProvider"},

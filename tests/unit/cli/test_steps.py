@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from edgeflow.bundle.pack import made_from
 from edgeflow.cli.app import app
 from edgeflow.config.load import parse
 from edgeflow.plan import Plan
@@ -66,8 +67,12 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     ),
     "bundle": (
         "edgeflow.bundle.pack.pack_bundle",
-        ["--name", "n", "--dataset", "d", "--compiled", "c"],
-        ("n", D, C, SLICES["bundle"], "c0de", Path("o")),
+        ["--name=n", "--dataset=d", "--compiled=c", "--model=m", "--recipe=r"],
+        (
+            *("n", D, C, SLICES["bundle"], "c0de", Path("o")),
+            made_from(D, M, R, SLICES["bundle"]["parts"]),
+            None,
+        ),
     ),
     "deploy": (
         "edgeflow.deploy.deploy.deploy",

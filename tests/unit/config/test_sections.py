@@ -129,6 +129,7 @@ SSH = {
     "user": "root",
     "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHGouOOZTwMVfqgCUXxxD/tfOWANN+G7diwlcDZU5hb3",
     "identity": "key",
+    "trust": "transport",
 }
 
 

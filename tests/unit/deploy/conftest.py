@@ -221,7 +221,6 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             "meaning": {"task": "classification"},
             "bit_exact": True,
             "files": files,
-            "signature": None,
         }
         path = tmp_path / f"{hashlib.sha256(payload + runner).hexdigest()[:8]}.tar"
         write_tar(path, {"manifest.json": json.dumps(manifest).encode(), **members})

@@ -67,7 +67,7 @@ def upload_bytes(folder: Path, data: bytes) -> str:
 
 def install(call: Call, folder: Path, content: bytes) -> str:
     sha = upload(folder, members({"runner.py": b"pass\n", "data/model": content}))
-    assert call("install", sha) == (0, {"installed": sha, "changed": True})
+    assert call("install", sha) == (0, {"installed": sha, "changed": True, "signed_by": None})
     return sha
 
 
@@ -93,7 +93,7 @@ def test_a_release_is_installed_read_only_and_switched_to(call: Call, folder: Pa
 
 def test_installing_again_needs_no_upload_and_changes_nothing(call: Call, folder: Path) -> None:
     sha = install(call, folder, b"weights")
-    assert call("install", sha) == (0, {"installed": sha, "changed": False})
+    assert call("install", sha) == (0, {"installed": sha, "changed": False, "signed_by": None})
 
 
 def test_status_describes_device_and_releases(call: Call, folder: Path) -> None:

@@ -49,7 +49,10 @@ def test_a_packed_upload_becomes_the_same_release(
     assert call("status")[1]["zstd"] == unpacker
     sha, *options = upload(folder, tar)
     (folder / "incoming" / f"{sha}.part").write_bytes(b"what an earlier transfer left")
-    assert call("install", sha, *options) == (0, {"installed": sha, "changed": True})
+    assert call("install", sha, *options) == (
+        0,
+        {"installed": sha, "changed": True, "signed_by": None},
+    )
     assert (folder / "releases" / sha / "data" / "model.tflite").read_bytes() == MODEL
     assert list((folder / "incoming").iterdir()) == []
     assert call("verify", sha)[0] == 0

@@ -38,7 +38,9 @@ def bench(lab: Lab) -> Address:
         "models": {"net": {"dataset": "digits", "architecture": {"name": "ds_cnn"}}},
         "recipes": {"fp32": {}},
         "targets": {"pi": {"kind": "litert"}},
-        "devices": {name: {**it, "target": "pi"} for name, it in sections.items()},
+        "devices": {
+            name: {**it, "target": "pi", "trust": "transport"} for name, it in sections.items()
+        },
         "deployments": [{"model": "net", "recipe": "fp32", "devices": ["off", "good"]}],
     }
     Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

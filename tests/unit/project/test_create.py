@@ -55,7 +55,7 @@ def test_a_commented_device_is_valid_with_its_own_key(tmp_path: Path) -> None:
     end = next(n for n in range(start, len(lines)) if not lines[n].startswith("  #"))
     device = yaml.safe_load("\n".join(line[4:] for line in lines[start:end]))["board"]
     assert device.pop("host_key").startswith("ssh-ed25519 ")
-    assert set(device) == {"target", "transport", "host", "user", "identity"}
+    assert set(device) == {"target", "transport", "host", "user", "identity", "trust"}
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""What a bundle on this machine is: for people, and byte by byte."""
+
+import hashlib
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.bundle.archive import read_member
+from edgeflow.bundle.manifest import MANIFEST, SIGNATURE, BundleManifest, read_bundle, signature_in
+from edgeflow.bundle.signing import blob_fingerprint, fingerprint, require_signature
+from edgeflow.errors import IntegrityError
+from edgeflow.ondevice.agent.answer import Refused
+from edgeflow.ondevice.agent.manifest import listed_files
+from edgeflow.ondevice.agent.sshsig import Signature, Unreadable, key_of
+
+
+def manifest_in(file: Path) -> bytes:
+    """Return the manifest of a bundle, or that which a file holds.
+
+    Raises:
+        IntegrityError: it is neither a bundle nor its manifest.
+    """
+    try:
+        data = read_member(file, MANIFEST) if tarfile.is_tarfile(file) else file.read_bytes()
+        listed_files(data)
+    except (KeyError, tarfile.TarError, Refused) as error:
+        raise IntegrityError(
+            f"{file} is neither a bundle nor the manifest of one: {error}",
+            hint="name a bundle.tar, or a file of the folder `signing.signatures`",
+        ) from error
+    return data
+
+
+def facts_of(bundle: Path) -> dict[str, Any]:
+    """Return what a bundle says of itself; nothing is verified."""
+    manifest, signature = read_bundle(bundle), signature_in(bundle)
+    names = ("model", "recipe", "target", "counter", "device_class", "provenance")
+    said = manifest.model_dump(mode="json", include=set(names))
+    return {
+        "sha256": sha256_file(bundle),
+        "manifest_sha256": hashlib.sha256(read_member(bundle, MANIFEST)).hexdigest(),
+        **{name: said[name] for name in names},
+        "signature": _said_by(signature) if signature is not None else None,
+        "files": {name: record.size_bytes for name, record in manifest.files.items()},
+    }
+
+
+def _said_by(signature: bytes) -> dict[str, str]:
+    try:
+        found = Signature(signature)
+        kind, _ = key_of(found.key)
+    except Unreadable as error:
+        return {"unusable": str(error)}
+    return {"kind": kind, "key": blob_fingerprint(found.key), "namespace": found.namespace}
+
+
+def lines_of(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that tell people what `facts_of` found."""
+    yield f"{facts['model']}/{facts['recipe']} for {facts['target']['kind']}"
+    yield f"  bundle: {facts['sha256']}"
+    yield f"  manifest: {facts['manifest_sha256']}"
+    yield f"  counter: {facts['counter']}"
+    yield f"  machines: {', '.join(facts['device_class']['machines']) or 'any'}"
+    for name, value in (facts["provenance"] or {}).items():
+        yield f"  {name}: {', '.join(value) if isinstance(value, list) else value}"
+    signature = facts["signature"]
+    said = (
+        "; ".join(f"{name} {value}" for name, value in signature.items()) if signature else "none"
+    )
+    yield f"  signature: {said}"
+    for name, size_bytes in facts["files"].items():
+        yield f"  {name}: {size_bytes} bytes"
+
+
+def verify_bundle(bundle: Path, public: str | None) -> str:
+    """Check every byte of a bundle, and its signature if there is a key; return what holds.
+
+    Raises:
+        IntegrityError: the bundle is not what its manifest says, or the key has not signed that.
+    """
+    manifest, signature = read_bundle(bundle), signature_in(bundle)
+    _require_files(bundle, manifest)
+    if public is None:
+        return "whole; no key is named that must have signed it"
+    if signature is None:
+        raise IntegrityError(
+            f"{bundle} is not signed", hint="run `edgeflow run`, which signs by `signing: {key: …}`"
+        )
+    require_signature(read_member(bundle, MANIFEST), signature, public, f"{SIGNATURE} in {bundle}")
+    return f"whole, and signed by {fingerprint(public)}"
+
+
+def _require_files(bundle: Path, manifest: BundleManifest) -> None:
+    with tarfile.open(bundle) as archive:
+        found = {member.name for member in archive.getmembers()}
+    wrong = found.symmetric_difference({MANIFEST, *manifest.files}) - {SIGNATURE}
+    for name, record in manifest.files.items():
+        if name in found and hashlib.sha256(read_member(bundle, name)).hexdigest() != record.sha256:
+            wrong.add(name)
+    if wrong:
+        raise IntegrityError(
+            f"{bundle} is not what its manifest says: {', '.join(sorted(wrong))}",
+            hint=f"delete {bundle} and run `edgeflow run` again",
+        )

@@ -1,0 +1,43 @@
+"""Whether a bundle and a device fit each other: before any byte is sent."""
+
+from pathlib import Path
+
+from edgeflow.bundle.manifest import read_bundle, signature_in
+from edgeflow.deploy.agent_answer import Status
+from edgeflow.errors import DeployError
+from edgeflow.remote.inventory import Endpoint
+
+
+def require_fit(endpoint: Endpoint, bundle: Path, status: Status) -> None:
+    """Refuse what the device would refuse, and a device that would not ask who signed a bundle.
+
+    Args:
+        endpoint: of the device.
+        bundle: the tar.
+        status: what the device says of itself.
+
+    Raises:
+        DeployError: the bundle is for another kind of machine; or it is not signed, or not
+            verified, where it must be.
+        IntegrityError: `bundle` is not one.
+    """
+    machines = read_bundle(bundle).device_class.machines
+    if machines and status.machine not in machines:
+        raise DeployError(
+            f"{bundle} is for {' or '.join(machines)}, and device {endpoint.name} is "
+            f"{status.machine}",
+            hint=f"give {endpoint.name} a target for {status.machine}",
+        )
+    if endpoint.trust == "signatures" and status.trust == "transport":
+        raise DeployError(
+            f"device {endpoint.name} does not verify who signed a bundle: it has no "
+            f"{endpoint.path}/trust/allowed_signers",
+            hint=f"run `edgeflow device provision {endpoint.name}`; or set `trust: transport` of "
+            f"{endpoint.name}, so that whoever can log in decides what it runs",
+        )
+    if status.trust == "signatures" and signature_in(bundle) is None:
+        raise DeployError(
+            f"device {endpoint.name} takes only signed bundles, and {bundle} is not signed",
+            hint="name the key that signs: `signing: {key: ~/.ssh/KEY}`; `edgeflow help "
+            "security.md` says how",
+        )
