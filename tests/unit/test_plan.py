@@ -301,7 +301,8 @@ def test_each_step_has_a_rule_and_a_command() -> None:
     root = Path(__file__).parents[2]
     rules = "".join(path.read_text() for path in root.glob("rules/*.smk"))
     assert set(re.findall(r'of_step\("(\w+)"\)', rules)) == steps
-    commands = {group.name for group in (*app.registered_commands, *app.registered_groups)}
+    commands = {command.name for command in app.registered_commands}
+    commands |= {group.name for group in app.registered_groups}
     assert {step.removesuffix("_model") for step in steps} <= commands
 
 
