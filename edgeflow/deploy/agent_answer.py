@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from edgeflow.remote.answer import Answer, Count, Quantity, Sha256, Words
 from edgeflow.text import excerpt
@@ -138,6 +138,37 @@ class Pruned(Answer):
     """The releases that were removed."""
 
     removed: tuple[Sha256, ...]
+
+
+class Entry(Answer):
+    """A line of the audit log; what else it says depends on the verb.
+
+    Attributes:
+        time: by the device's clock, which may be wrong.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
+    verb: Words
+    time: Words
+
+
+class History(Answer):
+    """The last lines of a model's audit log, the oldest first; `chain` tells of changed ones."""
+
+    entries: tuple[Entry, ...]
+    chain: Words
+
+
+class Logged(Answer):
+    """The last lines that a model's service printed."""
+
+    lines: tuple[Annotated[str, Field(max_length=65536)], ...]
+
+
+class Collected(Answer):
+    """The bytes that the removal of what is no longer needed gave back."""
+
+    freed_bytes: Count
 
 
 class Forgotten(Answer):

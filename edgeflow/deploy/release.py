@@ -13,11 +13,14 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.console import say
 from edgeflow.deploy.agent import QUICK_S, Agent, Refusal, uploader
 from edgeflow.deploy.agent_answer import (
+    Collected,
     Confirmed,
     Forgotten,
     Form,
+    History,
     Installed,
     Listing,
+    Logged,
     Pruned,
     ReadyForBundle,
     ReadyForData,
@@ -37,7 +40,7 @@ from edgeflow.ondevice.agent.uploads import upload_name
 from edgeflow.remote.answer import A, malformed, parse
 from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
 from edgeflow.remote.session import INTERPRETER, Session
-from edgeflow.text import excerpt, last_words
+from edgeflow.text import clean, excerpt, last_words
 
 LOCKS = Path(".edgeflow/locks")
 KEEP_RELEASES = 3
@@ -228,6 +231,20 @@ class OpenDevice:
     def prune(self, model: str) -> None:
         """Remove the releases that are not worth keeping; never the current or previous one."""
         self._call(Pruned, "prune", self.model_dir(model), str(KEEP_RELEASES))
+
+    def history(self, model: str, last: int) -> History:
+        """Return the last entries of a model's audit log, and whether anybody changed it."""
+        return self._call(History, "history", self.model_dir(model), "--last", str(last))
+
+    def logs(self, model: str, last: int) -> tuple[str, ...]:
+        """Return the last lines that a model's service printed."""
+        answer = self._call(Logged, "logs", self.model_dir(model), "--last", str(last))
+        return tuple(clean(line) for line in answer.lines)
+
+    def gc(self) -> int:
+        """Remove what nothing there needs any more; return the bytes that gave back."""
+        root = posixpath.join(self._agent.home, self.endpoint.path)
+        return self._call(Collected, "gc", root, str(KEEP_RELEASES)).freed_bytes
 
     def models(self) -> tuple[StoredModel, ...]:
         """Return the models on the device."""

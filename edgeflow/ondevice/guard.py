@@ -117,7 +117,9 @@ class Guard:
             return
         if argv[0] != "-" or len(argv) < 3:
             raise Refused("the program {}", argv[0])
-        if argv[1] == "-c" and len(argv) == 3:
+        if argv[1] == "-c" and (
+            len(argv) == 3 or [os.path.abspath(one) for one in argv[3:]] == [self.root]
+        ):
             self.program(argv[2].encode(), "a program")
         elif argv[1] == "-I":
             self.agent(argv[2], argv[3:])

@@ -19,6 +19,7 @@ import tarfile
 import tempfile
 
 MARKER = "edgeflow.json"
+BOOT_PROGRAM = os.path.join("bin", "agent.pyz")
 UNIT = """\
 [Unit]
 Description=Resolve what a reboot interrupted in {root}
@@ -90,6 +91,7 @@ def look(root: str) -> dict[str, Any]:
         "authorized": read(authorized_keys()).splitlines(),
         "boot": boot_by(),
         "boots": os.path.isfile(unit_path(root)) or cron_line(root) in crontab(),
+        "recovers_by": os.path.basename(os.path.realpath(os.path.join(root, BOOT_PROGRAM))),
     }
 
 
@@ -176,13 +178,18 @@ def use(parent: str, key: str) -> dict[str, Any]:
     """Make a finished environment the current one, in one step."""
     if not os.path.isfile(os.path.join(parent, key, MARKER)):
         return {"used": False}
-    link = os.path.join(parent, ".current.tmp")
-    if os.path.lexists(link):
-        os.unlink(link)
-    os.symlink(key, link)
-    os.replace(link, os.path.join(parent, "current"))
+    relink(os.path.join(parent, "current"), key)
     os.sync()
     return {"used": True}
+
+
+def relink(path: str, target: str) -> None:
+    """Let a link point elsewhere, in one step."""
+    link = path + ".tmp"
+    if os.path.lexists(link):
+        os.unlink(link)
+    os.symlink(target, link)
+    os.replace(link, path)
 
 
 def authorized_keys() -> str:
@@ -240,14 +247,17 @@ def boot_by() -> str | None:
     return "cron" if shutil.which("crontab") else None
 
 
-def at_boot(root: str, python: str, program: str) -> dict[str, Any]:
-    """Let the agent resolve what a reboot interrupted, before anything asks for it."""
+def at_boot(root: str, python: str, agent: str) -> dict[str, Any]:
+    """Let the agent resolve what a reboot interrupted, before anything asks for it.
+
+    It is called by a link, so that what is entered stays true where another agent comes.
+    """
     root = os.path.abspath(root)
-    return (
-        by_systemd(root, python, program)
-        if boot_by() == "systemd"
-        else by_cron(root, python, program)
-    )
+    program = os.path.join(root, BOOT_PROGRAM)
+    os.makedirs(os.path.dirname(program), exist_ok=True)
+    relink(program, agent)
+    enter = by_systemd if boot_by() == "systemd" else by_cron
+    return enter(root, python, program)
 
 
 def by_systemd(root: str, python: str, program: str) -> dict[str, Any]:

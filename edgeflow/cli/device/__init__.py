@@ -3,6 +3,8 @@
 import typer
 
 from edgeflow.cli.device.change import remove, rollback
+from edgeflow.cli.device.doctor import doctor
+from edgeflow.cli.device.logs import gc, history, logs
 from edgeflow.cli.device.look import list_, models, ping
 from edgeflow.cli.device.provision import provision
 from edgeflow.cli.device.serve import serve
@@ -14,5 +16,18 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("list")(list_)
-for command in (provision, ping, status, models, rollback, remove, serve, trust):
+for command in (
+    provision,
+    doctor,
+    ping,
+    status,
+    history,
+    logs,
+    gc,
+    models,
+    rollback,
+    remove,
+    serve,
+    trust,
+):
     app.command()(command)

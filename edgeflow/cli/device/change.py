@@ -50,7 +50,7 @@ def rollback(
     """Go back to the release before; the present one is rejected, and serves no more."""
     plan = load_plan(config)
     names = chosen(plan, devices, config)
-    _require_name(model)
+    require_name(model)
 
     def ask(name: str) -> dict[str, str | None]:
         from edgeflow.deploy.release import open_device
@@ -109,7 +109,7 @@ def remove(
     """Remove a model that the configuration no longer deploys there, with all its releases."""
     plan = load_plan(config)
     names = chosen(plan, devices, config)
-    _require_name(model)
+    require_name(model)
     _require_unused(plan, set(names), model, config)
 
     def ask(name: str) -> dict[str, str]:
@@ -155,7 +155,7 @@ def _forget(device: "OpenDevice", model: str) -> bool:
     return True
 
 
-def _require_name(model: str) -> None:
+def require_name(model: str) -> None:
     """Refuse what is no name: it becomes part of a path on the device."""
     if not re.fullmatch(NAME_PATTERN, model):
         raise typer.BadParameter(f"{model!r} is no name of a model")

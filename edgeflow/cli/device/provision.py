@@ -80,13 +80,18 @@ def provision(
 def _wanted(plan: "Plan", device: Any, lock: Path | None, online: bool) -> "Wanted":
     from edgeflow.deploy.provision.steps import Wanted
 
-    kind = target_kind(plan.config.targets[device.target])
-    ours = workflow_folder() / "envs" / f"{kind}-device.txt"
     return Wanted(
-        lock=lock or (ours if ours.is_file() else None),
+        lock=lock or device_lock(plan, device),
         online=online,
         boot=device.transport == "ssh",
     )
+
+
+def device_lock(plan: "Plan", device: Any) -> Path | None:
+    """Return the lock of the packages that a device's target is tested with, if there is one."""
+    kind = target_kind(plan.config.targets[device.target])
+    lock = workflow_folder() / "envs" / f"{kind}-device.txt"
+    return lock if lock.is_file() else None
 
 
 def _show(found: Mapping[str, Steps]) -> None:

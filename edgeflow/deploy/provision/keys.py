@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from edgeflow.deploy import checkup
 from edgeflow.deploy.agent_program import agent_program
 from edgeflow.deploy.facts import ENERGY, FACTS
 from edgeflow.errors import DeployError
@@ -31,7 +32,8 @@ def public_half(account: Account) -> str:
 
 def files(unit: Mapping[str, Any]) -> dict[str, bytes]:
     """Return what the guard consists of, by name; `unit` is what engines are told there."""
-    programs = (SOURCE, agent_program(), FACTS.encode(), ENERGY.encode())
+    texts = (FACTS, ENERGY, checkup.PROGRAM)
+    programs = (SOURCE, agent_program(), *(text.encode() for text in texts))
     digests = sorted(hashlib.sha256(program).hexdigest() for program in programs)
     settings = json.dumps({"programs": digests, "unit": dict(unit)}, indent=1, sort_keys=True)
     return {GUARD: inspect.getsource(guard).encode(), SETTINGS: settings.encode()}

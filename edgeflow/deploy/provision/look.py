@@ -29,6 +29,7 @@ class Found(Answer):
         authorized: lines of the account's ``authorized_keys``.
         boot: what starts an account's programs at boot.
         boots: whether `recover` runs then.
+        recovers_by: name of the agent that does.
     """
 
     root: _AbsolutePath
@@ -43,6 +44,7 @@ class Found(Answer):
     authorized: list[_Line]
     boot: Words | None
     boots: bool
+    recovers_by: Words
 
     def machine_of(self, title: str) -> Machine:
         """Return what decides which wheels fit."""

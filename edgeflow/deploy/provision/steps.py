@@ -164,11 +164,12 @@ class _Work:
                 detail = "a virtual device does not boot"
             yield Step(what="recover at boot", state="not done", detail=detail)
             return
-        if found.boots or self._dry_run:
-            state: State = "in place" if found.boots else self._changed
+        agent = f"agent-{_agent_sha256()}.pyz"
+        there = found.boots and found.recovers_by == agent
+        if there or self._dry_run:
+            state: State = "in place" if there else self._changed
             yield Step(what="recover at boot", state=state, detail=f"by {found.boot}")
             return
-        agent = f"{found.root}/bin/agent-{_agent_sha256()}.pyz"
         done = call(self._session, Done, "at_boot", self._root, found.base_python, agent)
         if done.failed:
             detail = f"{excerpt(clean(done.failed))}; as root: loginctl enable-linger "

@@ -13,6 +13,7 @@ from functools import partial
 from . import __doc__ as description
 from .answer import EXIT_CODES, Refused
 from .audit import audit
+from .care import gc, logs
 from .clear import forget, prune
 from .confirm import confirm
 from .data import find_data, store_data
@@ -110,6 +111,8 @@ VERBS = {
     rollback: ("model_dir", "sha", "--reason"),
     prune: ("model_dir", "keep"),
     models: ("root_dir",),
+    gc: ("root_dir", "keep"),
+    logs: ("model_dir", "--last"),
     forget: ("model_dir",),
     find_data: ("data_dir", "sha", "name", "--need-bytes", "--uploader"),
     store_data: ("data_dir", "sha", "name", "--uploader"),

@@ -165,13 +165,15 @@ def test_recovery_at_boot_is_entered_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(on_device, "boot_by", lambda: "cron")
-    assert not on_device.look("/srv/edge")["boots"]
+    root = str(tmp_path / "edge")
+    assert not on_device.look(root)["boots"]
     for agent in ("a.pyz", "b.pyz"):
-        assert on_device.at_boot("/srv/edge", "/usr/bin/python3", agent) == {"boots": "cron"}
-    assert on_device.look("/srv/edge")["boots"]
+        assert on_device.at_boot(root, "/usr/bin/python3", agent) == {"boots": "cron"}
+    found = on_device.look(root)
+    assert (found["boots"], found["recovers_by"]) == (True, "b.pyz")
     assert table.read_text().splitlines() == [
         "5 4 * * * backup",
-        "@reboot /usr/bin/python3 -I b.pyz recover /srv/edge  # edgeflow",
+        f"@reboot /usr/bin/python3 -I {root}/bin/agent.pyz recover {root}  # edgeflow",
     ]
 
 

@@ -1,0 +1,90 @@
+"""`edgeflow device doctor`: what devices lack, and the command that fixes it."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.cli.device.provision import device_lock
+from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, answer_for_all, chosen
+from edgeflow.cli.listing import print_columns
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+
+if TYPE_CHECKING:
+    from edgeflow.deploy.checkup import Check
+    from edgeflow.deploy.release import OpenDevice
+    from edgeflow.plan import Plan
+
+HEADER = ("device", "what", "state", "", "to fix it")
+Checks = list[dict[str, str]]
+
+
+def doctor(
+    devices: Devices = None,
+    config: ConfigFile = CONFIG,
+    connections: Connections = CONNECTIONS,
+    as_json: Json = False,
+) -> None:
+    """Say what devices lack for deployments, and the command that fixes it."""
+    plan = load_plan(config)
+    sections = chosen(plan, devices, config)
+
+    def ask(name: str) -> Checks:
+        return [asdict(check) for check in _examine(plan, name, sections[name])]
+
+    def show(found: Mapping[str, Checks]) -> None:
+        rows = [
+            (name, it["what"], it["state"], it["detail"], it["fix"])
+            for name, checks in found.items()
+            for it in checks
+        ]
+        print_columns(HEADER, rows)
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+
+
+def _examine(plan: "Plan", name: str, device: Any) -> "Iterator[Check]":
+    from edgeflow.deploy.checkup import checks, checkup_over
+    from edgeflow.deploy.facts import facts_over
+    from edgeflow.deploy.release import OpenDevice
+    from edgeflow.remote.inventory import endpoint
+    from edgeflow.remote.session import Session
+
+    where = endpoint(name, device)
+    with Session(where) as session:
+        found = checkup_over(session)
+        yield from checks(where, facts_over(session), found, device_lock(plan, device), time.time())
+        opened = OpenDevice(session)
+        for unit in plan.deployed:
+            if unit.device == name:
+                yield from _model(opened, unit.model, served=device.service is not None)
+
+
+def _model(device: "OpenDevice", model: str, *, served: bool) -> "Iterator[Check]":
+    """Yield what a model serves, and a trial or a service that did not end well."""
+    from edgeflow.deploy.checkup import Check
+
+    status = device.status(model)
+    if status.fault:
+        yield Check(what=model, state="warning", detail=status.fault, fix="edgeflow run")
+    elif status.current is None:
+        yield Check(what=model, state="missing", detail="none is current", fix="edgeflow run")
+    else:
+        yield Check(what=model, state="ok", detail=f"release {status.current[:12]}")
+    if (pending := status.pending) is not None and pending.left_s <= 0:
+        detail = f"release {pending.sha[:12]} was on trial when the device stopped"
+        yield Check(what=f"{model}: trial", state="warning", detail=detail, fix="edgeflow run")
+    if served and status.current is not None:
+        yield _service(device, model)
+
+
+def _service(device: "OpenDevice", model: str) -> "Check":
+    from edgeflow.deploy.checkup import Check
+    from edgeflow.deploy.service import health
+
+    found, what = health(device, model), f"{model}: service"
+    if found.running:
+        return Check(what=what, state="ok", detail="it runs")
+    detail = found.detail or found.fault or "it does not run"
+    fix = f"edgeflow device logs {device.endpoint.name}"
+    return Check(what=what, state="missing", detail=detail, fix=fix)

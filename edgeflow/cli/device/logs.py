@@ -1,0 +1,130 @@
+"""What was done to devices, what their services said, and what they no longer need."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from edgeflow.cli.device.change import require_name
+from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, answer_for_all, chosen
+from edgeflow.cli.listing import print_columns, short_sha
+from edgeflow.cli.names import names_of
+from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+
+if TYPE_CHECKING:
+    from edgeflow.deploy.release import OpenDevice
+    from edgeflow.plan import Plan
+
+T = TypeVar("T")
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="Of this model alone; by default all that are deployed there.",
+        autocompletion=names_of("models"),
+    ),
+]
+Last = Annotated[int, typer.Option(min=1, max=1000, help="How many of the last.")]
+# Of an entry these are columns of their own, or say how the log hangs together.
+_APART = frozenset({"verb", "time", "sha", "before", "torn"})
+
+
+def history(
+    devices: Devices = None,
+    model: Model = None,
+    last: Last = 20,
+    config: ConfigFile = CONFIG,
+    connections: Connections = CONNECTIONS,
+    as_json: Json = False,
+) -> None:
+    """Say what was done to models, by audit logs, and whether anybody has changed those."""
+    plan = load_plan(config)
+    sections = chosen(plan, devices, config)
+
+    def ask(name: str) -> dict[str, Any]:
+        found = _of_models(plan, name, sections[name], model, lambda it, of: it.history(of, last))
+        return {of: it.model_dump() for of, it in found.items()}
+
+    def show(found: Mapping[str, Mapping[str, Any]]) -> None:
+        rows = [
+            (name, of, it["time"], it["verb"], short_sha(it.get("sha")), _facts(it))
+            for name, logs in found.items()
+            for of, log in logs.items()
+            for it in log["entries"]
+        ]
+        print_columns(("device", "model", "time there", "verb", "release", ""), rows)
+        for name, logs in found.items():
+            for of, log in logs.items():
+                if log["chain"] != "whole":
+                    print(f"{name}: {of}: the audit log was changed: {log['chain']}")
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+
+
+def _facts(entry: Mapping[str, Any]) -> str:
+    told = (f"{key} {value}" for key, value in entry.items() if key not in _APART)
+    return ", ".join(str(it) for it in told)
+
+
+def logs(
+    devices: Devices = None,
+    model: Model = None,
+    last: Last = 20,
+    config: ConfigFile = CONFIG,
+    connections: Connections = CONNECTIONS,
+    as_json: Json = False,
+) -> None:
+    """Print what the services on devices said last."""
+    plan = load_plan(config)
+    sections = chosen(plan, devices, config)
+
+    def ask(name: str) -> dict[str, tuple[str, ...]]:
+        return _of_models(plan, name, sections[name], model, lambda it, of: it.logs(of, last))
+
+    def show(found: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
+        for name, said in found.items():
+            for of, lines in said.items():
+                for line in lines or ("its service has said nothing",):
+                    print(f"{name}: {of}: {line}")
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+
+
+def _of_models(
+    plan: "Plan",
+    name: str,
+    device: Any,
+    model: str | None,
+    ask: "Callable[[OpenDevice, str], T]",
+) -> dict[str, T]:
+    """Return what a device says of each model that is deployed there, or of one."""
+    if model:
+        require_name(model)
+    from edgeflow.deploy.release import connect
+    from edgeflow.remote.inventory import endpoint
+
+    wanted = [model] if model else [it.model for it in plan.deployed if it.device == name]
+    with connect(endpoint(name, device)) as opened:
+        return {of: ask(opened, of) for of in dict.fromkeys(wanted)}
+
+
+def gc(
+    devices: Devices = None,
+    config: ConfigFile = CONFIG,
+    connections: Connections = CONNECTIONS,
+    as_json: Json = False,
+) -> None:
+    """Remove old releases, test sets, environments and agents from devices; what serves stays."""
+    sections = chosen(load_plan(config), devices, config)
+
+    def ask(name: str) -> dict[str, int]:
+        from edgeflow.deploy.release import connect
+        from edgeflow.remote.inventory import endpoint
+
+        with connect(endpoint(name, sections[name])) as device:
+            return {"freed_bytes": device.gc()}
+
+    def show(found: Mapping[str, Mapping[str, int]]) -> None:
+        for name, it in found.items():
+            print(f"{name}: freed {it['freed_bytes']} bytes")
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
