@@ -1,6 +1,7 @@
 """The report over all deployments, and the table at the end of every run."""
 
 from edgeflow.plan.steps.debug import debugged
+from edgeflow.plan.steps.waves import automatic
 from edgeflow.report.build import templates_digest
 
 
@@ -13,6 +14,7 @@ rule report:
         compiled=of_units(PLAN.units, f"{COMPILED}/compile.json"),
         models=of_units(PLAN.units, f"{BASELINE}/manifest.json"),
         histories=of_units(PLAN.units, f"{BASELINE}/history.csv"),
+        rollouts=rollouts_of(automatic(PLAN)),
     output:
         page=report(f"{REPORT}/index.html", category="Report", caption="../report/index.rst"),
         metrics=report(f"{REPORT}/metrics.csv", category="Report", caption="../report/metrics.rst"),

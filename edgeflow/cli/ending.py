@@ -51,6 +51,7 @@ def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
         return
     from edgeflow.report.build import build_report as make
     from edgeflow.report.console import print_summary
+    from edgeflow.report.rollouts import load_rollouts
     from edgeflow.report.rows import load_rows, with_rollbacks
 
     job = build.plan.job("report")
@@ -62,10 +63,12 @@ def finish(build: Build, file: TextIO, *, build_report: bool) -> None:
     print_summary(rows, file)
     for line in of_earlier_builds(build, rows):
         print(line, file=file)
-    print(where, file=file)
+    rollouts = [rollout.line for rollout in load_rollouts(build.results, job.slice)]
+    for line in (*rollouts, where):
+        print(line, file=file)
     kept = StringIO()  # for runs that find nothing to do
     print_summary(rows, kept)
-    write_text(TABLE, f"{kept.getvalue()}{where}\n")
+    write_text(TABLE, "\n".join([kept.getvalue().rstrip("\n"), *rollouts, where, ""]))
 
 
 def of_earlier_builds(build: Build, rows: Sequence["Row"]) -> list[str]:

@@ -80,8 +80,9 @@ def prepared(plan: "Plan", name: str, results: Path) -> "Prepared":
 def _run(name: str, results: Path, *, resume: bool, as_json: bool) -> int:
     from edgeflow.cli.workflow import run_snakemake
     from edgeflow.fleet.prepare import state_of
-    from edgeflow.fleet.result import ROLLOUT
+    from edgeflow.fleet.result import RETRY, ROLLOUT
     from edgeflow.fleet.state import pause_file
+    from edgeflow.report.rollouts import load_rollouts
 
     paused = pause_file(state_of(results, name))
     if resume:
@@ -91,23 +92,14 @@ def _run(name: str, results: Path, *, resume: bool, as_json: bool) -> int:
         raise RolloutError(f"rollout {name} is paused", hint=hint)
     # Forced: devices are asked what they serve, whatever an earlier rollout has left here.
     code = run_snakemake(["--forcerun", "waves"], {"rollout": [name]})
-    record = results / paths.ROLLOUT.format(rollout=name) / ROLLOUT
-    if record.is_file():
-        found = json.loads(record.read_text())
-        print_json(found) if as_json else print(line_of(name, found, results))
+    folder = results / paths.ROLLOUT.format(rollout=name)
+    if as_json and (folder / ROLLOUT).is_file():
+        print_json(json.loads((folder / ROLLOUT).read_text()))
+    for found in () if as_json else load_rollouts(results, {"rollouts": [name]}):
+        print(found.line)
+        if found.left:
+            print(f"not confirmed, with the reason of each: {folder / RETRY}")
     return code
-
-
-def line_of(name: str, record: Mapping[str, Any], results: Path) -> str:
-    """Return a line about a rollout: how it ended, for how many devices, who is left."""
-    from edgeflow.fleet.result import RETRY
-    from edgeflow.fleet.roll_out import in_words
-
-    text = f"rollout {name}: {record['ended']}: {in_words(record['counts'])}"
-    left = {key: count for key, count in record["counts"].items() if key != "confirmed"}
-    if any(left.values()):
-        text += f"; to try again: {results / paths.ROLLOUT.format(rollout=name) / RETRY}"
-    return text
 
 
 def _pause(name: str, results: Path) -> None:

@@ -170,3 +170,4 @@ class Report(BaseModel):
     """What `edgeflow report` takes."""
 
     units: list[Unit]
+    rollouts: list[str] = []

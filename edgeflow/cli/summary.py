@@ -41,6 +41,7 @@ def summary(
     """Print the table of all deployments as they were last measured."""
     from edgeflow.report.console import print_summary
     from edgeflow.report.metrics import records
+    from edgeflow.report.rollouts import load_rollouts
     from edgeflow.report.rows import load_rows, with_rollbacks
 
     plan = load_plan(config)
@@ -56,6 +57,8 @@ def summary(
         )
     else:
         print_summary(rows, sys.stdout)
+        for rollout in load_rollouts(results, plan.job("report").slice):
+            print(rollout.line)
 
 
 def _compare(plan: "Plan", rows: "Sequence[Row]", results: Path, *, as_json: bool) -> None:

@@ -42,8 +42,9 @@ class SshFleet(_Fleet, DeviceSettings, HostSettings):
     """Host to go through, where they cannot be reached from here; with its own host key."""
     path: RemotePath = "edgeflow"
     """Folder on the devices that edgeflow owns; relative paths start at the account's home."""
-    python: RemotePath = "python3"
-    """Interpreter on the devices (3.7 or newer) that has numpy and the target's engine."""
+    python: RemotePath | None = None
+    """Interpreter on the devices (3.7 or newer) that has numpy and the target's engine; by default
+    as of a device."""
 
 
 class VirtualFleet(_Fleet, VirtualDevice):

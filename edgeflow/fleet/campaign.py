@@ -139,7 +139,7 @@ class _Campaign:
             return
         self._silent.discard(unit.name)
         if not seen.serves(unit.sha256):
-            self._settle(unit, _lapsed(unit, seen))
+            self._settle(unit, lapsed(unit, seen))
 
     def _is_confirmed(self, unit: Unit) -> bool:
         outcome = self._outcomes.get(unit.name)
@@ -206,7 +206,7 @@ def _outcome(unit: Unit, report: Report) -> Outcome:
         return Outcome(result="unknown", detail=f"{type(error).__name__}: {error}")
 
 
-def _lapsed(unit: Unit, seen: Seen) -> Outcome:
+def lapsed(unit: Unit, seen: Seen) -> Outcome:
     """Return what has become of a device that was confirmed and serves no longer, or not well."""
     if seen.current == unit.sha256:
         why = seen.fault or "it is on trial again"

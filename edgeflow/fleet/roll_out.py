@@ -12,7 +12,9 @@ from edgeflow.artifact.events import recorded
 from edgeflow.console import say
 from edgeflow.fleet.campaign import run_rollout
 from edgeflow.fleet.prepare import prepare, state_of
+from edgeflow.fleet.recall import recall
 from edgeflow.fleet.result import write_result
+from edgeflow.fleet.state import pause_file
 
 
 def roll_out(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> None:
@@ -33,6 +35,8 @@ def roll_out(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> 
     with recorded("waves", slice_["name"]) as event, _told_to_end() as told:
         ready = prepare(slice_, results)
         state = state_of(results, slice_["name"])
+        if not pause_file(state).exists():
+            recall(ready.spec, ready.units, state, lambda: not told())
         result = run_rollout(ready.spec, ready.units, state, told)
         write_result(result, out.parent, ready.rows)
         event.facts.update(result.counts)

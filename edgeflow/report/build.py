@@ -11,6 +11,7 @@ from edgeflow.artifact.step import StepSpec, run_step
 from edgeflow.report.failures import Failures, load_failures
 from edgeflow.report.lint import load_lints
 from edgeflow.report.quantization import input_names, load_quantizations
+from edgeflow.report.rollouts import load_rollouts, rollout_names
 from edgeflow.targets.findings import KEPT
 
 TOOLS = ("edgeflow-ml", "matplotlib", "jinja2")
@@ -62,6 +63,7 @@ def _inputs(slice_: Mapping[str, Any], results: Path) -> dict[str, Path]:
             *(name.format(**unit) for name in (() if unit["device"] else _COMPILED)),
         )
     ]
+    wanted += rollout_names(slice_)
     found = {name: results / name for name in dict.fromkeys(wanted)}
     found = {name: path for name, path in found.items() if path.is_file()}
     return {**found, **{f"templates/{path.name}": path for path in _templates()}}
@@ -109,5 +111,6 @@ def _draw(
         quantizations=quantizations,
         lints=lints,
         failures=failures,
+        rollouts=load_rollouts(results, slice_),
     )
     return {}

@@ -21,6 +21,7 @@ from edgeflow.report.pareto import METRIC_LATENCY_SIZE, efficient
 from edgeflow.report.plots.build import Plot, confusion_name, drawn_matrices, is_drawable
 from edgeflow.report.plots.size_by_recipe import BUILDS, sizes
 from edgeflow.report.quantization import Quantization
+from edgeflow.report.rollouts import OUTCOMES, SHOWN, Rollout
 from edgeflow.report.rows import Row
 from edgeflow.report.svg import inline_svg
 from edgeflow.report.theme import TONES, series_index
@@ -42,6 +43,7 @@ def write_page(
     quantizations: Sequence[Quantization] = (),
     lints: Sequence[Linted] = (),
     failures: Failures | None = None,
+    rollouts: Sequence[Rollout] = (),
 ) -> None:
     """Write `index.html` beside the plots, which it holds inline.
 
@@ -74,6 +76,9 @@ def write_page(
             **_cut(rows, shown, trainings, quantizations),
             lints=lints[:ROWS],
             more_lints=len(lints) - len(lints[:ROWS]),
+            rollouts=rollouts,
+            outcomes=OUTCOMES,
+            most_left=SHOWN,
             drawn=drawn,
             failure=failure,
             plots=plots,

@@ -11,7 +11,8 @@ def job(plan: Plan) -> Job:
             "units": [
                 {**unit.names(), "gates": unit.gates.model_dump(mode="json", exclude_none=True)}
                 for unit in plan.units
-            ]
+            ],
+            **({"rollouts": list(plan.config.rollouts)} if plan.config.rollouts else {}),
         },
         modules=("edgeflow.report.build",),
     )

@@ -124,6 +124,8 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(fleet: Fleet) -> N
     ]
     assert fleet.units["d7"].current is None
     assert "1 of 10 devices would change" in run("rollout", "spring", "-n")
+    run("rollout", "spring")  # and that one alone is changed
+    assert [unit.sent for unit in fleet.units.values()] == [2 if n == 7 else 1 for n in range(10)]
 
 
 def test_a_budget_that_is_spent_ends_it_with_a_retry_list(fleet: Fleet) -> None:
