@@ -1,5 +1,6 @@
 """Speaks with the agent on a device; puts it there first if need be."""
 
+import hashlib
 import posixpath
 import re
 import secrets
@@ -9,13 +10,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from edgeflow.artifact.atomic import write_text
-from edgeflow.artifact.hashing import sha256_file
 from edgeflow.deploy.agent_answer import No
 from edgeflow.deploy.agent_program import agent_program
 from edgeflow.errors import DeployError
 from edgeflow.remote.answer import A, parse
 from edgeflow.remote.diagnose import unwritable
-from edgeflow.remote.session import INTERPRETER, Session
+from edgeflow.remote.session import INTERPRETER, Completed, Session
 from edgeflow.text import tail
 
 UPLOADER = Path(".edgeflow/uploader")
@@ -36,26 +36,49 @@ class Agent:
     """The agent on the other end of a session.
 
     Attributes:
-        home: folder where programs start, absolute.
-        python: the device's interpreter, absolute.
         sha256: digest of the agent's file, which is part of its name.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._name = session.endpoint.name
+        self._program = agent_program()
+        self.sha256 = hashlib.sha256(self._program).hexdigest()
+        self._path = posixpath.join(session.endpoint.path, "bin", f"agent-{self.sha256}.pyz")
+        self._brought = False
+
+    @property
+    def home(self) -> str:
+        """Folder where programs start, absolute."""
+        if not self._session.home:
+            self._session.run(["true"], QUICK_S)  # whatever runs says so
+        return self._session.home
+
+    @property
+    def python(self) -> str:
+        """The device's interpreter, absolute."""
+        return self._session.python if self.home else ""
+
+    def bring(self) -> bool:
+        """Put the agent on the device; return whether it was not there, whole.
+
+        Raises:
+            DeployError: the device does not store it.
+            UnreachableError: the connection was lost.
+        """
+        self._brought = True
         with tempfile.TemporaryDirectory() as scratch:
             program = Path(scratch) / "agent.pyz"
-            program.write_bytes(agent_program())
-            self.sha256 = sha256_file(program)
-            path = posixpath.join(session.endpoint.path, "bin", f"agent-{self.sha256}.pyz")
-            session.put(program, path, f"{path}.{uploader()}.part")  # nothing, if it is there
-        self.home = session.home
-        self._path = posixpath.join(self.home, path)
-        self.python = session.python
+            program.write_bytes(self._program)
+            sent = self._session.put(program, self._path, f"{self._path}.{uploader()}.part")
+        if self._session.asked:
+            self._session.store_program()
+        return sent > 0
 
     def call(self, kind: type[A], verb: str, *arguments: str, timeout_s: float = QUICK_S) -> A:
         """Run a verb and return its answer, which must be of a kind.
+
+        An agent that is not there is brought, and so is one that gives no answer and is not whole.
 
         Raises:
             Refusal: the agent says no.
@@ -63,11 +86,12 @@ class Agent:
             DeployError: there is no answer; what happened on the device is unknown.
         """
         # -I: neither the account's own packages nor PYTHON* variables play a part.
-        done = self._session.run(
-            [INTERPRETER, "-I", self._path, verb, *arguments], timeout_s=timeout_s
-        )
-        line = done.stdout.strip().rpartition("\n")[2]
-        if not line.startswith("{"):
+        program = [INTERPRETER, "-I", self._path, verb, *arguments]
+        done = self._session.run(program, timeout_s)
+        if not _answer(done) and not self._brought and self.bring():
+            done = self._session.run(program, timeout_s)
+        line = _answer(done)
+        if not line:
             raise DeployError(
                 f"the agent on device {self._name} gave no answer to {verb} (exit code "
                 f"{done.exit_code}): {tail(done.stderr)}",
@@ -96,6 +120,12 @@ class Agent:
             kind=kind,
             hint=hints.get(kind) or unwritable(endpoint, detail) or look,
         )
+
+
+def _answer(done: Completed) -> str:
+    """Return the last line that was printed, if it can be an answer."""
+    line = done.stdout.strip().rpartition("\n")[2]
+    return line if line.startswith("{") else ""
 
 
 def uploader() -> str:

@@ -98,8 +98,8 @@ class OpenDevice:
         return self._agent.sha256
 
     def model_dir(self, model: str) -> str:
-        """Return a model's folder on the device, absolute."""
-        return posixpath.join(self._agent.home, self.endpoint.path, model)
+        """Return a model's folder on the device: absolute, or relative to where programs start."""
+        return posixpath.join(self._session.home, self.endpoint.path, model)
 
     def status(self, model: str) -> Status:
         """Ask the device what it has of a model."""
@@ -248,7 +248,7 @@ class OpenDevice:
 
     def models(self) -> tuple[StoredModel, ...]:
         """Return the models on the device."""
-        root = posixpath.join(self._agent.home, self.endpoint.path)
+        root = posixpath.join(self._session.home, self.endpoint.path)
         return self._call(Listing, "models", root).models
 
     def forget(self, model: str) -> None:
@@ -289,7 +289,7 @@ class OpenDevice:
             DeployError: it fails, does not end within `timeout_s`, or lacks hardware.
             MissingToolError: it lacks numpy or the engine.
         """
-        folder = self.model_dir(model)
+        folder = posixpath.join(self._agent.home, self.model_dir(model))
         runner = posixpath.join(folder, "releases", sha, "runner.py")
         # -B: a release is read-only, no compiled files beside its own.
         program = [INTERPRETER, "-B", runner, *self._about(), *argv_tail]

@@ -140,6 +140,7 @@ class Guard:
 
     def has_place(self, verb: str, where: str) -> bool:
         """Tell whether a folder is one that a verb of the agent is for."""
+        where = os.path.abspath(where)
         if verb in OF_ROOT:
             return where == self.root
         if verb in OF_DATA:

@@ -1,7 +1,9 @@
 """One program on the other end of an SSH channel, and the messages between it and us."""
 
 import contextlib
+import hashlib
 import inspect
+import posixpath
 import secrets
 import shlex
 import threading
@@ -22,14 +24,36 @@ AbsolutePath = Annotated[str, Field(max_length=4096, pattern=r"^/[^\x00]*$")]
 _START = "import sys;exec(eval(sys.stdin.buffer.readline()))"
 _EITHER = 'p=$1; [ -x "$0" ] && p=$0; shift; exec "$p" "$@"'
 """For a shell: start the program named first if it is there, else the second."""
-SOURCE = ascii(inspect.getsource(session)).encode() + b"\n"
-"""What runs on the device, as the one line that it is handed over in."""
+TEXT = inspect.getsource(session).encode()
+"""What runs on the device."""
+SHA256 = hashlib.sha256(TEXT).hexdigest()
+SOURCE = ascii(TEXT.decode()).encode() + b"\n"
+"""The same, as the one line that it is handed over in."""
+_ASK = b"{}\n"
 NOISE_MAX_BYTES = 1 << 20
 """What login scripts may print."""
 _LINE_MAX_BYTES = 4096
 _ERRORS_MAX_BYTES = 64 << 10
 _READ_BYTES = 256 << 10
 _MOMENT_S = 0.2
+
+
+def program_path(folder: str) -> str:
+    """Return where what runs on a device lies, in the folder that edgeflow owns there."""
+    return posixpath.join(folder, "bin", f"session-{SHA256}.py")
+
+
+def stored_source(path: str) -> bytes:
+    """Return the line that takes the program from a file, if its digest is right, or asks for it.
+
+    It is an expression, as `SOURCE` is. What it then takes is `SOURCE` and nothing else.
+    """
+    file = "open(p,'rb').read()if i('os').path.isfile(p)else b''"
+    line = "i('ast').literal_eval(sys.stdin.buffer.readline().decode()).encode()"
+    ask = f"(print(sys.argv[1],'{{}}',flush=True),{line})[1]"
+    right = f"i('hashlib').sha256(s).hexdigest()=={SHA256!r}"
+    first = f"next(s for f in(lambda:{file},lambda:{ask})for s in(f(),)if {right})"
+    return f"(lambda p,i:{first})({path!a},__import__)\n".encode()
 
 
 class Ready(Answer):
@@ -96,6 +120,10 @@ class Program:
         python: the interpreter on the device.
         arguments: the verb and what belongs to it.
         rather: interpreter that is started instead if the device has it.
+        stored: file there that may hold what runs, which is sent only if it does not.
+
+    Attributes:
+        asked: whether the device asked for what runs.
     """
 
     def __init__(
@@ -105,7 +133,10 @@ class Program:
         python: str,
         arguments: Sequence[str],
         rather: str = "",
+        stored: str | None = None,
     ) -> None:
+        self.asked = False
+        self._start = SOURCE if stored is None else stored_source(stored)
         self._channel, self._device = channel, device
         self._nonce = secrets.token_hex(16)
         self._buffer = bytearray()
@@ -124,11 +155,20 @@ class Program:
         Raises:
             EndedError: it does not, and `noise` says what came instead.
         """
+        self._hand_over(self._start)
+        if self._start != SOURCE and self._buffer.startswith(self._nonce.encode() + b" " + _ASK):
+            self.asked = True
+            del self._buffer[: self._buffer.index(b"\n") + 1]
+            self._hand_over(SOURCE)
+        return self.message(Ready)
+
+    def _hand_over(self, line: bytes) -> None:
+        """Send the program, or how to get it; return when the device has said a line."""
         with contextlib.suppress(OSError):  # it has ended; what it said is still to be read
-            self.send(SOURCE)
+            self.send(line)
         # A login script may print the command, and the nonce with it.
         self._skip_to(f"{self._nonce} {{".encode(), NOISE_MAX_BYTES)
-        return self.message(Ready)
+        self._need_line()
 
     @property
     def noise(self) -> str:
@@ -219,12 +259,17 @@ class Program:
         end = self._buffer[-_LINE_MAX_BYTES:]
         return end.endswith(b"\n") and self._nonce.encode() in end
 
-    def _line(self) -> bytes:
+    def _need_line(self) -> int:
+        """Wait for a line; return where it ends."""
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > _LINE_MAX_BYTES:
                 raise malformed(self._device, "the session's program", "a line without an end")
             if not self._more():
                 raise EndedError
+        return end
+
+    def _line(self) -> bytes:
+        end = self._need_line()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line

@@ -4,6 +4,8 @@ It needs a shell and Python on the device, and one channel at a time; no SFTP.
 """
 
 import math
+import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.remote.answer import malformed
-from edgeflow.remote.channel import EndedError, Program, RefusedError, Size
+from edgeflow.remote.channel import TEXT, EndedError, Program, RefusedError, Size, program_path
 from edgeflow.remote.connect import open_connection
 from edgeflow.remote.diagnose import killed, no_session, not_started, refused, too_old
 from edgeflow.remote.inventory import Endpoint
@@ -53,11 +55,14 @@ class Session:
     Attributes:
         home: folder where programs start, absolute; known once the first one has run.
         python: path of the interpreter there; known then too.
+        asked: whether the device has no copy of what sessions run there, and is sent it each time.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.home = self.python = ""
+        self.asked = False
+        self._stored = program_path(endpoint.path)
 
     def __enter__(self) -> Self:
         self._connection: Connection = open_connection(self.endpoint)
@@ -131,6 +136,19 @@ class Session:
             )
         return upload.sent
 
+    def store_program(self) -> None:
+        """Leave the session's own program on the device, so that later ones need not be sent it.
+
+        Raises:
+            DeployError: the device does not store it.
+            UnreachableError: the connection was lost.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            program = Path(scratch) / "session.py"
+            program.write_bytes(TEXT)
+            self.put(program, self._stored, f"{self._stored}.{secrets.token_hex(8)}.part")
+        self.asked = False
+
     def _receive(self, upload: Upload, part: str, remote: str) -> str:
         """Let the device receive a file; of a lost connection before it may not know yet."""
         idle_s = math.ceil(2 * self.endpoint.timeout_s)
@@ -187,7 +205,14 @@ class Session:
         try:
             with dog:
                 where = self.endpoint
-                program = Program(self._open(), where.title, where.python, verb, where.own_python)
+                program = Program(
+                    self._open(),
+                    where.title,
+                    where.python,
+                    verb,
+                    where.own_python,
+                    None if self.asked else self._stored,
+                )
                 self._welcome(program, dog)
             dog = Watchdog(limit_s, self._connection.transport.close)
             with dog:
@@ -232,6 +257,7 @@ class Session:
         if ready.version < OLDEST_PYTHON:
             raise too_old(self.endpoint, ".".join(map(str, ready.version)))
         self.home, self.python = ready.home, ready.python
+        self.asked = self.asked or program.asked
 
     def _stays_alive(self) -> bool:
         """Tell whether the connection outlives the program; its end may take a moment to show."""

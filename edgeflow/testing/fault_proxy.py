@@ -2,15 +2,36 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import threading
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
-Fault = Literal["none", "reset", "hang", "silent"]
+Fault = Literal["none", "reset", "close", "hang", "silent"]
+End = Literal["device", "client"]
+Way = asyncio.Queue[tuple[float, bytes]]
 
 _BLOCK_BYTES = 4 << 10
+_STALL_EVERY = 5
+"""Of so many blocks one is late, as if a fifth of all packets were lost and sent again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A way that takes its time.
+
+    Attributes:
+        round_trip_s: there and back.
+        rate: bytes per second in each direction; 0 sets no limit.
+        stall_s: how much later a lost block comes; 0 loses none.
+    """
+
+    round_trip_s: float = 0.0
+    rate: float = 0.0
+    stall_s: float = 0.0
 
 
 class FaultProxy:
@@ -18,15 +39,26 @@ class FaultProxy:
 
     Args:
         port: where the real server listens.
-        fault: ``reset`` cuts with RST once `after_bytes` came from the client, ``hang`` then
-            keeps the connection and passes nothing on, ``silent`` never answers at all.
-        after_bytes: bytes from the client that get through, over all connections.
+        fault: ``reset`` cuts with RST and ``close`` with FIN once `after_bytes` came, ``hang`` then
+            keeps the connection and passes nothing on in either direction, ``silent`` never
+            answers at all.
+        after_bytes: bytes that get through, over all connections, on their way to `towards`.
+        towards: whose bytes are counted.
+        link: what the way is like.
     """
 
-    def __init__(self, port: int, fault: Fault, after_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        port: int,
+        fault: Fault,
+        after_bytes: int = 0,
+        towards: End = "device",
+        link: Link = Link(),
+    ) -> None:
         self.fault: Fault = fault
-        self.passed_bytes = 0
-        self._target, self._after_bytes = port, after_bytes
+        self.passed: dict[End, int] = {"device": 0, "client": 0}
+        self._target, self._after_bytes, self._towards = port, after_bytes, towards
+        self._link, self._struck, self._held_until = link, False, 0.0
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -34,6 +66,11 @@ class FaultProxy:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ends: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.Task[None]] = set()
+
+    @property
+    def passed_bytes(self) -> int:
+        """How many bytes got through to the device."""
+        return self.passed["device"]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -51,6 +88,10 @@ class FaultProxy:
     def reset(self) -> None:
         """Cut every open connection with RST, now."""
         self._loop.call_soon_threadsafe(self._cut)
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing pass for some time, as if the link were down; then let all of it pass."""
+        self._held_until = self._loop.time() + seconds
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -75,8 +116,14 @@ class FaultProxy:
         self._ends |= {back, forth}
         try:
             async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(self._upload(client, forth))
-                pumps.create_task(self._download(device, back))
+                ways: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, End]] = [
+                    (client, forth, "device"),
+                    (device, back, "client"),
+                ]
+                for source, sink, towards in ways:
+                    way: Way = asyncio.Queue()
+                    pumps.create_task(self._take(source, way))
+                    pumps.create_task(self._give(way, sink, towards))
         except* ConnectionError:
             pass
         finally:
@@ -89,23 +136,43 @@ class FaultProxy:
         with contextlib.suppress(ConnectionError):
             await end.wait_closed()
 
-    async def _upload(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _take(self, source: asyncio.StreamReader, way: Way) -> None:
         while block := await source.read(_BLOCK_BYTES):
-            if self.fault == "hang" and self.passed_bytes >= self._after_bytes:
+            way.put_nowait((self._loop.time(), block))
+            if self._link.rate:
+                await asyncio.sleep(len(block) / self._link.rate)
+        way.put_nowait((self._loop.time(), b""))
+
+    async def _give(self, way: Way, sink: asyncio.StreamWriter, towards: End) -> None:
+        for number in itertools.count():
+            sent, block = await way.get()
+            stall_s = self._link.stall_s if number % _STALL_EVERY == _STALL_EVERY - 1 else 0.0
+            due = max(sent + self._link.round_trip_s / 2 + stall_s, self._held_until)
+            if (late_s := due - self._loop.time()) > 0:
+                await asyncio.sleep(late_s)
+            if not block:
+                break
+            if self._strikes(towards):
+                return
+            if self._struck:
                 await self._stop.wait()
                 return
-            if self.fault == "reset" and self.passed_bytes >= self._after_bytes:
-                self._cut()
-            self.passed_bytes += len(block)
+            self.passed[towards] += len(block)
             sink.write(block)
             await sink.drain()
         sink.close()
 
-    async def _download(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while block := await source.read(_BLOCK_BYTES):
-            sink.write(block)
-            await sink.drain()
-        sink.close()
+    def _strikes(self, towards: End) -> bool:
+        """Let the fault strike if its time has come; tell whether that ends the connections."""
+        if towards != self._towards or self.passed[towards] < self._after_bytes:
+            return False
+        self._struck = self.fault == "hang"
+        if self.fault == "reset":
+            self._cut()
+        if self.fault == "close":
+            for end in self._ends:
+                end.close()
+        return self.fault in ("reset", "close")
 
     def _cut(self) -> None:
         for end in [end for end in self._ends if not end.is_closing()]:

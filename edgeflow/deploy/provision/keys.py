@@ -12,7 +12,7 @@ from edgeflow.deploy.agent_program import agent_program
 from edgeflow.deploy.facts import ENERGY, FACTS
 from edgeflow.errors import DeployError
 from edgeflow.ondevice import guard
-from edgeflow.remote.channel import SOURCE
+from edgeflow.remote.channel import SOURCE, program_path, stored_source
 from edgeflow.remote.inventory import Account
 from edgeflow.remote.login import login_key
 
@@ -30,10 +30,16 @@ def public_half(account: Account) -> str:
     return f"{key.get_name()} {key.get_base64()}"
 
 
-def files(unit: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return what the guard consists of, by name; `unit` is what engines are told there."""
+def files(unit: Mapping[str, Any], folder: str) -> dict[str, bytes]:
+    """Return what the guard consists of, by name.
+
+    Args:
+        unit: what engines are told there.
+        folder: the one that edgeflow owns, as sessions name it.
+    """
+    sessions = (SOURCE, stored_source(program_path(folder)))
     texts = (FACTS, ENERGY, checkup.PROGRAM)
-    programs = (SOURCE, agent_program(), *(text.encode() for text in texts))
+    programs = (*sessions, agent_program(), *(text.encode() for text in texts))
     digests = sorted(hashlib.sha256(program).hexdigest() for program in programs)
     settings = json.dumps({"programs": digests, "unit": dict(unit)}, indent=1, sort_keys=True)
     return {GUARD: inspect.getsource(guard).encode(), SETTINGS: settings.encode()}

@@ -80,8 +80,8 @@ class _Work:
         """Bring the agent there."""
         digest = _agent_sha256()
         there = self._found.programs.get(f"agent-{digest}.pyz") == digest
-        if not there and not self._dry_run:
-            Agent(self._session)
+        if not self._dry_run and (self._session.asked or not there):
+            Agent(self._session).bring()
         yield Step(
             what="agent",
             state="in place" if there else self._changed,
@@ -146,7 +146,8 @@ class _Work:
         python = own if where.own_python and self._wanted.lock else self._session.python
         line = keys.entry(public, self._found.root, python)
         keys.require_free(public, line, self._found.authorized, where.title)
-        states = {self._bring(name, text) for name, text in keys.files(where.unit).items()}
+        files = keys.files(where.unit, self._root)
+        states = {self._bring(name, text) for name, text in files.items()}
         there = [it for it in self._found.authorized if public.split()[1] in it.split()]
         if there != [line]:
             states.add(self._changed)

@@ -230,5 +230,5 @@ def test_only_a_session_starts(guard: Guard, command: str) -> None:
 def test_what_the_guard_knows_is_what_runs() -> None:
     import hashlib
 
-    known: dict[str, Any] = json.loads(keys.files({})[keys.SETTINGS])
+    known: dict[str, Any] = json.loads(keys.files({}, "edgeflow")[keys.SETTINGS])
     assert hashlib.sha256(agent_program()).hexdigest() in known["programs"]

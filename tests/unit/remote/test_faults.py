@@ -271,6 +271,7 @@ def test_a_bundle_with_more_than_its_manifest_is_refused_by_the_device(
 def test_an_agent_that_says_nothing_sensible_is_unknown_not_success(lab: "Lab") -> None:
     pi = lab.device()
     with connect(lab.endpoint(pi)) as device:
+        device.status("net")
         (lab.root(pi) / "edgeflow" / "bin" / f"agent-{device.agent_sha256}.pyz").write_text(
             "import sys; print('welcome'); sys.exit('gone')"
         )
@@ -284,6 +285,7 @@ def test_an_agent_that_says_nothing_sensible_is_unknown_not_success(lab: "Lab") 
 def test_an_agents_answer_that_does_not_fit_is_said(lab: "Lab", answer: str) -> None:
     pi = lab.device()
     with connect(lab.endpoint(pi)) as device:
+        device.status("net")
         agent = lab.root(pi) / "edgeflow" / "bin" / f"agent-{device.agent_sha256}.pyz"
         agent.write_text(f"print({answer!r})")
         with pytest.raises(MalformedError, match="the agent on device pi"):
@@ -311,6 +313,7 @@ def test_an_agent_that_speaks_of_something_else_is_not_believed(
         **{"send_data": (tmp_path / "x.npy",), "prune": ("net",), "forget": ("net",)},
     }
     with connect(lab.endpoint(pi)) as device:
+        device.status("net")
         agent = lab.root(pi) / "edgeflow" / "bin" / f"agent-{device.agent_sha256}.pyz"
         agent.write_text(f"print({json.dumps(answer)!r})")
         with pytest.raises(DeployError, match=said) as caught:
@@ -327,9 +330,9 @@ def test_a_home_that_is_read_only_is_said(own_lab: "Lab", monkeypatch: pytest.Mo
     endpoint = own_lab.endpoint(own_lab.device())
     with (
         pytest.raises(DeployError, match=r"sending agent\.pyz.*Read-only") as caught,
-        connect(endpoint),
+        connect(endpoint) as device,
     ):
-        pass
+        device.status("net")
     assert "`path` of device " in caught.value.hint
 
 

@@ -140,8 +140,8 @@ def test_a_login_script_that_gets_in_the_way_is_named(
     pi = lab.device()
     lab.behave(pi, login=login)
     endpoint = lab.endpoint(pi, timeout_s=1.0 if login == "sleep 300" else 10.0)
-    with pytest.raises(error, match=said) as caught, connect(endpoint):
-        pass
+    with pytest.raises(error, match=said) as caught, connect(endpoint) as device:
+        device.status("net")
     assert type(caught.value).exit_code == error.exit_code
     if error is DeployError and "yes" not in login:
         assert "~/.bashrc" in caught.value.hint
@@ -156,9 +156,9 @@ def test_a_python_that_cannot_start_is_no_login_trouble(lab: "Lab") -> None:
     (lab.root(pi) / "bin" / "broken").chmod(0o755)
     with (
         pytest.raises(MissingToolError, match="No module named os"),
-        connect(lab.endpoint(pi, python="bin/broken")),
+        connect(lab.endpoint(pi, python="bin/broken")) as device,
     ):
-        pass
+        device.status("net")
 
 
 def test_files_of_the_account_shadow_no_module(lab: "Lab") -> None:
