@@ -6,6 +6,7 @@ from typing import Any
 
 from edgeflow.check.sections import valid_datasets
 from edgeflow.config.dataset import (
+    CollectedDataset,
     Dataset,
     ImageFolderDataset,
     NpzDataset,
@@ -67,11 +68,13 @@ def _look(section: Dataset) -> None:
         DataError: the dataset step would fail.
     """
     from edgeflow.check.peek import peek
-    from edgeflow.dataset.build import rehearse
+    from edgeflow.dataset.build import load_raw, rehearse
     from edgeflow.dataset.preprocess import require_channels
 
     if isinstance(section, ImageFolderDataset | WavFolderDataset | NpzDataset | SignalDataset):
         rehearse(section)
+    elif isinstance(section, CollectedDataset):
+        load_raw(section)
     seen = peek(section)
     if seen is not None:
         for shape in seen.inputs.values():

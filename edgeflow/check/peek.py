@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.config.dataset import (
+    CollectedDataset,
     Dataset,
     FashionMnistDataset,
     ImageFolderDataset,
@@ -93,9 +94,23 @@ def _of_files(section: Dataset) -> Peek | None:
             )
         case NpzDataset() | SignalDataset():
             return _of_arrays(section)
+        case CollectedDataset():
+            return _of_collected(section)
         case _:
             shape, classes = _KNOWN[section.source]
             return Peek(inputs={INPUT: shape}, labels=classes)
+
+
+def _of_collected(section: CollectedDataset) -> Peek | None:
+    from edgeflow.dataset.build import load_raw
+    from edgeflow.dataset.tensors import stored
+
+    if section.base is not None:
+        return peek(section.base)
+    raw = load_raw(section)
+    arrays = stored(raw.train.x).arrays
+    shapes = {name: tuple(array.shape[1:]) for name, array in arrays.items()}
+    return Peek(inputs=shapes, labels=len(raw.labels))
 
 
 def _folders(path: str) -> int:

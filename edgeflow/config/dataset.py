@@ -195,7 +195,7 @@ class WavFolderDataset(_Dataset):
         }
 
 
-Dataset = Annotated[
+_Whole = (
     DigitsDataset
     | MnistDataset
     | FashionMnistDataset
@@ -203,9 +203,46 @@ Dataset = Annotated[
     | ImageFolderDataset
     | NpzDataset
     | SignalDataset
-    | WavFolderDataset,
-    Field(discriminator="source"),
-]
+    | WavFolderDataset
+)
+
+
+class CollectedDataset(_Dataset):
+    """Samples that devices kept, once a person has labelled them; alone, or beside others."""
+
+    source: Literal["collected"]
+    path: LocalPath
+    """Folder of `edgeflow device collect`, such as `collected/digits-cnn`, with labels in its
+    `labels.csv`, or samples sorted into a folder for each label."""
+    base: Annotated[_Whole, Field(discriminator="source")] | None = None
+    """Dataset that they are added to, as a section of its own: its train set grows, its test and
+    validation sets stay. What it says of `preprocess` and `calibration` holds here too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_base(cls, given: Any) -> Any:
+        base = given.get("base") if isinstance(given, Mapping) else None
+        if not isinstance(base, Mapping):
+            return given
+        return {**{key: base[key] for key in ("preprocess", "calibration") if key in base}, **given}
+
+    @model_validator(mode="after")
+    def _of_classes(self) -> "CollectedDataset":
+        tasks = {self.task, self.base.task if self.base else self.task}
+        if tasks != {DEFAULT}:
+            raise ValueError(f"collected samples have labels, and so `task: {DEFAULT}` alone")
+        if self.base is not None and (self.input_shape, self.labels) != (None, None):
+            raise ValueError("`input_shape` and `labels` are those of the `base`: say them there")
+        return self
+
+    def decoding(self) -> dict[str, Any]:
+        """Return how a file becomes a sample: as of the base, or as an array."""
+        if self.base is not None:
+            return self.base.decoding()
+        return NpzDataset(source="npz", path=".", input_shape=self.input_shape).decoding()
+
+
+Dataset = Annotated[_Whole | CollectedDataset, Field(discriminator="source")]
 
 
 def of_decoding(decoding: Mapping[str, Any]) -> Dataset:

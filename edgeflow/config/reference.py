@@ -29,6 +29,7 @@ def reference(schema: dict[str, Any]) -> str:
 class _Page:
     def __init__(self, definitions: dict[str, Any]) -> None:
         self.definitions = definitions
+        self._told: set[str] = set()
 
     def sections(self, properties: dict[str, Any]) -> Iterator[str]:
         for name, section in properties.items():
@@ -44,6 +45,7 @@ class _Page:
     def tables(self, path: str, schema: dict[str, Any]) -> Iterator[str]:
         """Yield a table for a mapping, or one for each of its variants, then its inner ones."""
         variants = self.resolved(schema).get("oneOf") or [schema]
+        self._told.update(one.get("$ref", "") for one in variants)
         for variant in map(self.resolved, variants):
             title = f"`{path}`" + (_variant(variant) if len(variants) > 1 else "")
             yield f"### {title}\n\n{variant['description']}\n"
@@ -55,7 +57,9 @@ class _Page:
                 yield self.row(key, value, required=key in required)
             yield ""
             for key, value in variant["properties"].items():
-                if "properties" in self.resolved(value) or "oneOf" in self.resolved(value):
+                choices = {one.get("$ref") for one in self.resolved(value).get("oneOf", [])}
+                told = choices and choices <= self._told
+                if ("properties" in self.resolved(value) or choices) and not told:
                     yield from self.tables(f"{path}.{key}", value)
 
     def row(self, key: str, value: dict[str, Any], *, required: bool) -> str:

@@ -56,7 +56,7 @@ def build_dataset(
         step="dataset",
         name=name,
         inputs={"source": Sources("dataset", name, _finder(section), planned)},
-        slice=section.model_dump(mode="json", exclude={"path"}),
+        slice=section.model_dump(mode="json", exclude={"path": True, "base": {"path"}}),
         code=code,
         tools=(*TOOLS, *source.TOOLS),
         cpu="nothing",

@@ -327,6 +327,10 @@ class OpenDevice:
             )
         return parse(kind, done.stdout, device=self.endpoint.title, program="the service")
 
+    def ask(self, kind: type[A], verb: str, model: str, *arguments: str) -> A:
+        """Ask the agent something about a model."""
+        return self._call(kind, verb, self.model_dir(model), *arguments)
+
     def send_run_file(self, model: str, path: Path) -> int:
         """Bring a file to the folder `run` of a model; return the bytes that took, if any."""
         return self._session.put(path, posixpath.join(self.endpoint.path, model, "run", path.name))

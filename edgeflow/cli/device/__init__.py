@@ -3,6 +3,7 @@
 import typer
 
 from edgeflow.cli.device.change import remove, rollback
+from edgeflow.cli.device.collect import collect
 from edgeflow.cli.device.doctor import doctor
 from edgeflow.cli.device.logs import gc, history, logs
 from edgeflow.cli.device.look import list_, models, ping
@@ -28,6 +29,7 @@ for command in (
     rollback,
     remove,
     serve,
+    collect,
     trust,
 ):
     app.command()(command)

@@ -24,6 +24,7 @@ from .judge import activate, rollback
 from .look import models, status, verify
 from .manifest import SHA
 from .recover import recover
+from .samples import pack_samples
 from .space import free
 from .supervisor import detach, supervise
 from .switch import switch
@@ -114,6 +115,7 @@ VERBS = {
     gc: ("root_dir", "keep"),
     logs: ("model_dir", "--last"),
     forget: ("model_dir",),
+    pack_samples: ("model_dir", "--uploader"),
     find_data: ("data_dir", "sha", "name", "--need-bytes", "--uploader"),
     store_data: ("data_dir", "sha", "name", "--uploader"),
 }

@@ -79,7 +79,15 @@ def test_what_passes_its_gates_is_served(lab: Lab, address: Address, tmp_path: P
     passed(lab, address, plan, first)
     model_dir = lab.root(address) / "edgeflow/net"
     with Client(str(model_dir)) as client:
-        assert client.infer(SAMPLE)["label"] == label_of(1)
+        kept = client.infer(SAMPLE, mark=True)
+        assert kept["label"] == label_of(1)
+        compiled = Path("results/targets/pi/net/fp32")
+        compiled.mkdir(parents=True)
+        (compiled / "bundle.tar").write_bytes(first.read_bytes())
+        done = device("collect", "--model", "net")
+        assert "pi: net: 1 new samples in collected/net" in done.stdout, done.stderr
+        assert Path(f"collected/net/{kept['kept']}.npz").is_file()
+        assert "pi: net: 0 new samples" in device("collect", "pi").stdout
         pid = client.health()["pid"]
         assert json.loads((model_dir / "run/service.json").read_text())["queue"] == 3
 
