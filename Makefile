@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo env lint format test test-isa test-long test-system test-sweep test-mcu bench mutate clean
+.PHONY: help demo env lint format test coverage test-isa test-long test-system test-sweep test-mcu bench mutate clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to make
@@ -41,6 +41,9 @@ format: env ## Rewrite the sources in the one style
 	snakefmt --line-length 100 Snakefile rules examples edgeflow
 
 test: env ## Set up, then run every test that needs neither root nor system packages
+	pytest -n 2 --dist loadfile
+
+coverage: env ## Run the same tests, and show what they miss: at least 90 % must be covered
 	pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 test-isa: env ## Run the tests of engines as on CPUs without AVX-512, and without AVX

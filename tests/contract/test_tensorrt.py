@@ -21,6 +21,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestTensorRT(TargetContract):
     kinds = ("tensorrt",)
+    recipes = ("none", "ptq-int8")
 
     @pytest.fixture(autouse=True)
     def stand_ins(self, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
