@@ -1,4 +1,4 @@
-"""`edgeflow explain FILE`: what made it, and what differs from the build before."""
+"""`edgeflow explain`: what made a file, or what a device runs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,16 @@ import typer
 
 from edgeflow.artifact.cpu import reproducible
 from edgeflow.artifact.events import EVENTS
-from edgeflow.cli.project import CONFIG, ConfigFile, Json, print_json
+from edgeflow.cli.names import names_of
+from edgeflow.cli.project import (
+    CONFIG,
+    RESULTS,
+    ConfigFile,
+    Json,
+    Results,
+    load_plan,
+    print_json,
+)
 from edgeflow.cli.store import open_store
 
 if TYPE_CHECKING:
@@ -22,11 +31,42 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    file: Annotated[Path, typer.Argument(help="A file that a building step made.")],
+    what: Annotated[
+        str | None,
+        typer.Argument(help="A file that a building step made; with --device, a model."),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Trace what this device runs.", autocompletion=names_of("devices")),
+    ] = None,
     config: ConfigFile = CONFIG,
+    results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
-    """Say which inputs, slice, code and tools made a file, and what changed since before."""
+    """Say what made a file and what changed since; or what made that which a device runs."""
+    if device is not None:
+        _explain_device(device, what, config, results, as_json=as_json)
+    elif what is None:
+        raise typer.BadParameter("name a file, or a device by --device")
+    else:
+        _explain_file(Path(what), config, as_json=as_json)
+
+
+def _explain_device(
+    device: str, model: str | None, config: Path, results: Path, *, as_json: bool
+) -> None:
+    from edgeflow.cli.trace import lines_of, require_signed, trace_device
+
+    traced = trace_device(load_plan(config), device, model, results)
+    if as_json:
+        print_json({device: traced})
+    else:
+        for line in lines_of(device, traced):
+            print(line)
+    require_signed(traced, device)
+
+
+def _explain_file(file: Path, config: Path, *, as_json: bool) -> None:
     from edgeflow.artifact.lineage import differences, origin, previous
 
     made, store = origin(file), open_store(config)

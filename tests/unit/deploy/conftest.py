@@ -202,6 +202,8 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
         runner: bytes = RUNNER,
         *,
         pack: bool = False,
+        sign: Callable[[bytes], bytes] | None = None,
+        **more: object,
     ) -> Path:
         members = {"runner.py": runner, "data/model.tflite": payload}
         files = {
@@ -221,9 +223,13 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             "meaning": {"task": "classification"},
             "bit_exact": True,
             "files": files,
+            **more,
         }
-        path = tmp_path / f"{hashlib.sha256(payload + runner).hexdigest()[:8]}.tar"
-        write_tar(path, {"manifest.json": json.dumps(manifest).encode(), **members})
+        text = json.dumps(manifest).encode()
+        first = {"manifest.json": text, **({"manifest.json.sig": sign(text)} if sign else {})}
+        content = b"".join([payload, runner, *first.values()])
+        path = tmp_path / f"{hashlib.sha256(content).hexdigest()[:8]}.tar"
+        write_tar(path, {**first, **members})
         if pack:
             packed_path(path).write_bytes(packed(path.read_bytes()))
         return path
