@@ -27,6 +27,9 @@ class Signing(Section):
     still to be signed is written there. By default the key signs here."""
     signer: Annotated[str, Field(pattern=SIGNER_PATTERN)] = "release@edgeflow"
     """Name that devices give the key, in `edgeflow device status` and in their audit log."""
+    revoked: LocalPath | None = None
+    """File with public keys that devices no longer take bundles of, one a line;
+    `edgeflow device provision` brings it to them."""
     counter: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Number of the release. Devices refuse a bundle with a lower one than they have had, so raise
     it when an old bundle must never come back."""

@@ -44,8 +44,9 @@ def doctor(
 
 
 def _examine(plan: "Plan", name: str, device: Any) -> "Iterator[Check]":
-    from edgeflow.deploy.checkup import checks, checkup_over
+    from edgeflow.deploy.checkup import checks, checkup_over, trust_check
     from edgeflow.deploy.facts import facts_over
+    from edgeflow.deploy.provision.keys import trusted
     from edgeflow.deploy.release import OpenDevice
     from edgeflow.remote.inventory import endpoint
     from edgeflow.remote.session import Session
@@ -53,6 +54,8 @@ def _examine(plan: "Plan", name: str, device: Any) -> "Iterator[Check]":
     where = endpoint(name, device)
     with Session(where) as session:
         found = checkup_over(session)
+        wanted = trusted(plan.config.signing, signatures=device.trust == "signatures")
+        yield from trust_check(where, found, wanted)
         yield from checks(where, facts_over(session), found, device_lock(plan, device), time.time())
         opened = OpenDevice(session)
         for unit in plan.deployed:

@@ -57,16 +57,16 @@ def provision(
         raise typer.BadParameter(f"no file {lock}", param_hint="--lock")
 
     def ask(name: str) -> Steps:
-        from edgeflow.deploy.provision.keys import public_half
+        from edgeflow.deploy.provision.keys import public_of
         from edgeflow.deploy.provision.steps import provision
         from edgeflow.remote.inventory import endpoint
 
         where = endpoint(name, sections[name])
         wanted = _wanted(plan, sections[name], lock, online)
         if admin_identity is not None:
-            wanted = replace(wanted, deploys=public_half(where))
+            wanted = replace(wanted, deploys=public_of(where))
             where = replace(where, identity=admin_identity.expanduser())
-            if public_half(where) == wanted.deploys:
+            if public_of(where) == wanted.deploys:
                 raise DeployError(
                     f"{admin_identity} is the `identity` of {where.title} itself",
                     hint="restricting the only key would lock you out; create another to deploy "
@@ -78,9 +78,12 @@ def provision(
 
 
 def _wanted(plan: "Plan", device: Any, lock: Path | None, online: bool) -> "Wanted":
+    from edgeflow.deploy.provision.keys import trusted
     from edgeflow.deploy.provision.steps import Wanted
 
+    signatures = device.trust == "signatures"
     return Wanted(
+        trust=trusted(plan.config.signing, signatures=signatures),
         lock=lock or device_lock(plan, device),
         online=online,
         boot=device.transport == "ssh",

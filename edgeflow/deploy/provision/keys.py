@@ -5,29 +5,75 @@ import inspect
 import json
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from edgeflow.bundle.signing import allowed_signer
+from edgeflow.config.publickey import public_half
+from edgeflow.config.signing import Signing
 from edgeflow.deploy import checkup
 from edgeflow.deploy.agent_program import agent_program
 from edgeflow.deploy.facts import ENERGY, FACTS
-from edgeflow.errors import DeployError
+from edgeflow.errors import DeployError, SigningError
 from edgeflow.ondevice import guard
+from edgeflow.ondevice.agent.signature import ALLOWED, REVOKED
 from edgeflow.remote.channel import SOURCE, program_path, stored_source
 from edgeflow.remote.inventory import Account
-from edgeflow.remote.login import login_key
 
 GUARD = "guard.py"
 SETTINGS = "guard.json"
 
 
-def public_half(account: Account) -> str:
+def public_of(account: Account) -> str:
     """Return the public key that an account logs in with, as ``ssh-ed25519 AAAA...``.
 
     Raises:
-        DeployError: there is no such key.
+        DeployError: its file does not say.
     """
-    key = login_key(account)
-    return f"{key.get_name()} {key.get_base64()}"
+    found = public_half(account.identity)
+    if found is None:
+        raise DeployError(
+            f"{account.identity} does not say which public key belongs to it",
+            hint="write it beside it: ssh-keygen -y -f "
+            f"{account.identity} > {account.identity}.pub",
+        )
+    return found
+
+
+def trusted(signing: Signing | None, *, signatures: bool) -> dict[str, bytes]:
+    """Return the files by which a device knows whose bundles to take, by name.
+
+    Args:
+        signing: the configuration's section.
+        signatures: whether the device is to take signed bundles alone.
+
+    Raises:
+        SigningError: the public half of the key that signs cannot be told.
+        DeployError: the list of revoked keys cannot be read.
+    """
+    if signing is None or not signatures:
+        return {}
+    key = Path(signing.key).expanduser()
+    public = public_half(key)
+    if public is None:
+        raise SigningError(
+            f"{key} does not say by which public key devices verify",
+            hint=f"write it beside it: ssh-keygen -y -f {key} > {key}.pub",
+        )
+    found = {ALLOWED: allowed_signer(signing.signer, public).encode()}
+    if signing.revoked is not None:
+        found[REVOKED] = _read(Path(signing.revoked))
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DeployError(
+            f"the revoked keys in {path} cannot be read: {error.strerror}",
+            hint="fix `signing: revoked:` in config.yaml",
+        ) from error
 
 
 def files(unit: Mapping[str, Any], folder: str) -> dict[str, bytes]:

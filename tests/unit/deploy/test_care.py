@@ -132,7 +132,7 @@ def bench(lab: "Lab") -> "Address":
         "models": {"net": {"dataset": "digits", "architecture": {"name": "ds_cnn"}}},
         "recipes": {"fp32": {}},
         "targets": {"pi": {"kind": "litert"}},
-        "devices": {"good": {**section_of(address), "target": "pi"}},
+        "devices": {"good": {**section_of(address), "target": "pi", "trust": "transport"}},
         "deployments": [{"model": "net", "recipe": "fp32", "devices": ["good"]}],
     }
     Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

@@ -117,7 +117,7 @@ def test_a_key_deploys_to_one_folder(
     deployer: "tuple[Address, Endpoint, Endpoint]", tmp_path: Path
 ) -> None:
     _, admin, where = deployer
-    wanted = Wanted(lock=None, boot=False, deploys=keys.public_half(where))
+    wanted = Wanted(lock=None, boot=False, deploys=keys.public_of(where))
     with pytest.raises(DeployError, match="deploys to another folder of that account"):
         provision(replace(admin, path="second"), wanted, dry_run=False)
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeflow.deploy.provision import wheels
+from edgeflow.config.signing import Signing
+from edgeflow.deploy.provision import keys, wheels
 from edgeflow.deploy.provision.steps import Step, Wanted, provision
 from edgeflow.deploy.release import connect
-from edgeflow.errors import DeployError, MissingToolError
+from edgeflow.errors import DeployError, MissingToolError, SigningError
 from edgeflow.ondevice import provision as on_device
 from edgeflow.remote.session import INTERPRETER
 
@@ -190,3 +191,20 @@ def test_an_archive_stays_in_its_place(tmp_path: Path) -> None:
         on_device.environment(str(tmp_path / "root"), "0" * 64, str(archive))
     assert not (tmp_path / "root/env/current").exists()
     assert not list(tmp_path.rglob("escaped"))
+
+
+def test_devices_learn_whose_bundles_they_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHouOOZTwMVfqgCUXxxD/tfOWANN+G7diwlcDZU5hb3"
+    (tmp_path / "key.pub").write_text(f"{key} me@laptop\n")
+    (tmp_path / "revoked").write_text("ssh-ed25519 AAAAold\n")
+    signing = Signing(key=str(tmp_path / "key"), signer="me", revoked=str(tmp_path / "revoked"))
+    assert keys.trusted(signing, signatures=True) == {
+        "allowed_signers": f'me namespaces="edgeflow-bundle@edgeflow" {key}\n'.encode(),
+        "revoked_keys": b"ssh-ed25519 AAAAold\n",
+    }
+    assert keys.trusted(signing, signatures=False) == keys.trusted(None, signatures=True) == {}
+    (tmp_path / "key.pub").unlink()
+    with pytest.raises(SigningError, match="does not say by which public key"):
+        keys.trusted(signing, signatures=True)
