@@ -105,6 +105,7 @@ def over_ssh(repeats: int, devices: int = DEVICES) -> Iterator[Count]:
         baseline=base.seconds,
     )
     for what, unit, mine, theirs in (
+        ("time", "s", best.seconds, base.seconds),
         ("CPU of the host", "s", best.cpu_s, base.cpu_s),
         ("peak memory", "MB", best.peak_bytes / 1e6, base.peak_bytes / 1e6),
     ):

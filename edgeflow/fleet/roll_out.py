@@ -32,7 +32,7 @@ def roll_out(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> 
         RolloutError: it ended before that.
         ConfigError: the inventory cannot be used.
     """
-    with recorded("waves", slice_["name"]) as event, _told_to_end() as told:
+    with recorded("waves", slice_["name"]) as event, told_to_end() as told:
         ready = prepare(slice_, results)
         state = state_of(results, slice_["name"])
         if not pause_file(state).exists():
@@ -54,7 +54,7 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 
 @contextmanager
-def _told_to_end() -> Iterator[Callable[[], bool]]:
+def told_to_end() -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether a signal has asked to end; what has begun is finished."""
     told = threading.Event()
     if threading.current_thread() is not threading.main_thread():

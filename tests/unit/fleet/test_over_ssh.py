@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from paramiko import Transport
 
 import edgeflow
 from edgeflow.artifact.hashing import sha256_file
@@ -79,6 +81,7 @@ def test_a_dead_and_a_black_holed_device_keep_none_from_being_confirmed(
     assert lab.logins() == logins, "nobody asks a confirmed device again"
     assert {lab.current(pi) for pi in devices} == {sha256_file(bundle)}
     assert not list(LOCKS.iterdir()), "a lock file is gone with the lock"
+    lab.wait_until(lambda: not any(isinstance(it, Transport) for it in threading.enumerate()))
 
 
 def test_a_confirmed_device_without_a_record_is_sent_nothing(
@@ -90,6 +93,17 @@ def test_a_confirmed_device_without_a_record_is_sent_nothing(
         for name in ("one.jsonl", "other.jsonl")
     ]
     assert sent == [one.model.bundle.stat().st_size, 0]
+
+
+def test_a_device_with_another_host_key_is_sent_nothing(
+    lab: "Lab", make_bundle: MakeBundle
+) -> None:
+    pi, other = lab.device(), lab.device()
+    logins = lab.logins()
+    outcome = unit(lab, pi, make_bundle(), host_key=other.host_key).deploy(print)
+    assert (outcome.result, outcome.sent_bytes) == ("rejected", 0)
+    assert "host key" in outcome.detail
+    assert (lab.logins(), lab.current(pi)) == (logins, None)
 
 
 def test_a_model_that_fails_on_the_device_is_rejected(

@@ -3,10 +3,12 @@
 import csv
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from edgeflow.fleet.campaign import dry_run, run_rollout
 from edgeflow.fleet.inventory import Row, read_inventory
 from edgeflow.fleet.outcome import RESULTS
 from edgeflow.fleet.result import RolloutResult, write_result
+from edgeflow.fleet.roll_out import told_to_end
 from edgeflow.fleet.state import Progress, pause_file, read_progress
 from edgeflow.fleet.unit import Seen, Unit
 from tests.unit.fleet.simulated import NEW, OLD, Gauge, Simulated, fleet, spec
@@ -213,6 +216,21 @@ def test_what_has_begun_is_finished_when_a_rollout_is_told_to_end(run: Run) -> N
     stopped = run(units, stop=lambda: bool(asked))
     assert (stopped.ended, stopped.counts["confirmed"]) == ("stopped", 2)
     assert run(units).ended == "complete"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_rollout_before_the_next_device(run: Run, number: signal.Signals) -> None:
+    units = fleet(3)
+    with told_to_end() as told:
+
+        def end() -> None:
+            os.kill(os.getpid(), number)
+            while not told():
+                time.sleep(0.001)
+
+        units[1].before = end
+        stopped = run(units, stop=told)
+    assert (stopped.ended, stopped.counts["confirmed"]) == ("stopped", 2)
 
 
 def test_a_pause_ends_a_long_watch(run: Run, state: Path) -> None:
