@@ -76,7 +76,7 @@ def test_yaml_says_the_same_and_numbers_stay_as_written(rows: Write) -> None:
 def test_the_fleet_fills_in_what_columns_do_not_say(rows: Write) -> None:
     (row,) = rows(f"name,host,host_key,user\np,h,{KEY},\n", port=2022)
     assert (row.port, row.user) == (2022, "pi")
-    device = device_of(fleet(path="ef", timeout_s=3.0), row)
+    device = device_of(fleet(path="ef", timeout_s=3.0, trust="transport"), row)
     assert device == SshDevice.model_validate(
         {**SSH, "host": "h", "port": 2022, "user": "pi", "path": "ef", "timeout_s": 3.0}
     )
