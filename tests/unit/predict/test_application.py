@@ -17,6 +17,12 @@ from edgeflow.ondevice import image
 from edgeflow.testing.trained import Trained
 
 PROGRAM = Path(__file__).parents[3] / "examples/application/answer.py"
+ASK = PROGRAM.with_name("ask.py")
+BY_NUMPY_ALONE = (
+    "import os, runpy, sys; sys.modules.update(edgeflow=None, PIL=None, ai_edge_litert=None); "
+    "sys.path.append(os.path.dirname(sys.argv[1])); del sys.argv[:2]; "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 
 
 @pytest.fixture
@@ -57,6 +63,32 @@ def test_it_answers_with_numpy_and_the_engine_alone(
     assert labels == [str(label) for label in logits[:2].argmax(axis=1)]
     assert (model / "current").readlink().name[:12] in done.stderr
     assert sorted(model.rglob("*")) == before, "more files would damage the release"
+
+
+def test_it_asks_the_service_of_a_release_with_a_real_engine(
+    model: Path, trained: Trained, tmp_path: Path
+) -> None:
+    samples, logits = trained.view().raw("test"), trained.logits("ptq-int8")
+    frames = np.rint(samples[:3].astype(float) * (255 / 16)).astype(np.uint8)
+    names = [f"{place}.npy" for place in range(3)]
+    for name, frame in zip(names, frames, strict=True):
+        np.save(tmp_path / name, frame)
+    before = sorted(model.glob("releases/**/*"))
+    serve = [sys.executable, "-B", str(model / "current/runner.py"), "serve", str(model)]
+    try:
+        started = json.loads(subprocess.check_output([*serve, "start"]))
+        assert (started["release"], started["ready"]) == (started["current"], True), started
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", BY_NUMPY_ALONE, np.__path__[0], str(ASK), "tiny", *names],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    finally:
+        stopped = json.loads(subprocess.check_output([*serve, "stop"]))
+    assert stopped == {"running": False, "stopped": True}
+    labels = [line.split()[1] for line in done.stdout.splitlines()]
+    assert labels == [str(label) for label in logits[:3].argmax(axis=1)]
+    assert sorted(model.glob("releases/**/*")) == before, "more files would damage the release"
 
 
 def test_a_release_that_becomes_current_answers_from_then_on(
