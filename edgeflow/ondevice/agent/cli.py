@@ -20,7 +20,7 @@ from .data import find_data, store_data
 from .folders import OTHERS
 from .history import history
 from .install import install, prepare
-from .judge import activate, rollback
+from .judge import rollback
 from .look import models, status, verify
 from .manifest import SHA
 from .recover import recover
@@ -97,13 +97,12 @@ SWITCH = (
     "--allow-downgrade",
 )
 FOLDERS = ("model_dir", "data_dir", "root_dir")
-AUDITED = ("install", "activate", "switch", "confirm", "rollback")
+AUDITED = ("install", "switch", "confirm", "rollback")
 VERBS = {
     status: ("model_dir",),
     verify: ("model_dir", "sha"),
     prepare: ("model_dir", "sha", "keep", "--need-bytes", "--need-inodes", "--uploader"),
     install: ("model_dir", "sha", "--form", "--packed-from", "--uploader"),
-    activate: ("model_dir", "sha"),
     switch: SWITCH,
     supervise: SWITCH,  # not for hosts: `switch` starts it
     confirm: ("model_dir", "sha", "token"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .answer import Refused
-from .audit import audit
+from .audit import UNSIGNED, audit
 from .boot import left_s
 from .files import write_json
 from .journal import journal_of
@@ -49,4 +49,6 @@ def decide(model: Model, journal: Json) -> None:
     # It only rises: a release that was let in with a lower one leaves it as it is.
     journal["counter"] = max(journal["counter"], release_counter(model.release(target)))
     write_json(model.journal_path, journal)
-    audit(model.folder, "confirm", sha=target, state="confirmed", counter=journal["counter"])
+    signer = journal["releases"][target].get("signed_by")
+    facts = {"counter": journal["counter"], "signed_by": signer or UNSIGNED}
+    audit(model.folder, "confirm", sha=target, state="confirmed", **facts)

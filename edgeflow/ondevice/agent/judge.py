@@ -1,14 +1,14 @@
-"""Judgement of a release: in use once it has passed, out of use once it is rejected."""
+"""Judgement of a release: one that is rejected is out of use, and never gone back to."""
 
 from __future__ import annotations
 
-from .audit import UNSIGNED, audit
+from .audit import audit
 from .files import write_json
 from .journal import journal_of, state_of
 from .lock import locked
 from .model import Model
 from .pending import close
-from .release import fallback, verify_release
+from .release import fallback
 from .repair import repair
 
 TYPE_CHECKING = False
@@ -16,33 +16,6 @@ if TYPE_CHECKING:
     import argparse
 
     from .answer import Json
-
-
-def activate(options: argparse.Namespace) -> Json:
-    """Make a release current that has passed, and note what was current before."""
-    from .signature import signer_of_release
-
-    model, name = Model(options.model_dir), options.sha
-    with locked(model.folder, "activate"):
-        repair(model)
-        verify_release(model, name)
-        signer = signer_of_release(model.release(name), model.trust)
-        old, journal = model.current(), journal_of(model)
-        entry = journal["releases"][name]
-        before = entry["previous"] if old == name else old
-        wanted = dict(entry, state="confirmed", previous=before, signed_by=signer)
-        if wanted != entry:
-            journal["releases"][name] = wanted
-            write_json(model.journal_path, journal)
-        if old != name:
-            model.switch(name)
-            signed_by = signer or UNSIGNED
-            audit(model.folder, "activate", sha=name, previous=old, signed_by=signed_by)
-    return {
-        "changed": old != name,
-        "current": model.current(),
-        "previous": wanted["previous"],
-    }
 
 
 def rollback(options: argparse.Namespace) -> Json:

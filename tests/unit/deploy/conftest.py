@@ -26,6 +26,7 @@ from edgeflow.remote.inventory import Endpoint, endpoint, parse_device
 from edgeflow.remote.virtual import start
 from edgeflow.remote.virtual.layout import Address, Behaviour, DeviceFolder, device_folders
 from tests.tiny_targets import section_of
+from tests.unit.deploy.trials import in_this_process
 
 PASSES = (
     b"import sys, os\n"
@@ -182,8 +183,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a verb of the agent on that folder; return exit code and answer."""
+def call(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Run a verb of the agent on that folder, without supervisors; return exit code and answer."""
+    in_this_process(monkeypatch.setattr)
 
     def run(verb: str, *arguments: str) -> Answer:
         code = agent.main([verb, str(folder), *arguments])

@@ -24,6 +24,7 @@ from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent.answer import Refused
 from edgeflow.ondevice.agent.data import UNTOUCHED_S, UNUSED_S
 from edgeflow.ondevice.agent.manifest import listed_files
+from tests.unit.deploy.trials import put_in_use
 
 Answer = tuple[int, dict[str, Any]]
 Call = Callable[..., Answer]
@@ -73,7 +74,7 @@ def install(call: Call, folder: Path, content: bytes) -> str:
 
 def in_use(call: Call, folder: Path, content: bytes) -> str:
     sha = install(call, folder, content)
-    assert call("activate", sha)[0] == 0
+    assert put_in_use(call, sha)[0] == 0
     return sha
 
 
@@ -86,7 +87,7 @@ def test_a_release_is_installed_read_only_and_switched_to(call: Call, folder: Pa
     assert list((folder / "incoming").iterdir()) == []
     assert call("verify") == (0, {"verified": sha})
     log = [json.loads(line) for line in (folder / "audit.log").read_text().splitlines()]
-    assert [line["verb"] for line in log] == ["install", "activate"]
+    assert [line["verb"] for line in log] == ["install", "switch", "confirm"]
     age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(log[0]["time"])
     assert datetime.timedelta(seconds=-1) < age < datetime.timedelta(hours=1)
 
@@ -150,8 +151,8 @@ def test_prune_keeps_current_and_previous_however_old(call: Call, folder: Path) 
     shas = [install(call, folder, bytes([n])) for n in range(4)]
     for age, sha in enumerate(shas):
         os.utime(folder / "releases" / sha, (1000 + age, 1000 + age))
-    call("activate", shas[0])
-    call("activate", shas[1])
+    put_in_use(call, shas[0])
+    put_in_use(call, shas[1])
     assert call("prune", "1") == (0, {"removed": [shas[2]]})
     assert set(names(folder / "releases")) == {shas[0], shas[1], shas[3]}
 
@@ -161,7 +162,7 @@ def test_what_an_engine_kept_of_a_release_goes_with_it(call: Call, folder: Path)
     for sha in shas:
         (folder / "cache" / sha).mkdir(parents=True)
         (folder / "cache" / sha / "model.blob").write_bytes(b"compiled")
-    call("activate", shas[0])
+    put_in_use(call, shas[0])
     assert call("verify", shas[0])[0] == 0, "it is no part of the release"
     assert call("prune", "1") == (0, {"removed": [shas[1]]})
     assert names(folder / "cache") == sorted([shas[0], shas[2]])
@@ -190,8 +191,7 @@ def damage(path: Path) -> None:
 def test_a_changed_file_is_found_and_never_activated(call: Call, folder: Path, name: str) -> None:
     sha = install(call, folder, b"weights")
     damage(folder / "releases" / sha / name)
-    for verb in ("verify", "activate"):
-        code, answer = call(verb, sha)
+    for code, answer in (call("verify", sha), put_in_use(call, sha)):
         assert (code, answer["error"]) == (65, "corrupt")
         assert name in answer["detail"]
     assert not (folder / "current").is_symlink()
@@ -426,7 +426,7 @@ def test_data_go_that_no_measurement_uses_any_more(
 @pytest.mark.parametrize("sha", ["../x", "A" * 64, "0" * 63, "0" * 64 + "\n"])
 def test_only_digests_name_a_release(folder: Path, sha: str) -> None:
     with pytest.raises(SystemExit):
-        agent.main(["activate", str(folder), sha])
+        agent.main(["rollback", str(folder), sha])
 
 
 def test_its_file_depends_on_the_sources_alone(program: Path) -> None:

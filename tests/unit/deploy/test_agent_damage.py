@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,16 +22,22 @@ from edgeflow.ondevice.agent.audit import LOG_MAX_BYTES
 from edgeflow.ondevice.agent.folders import discard
 from edgeflow.remote.answer import parse
 from tests.unit.deploy.test_agent import damage, in_use, install, members, names, upload
+from tests.unit.deploy.trials import IN_TIME, put_in_use
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Call
 
 SHA = "ab" * 32
-ENTRY = {"manifest": SHA, "number": 0, "previous": None, "state": "passed"}
+ENTRY = {"manifest": SHA, "number": 0, "previous": None, "state": "confirmed"}
 
 
-def journal_of(entry: object, name: str = SHA) -> str:
-    return json.dumps({"format": 2, "releases": {name: entry}})
+def journal_of(entry: object, name: str = SHA, **more: object) -> str:
+    known = {"format": 3, "releases": {name: entry}, "pending": None, "last": None, "counter": 0}
+    return json.dumps({**known, **more})
+
+
+NOW = {"boot": "", "monotonic_s": 1.0}
+PENDING = {"target": SHA, "previous": None, "token": SHA, "healthy": True, "deadline": NOW}
 
 
 JOURNALS = {
@@ -45,11 +52,16 @@ JOURNALS = {
     "no entry": journal_of(1),
     "half an entry": journal_of({"manifest": SHA}),
     "no digest": journal_of(ENTRY, name="x"),
-    "state": journal_of({**ENTRY, "state": ["passed"]}),
+    "state": journal_of({**ENTRY, "state": ["confirmed"]}),
+    "pending": journal_of(ENTRY, pending=[]),
+    "pending target": journal_of(ENTRY, pending={**PENDING, "target": "x"}),
+    "deadline": journal_of(ENTRY, pending={**PENDING, "deadline": {"boot": "", "monotonic_s": ""}}),
+    "last": journal_of(ENTRY, last={"target": SHA, "token": SHA, "state": "x"}),
+    "counter": journal_of(ENTRY, counter="1"),
+    "second format": '{"format": 2, "releases": {"x": {}}}',
     "number": journal_of({**ENTRY, "number": "1"}),
     "itself": journal_of({**ENTRY, "previous": SHA}),
     "previous": journal_of({**ENTRY, "previous": 7}),
-    "later format": '{"format": 3, "releases": {}}',
 }
 
 
@@ -67,10 +79,41 @@ def test_a_damaged_journal_is_written_anew(call: "Call", folder: Path, text: str
     assert (code, status["current"], status["previous"]) == (0, new, None)
     assert call("verify") == (0, {"verified": new})
     newest = in_use(call, folder, b"newest")
-    assert audit(folder)[-3:] == ["repair", "install", "activate"]
+    assert audit(folder)[-4:] == ["repair", "install", "switch", "confirm"]
     assert '"fault": "the journal is missing or damaged"' in (folder / "audit.log").read_text()
     assert set(json.loads((folder / "journal.json").read_text())["releases"]) == {old, new, newest}
     assert call("rollback", newest) == (0, {"current": new, "rolled_back": True})
+
+
+def test_a_journal_of_the_second_format_is_understood(call: "Call", folder: Path) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    journal = json.loads((folder / "journal.json").read_text())
+    for entry in journal["releases"].values():
+        entry["state"] = "passed"
+    second = {"format": 2, "releases": journal["releases"]}
+    (folder / "journal.json").write_text(json.dumps(second))
+    status = call("status")[1]
+    assert (status["previous"], status["state"], status["counter"]) == (old, "confirmed", 0)
+    newest = in_use(call, folder, b"newest")
+    assert "repair" not in audit(folder)
+    assert json.loads((folder / "journal.json").read_text())["format"] == 3
+    assert call("rollback", newest) == (0, {"current": new, "rolled_back": True})
+
+
+def test_what_a_newer_agent_has_written_is_left_alone(call: "Call", folder: Path) -> None:
+    new = in_use(call, folder, b"new")
+    (folder / "journal.json").write_text('{"format": 4, "releases": {}}')
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for verb in (("prepare", new, "3"), ("install", new), ("rollback", new), ("prune", "3"),
+                 ("status",), ("verify", new), ("confirm", new, "0" * 32),
+                 ("switch", new, *IN_TIME), ("forget",)):  # fmt: skip
+        code, answer = call(*verb)
+        assert (code, answer["error"]) == (70, "newer"), verb
+        assert "format 4; this one knows 3" in answer["detail"]
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for log in ("lock", "audit.log"):  # that it was tried is said
+        assert before.pop(folder / log) != after.pop(folder / log)
+    assert after == before
 
 
 def test_without_a_journal_nothing_is_gone_back_to(call: "Call", folder: Path) -> None:
@@ -219,7 +262,7 @@ def test_a_release_that_is_damaged_is_not_taken_on_trust_without_a_journal(
     sha = install(call, folder, b"weights")
     damage(folder / "releases" / sha / "data" / "model")
     (folder / "journal.json").unlink()
-    assert call("activate", sha)[0] == 65
+    assert put_in_use(call, sha)[0] == 65
     assert install(call, folder, b"weights") == sha
 
 
@@ -291,7 +334,7 @@ def test_a_damaged_link_is_said_and_repaired(call: "Call", folder: Path, kind: s
     assert (status["fault"], status["current"]) == (None, old if known else None)
     if known:
         assert install(call, folder, b"new") == new
-    assert call("activate", new)[0] == 0
+    assert put_in_use(call, new)[0] == 0
     assert call("verify") == (0, {"verified": new})
     aside = folder / "current.found-1"
     assert os.path.lexists(aside) is (kind in ("folder", "file"))
@@ -313,7 +356,7 @@ def test_a_previous_release_that_is_gone_is_passed_over(call: "Call", folder: Pa
 
 def test_a_rejected_release_is_never_gone_back_to(call: "Call", folder: Path) -> None:
     one, two = in_use(call, folder, b"one"), in_use(call, folder, b"two")
-    assert call("activate", one)[0] == 0
+    assert put_in_use(call, one)[0] == 0
     assert call("rollback", one)[1]["current"] == two
     assert call("status")[1]["previous"] is None
     assert call("rollback", two)[1]["current"] is None
@@ -325,7 +368,7 @@ def test_rejecting_what_is_not_in_use_changes_nothing_else(call: "Call", folder:
     assert call("rollback", new, "--reason", "slow") == (0, answer)
     assert call("status")[1]["rejected"] == [new]
     assert audit(folder)[-1] == "reject"
-    assert call("activate", new)[1]["previous"] == old
+    assert put_in_use(call, new)[1]["previous"] == old
     assert call("status")[1]["rejected"] == []
 
 
@@ -333,14 +376,14 @@ def test_half_a_line_of_the_audit_log_stays_alone(call: "Call", folder: Path) ->
     (folder / "audit.log").write_text('{"verb": "inst')
     in_use(call, folder, b"new")
     lines = (folder / "audit.log").read_text().splitlines()
-    assert [json.loads(line)["verb"] for line in lines[1:]] == ["install", "activate"]
+    assert [json.loads(line)["verb"] for line in lines[1:]] == ["install", "switch", "confirm"]
 
 
 def test_a_log_that_takes_no_more_undoes_nothing(call: "Call", folder: Path) -> None:
     sha = install(call, folder, b"new")
     (folder / "audit.log").unlink()
     (folder / "audit.log").mkdir()
-    assert call("activate", sha)[0] == 0
+    assert put_in_use(call, sha)[0] == 0
     assert call("verify") == (0, {"verified": sha})
 
 
@@ -359,7 +402,7 @@ def test_the_audit_log_is_bounded(call: "Call", folder: Path) -> None:
         assert older.read_bytes().endswith(lines)
         (line,) = log.read_text().splitlines()
         assert json.loads(line)["reason"] == "slow" * 250
-        assert call("activate", sha)[0] == 0
+        assert put_in_use(call, sha)[0] == 0
     assert sorted(path.name for path in folder.glob("audit*")) == [
         "audit.log",
         "audit.log.1",
@@ -371,9 +414,10 @@ def test_who_waits_for_the_lock_fills_no_log(call: "Call", folder: Path) -> None
     sha = in_use(call, folder, b"new")
     with (folder / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for verb in ("install", "activate", "rollback"):
+        assert put_in_use(call, sha)[0] == 75
+        for verb in ("install", "rollback"):
             assert call(verb, sha)[0] == 75
-    assert audit(folder) == ["install", "activate"]
+    assert audit(folder) == ["install", "switch", "confirm"]
 
 
 def link_folder(release: Path) -> None:
@@ -431,12 +475,11 @@ def test_a_release_is_exactly_what_its_manifest_lists(
 ) -> None:
     sha = in_use(call, folder, b"weights")
     SPOILED[kind](folder / "releases" / sha)
-    for verb in ("verify", "activate"):
-        code, answer = call(verb, sha)
+    for code, answer in (call("verify", sha), put_in_use(call, sha)):
         assert (code, answer["error"]) == (65, "corrupt"), answer
     assert call("prepare", sha, "3")[1]["intact"] is False
     assert install(call, folder, b"weights") == sha
-    assert call("activate", sha)[0] == 0
+    assert put_in_use(call, sha)[0] == 0
     assert call("verify") == (0, {"verified": sha})
 
 
@@ -446,14 +489,17 @@ def test_a_file_cannot_be_a_folder_too(call: "Call", folder: Path) -> None:
 
 
 def test_under_a_lax_umask_nobody_else_may_write(folder: Path, program: Path) -> None:
-    sha = upload(folder, members({"runner.py": b"pass\n", "data/sub/model": b"weights"}))
+    healthy = b"print('{\"passed\": true}')\n"
+    sha = upload(folder, members({"runner.py": healthy, "data/sub/model": b"weights"}))
     folder.chmod(0o777)
     (folder / "incoming").chmod(0o777)
-    for verb in ("install", "activate", "verify"):
-        command = [sys.executable, str(program), verb, str(folder), sha]
+    timely = (*IN_TIME[:-1], "0.1", "--python", sys.executable)
+    for verb, options in (("install", ()), ("switch", timely), ("verify", ())):
+        command = [sys.executable, str(program), verb, str(folder), sha, *options]
         subprocess.run(command, check=True, umask=0, stdout=subprocess.DEVNULL)
+    while (folder / "current").is_symlink():  # until it is taken back
+        time.sleep(0.02)
     mode = {path: path.lstat().st_mode & 0o022 for path in [folder, *folder.rglob("*")]}
-    del mode[folder / "current"]
     # A group may share the model's folder; what is in it is the agent's.
     assert (mode.pop(folder), mode.pop(folder / "incoming")) == (0o020, 0o020)
     assert set(mode.values()) == {0}
@@ -469,7 +515,7 @@ def test_whatever_is_done_in_whatever_order(call: "Call", folder: Path, seed: in
     for _ in range(40):
         status = call("status")[1]
         current, installed = status["current"], status["releases"]
-        verb = dice.choice(["install", "activate", "activate", "rollback", "prune"])
+        verb = dice.choice(["install", "switch", "switch", "rollback", "prune"])
         if verb == "install" or not installed:
             content = bytes([dice.randrange(6)])
             call(
@@ -477,9 +523,9 @@ def test_whatever_is_done_in_whatever_order(call: "Call", folder: Path, seed: in
             )
         elif verb == "prune":
             assert call("prune", str(dice.randrange(3)))[0] == 0
-        elif verb == "activate":
+        elif verb == "switch":
             name = dice.choice(installed)
-            assert call("activate", name)[1]["current"] == name
+            assert put_in_use(call, name)[1]["current"] == name
             before.update({name: current} if name != current else {})
             rejected.discard(name)
         else:
@@ -491,6 +537,6 @@ def test_whatever_is_done_in_whatever_order(call: "Call", folder: Path, seed: in
             if name == current and before[name] not in rejected:
                 assert answer["current"] == before[name]
         kept = call("status")[1]["current"]
-        assert kept == current or verb in ("activate", "rollback")
+        assert kept == current or verb in ("switch", "rollback")
         assert kept is None or call("verify") == (0, {"verified": kept})
     assert "repair" not in audit(folder)

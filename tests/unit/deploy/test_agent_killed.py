@@ -1,4 +1,4 @@
-"""The agent killed between any two system calls that write.
+"""The agent cut off, as by a loss of power, between any two system calls that write.
 
 Whatever the moment: `current` is the old release or the new one, and whole; the same verb then
 succeeds; a rollback goes to the release that was in use before, never to another one.
@@ -6,6 +6,7 @@ succeeds; a rollback goes to the release that was in use before, never to anothe
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from edgeflow.bundle.archive import write_tar
 from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent.audit import LOG_MAX_BYTES
 from tests.unit.deploy.test_agent import damage, in_use, install, members, upload
+from tests.unit.deploy.trials import IN_TIME, put_in_use
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Call
@@ -89,45 +91,104 @@ def leftovers(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def test_an_activation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+def again(ask: Ask, folder: Path, sha: str) -> dict[str, Any]:
+    """Put a release in use in a folder, where a verb was cut off; return what `switch` answers."""
+
+    def call(verb: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+        return 0, ask(verb, folder, *arguments)
+
+    return put_in_use(call, sha)[1]
+
+
+def recovered(ask: Ask, killed: Killed, what: str) -> list[dict[str, Any]]:
+    """Recover all copies as after a reboot, which ends no trial but takes it back; return states.
+
+    The audit log is whole, and what is in use is what was installed, byte by byte. How many
+    boundaries that were shows `--log-cli-level=INFO`.
+    """
+    logging.getLogger(__name__).info("%d boundaries of %s", len(killed.calls), what)
+    ask("recover", killed.folders[0].parent)
+    before = [(copy / "journal.json").read_bytes() for copy in killed.folders]
+    ask("recover", killed.folders[0].parent)
+    after = [(copy / "journal.json").read_bytes() for copy in killed.folders]
+    assert after == before, "there was nothing left to do"
+    found = []
+    for copy in killed.folders:
+        status = ask("status", copy)
+        assert (status["pending"], status["fault"]) == (None, None)
+        assert status["current"] is None or status["state"] == "confirmed"
+        for name in filter(None, (status["current"], status["previous"])):
+            assert ask("verify", copy, name) == {"verified": name}
+        assert ask("history", copy)["chain"] == "whole"
+        assert not [path for path in leftovers(copy) if path.suffix != ".part"]
+        found.append(status)
+    return found
+
+
+def test_a_switch(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    """Nobody can confirm it any more, so after a reboot it is the old release again."""
     oldest, old = in_use(call, folder, b"oldest"), in_use(call, folder, b"old")
     new = install(call, folder, b"new")
-    before = {oldest: None, old: oldest, new: old}
-    seen = []
-    for copy in kill("activate", new).folders:
-        status = ask("status", copy)
-        seen.append(status["current"])
-        assert status["previous"] == before[status["current"]]
-        assert ask("verify", copy) == {"verified": status["current"]}
-        assert rolled_back(ask, copy, status["current"]) == before[status["current"]]
-        answer = ask("activate", copy, new)
-        assert (answer["current"], answer["previous"]) == (new, old)
-        assert rolled_back(ask, copy, new) == old
-        assert not list(leftovers(copy))
+    killed = kill("switch", new, *IN_TIME)
+    seen = [ask("status", copy)["current"] for copy in killed.folders]
     assert set(seen) == {old, new}
     assert seen == sorted(seen, key=[old, new].index), "never back and forth"
+    for status in recovered(ask, killed, "switch"):
+        assert (status["current"], status["previous"]) == (old, oldest)
+    for copy in killed.folders:
+        assert rolled_back(ask, copy, old) == oldest
+        assert again(ask, copy, new)["previous"] == old
+        assert rolled_back(ask, copy, new) == old
 
 
-def test_an_activation_of_the_release_before(
-    call: "Call", folder: Path, ask: Ask, kill: Kill
-) -> None:
+def test_a_confirmation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    old, new = in_use(call, folder, b"old"), install(call, folder, b"new")
+    token = call("switch", new, *IN_TIME)[1]["token"]
+    before = {old: None, new: old}
+    killed = kill("confirm", new, token)
+    states = recovered(ask, killed, "confirm")
+    assert {status["current"] for status in states} == {old, new}
+    assert states[-1]["current"] == new
+    for status in states:
+        assert status["previous"] == before[status["current"]]
+    for copy in killed.folders:
+        again(ask, copy, new)
+        assert rolled_back(ask, copy, new) == old
+
+
+def test_a_switch_that_is_taken_back(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
+    """The recovery itself is cut off, at each of its calls, and once more begins."""
+    oldest, old = in_use(call, folder, b"oldest"), in_use(call, folder, b"old")
+    new = install(call, folder, b"new")
+    call("switch", new, *IN_TIME)
+    killed = kill("prune", "3")
+    seen = [ask("status", copy)["current"] for copy in killed.folders]
+    assert set(seen) == {old, new}
+    for status in recovered(ask, killed, "taking back"):
+        assert (status["current"], status["previous"]) == (old, oldest)
+    for copy in killed.folders:
+        assert again(ask, copy, new)["previous"] == old
+
+
+def test_a_switch_to_the_release_before(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
     """As after a checkout of an older state: the two are each other's release before."""
     one, two = in_use(call, folder, b"one"), in_use(call, folder, b"two")
-    for copy in kill("activate", one).folders:
-        current = ask("status", copy)["current"]
-        assert rolled_back(ask, copy, current) == {one: two, two: one}[current]
-        ask("activate", copy, one)
+    killed = kill("switch", one, *IN_TIME)
+    for status in recovered(ask, killed, "switching back"):
+        assert (status["current"], status["previous"]) == (two, one)
+    for copy in killed.folders:
+        again(ask, copy, one)
         assert rolled_back(ask, copy, one) == two
 
 
 def test_a_rollback(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
     oldest, old, new = (in_use(call, folder, name) for name in (b"oldest", b"old", b"new"))
-    seen = []
-    for copy in kill("rollback", new).folders:
-        status = ask("status", copy)
-        seen.append(status["current"])
-        assert status["current"] == new or new in status["rejected"]
-        assert ask("verify", copy) == {"verified": status["current"]}
+    killed = kill("rollback", new)
+    seen = [ask("status", copy)["current"] for copy in killed.folders]
+    states = recovered(ask, killed, "rollback")
+    assert {status["current"] for status in states} == {old, new}
+    for copy, status in zip(killed.folders, states, strict=True):
+        assert (status["current"] == old) is (new in status["rejected"]), "all of it or nothing"
         assert ask("rollback", copy, new)["current"] == old
         status = ask("status", copy)
         assert (status["previous"], status["rejected"]) == (oldest, [new])
@@ -141,7 +202,7 @@ def test_a_rollback_to_nothing(call: "Call", folder: Path, ask: Ask, kill: Kill)
     for copy in kill("rollback", new).folders:
         assert ask("rollback", copy, new)["current"] is None
         assert not os.path.lexists(copy / "current")
-        assert ask("activate", copy, new)["current"] == new
+        assert again(ask, copy, new)["current"] == new
 
 
 def test_an_installation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
@@ -155,7 +216,9 @@ def test_an_installation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> No
     options = ["--form", "delta.zst", "--packed-from", str(delta.stat().st_size)]
     part = folder / "incoming" / f"{new}.delta.zst.part"
     part.write_bytes(sent)
-    for copy in kill("install", new, *options).folders:
+    killed = kill("install", new, *options)
+    recovered(ask, killed, "install")
+    for copy in killed.folders:
         status = ask("status", copy)
         assert (status["current"], status["previous"]) == (old, oldest)
         for name in status["releases"]:
@@ -166,7 +229,7 @@ def test_an_installation(call: "Call", folder: Path, ask: Ask, kill: Kill) -> No
             (copy / "incoming" / part.name).write_bytes(sent)
         ask("install", copy, new, *options)
         assert ask("verify", copy, new) == {"verified": new}
-        assert ask("activate", copy, new)["previous"] == old
+        assert again(ask, copy, new)["previous"] == old
         assert not list(leftovers(copy))
 
 
@@ -190,8 +253,10 @@ def test_a_repair_of_the_release_in_use(call: "Call", folder: Path, ask: Ask, ki
 
 def test_a_prune(call: "Call", folder: Path, ask: Ask, kill: Kill) -> None:
     names = [in_use(call, folder, bytes([number])) for number in range(4)]
-    call("activate", names[1])
-    for copy in kill("prune", "1").folders:
+    put_in_use(call, names[1])
+    killed = kill("prune", "1")
+    recovered(ask, killed, "prune")
+    for copy in killed.folders:
         status = ask("status", copy)
         assert (status["current"], status["previous"]) == (names[1], names[3])
         for name in status["releases"]:
@@ -244,7 +309,7 @@ def test_data_that_nothing_uses(folder: Path, ask: Ask, kill: Kill) -> None:
 def test_all_is_on_the_disk_before_the_switch(call: "Call", folder: Path, kill: Kill) -> None:
     """What a kill cannot show: after a power cut a file that was not synced has no content."""
     in_use(call, folder, b"old")
-    killed = kill("activate", install(call, folder, b"new"))
+    killed = kill("switch", install(call, folder, b"new"), *IN_TIME)
     copy, first = killed.folders[-1].name, killed.calls.index("open journal.json.tmp")
     assert killed.calls[first : first + 8] == [
         "open journal.json.tmp",

@@ -11,6 +11,7 @@ import pytest
 
 from edgeflow.ondevice import agent
 from tests.unit.deploy.test_agent import damage, in_use, install
+from tests.unit.deploy.trials import put_in_use
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Call
@@ -68,7 +69,7 @@ def safe(disk: Disk) -> bool:
 def test_each_verb_ends_with_all_on_the_disk(call: "Call", folder: Path, disk: Disk) -> None:
     one = install(call, folder, b"one")
     assert safe(disk)
-    assert call("activate", one)[0] == 0
+    assert put_in_use(call, one)[0] == 0
     assert safe(disk)
     two = in_use(call, folder, b"two")
     damage(folder / "releases" / two / "data" / "model")

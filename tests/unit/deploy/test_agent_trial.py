@@ -26,6 +26,17 @@ SICK = b"print('{\"passed\": false}')\nraise SystemExit(1)\n"
 TRY = ("--python", sys.executable, "--health-s", "20", "--confirm-s")
 
 
+@pytest.fixture
+def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> "Call":
+    """Run a verb of the agent on that folder, with processes of its own as on a device."""
+
+    def run(verb: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+        code = agent.main([verb, str(folder), *arguments])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
 def bring(call: "Call", folder: Path, name: str, runner: bytes = HEALTHY, **facts: Any) -> str:
     """Install a release with a runner; `facts` go into its manifest."""
     parts = members({"runner.py": runner, "data/model": name.encode()})

@@ -12,6 +12,7 @@ from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent.kept import FETCHED_S
 from edgeflow.ondevice.agent.uploads import FORMS, STALE_S, upload_name
 from tests.unit.deploy.test_agent import in_use, install, members, names, upload
+from tests.unit.deploy.trials import put_in_use
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Call
@@ -79,7 +80,7 @@ def test_two_hosts_with_the_same_bundle_leave_each_other_alone(call: "Call", fol
     (folder / "incoming" / mine).write_bytes(whole)
     assert call("install", sha, "--uploader", MINE)[1]["changed"] is True
     assert names(folder / "incoming") == [other]
-    assert call("activate", sha)[0] == 0
+    assert put_in_use(call, sha)[0] == 0
     assert call("prune", "3")[0] == 0
     with (folder / "incoming" / other).open("ab") as file:
         file.write(whole[100:])
@@ -168,7 +169,7 @@ def test_a_removed_release_leaves_no_gap_on_the_way_back(call: "Call", folder: P
         install(call, folder, bytes([number])) for number in range(4)
     )
     for sha in (newest, removed, previous, current):
-        call("activate", sha)
+        put_in_use(call, sha)
     assert call("prune", "1") == (0, {"removed": [removed]})
     assert call("rollback", current)[1]["current"] == previous
     assert call("status")[1]["previous"] == newest
@@ -191,7 +192,7 @@ def test_room_is_made_for_what_is_to_come(
 def test_a_removed_release_leaves_no_release_before_itself(call: "Call", folder: Path) -> None:
     one, two = in_use(call, folder, b"one"), in_use(call, folder, b"two")
     for sha in (one, two):  # as after checkouts back and forth
-        assert call("activate", sha)[0] == 0
+        assert put_in_use(call, sha)[0] == 0
     three = in_use(call, folder, b"three")
     assert call("prune", "0") == (0, {"removed": [one]})
     assert call("rollback", three)[1]["current"] == two

@@ -30,6 +30,7 @@ from edgeflow.ondevice.agent.answer import Refused
 from edgeflow.ondevice.agent.ed25519 import ORDER
 from edgeflow.ondevice.agent.signature import NAMESPACE, signer_of
 from edgeflow.ondevice.agent.sshsig import Reader, Signature, Unreadable, string
+from tests.unit.deploy.trials import put_in_use
 
 Call = Callable[..., tuple[int, dict[str, Any]]]
 MANIFEST = b'{"files": {}}'
@@ -369,13 +370,13 @@ def test_a_signed_release_says_by_whom(
     sha = upload(folder, {"manifest.json": manifest, "manifest.json.sig": signature, **files})
     assert call("install", sha)[0] == 0
     assert (folder / "releases" / sha / "manifest.json.sig").read_bytes() == signature
-    assert call("activate", sha)[0] == 0
+    assert put_in_use(call, sha)[0] == 0
     assert call("status")[1]["signed_by"] == SIGNER
     logged = [json.loads(text) for text in (folder / "audit.log").read_text().splitlines()]
     assert {entry["signed_by"] for entry in logged} == {SIGNER}
 
     (trust / "revoked_keys").write_text(line(keys["p256"]) + "\n")
-    code, answer = call("activate", sha)
+    code, answer = put_in_use(call, sha)
     assert (code, answer["error"]) == (65, "rejected")
     (trust / "revoked_keys").unlink()
     (folder / "journal.json").unlink()  # what is known without it
@@ -385,7 +386,7 @@ def test_a_signed_release_says_by_whom(
 def test_without_trust_what_is_unsigned_is_called_so(call: Call, folder: Path) -> None:
     files = {"runner.py": b"pass\n"}
     sha = upload(folder, {"manifest.json": manifest_of(files), **files})
-    assert call("install", sha)[0] == call("activate", sha)[0] == 0
+    assert call("install", sha)[0] == put_in_use(call, sha)[0] == 0
     assert call("status")[1]["signed_by"] is None
     logged = [json.loads(text) for text in (folder / "audit.log").read_text().splitlines()]
     assert {entry["signed_by"] for entry in logged} == {"unsigned"}
