@@ -25,6 +25,7 @@ SERVICE = ("health", "start", "stop")
 RUNNER = ("golden", "measure", "predict")
 CHECKED = ("--data", "--out", "--python", "--unit")
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+PROGRAM = re.compile(r"bin/(?:agent|session)-([0-9a-f]{64})\.pyz?")
 AGENT = re.compile(r"bin/agent-([0-9a-f]{64})\.pyz")
 UPLOADS = re.compile(
     r"data/[0-9a-f]{64}\.[0-9a-f]{16}(\.zst)?\.part"
@@ -95,10 +96,10 @@ class Guard:
         return os.path.relpath(whole, self.root)
 
     def receive(self, part: str, path: str, _size: str, sha256: str, _idle_s: str) -> None:
-        """Allow uploads of bundles, data and samples, and of an agent that was provisioned."""
+        """Allow uploads of bundles, data and samples, and of programs that were provisioned."""
         names = self.inside(part), self.inside(path)
-        agent = AGENT.fullmatch(names[1])
-        known = agent and sha256 == agent.group(1) and sha256 in self.programs
+        program = PROGRAM.fullmatch(names[1])
+        known = program and sha256 == program.group(1) and sha256 in self.programs
         if known and re.fullmatch(re.escape(names[1]) + r"\.[0-9a-f]{16}\.part", names[0]):
             return
         for name in names:

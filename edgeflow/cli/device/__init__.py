@@ -4,6 +4,7 @@ import typer
 
 from edgeflow.cli.device.change import remove, rollback
 from edgeflow.cli.device.collect import collect
+from edgeflow.cli.device.discover import discover
 from edgeflow.cli.device.doctor import doctor
 from edgeflow.cli.device.logs import gc, history, logs
 from edgeflow.cli.device.look import list_, models, ping
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.command("list")(list_)
 for command in (
+    discover,
     provision,
     doctor,
     ping,

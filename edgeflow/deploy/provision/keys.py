@@ -17,7 +17,7 @@ from edgeflow.deploy.facts import ENERGY, FACTS
 from edgeflow.errors import DeployError, SigningError
 from edgeflow.ondevice import guard
 from edgeflow.ondevice.agent.signature import ALLOWED, REVOKED
-from edgeflow.remote.channel import SOURCE, program_path, stored_source
+from edgeflow.remote.channel import SOURCE, TEXT, program_path, stored_source
 from edgeflow.remote.inventory import Account
 
 GUARD = "guard.py"
@@ -85,7 +85,7 @@ def files(unit: Mapping[str, Any], folder: str) -> dict[str, bytes]:
     """
     sessions = (SOURCE, stored_source(program_path(folder)))
     texts = (FACTS, ENERGY, checkup.PROGRAM)
-    programs = (*sessions, agent_program(), *(text.encode() for text in texts))
+    programs = (*sessions, TEXT, agent_program(), *(text.encode() for text in texts))
     digests = sorted(hashlib.sha256(program).hexdigest() for program in programs)
     settings = json.dumps({"programs": digests, "unit": dict(unit)}, indent=1, sort_keys=True)
     return {GUARD: inspect.getsource(guard).encode(), SETTINGS: settings.encode()}

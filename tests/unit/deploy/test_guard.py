@@ -77,6 +77,10 @@ def test_it_brings_a_release_all_the_way(
         assert [it.name for it in device.models()] == ["net"]
         device.forget("net")
     assert lab.current(address) is None
+    for program in (lab.root(address) / "edgeflow/bin").iterdir():
+        program.unlink()  # both that run there may be brought again
+    with connect(where) as device:
+        assert device.models() == ()
     assert of_device(where).python
 
 
