@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeflow.bundle.signing import require_signature, sign, signed_elsewhere
+from edgeflow.config.publickey import public_half
 from edgeflow.errors import SigningError
 from edgeflow.remote.login import Wanted, forget, private_key
+
+if TYPE_CHECKING:
+    from edgeflow.config.signing import Signing
 
 
 def signer(public: str | None, key: Path, signatures: Path | None) -> Callable[[bytes], bytes]:
@@ -35,6 +40,14 @@ def signer(public: str | None, key: Path, signatures: Path | None) -> Callable[[
         return signature
 
     return signed
+
+
+def signer_of(section: "Signing | None") -> Callable[[bytes], bytes] | None:
+    """Return what signs bundles that no build makes; None where the key is on another machine."""
+    if section is None or section.signatures is not None:
+        return None
+    key = Path(section.key).expanduser()
+    return signer(public_half(key), key, None)
 
 
 def sign_with(manifest: bytes, key: Path) -> bytes:

@@ -16,13 +16,14 @@ from edgeflow.config.dataset import (
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.neighbours import at_home, is_there, not_there
 from edgeflow.config.pointer import pointer
+from edgeflow.config.publickey import public_half
 from edgeflow.config.raw import Entry, entries
 from edgeflow.errors import DataError
 from edgeflow.paths import lock_file
 
 
 def check_files(raw: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield what is wrong with the files of datasets, devices and the store."""
+    """Yield what is wrong with the files of datasets, devices, the store and the key that signs."""
     for name, section in valid_datasets(raw).items():
         yield from _of_dataset(section, ("datasets", name, "path"))
     for name, entry in entries(raw, "devices").items():
@@ -30,6 +31,7 @@ def check_files(raw: Mapping[str, Any]) -> Iterator[Finding]:
         if isinstance(lock, str):
             yield from not_there(lock_file(at_home(lock)), ("devices", name, "environment"))
     yield from _of_store(raw)
+    yield from _of_signing(raw)
 
 
 def _of_dataset(section: Dataset, keys: Keys) -> Iterator[Finding]:
@@ -89,3 +91,12 @@ def _of_store(raw: Entry) -> Iterator[Finding]:
         blocked = next((p for p in (path, *path.parents) if is_there(p)), path)
         if not blocked.is_dir():
             yield Finding(keys=("store", "path"), message=f"{str(blocked)!r} is no folder")
+
+
+def _of_signing(raw: Entry) -> Iterator[Finding]:
+    signing = raw.get("signing")
+    given = signing.get("key") if isinstance(signing, Mapping) else None
+    if isinstance(given, str) and public_half(at_home(given)) is None:
+        message = f"{given} is no key whose public half can be read"
+        hint = f"create one: ssh-keygen -t ed25519 -f {given}"
+        yield Finding(keys=("signing", "key"), message=message, hint=hint)

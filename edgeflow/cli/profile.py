@@ -83,6 +83,7 @@ def _board(plan: "Plan | None", target: str, device: str) -> "Board":
     """Return the target that is named, or that of the device."""
     from pydantic import ValidationError
 
+    from edgeflow.bundle.signer import signer_of
     from edgeflow.plan import targets
     from edgeflow.profiling.bundle import Board
     from edgeflow.targets import registry
@@ -94,6 +95,7 @@ def _board(plan: "Plan | None", target: str, device: str) -> "Board":
             target=targets.class_of(plan, name),
             options=plan.config.targets[name],
             host=targets.compile_host(plan, name),
+            sign=signer_of(plan.config.signing),
         )
     if name not in registry.names():
         meant = did_you_mean(name, [*(plan.config.targets if plan else ()), *registry.names()])

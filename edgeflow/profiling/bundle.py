@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from edgeflow.artifact.manifest import Manifest, describe_files
 from edgeflow.artifact.packed import packed, packed_path
-from edgeflow.bundle.pack import write_bundle
+from edgeflow.bundle.pack import Sign, write_bundle
 from edgeflow.config.samples import Affine
 from edgeflow.config.target import target_slice, toolchain_of
 from edgeflow.console import native_quiet
@@ -39,12 +39,14 @@ class Board:
         target: its class.
         options: parsed.
         host: compile host that has its toolchain, if it has one.
+        sign: signs the bundle, for devices that take no other.
     """
 
     name: str
     target: type[Target]
     options: BaseModel
     host: Host = None
+    sign: Sign | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +115,7 @@ def pack(network: Network, board: Board, model: str, seed: int, folder: Path) ->
     _write_manifest("compile", folder / "compile.json", facts)
     names = {"model": model, "recipe": network.recipe.quantize, "target": target_slice(options)}
     bundle = folder / "bundle.tar"
-    write_bundle(bundle, dataset, folder, names, target.runtime(options))
+    write_bundle(bundle, dataset, folder, names, target.runtime(options), sign=board.sign)
     packed_path(bundle).write_bytes(packed(bundle.read_bytes()))
     return Packed(
         bundle=bundle,

@@ -71,6 +71,7 @@ class Row:
     engine: str | None = None
     cpu: str | None = None
     bundle_sha256: str | None = None
+    signed_by: str | None = None
     transport: str | None = None
     rolled_back: str | None = None
     layers: tuple[Layer, ...] = ()
@@ -172,6 +173,7 @@ def _measured(
         "engine": validation.conditions.engine,
         "cpu": validation.conditions.cpu,
         "bundle_sha256": validation.bundle_sha256,
+        "signed_by": validation.signed_by,
         "transport": validation.transport,
         "layers": tuple(validation.layers),
         "labels": tuple(validation.labels),

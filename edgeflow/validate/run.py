@@ -1,5 +1,6 @@
 """The validate step: runs a deployed bundle on its device and measures it."""
 
+import json
 import tempfile
 import time
 from collections.abc import Mapping
@@ -96,6 +97,8 @@ def validate(
         event.facts["measured"] = result is None
         if result is None:
             result = _validate(parsed, folders)
+        signer = json.loads(deployed.read_text()).get("signed_by")
+        result = result.model_copy(update={"signed_by": signer})
         write_json(out, result.model_dump(mode="json"))
         kept.keep(result)
     return result

@@ -103,6 +103,8 @@ class Validation(Section):
     quantize: str
     transport: str
     bundle_sha256: str
+    signed_by: str | None = None
+    """Who signed the bundle, as the device has verified it."""
     samples: Count
     labels: list[str]
     """Names of classes or of targets."""

@@ -87,6 +87,7 @@ def _served(found: "Status", unit: "Unit", results: Path) -> dict[str, Any]:
         "since_unix_s": found.since_unix_s,
         "previous_sha256": found.previous,
         "deployed_sha256": built,
+        "signed_by": found.signed_by,
         "rejected_sha256": list(found.rejected),
         "fault": found.fault,
         "state": _state(found, built),

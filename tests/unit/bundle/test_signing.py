@@ -17,11 +17,12 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.step import content_digest
 from edgeflow.bundle.manifest import MANIFEST, SIGNATURE, read_bundle
 from edgeflow.bundle.pack import made_from
-from edgeflow.bundle.signer import signer
+from edgeflow.bundle.signer import signer, signer_of
 from edgeflow.bundle.signing import fingerprint, require_signature
 from edgeflow.cli.app import app
 from edgeflow.config.load import parse
 from edgeflow.config.publickey import public_half
+from edgeflow.config.signing import Signing
 from edgeflow.dataset.view import part_files
 from edgeflow.errors import ConfigError, IntegrityError, SigningError
 from edgeflow.plan import Plan
@@ -85,6 +86,16 @@ def test_a_key_file_signs_the_same_each_time(make_key: MakeKey, options: tuple[s
     require_signature(MANIFEST_BYTES, sign(MANIFEST_BYTES), public_of(key), "it")
     with pytest.raises(IntegrityError, match="other bytes"):
         require_signature(b"other", sign(MANIFEST_BYTES), public_of(key), "it")
+
+
+def test_what_no_build_makes_is_signed_where_the_key_is_at_hand(make_key: MakeKey) -> None:
+    """As the bundles of `edgeflow profile`, for devices that take no others."""
+    key = make_key()
+    sign = signer_of(Signing(key=str(key)))
+    assert sign is not None
+    require_signature(MANIFEST_BYTES, sign(MANIFEST_BYTES), public_of(key), "it")
+    assert signer_of(Signing(key=str(key), signatures="elsewhere")) is None
+    assert signer_of(None) is None
 
 
 def test_an_agent_signs_what_needs_a_passphrase(make_key: MakeKey, agent: None) -> None:

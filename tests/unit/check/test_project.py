@@ -46,6 +46,7 @@ devices:
   pi-1: {target: pi, transport: virtual, environment: locks/none.txt}
 deployments: []
 store: {path: pointer.onnx}
+signing: {key: pointer.onnx}
 """
 ALWAYS = {
     "datasets.gone.path": (3, "no file 'gone.npz'"),
@@ -54,6 +55,7 @@ ALWAYS = {
     "devices.pi-1.environment": (19, "no folder locks"),
     "deployments": (20, "at least 1 item"),
     "store.path": (21, "is no folder"),
+    "signing.key": (22, "is no key whose public half"),
 }
 BUILT = {
     "models.narrow.architecture": (7, "gives outputs of shape (None, 3)"),
@@ -98,6 +100,7 @@ def test_a_quick_check_imports_no_tensorflow(project: Path) -> None:
         .replace(", environment: locks/none.txt", "")
         .replace("  pointer: {dataset: digits, source: pointer.onnx}", "")
         .replace("store: {path: pointer.onnx}", "")
+        .replace("signing: {key: pointer.onnx}", "")
     )
     program = (
         "import sys; from pathlib import Path; from edgeflow.check.project import check_project\n"

@@ -51,7 +51,7 @@ def slice_of(**measure: Any) -> dict[str, Any]:
 def deployed(folder: Path, *, changed: bool = True) -> Path:
     """Write what the deploy step leaves, now."""
     path = folder / "deploy.json"
-    path.write_text(json.dumps({"changed": changed}))
+    path.write_text(json.dumps({"changed": changed, "signed_by": "release@lab"}))
     return path
 
 
@@ -84,6 +84,7 @@ def test_a_measurement(
     model = (folders.recipe / "model.tflite").read_bytes()
     assert result.sizes.model_packed_bytes == packed_size(model) < result.sizes.model_bytes
     assert result.bundle_sha256 == sha256_file(folders.compiled / "bundle.tar")
+    assert result.signed_by == json.loads(out.read_text())["signed_by"] == "release@lab"
     assert device.verbs() == ["verify", "send_data", "run_release"], "nothing is made current"
     assert device.calls[0] == ("verify", "tiny", result.bundle_sha256)
     assert device.calls[1] == ("send_data", sha256_file(trained.dataset / "test_x.npy"))
