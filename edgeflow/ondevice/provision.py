@@ -6,11 +6,11 @@ library only; Python 3.7 or newer; imports nothing of edgeflow. Prints one JSON 
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import os
 import platform
-import shlex
 import shutil
 import struct
 import subprocess
@@ -19,18 +19,8 @@ import tarfile
 import tempfile
 
 MARKER = "edgeflow.json"
+LINGERS = "/var/lib/systemd/linger"
 BOOT_PROGRAM = os.path.join("bin", "agent.pyz")
-UNIT = """\
-[Unit]
-Description=Resolve what a reboot interrupted in {root}
-
-[Service]
-Type=oneshot
-ExecStart="{python}" -I "{program}" recover "{root}"
-
-[Install]
-WantedBy=default.target
-"""
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
@@ -90,7 +80,9 @@ def look(root: str) -> dict[str, Any]:
         "trust": digests(os.path.join(root, "trust")),
         "authorized": read(authorized_keys()).splitlines(),
         "boot": boot_by(),
-        "boots": os.path.isfile(unit_path(root)) or cron_line(root) in crontab(),
+        "is_root": os.geteuid() == 0,
+        "units": {it: sha for it, sha in digests(units()).items() if it.startswith("edgeflow-")},
+        "crontab": crontab().splitlines(),
         "recovers_by": os.path.basename(os.path.realpath(os.path.join(root, BOOT_PROGRAM))),
     }
 
@@ -208,20 +200,10 @@ def authorize(entry: str) -> dict[str, Any]:
     return {"authorized": True}
 
 
-def unit_name(root: str) -> str:
-    """Return the name of the unit that recovers at boot."""
-    return "edgeflow-recover{}.service".format(os.path.abspath(root).replace("/", "-"))
-
-
-def unit_path(root: str) -> str:
-    """Return the file of the unit that recovers at boot."""
-    home = os.path.expanduser("~")
-    return os.path.join(home, ".config", "systemd", "user", unit_name(root))
-
-
-def cron_line(root: str) -> str:
-    """Return the end of the line that recovers at boot, by which it is known again."""
-    return "recover {}  # edgeflow".format(shlex.quote(os.path.abspath(root)))
+def units() -> str:
+    """Return the folder of systemd's units: the system's for root, else the account's own."""
+    own = os.path.join(os.path.expanduser("~"), ".config", "systemd", "user")
+    return "/etc/systemd/system" if os.geteuid() == 0 else own
 
 
 def crontab() -> str:
@@ -247,47 +229,43 @@ def boot_by() -> str | None:
     return "cron" if shutil.which("crontab") else None
 
 
-def at_boot(root: str, python: str, agent: str) -> dict[str, Any]:
-    """Let the agent resolve what a reboot interrupted, before anything asks for it.
-
-    It is called by a link, so that what is entered stays true where another agent comes.
-    """
-    root = os.path.abspath(root)
-    program = os.path.join(root, BOOT_PROGRAM)
+def link(root: str, agent: str) -> dict[str, Any]:
+    """Say which agent runs at boot, by a link: what is entered there stays true."""
+    program = os.path.join(os.path.abspath(root), BOOT_PROGRAM)
     os.makedirs(os.path.dirname(program), exist_ok=True)
     relink(program, agent)
-    enter = by_systemd if boot_by() == "systemd" else by_cron
-    return enter(root, python, program)
+    return {}
 
 
-def by_systemd(root: str, python: str, program: str) -> dict[str, Any]:
-    """Enable a unit of the account; it runs at boot if the account lingers."""
-    path = unit_path(root)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    write(path, UNIT.format(root=root, python=python, program=program), 0o644)
-    enable = ("systemctl", "--user", "enable", unit_name(root))
-    for command in (enable, ("loginctl", "enable-linger")):
+def unit(name: str, text: str) -> dict[str, Any]:
+    """Enter a unit of systemd; an account's own runs at boot if the account lingers."""
+    root = os.geteuid() == 0
+    # A login over SSH need not say where the account's own systemd is.
+    os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
+    if not root and not os.path.exists(os.path.join(LINGERS, getpass.getuser())):
+        code, said = ran("loginctl", "enable-linger")
+        if code:
+            return {"failed": "`loginctl enable-linger`: " + said}
+    os.makedirs(units(), exist_ok=True)
+    write(os.path.join(units(), name), text, 0o644)
+    manager = ("systemctl",) if root else ("systemctl", "--user")
+    for command in ((*manager, "daemon-reload"), (*manager, "enable", name)):
         code, said = ran(*command)
         if code:
             return {"failed": "`{}`: {}".format(" ".join(command), said)}
-    return {"boots": "systemd"}
+    return {}
 
 
-def by_cron(root: str, python: str, program: str) -> dict[str, Any]:
-    """Add a line to the account's table."""
-    end = cron_line(root)
-    lines = [line for line in crontab().splitlines() if not line.endswith(end)]
-    command = "{} -I {}".format(shlex.quote(python), shlex.quote(program))
-    lines.append("@reboot {} {}".format(command, end))
-    code, said = ran("crontab", "-", text="".join(line + "\n" for line in lines))
-    if code:
-        return {"failed": "`crontab`: " + said}
-    return {"boots": "cron"}
+def cron(line: str, mark: str) -> dict[str, Any]:
+    """Enter a line of the account's table, in the place of those that have the same mark."""
+    lines = [it for it in crontab().splitlines() if mark not in it]
+    code, said = ran("crontab", "-", text="".join(it + "\n" for it in [*lines, line]))
+    return {"failed": "`crontab`: " + said} if code else {}
 
 
 def main(verb: str, *arguments: str) -> None:
     """Do what the command line says."""
-    verbs: list[Callable[..., Any]] = [look, environment, online, use, authorize, at_boot]
+    verbs: list[Callable[..., Any]] = [look, environment, online, use, authorize, link, unit, cron]
     os.umask(0o022)
     print(json.dumps({one.__name__: one for one in verbs}[verb](*arguments)))
 

@@ -62,7 +62,7 @@ def provision(
         from edgeflow.remote.inventory import endpoint
 
         where = endpoint(name, sections[name])
-        wanted = _wanted(plan, sections[name], lock, online)
+        wanted = _wanted(plan, name, lock, online)
         if admin_identity is not None:
             wanted = replace(wanted, deploys=public_of(where))
             where = replace(where, identity=admin_identity.expanduser())
@@ -77,15 +77,18 @@ def provision(
     answer_for_all(sections, ask, _show, connections=connections, as_json=as_json)
 
 
-def _wanted(plan: "Plan", device: Any, lock: Path | None, online: bool) -> "Wanted":
+def _wanted(plan: "Plan", name: str, lock: Path | None, online: bool) -> "Wanted":
     from edgeflow.deploy.provision.keys import trusted
     from edgeflow.deploy.provision.steps import Wanted
 
+    device = plan.config.devices[name]
     signatures = device.trust == "signatures"
+    served = [unit.model for unit in plan.deployed if unit.device == name and device.service]
     return Wanted(
         trust=trusted(plan.config.signing, signatures=signatures),
         lock=lock or device_lock(plan, device),
         online=online,
+        services=list(dict.fromkeys(served)),
         boot=device.transport == "ssh",
     )
 

@@ -28,7 +28,9 @@ class Found(Answer):
         trust: the same of ``trust/``.
         authorized: lines of the account's ``authorized_keys``.
         boot: what starts an account's programs at boot.
-        boots: whether `recover` runs then.
+        is_root: whether the account is root.
+        units: SHA-256 of each unit of edgeflow's, by name.
+        crontab: lines of the account's table.
         recovers_by: name of the agent that does.
     """
 
@@ -43,7 +45,9 @@ class Found(Answer):
     trust: dict[Words, Sha256]
     authorized: list[_Line]
     boot: Words | None
-    boots: bool
+    is_root: bool
+    units: dict[Words, Sha256]
+    crontab: list[_Line]
     recovers_by: Words
 
     def machine_of(self, title: str) -> Machine:
@@ -59,7 +63,6 @@ class Done(Answer):
 
     failed: Annotated[str, Field(max_length=4000)] = ""
     used: bool = False
-    boots: Words | None = None
 
 
 def call(session: Session, kind: type[A], verb: str, *arguments: str) -> A:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,7 @@ from typing import Literal
 from edgeflow.deploy.agent import Agent
 from edgeflow.deploy.agent_program import agent_program
 from edgeflow.deploy.provision import keys
+from edgeflow.deploy.provision.boot import Entry, entries
 from edgeflow.deploy.provision.look import Done, Found, call
 from edgeflow.deploy.provision.wheels import archive, key
 from edgeflow.errors import DeployError
@@ -30,6 +31,7 @@ class Wanted:
         online: the device installs them from the registry itself.
         trust: files for ``trust/`` on the device, by name, with their content.
         deploys: public key that is to run edgeflow's programs alone; None changes no key.
+        services: models that the device is to serve.
         boot: whether the device may be asked to run something at boot.
     """
 
@@ -37,6 +39,7 @@ class Wanted:
     online: bool = False
     trust: Mapping[str, bytes] = field(default_factory=dict)
     deploys: str | None = None
+    services: Sequence[str] = ()
     boot: bool = True
 
 
@@ -142,9 +145,7 @@ class _Work:
         public, where = self._wanted.deploys, self._session.endpoint
         if public is None:
             return
-        own = f"{self._found.root}/{OWN_PYTHON}"
-        python = own if where.own_python and self._wanted.lock else self._session.python
-        line = keys.entry(public, self._found.root, python)
+        line = keys.entry(public, self._found.root, self._python())
         keys.require_free(public, line, self._found.authorized, where.title)
         files = keys.files(where.unit, self._root)
         states = {self._bring(name, text) for name, text in files.items()}
@@ -157,27 +158,44 @@ class _Work:
         yield Step(what="key", state=state, detail="runs edgeflow's programs, and nothing else")
 
     def boot(self) -> Iterator[Step]:
-        """Let the agent put things right at boot."""
-        found = self._found
+        """Let the agent put things right at boot, and services start."""
+        found, agent = self._found, f"agent-{_agent_sha256()}.pyz"
         if not self._wanted.boot or found.boot is None:
             detail = "it has neither systemd nor cron: run `recover` by what starts it"
             if not self._wanted.boot:
                 detail = "a virtual device does not boot"
             yield Step(what="recover at boot", state="not done", detail=detail)
             return
-        agent = f"agent-{_agent_sha256()}.pyz"
-        there = found.boots and found.recovers_by == agent
+        if found.recovers_by != agent and not self._dry_run:
+            call(self._session, Done, "link", self._root, agent)
+        for entry in entries(found, self._python(), self._wanted.services):
+            yield self._enter(entry)
+
+    def _enter(self, entry: Entry) -> Step:
+        by_systemd = self._found.boot == "systemd"
+        unit = hashlib.sha256(entry.text.encode()).hexdigest()
+        there = self._found.units.get(entry.unit) == unit
+        if not by_systemd:
+            there = entry.line in self._found.crontab
+        detail = f"by {self._found.boot}"
         if there or self._dry_run:
             state: State = "in place" if there else self._changed
-            yield Step(what="recover at boot", state=state, detail=f"by {found.boot}")
-            return
-        done = call(self._session, Done, "at_boot", self._root, found.base_python, agent)
+            return Step(what=entry.what, state=state, detail=detail)
+        arguments = ("unit", entry.unit, entry.text)
+        if not by_systemd:
+            arguments = ("cron", entry.line, entry.mark)
+        done = call(self._session, Done, *arguments)
         if done.failed:
-            detail = f"{excerpt(clean(done.failed))}; as root: loginctl enable-linger "
-            detail += self._session.endpoint.user
-            yield Step(what="recover at boot", state="not done", detail=detail)
-            return
-        yield Step(what="recover at boot", state=self._changed, detail=f"by {done.boots}")
+            linger = f"as root: loginctl enable-linger {self._session.endpoint.user}"
+            detail = f"{excerpt(clean(done.failed))}; {linger}"
+            return Step(what=entry.what, state="not done", detail=detail)
+        return Step(what=entry.what, state=self._changed, detail=detail)
+
+    def _python(self) -> str:
+        """Return the interpreter that has the engine, once all is done."""
+        own = f"{self._found.root}/{OWN_PYTHON}"
+        uses_own = self._session.endpoint.own_python and self._wanted.lock
+        return own if uses_own else self._session.python
 
 
 def _agent_sha256() -> str:

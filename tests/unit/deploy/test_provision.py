@@ -1,7 +1,9 @@
 """Devices that are prepared: what changes, what is in place, what cannot be."""
 
 import base64
+import getpass
 import hashlib
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 
 from edgeflow.config.signing import Signing
 from edgeflow.deploy.provision import keys, wheels
+from edgeflow.deploy.provision.boot import entries
+from edgeflow.deploy.provision.look import Found, call
 from edgeflow.deploy.provision.steps import Step, Wanted, provision
 from edgeflow.deploy.release import connect
 from edgeflow.errors import DeployError, MissingToolError, SigningError
@@ -115,7 +119,6 @@ def test_a_device_that_cannot_install_by_itself_says_why(lab: "Lab", lock: Path)
 
 
 def _machine(where: "object") -> wheels.Machine:
-    from edgeflow.deploy.provision.look import Found, call
     from edgeflow.remote.session import Session
 
     with Session(where) as session:  # type: ignore[arg-type]
@@ -157,25 +160,59 @@ def test_a_key_is_let_in_with_one_line_alone(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_recovery_at_boot_is_entered_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Found:
+    """A device of an account that is not root, with a table of cron that is a file."""
     table = tmp_path / "table"
     table.write_text("5 4 * * * backup\n")
-    program = tmp_path / "crontab"
-    program.write_text(f'#!/bin/sh\n[ "$1" = -l ] && exec cat {table}\ncat > {table}\n')
-    program.chmod(0o755)
+    for name, text in {
+        "crontab": f'[ "$1" = -l ] && exec cat {table}\ncat > {table}\n',
+        "systemctl": f'echo systemctl "$@" >> {tmp_path}/ran\n',
+        "loginctl": f'echo loginctl "$@" >> {tmp_path}/ran; echo no right; exit 1\n',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}")
+        (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(on_device, "boot_by", lambda: "cron")
-    root = str(tmp_path / "edge")
-    assert not on_device.look(root)["boots"]
-    for agent in ("a.pyz", "b.pyz"):
-        assert on_device.at_boot(root, "/usr/bin/python3", agent) == {"boots": "cron"}
-    found = on_device.look(root)
-    assert (found["boots"], found["recovers_by"]) == (True, "b.pyz")
-    assert table.read_text().splitlines() == [
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(on_device, "LINGERS", str(tmp_path / "lingers"))
+    return Found.model_validate_json(json.dumps(on_device.look(str(tmp_path / "edge"))))
+
+
+def test_what_starts_at_boot_is_entered_once(looked: Found, tmp_path: Path) -> None:
+    for python in ("/old/python", "/new/python"):
+        for entry in entries(looked, python, ["net"]):
+            assert on_device.cron(entry.line, entry.mark) == {}
+    root = tmp_path / "edge"
+    recover = f"-I {root}/bin/agent.pyz recover {root} >/dev/null 2>&1"
+    serve = f"{root}/net/current/runner.py serve {root}/net start >/dev/null 2>&1"
+    assert on_device.look(str(root))["crontab"] == [
         "5 4 * * * backup",
-        f"@reboot /usr/bin/python3 -I {root}/bin/agent.pyz recover {root}  # edgeflow",
+        f"@reboot {looked.base_python} {recover}",
+        f"@reboot /new/python -B {serve}",
     ]
+    for agent in ("a.pyz", "b.pyz"):
+        on_device.link(str(root), agent)
+        assert on_device.look(str(root))["recovers_by"] == agent
+
+
+def test_units_of_systemd_are_enabled_and_linger(looked: Found, tmp_path: Path) -> None:
+    [recover, serve] = entries(looked, "/new/python", ["net"])
+    refused = {"failed": "`loginctl enable-linger`: no right\n"}
+    assert on_device.unit(recover.unit, recover.text) == refused
+    assert on_device.look(looked.root)["units"] == {}
+    (tmp_path / "lingers").mkdir()
+    (tmp_path / "lingers" / getpass.getuser()).touch()  # by root
+    assert on_device.unit(recover.unit, recover.text) == {}
+    assert f'"recover" "{looked.root}"' in recover.text
+    assert serve.unit == "edgeflow-net.service"
+    assert (tmp_path / "ran").read_text().splitlines() == [
+        "loginctl enable-linger",
+        "systemctl --user daemon-reload",
+        f"systemctl --user enable {recover.unit}",
+    ]
+    found = on_device.look(looked.root)["units"]
+    assert found == {recover.unit: hashlib.sha256(recover.text.encode()).hexdigest()}
 
 
 def test_an_archive_stays_in_its_place(tmp_path: Path) -> None:
