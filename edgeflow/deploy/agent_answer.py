@@ -203,6 +203,13 @@ class RolledBack(Answer):
     rolled_back: bool
 
 
+class Retired(Answer):
+    """What is current after a release was taken out of use, and whether that one was before."""
+
+    current: Sha256 | None
+    changed: bool
+
+
 class StoredModel(Answer):
     """A model on a device.
 

@@ -24,6 +24,7 @@ from edgeflow.deploy.agent_answer import (
     Pruned,
     ReadyForBundle,
     ReadyForData,
+    Retired,
     RolledBack,
     Room,
     Status,
@@ -227,6 +228,16 @@ class OpenDevice:
                 hint="run the same command again",
             )
         return Rejection(current=answer.current, rolled_back=answer.rolled_back)
+
+    def retire(self, model: str, sha: str, reason: str) -> bool:
+        """Take a release out of use and keep it, ready to serve again; return whether it was."""
+        folder = self.model_dir(model)
+        answer = self._call(Retired, "retire", folder, sha, "--reason", reason)
+        if answer.current == sha:
+            raise DeployError(
+                f"device {self.endpoint.name} still uses {sha}", hint="run the same command again"
+            )
+        return answer.changed
 
     def prune(self, model: str) -> None:
         """Remove the releases that are not worth keeping; never the current or previous one."""

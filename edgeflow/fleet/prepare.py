@@ -14,6 +14,7 @@ from edgeflow.errors import ConfigError, EdgeflowError, Problem
 from edgeflow.fleet.inventory import Row, device_of, read_inventory, selected
 from edgeflow.fleet.over_ssh import Model, SshUnit
 from edgeflow.fleet.spec import RolloutSpec
+from edgeflow.fleet.standby import Standby
 from edgeflow.fleet.unit import Unit
 from edgeflow.fleet.waves import canary_first
 
@@ -26,12 +27,14 @@ class Prepared:
         rows: of the devices that take part, by name.
         models: which of the models each of them gets.
         units: the devices, canaries first.
+        standbys: those of them whose model also lies on a neighbour.
     """
 
     spec: RolloutSpec
     rows: Mapping[str, Row]
     models: Mapping[str, Model]
     units: list[Unit]
+    standbys: list[Standby]
 
 
 def state_of(results: Path, rollout: str) -> Path:
@@ -52,14 +55,16 @@ def prepare(slice_: Mapping[str, Any], results: Path) -> Prepared:
     """
     rollout = Rollout.model_validate(slice_["rollout"])
     fleet: SshFleet | VirtualFleet = TypeAdapter[Any](Fleet).validate_python(slice_["fleet"])
-    rows = selected(read_inventory(Path(fleet.inventory).expanduser(), fleet), rollout)
+    everyone = read_inventory(Path(fleet.inventory).expanduser(), fleet)
+    rows = selected(everyone, rollout)
     _require_models(rows, rollout, fleet)
+    by_name = {row.name: row for row in everyone}
     wanted = {row.name: str(rollout.model_for(row.variant)) for row in rows}
     models = {
         name: _model(name, rollout.recipe, fleet.target, results)
         for name in dict.fromkeys(wanted.values())
     }
-    units = [
+    units: list[Unit] = [
         SshUnit(
             row.name,
             device_of(fleet, row),
@@ -73,6 +78,27 @@ def prepare(slice_: Mapping[str, Any], results: Path) -> Prepared:
         rows={row.name: row for row in rows},
         models={name: models[model] for name, model in wanted.items()},
         units=canary_first(units, rollout.canaries),
+        standbys=[
+            _standby(unit, models[wanted[row.name]], by_name[row.standby], rollout, fleet)
+            for row, unit in zip(rows, units, strict=True)
+            if row.standby is not None
+        ],
+    )
+
+
+def _standby(
+    unit: Unit,
+    model: Model,
+    neighbour: Row,
+    rollout: Rollout,
+    fleet: SshFleet | VirtualFleet,
+) -> Standby:
+    return Standby(
+        station=unit,
+        model=model,
+        neighbour=neighbour.name,
+        device=device_of(fleet, neighbour),
+        shared=rollout.model_for(neighbour.variant) == model.name,
     )
 
 

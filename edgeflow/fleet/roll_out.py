@@ -14,6 +14,7 @@ from edgeflow.fleet.campaign import run_rollout
 from edgeflow.fleet.prepare import prepare, state_of
 from edgeflow.fleet.recall import recall
 from edgeflow.fleet.result import write_result
+from edgeflow.fleet.standby import stage_all
 from edgeflow.fleet.state import pause_file
 
 
@@ -44,7 +45,11 @@ def roll_out(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> 
         if failure is not None:
             raise failure
         say(f"rollout {slice_['name']}: {in_words(result.counts)}")
-        write_json(out, {"code": code, "counts": result.counts, "rollout": slice_["name"]})
+        standbys = stage_all(ready.standbys, ready.spec.connections, lambda: not told())
+        for station, state_there in standbys.items():
+            say(f"rollout {slice_['name']}: standby of {station}: {state_there}")
+        record = {"code": code, "counts": result.counts, "rollout": slice_["name"]}
+        write_json(out, {**record, "standbys": standbys})
 
 
 def in_words(counts: Mapping[str, int]) -> str:

@@ -24,6 +24,7 @@ from .judge import rollback
 from .look import models, status, verify
 from .manifest import SHA
 from .recover import recover
+from .retire import retire
 from .samples import pack_samples
 from .space import free
 from .supervisor import detach, supervise
@@ -97,7 +98,7 @@ SWITCH = (
     "--allow-downgrade",
 )
 FOLDERS = ("model_dir", "data_dir", "root_dir")
-AUDITED = ("install", "switch", "confirm", "rollback")
+AUDITED = ("install", "switch", "confirm", "rollback", "retire")
 VERBS = {
     status: ("model_dir",),
     verify: ("model_dir", "sha"),
@@ -109,6 +110,7 @@ VERBS = {
     recover: ("root_dir",),
     history: ("model_dir", "--last"),
     rollback: ("model_dir", "sha", "--reason"),
+    retire: ("model_dir", "sha", "--reason"),
     prune: ("model_dir", "keep"),
     models: ("root_dir",),
     gc: ("root_dir", "keep"),

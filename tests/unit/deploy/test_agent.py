@@ -147,6 +147,18 @@ def test_rollback_to_nothing_whole_takes_the_release_out_of_use(call: Call, fold
     assert not os.path.lexists(folder / "current")
 
 
+def test_a_retired_release_serves_no_more_and_may_serve_again(call: Call, folder: Path) -> None:
+    other, sha = in_use(call, folder, b"other"), in_use(call, folder, b"weights")
+    assert call("retire", other)[1] == {"changed": False, "current": sha}
+    assert call("retire", sha, "--reason", "back")[1] == {"changed": True, "current": None}
+    assert not os.path.lexists(folder / "current")
+    last = json.loads((folder / "audit.log").read_text().splitlines()[-1])
+    assert (last["verb"], last["sha"], last["reason"]) == ("retire", sha, "back")
+    assert call("retire", sha)[1] == {"changed": False, "current": None}
+    assert call("status")[1]["rejected"] == []
+    assert call("activate", sha)[1]["current"] == sha
+
+
 def test_prune_keeps_current_and_previous_however_old(call: Call, folder: Path) -> None:
     shas = [install(call, folder, bytes([n])) for n in range(4)]
     for age, sha in enumerate(shas):
