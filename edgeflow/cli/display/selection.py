@@ -48,10 +48,14 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
         for name in selection.get(kind, ())
         if name not in known[kind]
     ]
+    rollouts = [name for name in selection.get("rollout", ()) if name in plan.config.rollouts]
+    tried = {(unit.device, unit.model) for name in rollouts for unit in bench(plan, name)}
+    plain = {kind: names for kind, names in selection.items() if names and kind != "rollout"}
     units = [
         unit
         for unit in plan.units
-        if all(_is_of(plan, unit, kind, names) for kind, names in selection.items() if names)
+        if all(getattr(unit, kind) in names for kind, names in plain.items())
+        and (not selection.get("rollout") or (unit.device, unit.model) in tried)
     ]
     if not problems and not units:
         problems = [Problem(path=options(selection), message="no deployment is of all of these")]
@@ -60,13 +64,6 @@ def select(plan: Plan, selection: Selection) -> list[Unit]:
             problems, source="the selection", hint="see what is deployed where: `edgeflow check`"
         )
     return units
-
-
-def _is_of(plan: Plan, unit: Unit, kind: str, names: Sequence[str]) -> bool:
-    if kind == "rollout":
-        known = [name for name in names if name in plan.config.rollouts]
-        return any(unit in bench(plan, name) for name in known)
-    return getattr(unit, kind) in names
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> Problem:
