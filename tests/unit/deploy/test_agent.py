@@ -156,7 +156,8 @@ def test_a_retired_release_serves_no_more_and_may_serve_again(call: Call, folder
     assert (last["verb"], last["sha"], last["reason"]) == ("retire", sha, "back")
     assert call("retire", sha)[1] == {"changed": False, "current": None}
     assert call("status")[1]["rejected"] == []
-    assert call("activate", sha)[1]["current"] == sha
+    assert put_in_use(call, sha)[0] == 0
+    assert call("status")[1]["current"] == sha
 
 
 def test_prune_keeps_current_and_previous_however_old(call: Call, folder: Path) -> None:
