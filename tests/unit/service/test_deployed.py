@@ -34,7 +34,7 @@ def device(*arguments: str) -> Any:
 
 
 def config_of(address: Address, **service: Any) -> dict[str, Any]:
-    it = {**section_of(address), "target": "pi", "service": service}
+    it = {**section_of(address), "target": "pi", "trust": "transport", "service": service}
     return {
         "datasets": {"digits": {"source": "digits"}},
         "models": {"net": {"dataset": "digits", "architecture": {"name": "ds_cnn"}}},
