@@ -1,8 +1,8 @@
 """SSHSIG, the signatures of `ssh-keygen -Y sign`, by the standard library alone.
 
 The form is that of PROTOCOL.sshsig of OpenSSH. Keys: ed25519, RSA of 2048 bits and more
-(rsa-sha2-512), and P-256. What the form leaves open is refused: no other algorithm, nothing behind
-the end, and no second form of one signature.
+(rsa-sha2-512), and P-256. What the form leaves open is refused: no other algorithm, and nothing
+behind the end.
 """
 
 from __future__ import annotations

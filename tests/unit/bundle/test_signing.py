@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.artifact.step import content_digest
+from edgeflow.bundle.archive import write_tar
 from edgeflow.bundle.manifest import MANIFEST, SIGNATURE, read_bundle
 from edgeflow.bundle.pack import made_from
 from edgeflow.bundle.signer import signer, signer_of
@@ -189,6 +190,47 @@ def test_a_signed_bundle_names_what_it_was_made_from(
     finally:
         path.write_text(kept)
     assert sha256_file(out / "bundle.tar") == before
+
+
+def bundle(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["bundle", *map(str, arguments)])
+
+
+def test_a_bundle_is_shown_and_verified_byte_by_byte(
+    packed: Path, make_key: MakeKey, tmp_path: Path
+) -> None:
+    plain, signed, key, other = (
+        packed / "bundle.tar", tmp_path / "signed.tar", make_key(), make_key(),
+    )  # fmt: skip
+    found = members(plain)
+    signature = signer(public_of(key), key, None)(found[MANIFEST])
+    rest = {name: data for name, data in found.items() if name != MANIFEST}
+    write_tar(signed, {MANIFEST: found[MANIFEST], SIGNATURE: signature, **rest})
+
+    assert "signature: none" in bundle("show", plain).stdout
+    shown = json.loads(bundle("show", signed, "--json").stdout)
+    assert shown["signature"]["key"] == fingerprint(public_of(key))
+    assert (shown["model"], shown["sha256"]) == ("tiny", sha256_file(signed))
+    assert shown["files"].keys() == rest.keys()
+
+    assert "whole, and signed by" in bundle("verify", signed, "--key", key).stdout
+    for path, by, says in (
+        (signed, other, "it is one by another key"),
+        (plain, key, "is not signed"),
+    ):
+        failed = bundle("verify", path, "--key", by).exception
+        assert isinstance(failed, IntegrityError)
+        assert says in str(failed)
+    changed = {**rest, "runner.py": b"pass"}
+    write_tar(signed, {MANIFEST: found[MANIFEST], SIGNATURE: signature, **changed})
+    failed = bundle("verify", signed, "--key", key).exception
+    assert "is not what its manifest says: runner.py" in str(failed)
+
+    assert bundle("sign", plain, "--key", key, "--to", tmp_path).exit_code == 0
+    name = f"{hashlib.sha256(found[MANIFEST]).hexdigest()}.json.sig"
+    assert (tmp_path / name).read_bytes() == signature
+    refused = bundle("sign", key, "--key", key)
+    assert "neither a bundle nor the manifest of one" in str(refused.exception)
 
 
 CONFIG = """\
