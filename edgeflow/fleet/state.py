@@ -110,7 +110,7 @@ class State:
         changes: what is no longer as when the rollout was last started, in words; empty if all is.
     """
 
-    changes = ""
+    changes: str
 
     def __init__(self, path: Path, spec: RolloutSpec, units: Sequence[Unit]) -> None:
         self._path, self._lock = path, threading.Lock()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -78,13 +79,15 @@ def test_all_five_outcomes_are_kept_apart(run: Run, tmp_path: Path) -> None:
     assert all(row.labels.items() >= rows[row.name].labels.items() for row in again)
 
 
-def test_waves_go_in_order_and_no_more_at_a_time_than_allowed(run: Run) -> None:
+def test_waves_go_in_order_and_no_more_at_a_time_than_allowed(run: Run, state: Path) -> None:
     order: list[str] = []
     gauge, both = Gauge(), threading.Barrier(2)
 
     def note(name: str) -> None:
         with gauge:
-            if name != "d0":
+            if name == "d0":
+                time.sleep(0.002)  # more than a wave's seconds are rounded by
+            else:
                 both.wait(60)
             order.append(name)
 
@@ -95,6 +98,9 @@ def test_waves_go_in_order_and_no_more_at_a_time_than_allowed(run: Run) -> None:
     assert gauge.most == 2
     assert [order[0], {*order[1:3]}, {*order[3:]}] == ["d0", {"d1", "d2"}, {"d3", "d4"}]
     assert [wave.devices for wave in result.waves] == [1, 2, 2]
+    took = read_progress(state).seconds
+    assert [wave.seconds for wave in result.waves] == [took[1], took[2], took[3]]
+    assert took[1] > 0
 
 
 def test_a_device_that_hangs_holds_up_no_other(run: Run) -> None:
@@ -200,6 +206,7 @@ def test_each_wave_is_watched_and_the_last_one_is_not(run: Run) -> None:
 def test_a_rollout_pauses_before_the_next_device_and_goes_on(run: Run, state: Path) -> None:
     units = fleet(5)
     units[2].before = pause_file(state).touch
+    assert pause_file(state).name == "r.pause"
     paused = run(units)
     assert (paused.ended, paused.counts["untouched"]) == ("paused", 2)
     assert "--resume" in str(paused.failure())
@@ -259,7 +266,8 @@ def test_another_bundle_begins_anew_and_the_same_one_does_not(
     result = run(units, bundle_sha256="2" * 64)
     assert [unit.sent for unit in units] == [2, 2, 2]
     assert result.ended == "complete"
-    assert "the bundle is another one" in capsys.readouterr().err
+    said = "rollout r: the bundle is another one: devices that have not confirmed it begin anew"
+    assert said in capsys.readouterr().err.splitlines()
 
 
 def test_a_wave_that_was_watched_is_not_watched_again(run: Run, state: Path) -> None:
@@ -279,6 +287,11 @@ def test_what_waves_take_adds_up_until_another_bundle_comes() -> None:
     for line in (start, wave, start, wave):
         progress.apply(line)
     assert (progress.seconds, progress.passed) == ({2: 3.0}, {2})
+    outcome = {"result": "rolled_back"}
+    line = {"device": "d", "sha256": NEW, "address": "here", "wave": 2, "outcome": outcome}
+    progress.apply(line)
+    assert progress.passed == set(), "a wave with a device that changed is watched anew"
+    progress.apply(wave)
     progress.apply({"spec": {"bundle_sha256": OLD}})
     assert (progress.seconds, progress.passed) == ({}, set())
 
@@ -446,3 +459,19 @@ def test_work_for_a_device_does_not_grow_with_the_fleet(
             run(fleet(count), waves=(1, 0.1, 0.5, 1.0), connections=4)
         calls.append(asked)
     assert calls[1] < 15 * calls[0]
+
+
+def test_memory_for_a_device_does_not_grow_with_the_fleet(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    run(fleet(2))  # what is imported and compiled once
+    peaks: list[int] = []
+    for count in (100, 1000):
+        state.unlink(missing_ok=True)
+        units = fleet(count)
+        tracemalloc.start()
+        run(units, waves=(1, 0.1, 1.0), soak_s=0.001, connections=4)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 10 * peaks[0]
