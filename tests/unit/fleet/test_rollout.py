@@ -288,8 +288,8 @@ def test_what_waves_take_adds_up_until_another_bundle_comes() -> None:
         progress.apply(line)
     assert (progress.seconds, progress.passed) == ({2: 3.0}, {2})
     outcome = {"result": "rolled_back"}
-    line = {"device": "d", "sha256": NEW, "address": "here", "wave": 2, "outcome": outcome}
-    progress.apply(line)
+    lapsed = {"device": "d", "sha256": NEW, "address": "here", "wave": 2, "outcome": outcome}
+    progress.apply(lapsed)
     assert progress.passed == set(), "a wave with a device that changed is watched anew"
     progress.apply(wave)
     progress.apply({"spec": {"bundle_sha256": OLD}})
