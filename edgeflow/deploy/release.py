@@ -373,9 +373,8 @@ class OpenDevice:
             )
         return MissingToolError(
             f"{python} on device {name} lacks what the model needs: {answer.missing}",
-            hint=f"install it there: {python} -m pip install PACKAGE, in the version of the file "
-            "that `edgeflow target show KIND` names; or set `python` of the device to an "
-            "interpreter that has it",
+            hint=f"install it there: edgeflow device provision {name}; or set `python` of the "
+            "device to an interpreter that has it",
         )
 
     def _call(self, kind: type[A], verb: str, *arguments: str, timeout_s: float | None = None) -> A:
