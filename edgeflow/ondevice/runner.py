@@ -90,7 +90,8 @@ def golden(arguments: argparse.Namespace) -> dict[str, Any]:
     io = manifest["io"]
     expected = load_golden("y", io["outputs"])
     samples = load_golden("x", io["inputs"])
-    actual = run_all(release.load_engine(HERE, manifest, arguments.unit), samples, manifest)
+    engine = release.load_engine(HERE, manifest, arguments.unit)
+    actual = run_all(engine, samples, manifest)
     if len(actual) != len(expected):
         sys.exit("%d outputs here, the host has %d" % (len(actual), len(expected)))
     worst = {}
@@ -102,7 +103,12 @@ def golden(arguments: argparse.Namespace) -> dict[str, Any]:
             passed = False
             text = "golden vectors of %s differ from the host's by %g, allowed are %g"
             print(text % (name, worst[name], tolerance), file=sys.stderr)
-    return {"passed": passed, "max_abs": worst}
+    answer = {"passed": passed, "max_abs": worst}
+    if arguments.timed and is_model(engine):
+        inputs = release.to_inputs(samples, manifest)
+        times = latencies(engine, inputs, warmup=1, runs=len(inputs[0]))
+        answer.update(latency_ms=float(np.median(times)), peak_rss_mb=peak_rss_mb())
+    return answer
 
 
 def latencies(engine: Any, inputs: list[Any], warmup: int, runs: int) -> list[float]:
@@ -354,7 +360,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--unit", type=json.loads, default={}, help="for the engine, JSON")
     parser.add_argument("--emulated", action="store_true", help="no time here means anything")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("golden").set_defaults(run=golden)
+    trying = verbs.add_parser("golden")
+    trying.add_argument("--timed", action="store_true", help="answer latency and memory too")
+    trying.set_defaults(run=golden)
     measuring = verbs.add_parser("measure")
     measuring.add_argument("--data", required=True)
     measuring.add_argument("--out", required=True, help="start of the names of the output files")

@@ -91,6 +91,8 @@ def _served(found: "Status", unit: "Unit", results: Path) -> dict[str, Any]:
         "rejected_sha256": list(found.rejected),
         "fault": found.fault,
         "state": _state(found, built),
+        "release_state": found.state,
+        "pending": found.pending.model_dump() if found.pending else None,
         "free_bytes": found.free_bytes,
     }
 
@@ -105,6 +107,8 @@ def _deployed(record: Path) -> str | None:
 
 def _state(found: "Status", built: str | None) -> str:
     """Say how what a device serves compares with what this project brought there last."""
+    if found.pending is not None:
+        return f"{found.pending.sha[:12]} on trial, for {found.pending.left_s:.0f} s"
     if found.current is None:
         return "serves none"
     if built is None:

@@ -29,8 +29,7 @@ def fault_of(model: Model, name: str, options: argparse.Namespace) -> str | None
     argv = [options.python, "-B", os.path.join(model.release(name), "runner.py")]
     argv += ["--unit", options.unit] if options.unit else []
     argv += ["golden"]
-    if options.max_latency_ms is not None:
-        argv += ["--timed"]
+    argv += ["--timed"] if options.max_latency_ms is not None else []
     try:
         ended = run_bounded(argv, model.folder, options.health_s, options.max_rss_mb)
     except OSError as error:

@@ -49,6 +49,13 @@ def test_golden_vectors_pass_on_the_machine_that_made_them(release: Path) -> Non
     assert sorted(release.rglob("*")) == before
 
 
+def test_latency_and_memory_are_told_if_asked(release: Path) -> None:
+    answer = json.loads(run(release, "golden", "--timed").stdout)
+    assert answer["passed"] is True
+    assert answer["latency_ms"] > 0
+    assert answer["peak_rss_mb"] > 1
+
+
 def test_golden_vectors_within_the_tolerance_pass(trained: Trained, tmp_path: Path) -> None:
     compile_tiny(trained, "openvino", "ptq-int8", tmp_path)
     pack_tiny(trained, "openvino", "ptq-int8", tmp_path)
@@ -90,9 +97,9 @@ def test_golden_vectors_in_this_process(release: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     try:
-        answer = runner.golden(argparse.Namespace(unit={}))
+        answer = runner.golden(argparse.Namespace(unit={}, timed=False))
         np.save(release / EXPECTED, np.load(release / EXPECTED) // 2)
-        other = runner.golden(argparse.Namespace(unit={}))
+        other = runner.golden(argparse.Namespace(unit={}, timed=False))
     finally:
         sys.modules.pop("engine", None)
     assert answer == {"passed": True, "max_abs": {"output": 0.0}}
@@ -515,12 +522,12 @@ def test_several_inputs_and_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(runner, "HERE", str(tmp_path))
     monkeypatch.setattr(release_module, "load_manifest", lambda folder: manifest)
     monkeypatch.setattr(release_module, "load_engine", lambda folder, manifest, unit: Sums())
-    answer = runner.golden(argparse.Namespace(unit={}))
+    answer = runner.golden(argparse.Namespace(unit={}, timed=False))
     assert answer == {"passed": True, "max_abs": {"sum": 0.0, "difference": 0.0}}
 
     off = (expected["difference"] + 1).astype(np.float32)
     np.save(tmp_path / "golden_y/difference.npy", off)
-    answer = runner.golden(argparse.Namespace(unit={}))
+    answer = runner.golden(argparse.Namespace(unit={}, timed=False))
     assert answer == {"passed": False, "max_abs": {"sum": 0.0, "difference": 2.0}}
 
     found = runner.run_all(Sums(), [stored["left"], stored["right"]], manifest)
