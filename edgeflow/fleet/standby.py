@@ -9,6 +9,7 @@ from edgeflow.config.device import SshDevice, VirtualDevice
 from edgeflow.deploy.agent_answer import Status
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import OpenDevice, connect, held
+from edgeflow.deploy.service import keep_serving, stop
 from edgeflow.errors import DeployError, EdgeflowError
 from edgeflow.fleet.over_ssh import Model
 from edgeflow.fleet.pool import for_each
@@ -70,10 +71,15 @@ class Standby:
         if self.shared:
             return False
         with self._open() as device:
-            if _state(device.status(self.model.name), self.model.sha256) == "serving":
-                return False
-            bring(device, self.model.name, self.model.bundle)
-            return device.activate(self.model.name, self.model.sha256)
+            changed = False
+            if _state(device.status(self.model.name), self.model.sha256) != "serving":
+                bring(device, self.model.name, self.model.bundle)
+                changed = device.activate(self.model.name, self.model.sha256)
+            if self.device.service is not None:
+                options = self.device.service.model_dump(mode="json")
+                # The port, if any, is taken: by the service of the neighbour's own model.
+                keep_serving(device, self.model.name, {**options, "http_port": None})
+            return changed
 
     def give_back(self) -> bool:
         """Let the model serve on the neighbour no more; return whether it did.
@@ -87,6 +93,8 @@ class Standby:
             return False
         with self._open() as device:
             current = device.status(self.model.name).current
+            if current is not None and self.device.service is not None:
+                stop(device, self.model.name)
             reason = f"{self.station.name} serves again"
             return current is not None and device.retire(self.model.name, current, reason)
 

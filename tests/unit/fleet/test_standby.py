@@ -103,6 +103,27 @@ def test_a_neighbour_serves_for_a_station_that_is_down_and_gives_it_back(
     assert neighbours["d1"].current == {}
 
 
+def test_the_neighbours_service_starts_and_ends_with_it(
+    fleet: Fleet, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path("config.yaml").read_text()
+    Path("config.yaml").write_text(
+        text.replace("transport: virtual", "transport: virtual\n    service: {}")
+    )
+    did: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        standby_module, "keep_serving", lambda _, model, __: did.append(("up", model))
+    )
+    monkeypatch.setattr(standby_module, "stop", lambda _, model: did.append(("down", model)))
+    run("rollout", "spring")
+    assert did == []
+    run("fleet", "failover", "d0", "--force")
+    run("fleet", "failover", "d0", "--back")
+    run("fleet", "failover", "d0", "--back")
+    assert did == [("up", "cnn-seed0"), ("down", "cnn-seed0")]
+    assert neighbours["d1"].current == {}
+
+
 def test_a_neighbour_of_the_same_model_has_nothing_to_do(
     fleet: Fleet, neighbours: Neighbours
 ) -> None:
