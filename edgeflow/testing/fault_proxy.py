@@ -6,7 +6,7 @@ import itertools
 import socket
 import struct
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
 
@@ -88,6 +88,10 @@ class FaultProxy:
     def reset(self) -> None:
         """Cut every open connection with RST, now."""
         self._loop.call_soon_threadsafe(self._cut)
+
+    def limit(self, rate: float) -> None:
+        """Let no more than `rate` bytes per second pass in each direction from now on."""
+        self._link = replace(self._link, rate=rate)
 
     def hold(self, seconds: float) -> None:
         """Let nothing pass for some time, as if the link were down; then let all of it pass."""

@@ -370,3 +370,16 @@ def small_disk_server(state: Path, options: str = "size=1m") -> None:
     script = f"mount -t tmpfs -o {options} none {root}; " + serve.format(sys.executable, state)
     with (state / "server.log").open("ab") as log:
         subprocess.run(["unshare", "-rm", "sh", "-c", script], stdout=log, stderr=log, check=True)
+
+
+def test_too_few_inodes_are_said_before_anything_is_sent(
+    tmp_path: Path, own_lab: "Lab", make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = "size=9m,nr_inodes=16"
+    monkeypatch.setattr(start, "_start", lambda state, idle_s: small_disk_server(state, few))
+    if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
+        pytest.skip("needs user and mount namespaces")
+    pi = own_lab.device()
+    with pytest.raises(DeployError, match=r"need \d+ inodes, have \d+$") as caught:
+        deploy(make_bundle(), own_lab.slice(pi), "code", tmp_path / "deploy.json")
+    assert "df -i" in caught.value.hint
