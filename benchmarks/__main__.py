@@ -17,7 +17,7 @@ from benchmarks.project import ROOT, machine
 from benchmarks.sources import many_source_images
 from benchmarks.table import update
 from benchmarks.training import training
-from benchmarks.upload import transfers
+from benchmarks.upload import throughput, transfers
 
 CASES: dict[str, tuple[Callable[[int], Case | list[Case] | list[Count]], int]] = {
     "full": (full_build, 3),
@@ -31,6 +31,7 @@ CASES: dict[str, tuple[Callable[[int], Case | list[Case] | list[Count]], int]] =
     "rollouts": (rollouts, 1),
     "warm": (fresh_checkout, 3),
     "transfers": (transfers, 7),
+    "throughput": (throughput, 5),
     "training": (training, 5),
     "mcu": (microcontrollers, 1),
 }

@@ -1,9 +1,10 @@
 """The tables of docs/, each between its two markers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import median
+from benchmarks.case import Case, median
 from benchmarks.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -26,12 +27,20 @@ def replace_between(page: Path, text: str, name: str = "benchmarks") -> None:
 def table(result: dict[str, Any]) -> str:
     """Return machine, versions and one row for each case, as Markdown."""
     facts = ", ".join(f"{name} {result[name]}" for name in result if name not in _OWN_LINE)
+    head = f"{result['machine']}; {result['system']}; {facts}.\n\n"
+    return head + _rows([case for case in result["cases"] if "seconds" in case])
+
+
+def rows(cases: Sequence[Case]) -> str:
+    """Return one row for each case, as Markdown."""
+    return _rows([case.record() for case in cases])
+
+
+def _rows(records: Sequence[dict[str, Any]]) -> str:
     lines = [
-        f"{result['machine']}; {result['system']}; {facts}.",
-        "",
         "| what | seconds | against | seconds | measured | target | held |",
         "|---|---|---|---|---|---|---|",
-        *[_row(case) for case in result["cases"] if "seconds" in case],
+        *map(_row, records),
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,6 +1,7 @@
-"""Files on their way to a device near and far, and back, against scp."""
+"""Files on their way to a device near and far, and back, against OpenSSH's tools and rsync."""
 
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,12 +14,13 @@ from pathlib import Path
 
 from benchmarks.case import Case
 from benchmarks.project import ROOT, alternating
+from benchmarks.table import PAGE, replace_between, rows
 from edgeflow.remote.inventory import Endpoint
 from edgeflow.remote.session import Session
 from edgeflow.testing.openssh import Sshd, has_server, serve
 
 ROUND_TRIPS_MS = (0, 10, 100)
-SIZE_BYTES = 20_000_000
+SIZE_BYTES, LARGE_BYTES = 20_000_000, 200_000_000
 # As Debian has it: a program that the login shell starts, like those of edgeflow.
 SFTP = "Subsystem sftp /usr/lib/openssh/sftp-server"
 
@@ -35,6 +37,38 @@ def transfers(repeats: int) -> list[Case]:
         with serve(folder / "sshd", SFTP, home=folder / "board") as sshd:
             cases = [_cases(repeats, sshd, folder, ms) for ms in ROUND_TRIPS_MS]
     return [case for both in cases for case in both]
+
+
+def throughput(repeats: int) -> list[Case]:
+    """Measure a large file to the device by each tool in turns, and write a table of its own."""
+    tools = ("sftp", "scp", "rsync")
+    if not (has_server() and all(map(shutil.which, tools))):
+        print(f"throughput is skipped: it needs sshd, {', '.join(tools)}", file=sys.stderr)
+        return []
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = Path(name)
+        (folder / "file").write_bytes(random.Random(7).randbytes(LARGE_BYTES))
+        (folder / "board").mkdir()
+        with serve(folder / "sshd", SFTP, home=folder / "board") as sshd:
+            way = Way(sshd=sshd, port=sshd.port, folder=folder)
+            ways = {"": way.put, "sftp": way.sftp_to, "scp": way.scp_to, "rsync": way.rsync_to}
+            taken: dict[str, list[float]] = {tool: [] for tool in ways}
+            for _ in range(repeats):
+                for tool, send in ways.items():
+                    taken[tool].append(send())
+    cases = [
+        Case(
+            name=f"{LARGE_BYTES // 10**6} MB to the device",
+            what="a session, with its login",
+            against=f"`{tool}`",
+            target=1.0,
+            seconds=taken[""],
+            baseline=taken[tool],
+        )
+        for tool in tools
+    ]
+    replace_between(PAGE, rows(cases), "throughput")
+    return cases
 
 
 def _cases(repeats: int, sshd: Sshd, folder: Path, round_trip_ms: float) -> list[Case]:
@@ -101,13 +135,35 @@ class Way:
     def _remote(self) -> str:
         return f"{self.sshd.user}@127.0.0.1:{self._there}"
 
-    def _scp(self, source: str, target: str) -> float:
+    def sftp_to(self) -> float:
+        """Send it by sftp."""
+        self._there.unlink(missing_ok=True)
+        batch = f"put {self.folder / 'file'} {self._there}\n"
+        account = f"{self.sshd.user}@127.0.0.1"
+        command = ["sftp", "-q", "-b", "-", *self._login(), "-P", str(self.port), account]
+        start = time.monotonic()
+        subprocess.run(command, input=batch.encode(), stdout=subprocess.DEVNULL, check=True)
+        return time.monotonic() - start
+
+    def rsync_to(self) -> float:
+        """Send it by rsync, which has nothing to compare it with there."""
+        self._there.unlink(missing_ok=True)
+        shell = shlex.join(["ssh", *self._login(), "-p", str(self.port)])
+        start = time.monotonic()
+        source = str(self.folder / "file")
+        subprocess.run(["rsync", "-W", "-e", shell, source, self._remote], check=True)
+        return time.monotonic() - start
+
+    def _login(self) -> list[str]:
         known = self.folder / "known_hosts"
         known.write_text(f"[127.0.0.1]:{self.port} {self.sshd.host_key}\n")
         options = ["-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
-        login = ["-F", "none", "-i", str(self.sshd.identity), "-P", str(self.port)]
+        return ["-F", "none", "-i", str(self.sshd.identity), *options]
+
+    def _scp(self, source: str, target: str) -> float:
+        command = ["scp", "-q", *self._login(), "-P", str(self.port), source, target]
         start = time.monotonic()
-        subprocess.run(["scp", "-q", *login, *options, source, target], check=True)
+        subprocess.run(command, check=True)
         return time.monotonic() - start
 
     def _endpoint(self) -> Endpoint:

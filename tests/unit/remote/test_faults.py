@@ -380,6 +380,6 @@ def test_too_few_inodes_are_said_before_anything_is_sent(
     if subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0:
         pytest.skip("needs user and mount namespaces")
     pi = own_lab.device()
-    with pytest.raises(DeployError, match=r"need \d+ inodes, have \d+$") as caught:
+    with pytest.raises(DeployError, match=r"need \d+ inodes, have \d+") as caught:
         deploy(make_bundle(), own_lab.slice(pi), "code", tmp_path / "deploy.json")
     assert "df -i" in caught.value.hint
