@@ -180,7 +180,7 @@ def test_commands_look_after_a_device(
     assert freed >= 10_000
     assert sorted(it.name for it in (root / "env").iterdir()) == ["current", "new"]
     kept = sorted(it.name for it in (root / "bin").iterdir())
-    assert len(kept) == 3
+    assert len(kept) == 4, "these, and the agent and session program that serve now"
     assert {"agent-boot.pyz", "agent.pyz"} < set(kept)
     assert lab.current(bench)
 
