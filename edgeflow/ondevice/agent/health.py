@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from .bounded import run_bounded
+from .served import not_served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,15 +18,20 @@ if TYPE_CHECKING:
     from .model import Model
 
 LAST_CHARACTERS = 500
+SERVED_S = 5.0
+"""Least time that a service has to follow."""
 
 
 def fault_of(model: Model, name: str, options: argparse.Namespace) -> str | None:
-    """Return why a release is not healthy, or None: it computes its golden vectors here.
+    """Return why a release is not healthy, or None.
+
+    It computes its golden vectors here, and the model's service, where one runs, has to serve it.
 
     Args:
         options: `python` to run it with, `unit` for its engine as JSON, `health_s`,
             `max_latency_ms` and `max_rss_mb`.
     """
+    deadline = time.monotonic() + options.health_s
     # -B: a release is read-only, no compiled files beside its own.
     argv = [options.python, "-B", os.path.join(model.release(name), "runner.py")]
     argv += ["--unit", options.unit] if options.unit else []
@@ -34,7 +41,8 @@ def fault_of(model: Model, name: str, options: argparse.Namespace) -> str | None
         ended = run_bounded(argv, model.folder, options.health_s, options.max_rss_mb)
     except OSError as error:
         return f"its runner does not start: {error}"
-    return broken_bound(ended, options)
+    deadline = max(deadline, time.monotonic() + SERVED_S)
+    return broken_bound(ended, options) or not_served(model.folder, name, deadline)
 
 
 def broken_bound(ended: Ended, options: argparse.Namespace) -> str | None:

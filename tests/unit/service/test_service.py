@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeflow.ondevice.agent.served import not_served
 from edgeflow.ondevice.client import BusyError, Client, ServiceError
 from edgeflow.ondevice.client import npy as npy_of
 from tests.unit.service.releases import (
@@ -241,6 +242,18 @@ def test_a_release_that_does_not_start_leaves_the_old_one(model_dir: Path) -> No
         until(lambda: not client.health()["ready"])
         with pytest.raises(BusyError, match="no release"):
             client.infer(SAMPLE)
+
+
+def test_the_agent_asks_the_service_on_trial(model_dir: Path) -> None:
+    good, bad = make_release(model_dir, 1), make_release(model_dir, 2, fails="wrong chip")
+    switch(model_dir, good)
+    assert not_served(str(model_dir), bad, 0.0) is None, "no service runs"
+    with service(model_dir):
+        assert not_served(str(model_dir), good, 0.0) is None
+        assert not_served(str(model_dir), bad, 0.0) == "its service does not serve it in time"
+        switch(model_dir, bad)
+        fault = not_served(str(model_dir), bad, time.monotonic() + 60)
+        assert "does not start: RuntimeError: wrong chip" in str(fault)
 
 
 def test_a_board_that_opens_once_changes_hands(model_dir: Path, tmp_path: Path) -> None:
