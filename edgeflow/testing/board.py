@@ -139,6 +139,7 @@ class Board:
             "identity": str(self.sshd.identity),
             "path": f"{self.sshd.home}/edgeflow",
             "python": self.python,
+            "trust": "transport",
         }
 
 
