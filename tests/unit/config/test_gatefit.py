@@ -192,7 +192,7 @@ def test_an_emulated_device_has_instructions_and_no_latency(
 ) -> None:
     gates = {"latency_p90_ms_max": 5.0, "instructions_max": 9.0, "parity_min": 1.0}
     where = {"host": "pi", "user": "pi", "host_key": KEY, "identity": "key"}
-    real = {"target": "pi", "transport": "ssh", **where}
+    real = {"target": "pi", "transport": "ssh", "trust": "transport", **where}
     good["devices"]["bench-pi"] = real
     assert problems(gated(good, "bench-pi", **gates)) == {
         "deployments.0.gates.instructions_max": "only a device that is `emulated` has "
