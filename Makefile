@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo env lint format test coverage test-isa test-long test-system test-sweep test-mcu bench mutate clean
+.PHONY: help demo env lint format test coverage test-isa test-long test-system test-sweep test-hostile test-mcu bench mutate clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is to make
@@ -56,6 +56,9 @@ test-long: env ## Run killed builds, shared stores and a sample of random edits 
 
 test-sweep: env ## Run all random edits: 1,000 sequences, and 2,000 against the stamp (hours)
 	EDGEFLOW_SWEEP=1 pytest -n 2 --dist loadfile tests/long/test_random_edits.py tests/long/test_stamp.py
+
+test-hostile: env ## Give the agent of devices 10,000 hostile bundles, files and commands (an hour)
+	EDGEFLOW_SWEEP=1 pytest -n 2 tests/unit/deploy/test_agent_hostile.py
 
 test-mcu: env ## Compare C of 2,000 random networks and 10,000 damaged files with TensorFlow Lite (an hour)
 	EDGEFLOW_SWEEP=1 pytest -n 2 tests/unit/targets/mcu/test_random_nets.py tests/unit/targets/mcu/test_hostile.py tests/system/test_random_firmware.py

@@ -24,6 +24,8 @@ Kind = Literal[
 State = Literal["staged", "pending", "switched", "healthy", "confirmed", "rolled_back", "rejected"]
 Form = Literal["tar", "tar.zst", "delta", "delta.zst"]
 """How a bundle travels: the whole tar or what a device lacks of it, as it is or packed."""
+LATEST_UNIX_S = 250_000_000_000
+"""In the year 9892; no clock of ours can say more than 9999."""
 
 
 class No(Answer):
@@ -65,7 +67,7 @@ class Status(Answer):
     rejected: tuple[Sha256, ...]
     releases: tuple[Sha256, ...]
     signed_by: Words | None
-    since_unix_s: Quantity | None
+    since_unix_s: Annotated[float, Field(ge=0, lt=LATEST_UNIX_S)] | None
     state: State | None
     pending: Pending | None
     counter: Count

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,7 +17,10 @@ from edgeflow.deploy.agent import uploader
 from edgeflow.deploy.release import OpenDevice
 from edgeflow.deploy.sample import KeptFacts, UnfitError, arrays_of, largest_bytes
 from edgeflow.errors import DeployError
+from edgeflow.ondevice.agent.answer import Refused
+from edgeflow.ondevice.agent.ustar import members
 from edgeflow.remote.answer import Answer, Count, malformed, parse
+from edgeflow.text import excerpt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +85,7 @@ def collect(device: OpenDevice, manifest: BundleManifest, out: Path) -> Collecte
                 try:
                     fit.append(_fit(device, manifest, name, data, facts))
                 except (UnfitError, DeployError) as error:
-                    found.refused[name] = str(error)
+                    found.refused[name] = excerpt(str(error))
         _write(out, fit, device.endpoint.name)
         found.new += [sample.name for sample in fit]
         if len(seen) == before:
@@ -110,18 +112,18 @@ def _members(
     limits = {".json": FACTS_MAX_BYTES, ".npz": largest_bytes(manifest.io.inputs)}
     facts: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
+        with path.open("rb") as tar:
+            for member in members(tar):
                 stem, suffix = member.name[:64], member.name[64:]
-                source = archive.extractfile(member) if member.isreg() else None
-                if source is None or suffix not in limits or not _is_name(stem):
-                    raise tarfile.TarError(f"unexpected member {member.name!r}")
-                data = source.read(limits[suffix] + 1)
+                if suffix not in limits or not _is_name(stem):
+                    raise Refused("corrupt", f"unexpected member: {member.name!r}")
+                # What is too large is none: its name is not the digest of nothing.
+                data = b"".join(member.blocks) if member.size <= limits[suffix] else b""
                 if suffix == ".json":
                     facts[stem] = data
                 else:
                     yield stem, data, facts.pop(stem, b"")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (Refused, ValueError, OSError) as error:
         raise malformed(device.endpoint.title, "the agent", str(error)) from error
 
 
@@ -138,8 +140,6 @@ def _fit(
         UnfitError: it is not.
         DeployError: what is said of it is nothing that the service says.
     """
-    if len(facts) > FACTS_MAX_BYTES:
-        raise UnfitError("what is said of it is too long")
     arrays = arrays_of(name, data, manifest.io.inputs)
     told = parse(KeptFacts, facts, device=device.endpoint.title, program="the service")
     return _Sample(name=name, data=data, told=told, picture=_picture(arrays, manifest))

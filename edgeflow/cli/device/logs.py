@@ -10,6 +10,7 @@ from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, answe
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+from edgeflow.text import excerpt
 
 if TYPE_CHECKING:
     from edgeflow.deploy.release import OpenDevice
@@ -25,6 +26,7 @@ Model = Annotated[
 ]
 Last = Annotated[int, typer.Option(min=1, max=1000, help="How many of the last.")]
 # Of an entry these are columns of their own, or say how the log hangs together.
+FACT_CHARACTERS = 1000
 _APART = frozenset({"verb", "time", "sha", "before", "torn"})
 
 
@@ -46,7 +48,7 @@ def history(
 
     def show(found: Mapping[str, Mapping[str, Any]]) -> None:
         rows = [
-            (name, of, it["time"], it["verb"], short_sha(it.get("sha")), _facts(it))
+            (name, of, it["time"], it["verb"], _release(it), _facts(it))
             for name, logs in found.items()
             for of, log in logs.items()
             for it in log["entries"]
@@ -60,9 +62,14 @@ def history(
     answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
 
 
+def _release(entry: Mapping[str, Any]) -> str:
+    return short_sha(excerpt(str(entry.get("sha") or "")))
+
+
 def _facts(entry: Mapping[str, Any]) -> str:
+    """Return what else an entry says: whatever somebody has written into the log there."""
     told = (f"{key} {value}" for key, value in entry.items() if key not in _APART)
-    return ", ".join(str(it) for it in told)
+    return ", ".join(excerpt(it, FACT_CHARACTERS) for it in told)
 
 
 def logs(

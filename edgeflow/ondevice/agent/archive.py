@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import tarfile
-from functools import partial
 
 from .answer import Refused
-from .files import BLOCK_BYTES, write_file
+from .files import write_file
 from .manifest import MANIFEST, MANIFEST_MAX_BYTES, SIGNATURE, listed_files, require_machine
 from .signature import SIGNATURE_MAX_BYTES, signer_of
 from .space import SPARE_BYTES, require_space
+from .ustar import members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from collections.abc import Iterator
 
     from .answer import Json
+    from .ustar import Member
 
 
 def unpack(part: str, folder: str, trust_dir: str) -> tuple[bytes, str | None]:
@@ -24,12 +24,13 @@ def unpack(part: str, folder: str, trust_dir: str) -> tuple[bytes, str | None]:
 
     Nothing is written before the signature is verified.
     """
-    with tarfile.open(part, "r:") as archive:
-        manifest = read_member(archive, archive.next(), MANIFEST, MANIFEST_MAX_BYTES)
-        member, signature = archive.next(), None
+    with open(part, "rb") as tar:
+        archive = members(tar)
+        manifest = read_member(next(archive, None), MANIFEST, MANIFEST_MAX_BYTES)
+        member, signature = next(archive, None), None
         if member is not None and member.name == SIGNATURE:
-            signature = read_member(archive, member, SIGNATURE, SIGNATURE_MAX_BYTES)
-            member = archive.next()
+            signature = read_member(member, SIGNATURE, SIGNATURE_MAX_BYTES)
+            member = next(archive, None)
         signer = signer_of(manifest, signature, trust_dir)
         files = listed_files(manifest)
         require_machine(manifest)
@@ -43,44 +44,28 @@ def unpack(part: str, folder: str, trust_dir: str) -> tuple[bytes, str | None]:
 
 
 def unpack_files(
-    archive: tarfile.TarFile, member: tarfile.TarInfo | None, files: Json, folder: str
+    archive: Iterator[Member], member: Member | None, files: Json, folder: str
 ) -> None:
     """Write the listed files, of which `member` is the first."""
     missing = set(files)
     while member is not None:
-        if member.name not in missing or not plain(member):
+        if member.name not in missing:
             raise Refused("corrupt", f"unexpected member: {member.name!r}")
         if member.size != files[member.name]["size_bytes"]:
             raise Refused("corrupt", f"{member.name} has not the size listed")
         missing.discard(member.name)
         path = os.path.join(folder, member.name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        source = content(archive, member)
-        write_file(path, iter(partial(source.read, BLOCK_BYTES), b""))
-        member = archive.next()
+        write_file(path, member.blocks)
+        member = next(archive, None)
     if missing:
         raise Refused("corrupt", f"missing member: {min(missing)}")
 
 
-def plain(member: tarfile.TarInfo) -> bool:
-    """Tell whether a member is an ordinary file: no link, device, folder or sparse file."""
-    return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.sparse
-
-
-def read_member(
-    archive: tarfile.TarFile, member: tarfile.TarInfo | None, name: str, max_bytes: int
-) -> bytes:
+def read_member(member: Member | None, name: str, max_bytes: int) -> bytes:
     """Return the bytes of a member, which must have this name."""
-    if member is None or member.name != name or not plain(member):
+    if member is None or member.name != name:
         raise Refused("corrupt", f"{name} is not where it must be in the tar")
     if member.size > max_bytes:
         raise Refused("corrupt", f"{name} is too large")
-    return content(archive, member).read()
-
-
-def content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    """Return a plain member's bytes as a file."""
-    source = archive.extractfile(member)
-    if source is None:
-        raise Refused("corrupt", f"{member.name} has no content")
-    return source
+    return b"".join(member.blocks)

@@ -34,6 +34,7 @@ from .uploads import FORMS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from .answer import Json
 
@@ -122,9 +123,17 @@ VERBS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Answers wrong arguments as everything else."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise Refused("failed", f"{self.prog}: {message}")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    root = argparse.ArgumentParser(prog="agent", description=description)
+    root = Parser(prog="agent", description=description)
     verbs = root.add_subparsers(dest="verb")
     verbs.required = True
     for verb, arguments in VERBS.items():
@@ -153,7 +162,10 @@ def answer(options: argparse.Namespace, run: Callable[[argparse.Namespace], Json
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb and print its answer."""
-    options = parser().parse_args(arguments)
+    try:
+        options = parser().parse_args(arguments)
+    except Refused as refused:
+        return tell(refused.answer)
     options.arguments = (sys.argv[1:] if arguments is None else arguments)[1:]
     os.umask(os.umask(0) | OTHERS)
     if options.run is supervise:
@@ -165,6 +177,11 @@ def main(arguments: list[str] | None = None) -> int:
     said = result.get("error", "locked") == "locked" or result.get("state") == "rolled_back"
     if options.verb in AUDITED and not said:
         audit(os.path.abspath(options.model_dir), options.verb, **dict(result, sha=options.sha))
+    return tell(result)
+
+
+def tell(result: Json) -> int:
+    """Print an answer and return the exit code."""
     # A file's name need not be text: what is none would make the whole answer unreadable.
     result = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))
     print(json.dumps(result, sort_keys=True))

@@ -11,20 +11,20 @@ import contextlib
 import hashlib
 import os
 import stat
-import tarfile
 from functools import partial
 
 from .answer import Refused
-from .archive import content, plain, read_member
+from .archive import read_member
 from .files import BLOCK_BYTES, read_plain, sha256
 from .journal import installed
 from .manifest import MANIFEST, MANIFEST_MAX_BYTES, SIGNATURE, listed_files
 from .signature import SIGNATURE_MAX_BYTES, signer_of
 from .space import SPARE_BYTES, require_space
-from .ustar import END, header, padding
+from .ustar import END, members, write_member
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import IO
 
     from .model import Model
@@ -61,37 +61,28 @@ def is_file(path: str, size: int) -> bool:
 def build_tar(model: Model, delta: str, path: str) -> None:
     """Write the whole tar of a bundle, from a delta and from what the releases hold."""
     held = held_files(model)
-    with tarfile.open(delta, "r:") as archive, open(path, "wb") as tar:
-        manifest = read_member(archive, archive.next(), MANIFEST, MANIFEST_MAX_BYTES)
-        member, head = archive.next(), {MANIFEST: manifest}
+    with open(delta, "rb") as sent, open(path, "wb") as tar:
+        archive = members(sent)
+        manifest = read_member(next(archive, None), MANIFEST, MANIFEST_MAX_BYTES)
+        member, head = next(archive, None), {MANIFEST: manifest}
         if member is not None and member.name == SIGNATURE:
-            head[SIGNATURE] = read_member(archive, member, SIGNATURE, SIGNATURE_MAX_BYTES)
-            member = archive.next()
+            head[SIGNATURE] = read_member(member, SIGNATURE, SIGNATURE_MAX_BYTES)
+            member = next(archive, None)
         signer_of(manifest, head.get(SIGNATURE), model.trust)  # before anything is written
         files = listed_files(manifest)
         sizes = [entry["size_bytes"] for entry in files.values()]
         require_space(os.path.dirname(path), sum(sizes) + SPARE_BYTES, 1)
         for name, data in head.items():
-            tar.write(header(name, len(data)) + data + padding(len(data)))
+            write_member(tar, name, len(data), [data])
         for name, entry in files.items():
             if member is not None and member.name == name:
-                copy_member(archive, member, tar)
-                member = archive.next()
+                write_member(tar, name, member.size, member.blocks)
+                member = next(archive, None)
             else:
                 copy_held(held.get(entry["sha256"]), name, entry["sha256"], tar)
         if member is not None:
             raise Refused("corrupt", f"unexpected member: {member.name!r}")
         tar.write(END)
-
-
-def copy_member(archive: tarfile.TarFile, member: tarfile.TarInfo, tar: IO[bytes]) -> None:
-    """Copy a file that the delta brings."""
-    if not plain(member):
-        raise Refused("corrupt", f"unexpected member: {member.name!r}")
-    source = content(archive, member)
-    tar.write(header(member.name, member.size))
-    tar.writelines(iter(partial(source.read, BLOCK_BYTES), b""))
-    tar.write(padding(member.size))
 
 
 def copy_held(path: str | None, name: str, wanted: str, tar: IO[bytes]) -> None:
@@ -101,10 +92,13 @@ def copy_held(path: str | None, name: str, wanted: str, tar: IO[bytes]) -> None:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        tar.write(header(name, size))
-        for block in iter(partial(file.read, BLOCK_BYTES), b""):
-            digest.update(block)
-            tar.write(block)
-        tar.write(padding(size))
+        write_member(tar, name, size, hashed(file, digest))
     if digest.hexdigest() != wanted:
         raise Refused("absent", f"{path}, which {name} was to be copied from, was changed")
+
+
+def hashed(file: IO[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    """Yield what a file holds, and hash it."""
+    for block in iter(partial(file.read, BLOCK_BYTES), b""):
+        digest.update(block)
+        yield block

@@ -6,6 +6,7 @@ import hashlib
 import os
 
 from .answer import Refused
+from .archive import unpack
 from .audit import UNSIGNED, audit
 from .delta import build_tar, held_files
 from .files import fsync, remove, sha256, write_json
@@ -64,8 +65,6 @@ def uploads_of(model: Model, name: str, uploader: str | None) -> dict[str, str]:
 
 def install(options: argparse.Namespace) -> Json:
     """Turn an uploaded bundle into a release, all of it or nothing."""
-    import tarfile
-
     model, name = Model(options.model_dir), options.sha
     with locked(model.folder, "install"):
         repair(model)
@@ -76,7 +75,7 @@ def install(options: argparse.Namespace) -> Json:
                 return {"installed": name, "changed": False, "signed_by": signer}
             part = whole_tar(model, name, uploads, options.form, options.packed_from)
             signer = unpack_release(model, name, part)
-        except (tarfile.TarError, EOFError, ValueError) as error:
+        except ValueError as error:
             raise Refused("corrupt", f"not a readable tar: {error}") from error
         finally:
             discard_leftovers(model)
@@ -108,8 +107,6 @@ def whole_tar(model: Model, name: str, uploads: dict[str, str], form: str, size:
 
 def unpack_release(model: Model, name: str, part: str) -> str | None:
     """Unpack a tar beside the releases, verify it, and move it into place; return its signer."""
-    from .archive import unpack
-
     scratch = model.scratch(name)
     if sha256(part) != name:
         raise Refused("corrupt", f"the upload is not {name}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import tarfile
+import stat
+from functools import partial
 
-from .files import read_plain, remove
+from .files import BLOCK_BYTES, read_plain, remove
 from .folders import is_folder, make_folder
 from .manifest import SHA
 from .space import SPARE_BYTES, require_space
+from .ustar import END, write_member
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import IO
 
     from .answer import Json
 
@@ -83,10 +86,23 @@ def pack(kept: str, names: list[str], path: str) -> None:
     sizes = [os.lstat(one).st_size + HEADERS_BYTES for one in paths if os.path.exists(one)]
     require_space(kept, sum(sizes) + SPARE_BYTES, 1)
     try:
-        with tarfile.open(path, "w") as archive:
+        with open(path, "wb") as tar:
             for one in paths:
-                if os.path.isfile(one) and not os.path.islink(one):
-                    archive.add(one, os.path.basename(one), recursive=False)
+                add(tar, one)
+            tar.write(END)
     except BaseException:
         remove(path)
         raise
+
+
+def add(tar: IO[bytes], path: str) -> None:
+    """Append a file to a tar, if it is there still, and no link."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        if stat.S_ISREG(facts.st_mode):
+            blocks = iter(partial(file.read, BLOCK_BYTES), b"")
+            write_member(tar, os.path.basename(path), facts.st_size, blocks)

@@ -437,9 +437,10 @@ def test_data_go_that_no_measurement_uses_any_more(
 
 
 @pytest.mark.parametrize("sha", ["../x", "A" * 64, "0" * 63, "0" * 64 + "\n"])
-def test_only_digests_name_a_release(folder: Path, sha: str) -> None:
-    with pytest.raises(SystemExit):
-        agent.main(["rollback", str(folder), sha])
+def test_only_digests_name_a_release(call: Call, sha: str) -> None:
+    code, answer = call("rollback", sha)
+    assert (code, answer["error"]) == (70, "failed")
+    assert "not a SHA-256" in answer["detail"]
 
 
 def test_its_file_depends_on_the_sources_alone(program: Path) -> None:

@@ -123,9 +123,10 @@ def test_outputs_go_once_they_must_have_been_fetched(call: "Call", folder: Path)
 
 
 @pytest.mark.parametrize("uploader", ["", "../x", "A" * 16, "0" * 15])
-def test_only_an_uploader_names_an_upload(folder: Path, uploader: str) -> None:
-    with pytest.raises(SystemExit):
-        agent.main(["install", str(folder), SHA, "--uploader", uploader])
+def test_only_an_uploader_names_an_upload(call: "Call", uploader: str) -> None:
+    code, answer = call("install", SHA, "--uploader", uploader)
+    assert (code, answer["error"]) == (70, "failed")
+    assert "not an uploader" in answer["detail"]
 
 
 def test_pruning_keeps_as_many_as_asked(call: "Call", folder: Path) -> None:
