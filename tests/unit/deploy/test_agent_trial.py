@@ -209,7 +209,10 @@ def recover(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[], di
 def supervisor(folder: Path) -> int:
     """Return the process that watches the folder's switch."""
     for process in Path("/proc").glob("[0-9]*"):
-        argv = (process / "cmdline").read_bytes().split(b"\0")
+        try:
+            argv = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # another process, which has ended since
+            continue
         if b"supervise" in argv and str(folder).encode() in argv:
             return int(process.name)
     raise AssertionError("no supervisor")

@@ -150,7 +150,7 @@ def test_a_device_goes_back_when_its_rollout_is_killed_before_the_confirmation(
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    one = unit(lab, pi, bundle, confirm_s=1.0)
+    one = unit(lab, pi, bundle)
     lab.wait_until(lambda: lab.current(pi) == old)
     lab.wait_until(lambda: one.look().confirmed)
     result = run_rollout(spec(), [one], tmp_path / "state.jsonl", bool)
