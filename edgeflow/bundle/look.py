@@ -9,10 +9,11 @@ from typing import Any
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.bundle.archive import read_member
 from edgeflow.bundle.manifest import MANIFEST, SIGNATURE, BundleManifest, read_bundle, signature_in
-from edgeflow.bundle.signing import blob_fingerprint, fingerprint, require_signature
+from edgeflow.bundle.signing import fingerprint, require_signature
 from edgeflow.errors import IntegrityError
 from edgeflow.ondevice.agent.answer import Refused
 from edgeflow.ondevice.agent.manifest import listed_files
+from edgeflow.ondevice.agent.signature import fingerprint as blob_fingerprint
 from edgeflow.ondevice.agent.sshsig import Signature, Unreadable, key_of
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgeflow.errors import IntegrityError, SigningError
 from edgeflow.ondevice.agent.signature import NAMESPACE
+from edgeflow.ondevice.agent.signature import fingerprint as blob_fingerprint
 from edgeflow.ondevice.agent.sshsig import (
     MAGIC,
     P256,
@@ -96,12 +97,6 @@ def public_blob(public: str) -> bytes:
 def fingerprint(public: str) -> str:
     """Return a public key's fingerprint, as `ssh-keygen -l` prints it."""
     return blob_fingerprint(public_blob(public))
-
-
-def blob_fingerprint(blob: bytes) -> str:
-    """Return the fingerprint of a public key in SSH's form."""
-    digest = base64.b64encode(hashlib.sha256(blob).digest())
-    return f"SHA256:{digest.decode().rstrip('=')}"
 
 
 def allowed_signer(signer: str, public: str) -> str:

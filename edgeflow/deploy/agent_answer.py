@@ -53,6 +53,7 @@ class Status(Answer):
         rejected: digests of those on the device that are never gone back to.
         releases: digests of the bundles on the device, the oldest first.
         signed_by: name of who signed the bundle in use; None where nobody had to.
+        signers: fingerprints of the keys that may sign; None where that cannot be told.
         since_unix_s: when `current` was switched to it, by the device's clock.
         state: how far the bundle in use has come.
         pending: the switch on trial, if any.
@@ -67,6 +68,7 @@ class Status(Answer):
     rejected: tuple[Sha256, ...]
     releases: tuple[Sha256, ...]
     signed_by: Words | None
+    signers: frozenset[Words] | None = None
     since_unix_s: Annotated[float, Field(ge=0, lt=LATEST_UNIX_S)] | None
     state: State | None
     pending: Pending | None

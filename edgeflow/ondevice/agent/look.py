@@ -15,6 +15,7 @@ from .packed import zstd
 from .pending import trial_state
 from .program import program_file
 from .release import fallback, verify_release
+from .signature import signers
 from .space import free
 
 TYPE_CHECKING = False
@@ -44,6 +45,7 @@ def status(options: argparse.Namespace) -> Json:
         rejected=[name for name in releases if state_of(name, journal) == "rejected"],
         releases=releases,
         signed_by=journal["releases"].get(current, {}).get("signed_by"),
+        signers=signers(model.trust),
         since_unix_s=since_unix_s(model) if current else None,
         trust="signatures" if os.path.lexists(model.signers) else "transport",
         zstd=zstd(),

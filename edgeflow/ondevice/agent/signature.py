@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 import re
 import shlex
@@ -67,6 +68,29 @@ def signer_of_release(release: str, trust_dir: str) -> str | None:
     return signer_of(manifest, signature, trust_dir)
 
 
+def signers(trust_dir: str) -> list[str] | None:
+    """Return the fingerprints of the keys that may sign; None where that cannot be told.
+
+    A key that a binary list of revoked ones names is among them: only ssh-keygen reads that.
+    """
+    if not os.path.lexists(os.path.join(trust_dir, ALLOWED)):
+        return None
+    try:
+        allowed = lines_of(trusted(trust_dir, ALLOWED))
+        listed = os.path.lexists(os.path.join(trust_dir, REVOKED))
+        revoked = {blob_in(it) for it in lines_of(trusted(trust_dir, REVOKED))} if listed else set()
+    except Refused:
+        return None
+    keys = {key for key in map(key_allowed, allowed) if key is not None} - revoked
+    return sorted(map(fingerprint, keys))
+
+
+def fingerprint(key: bytes) -> str:
+    """Return the fingerprint of a key, as `ssh-keygen -l` prints it."""
+    digest = base64.b64encode(hashlib.sha256(key).digest())
+    return "SHA256:" + digest.decode().rstrip("=")
+
+
 def rejected(detail: str) -> Refused:
     """Return the refusal of a bundle."""
     return Refused("rejected", detail)
@@ -102,13 +126,18 @@ def name_in(line: str, key: bytes) -> str | None:
 
     A line with an option that we do not know, such as a date, allows nobody.
     """
+    return line.partition(" ")[0] if key_allowed(line) == key else None
+
+
+def key_allowed(line: str) -> bytes | None:
+    """Return the key that a line of allowed signers lets sign for us; None if it lets none."""
     name, _, rest = line.partition(" ")
     rest = rest.strip()
     blob = blob_in(rest)
     if blob is None:
         options, _, rest = rest.partition(" ")
         blob = blob_in(rest.strip()) if for_us(options) else None
-    return name if blob == key and NAME.fullmatch(name) else None
+    return blob if NAME.fullmatch(name) else None
 
 
 def for_us(options: str) -> bool:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from edgeflow.artifact.manifest import Manifest, describe_files
 from edgeflow.artifact.step import content_digest
 from edgeflow.bundle.signer import signer
-from edgeflow.bundle.signing import allowed_signer
+from edgeflow.bundle.signing import allowed_signer, fingerprint
 from edgeflow.cli.app import app
 from edgeflow.config.publickey import public_half
 from edgeflow.dataset.view import part_files
@@ -60,6 +60,21 @@ def test_nothing_is_sent_that_would_be_refused(
         allow(lab, address, tmp_path / "release-key")
         with pytest.raises(DeployError, match="takes only signed bundles"):
             bring(device, "net", plain)
+        other_key = tmp_path / "other-key"
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other_key)]
+        subprocess.run(make, check=True)
+        public = public_half(other_key)
+        assert public is not None
+        theirs = make_bundle(sign=signer(public, other_key, None))
+        with pytest.raises(DeployError, match="does not let the key") as unknown:
+            bring(device, "net", theirs)
+        assert fingerprint(public) in unknown.value.message
+        assert "edgeflow device provision" in unknown.value.hint
+        revoked = lab.root(address) / "edgeflow" / "trust" / "revoked_keys"
+        revoked.write_text((tmp_path / "release-key.pub").read_text())
+        with pytest.raises(DeployError, match="it lets none"):
+            bring(device, "net", signed)
+        revoked.unlink()
         assert not incoming.exists()
         assert bring(device, "net", signed)["signed_by"] == "release@lab"
         assert bring(device, "net", signed)["signed_by"] == "release@lab"
