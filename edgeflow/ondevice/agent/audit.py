@@ -13,7 +13,7 @@ import json
 import os
 import time
 
-from .files import fsync
+from .files import fsync, unblocked
 from .folders import is_folder, set_aside
 from .lock import is_at
 
@@ -69,7 +69,10 @@ def lines_of(file: IO[bytes]) -> List[bytes]:
 
 def lines_before(folder: str) -> List[bytes]:
     """Return the lines of the log before this one, if there is one."""
-    with contextlib.suppress(OSError), open(os.path.join(folder, LOG + ".1"), "rb") as file:
+    with (
+        contextlib.suppress(OSError),
+        open(os.path.join(folder, LOG + ".1"), "rb", opener=unblocked) as file,
+    ):
         return lines_of(file)
     return []
 

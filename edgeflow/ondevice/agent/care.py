@@ -8,6 +8,7 @@ import subprocess
 
 from .clear import prune
 from .data import UNUSED_S, discard_unused
+from .files import unblocked
 from .folders import discard, is_folder, size_bytes
 from .lock import locked
 from .look import program_sha256
@@ -78,7 +79,7 @@ def logs(options: argparse.Namespace) -> Json:
 def of_file(path: str, last: int) -> list[str]:
     """Return the last lines of a file, none where there is none."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=unblocked) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_MAX_BYTES))
             text = file.read(LOG_MAX_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:

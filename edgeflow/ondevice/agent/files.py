@@ -53,6 +53,11 @@ def read_plain(path: str, max_bytes: int) -> bytes:
         return file.read(max_bytes)
 
 
+def unblocked(path: str, flags: int) -> int:
+    """Open a file for `open`; where it is a named pipe, wait for nobody at its other end."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+
+
 def idle_s(path: str) -> float:
     """Return the seconds since something was written; the clock may have been set since."""
     return abs(time.time() - os.lstat(path).st_mtime)

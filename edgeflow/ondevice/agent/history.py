@@ -7,6 +7,7 @@ import fcntl
 import os
 
 from .audit import LOG, digest, entry_of, lines_before, lines_of
+from .files import unblocked
 from .model import Model
 
 TYPE_CHECKING = False
@@ -37,7 +38,10 @@ def where(line: int, older: int) -> str:
 
 def logs(folder: str) -> Tuple[List[bytes], List[bytes], bool]:
     """Return the lines of both logs, and whether the last line has its end."""
-    with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, LOG), "rb") as file:
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open(os.path.join(folder, LOG), "rb", opener=unblocked) as file,
+    ):
         fcntl.flock(file, fcntl.LOCK_SH)  # neither half a line nor half a rotation
         newer = lines_of(file)
         file.seek(0)

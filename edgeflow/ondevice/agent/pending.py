@@ -16,7 +16,7 @@ import time
 from .answer import Refused
 from .audit import audit
 from .boot import boot_id, left_s
-from .files import write_json
+from .files import unblocked, write_json
 from .journal import state_of
 from .release import fallback, whole
 
@@ -41,7 +41,7 @@ def digest_of(token: str) -> str:
 def supervising(model: Model) -> Iterator[None]:
     """Be the one process that watches a switch of this model; its death is seen by the lock."""
     deadline = time.monotonic() + SETTLED_S
-    with open(os.path.join(model.folder, SUPERVISOR_LOCK), "a") as file:
+    with open(os.path.join(model.folder, SUPERVISOR_LOCK), "a", opener=unblocked) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,7 +58,7 @@ def watched(model: Model, pending: Json) -> bool:
     if pending["deadline"]["boot"] != boot_id():
         return False
     try:
-        with open(os.path.join(model.folder, SUPERVISOR_LOCK)) as file:
+        with open(os.path.join(model.folder, SUPERVISOR_LOCK), opener=unblocked) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except BlockingIOError:

@@ -540,3 +540,13 @@ def test_whatever_is_done_in_whatever_order(call: "Call", folder: Path, seed: in
         assert kept == current or verb in ("switch", "rollback")
         assert kept is None or call("verify") == (0, {"verified": kept})
     assert "repair" not in audit(folder)
+
+
+@pytest.mark.parametrize("name", ["audit.log", "audit.log.1", "supervisor.lock", "lock"])
+def test_a_named_pipe_in_a_files_place_blocks_nothing(
+    call: "Call", folder: Path, name: str
+) -> None:
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    for verb in (["history"], ["switch", "0" * 64, *IN_TIME], ["prune", "3"]):
+        assert call(*verb)[0] in (0, 65, 70)
