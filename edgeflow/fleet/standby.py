@@ -18,7 +18,8 @@ from edgeflow.remote.inventory import endpoint
 
 State = Literal["ready", "serving", "missing", "shared"]
 """``ready``: the model lies there, tried, and does not serve. ``serving``: it serves in the place
-of the station. ``missing``: it is not there. ``shared``: the neighbour serves that model anyway."""
+of the station, in this release or an earlier one. ``missing``: it is not there. ``shared``: the
+neighbour serves that model anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +64,7 @@ class Standby:
             return _state(device.status(self.model.name), self.model.sha256)
 
     def take_over(self) -> bool:
-        """Let the model serve on the neighbour; return whether it did not before.
+        """Let the model serve on the neighbour; return whether it did not, in this release.
 
         Raises:
             EdgeflowError: the neighbour does not take it, or goes back.
@@ -72,7 +73,7 @@ class Standby:
             return False
         with self._open() as device:
             changed = False
-            if _state(device.status(self.model.name), self.model.sha256) != "serving":
+            if device.status(self.model.name).current != self.model.sha256:
                 bring(device, self.model.name, self.model.bundle)
                 changed = device.activate(self.model.name, self.model.sha256)
             if self.device.service is not None:
@@ -155,7 +156,7 @@ def stage_all(
 
 
 def _state(status: Status, sha256: str) -> State:
-    if status.current == sha256:
+    if status.current is not None:  # be it an earlier release, which served when a new one came
         return "serving"
     there = sha256 in status.releases and sha256 not in status.rejected
     return "ready" if there else "missing"

@@ -33,7 +33,8 @@ class Neighbour:
 
     def activate(self, model: str, sha: str) -> bool:
         assert sha in self.releases[model]
-        return self.current.get(model) != self.current.setdefault(model, sha)
+        before, self.current[model] = self.current.get(model), sha
+        return before != sha
 
     def retire(self, model: str, sha: str, reason: str) -> bool:
         assert reason.endswith("serves again")
@@ -159,6 +160,21 @@ def test_a_watch_takes_over_and_gives_back_by_itself(fleet: Fleet, neighbours: N
     assert again.look() == ["d0 (cnn-seed0): serves again; d1 gave it back"]
     assert neighbours["d1"].current == {}
     assert again.look() == []
+
+
+def test_a_neighbour_that_serves_an_earlier_release_gives_it_back_or_moves_on(
+    fleet: Fleet, neighbours: Neighbours
+) -> None:
+    neighbours["d1"] = Neighbour()
+    neighbours["d1"].current["cnn-seed0"] = "7" * 64
+    run("rollout", "spring")
+    done = json.loads(Path("results/rollouts/spring/complete.json").read_text())
+    assert done["standbys"]["d0"] == "serving"
+    assert "d1 serves it now" in run("fleet", "failover", "d0", "--force")
+    assert neighbours["d1"].current == {"cnn-seed0": digest(0)}
+    neighbours["d1"].current["cnn-seed0"] = "7" * 64
+    assert watched(fleet).look() == ["d0 (cnn-seed0): serves again; d1 gave it back"]
+    assert neighbours["d1"].current == {}
 
 
 def test_a_watch_without_failover_only_tells(fleet: Fleet, neighbours: Neighbours) -> None:
