@@ -162,7 +162,7 @@ def _show_status(plan: "Plan", name: str, results: Path, *, as_json: bool) -> No
 def status_of(ready: "Prepared", results: Path) -> dict[str, Any]:
     """Return how far a rollout is by its state: nothing is asked of a device."""
     from edgeflow.fleet.prepare import state_of
-    from edgeflow.fleet.state import Progress, pause_file, read_progress
+    from edgeflow.fleet.state import Progress, is_running, pause_file, read_progress
     from edgeflow.fleet.waves import wave_ends
 
     state = state_of(results, ready.spec.name)
@@ -182,7 +182,13 @@ def status_of(ready: "Prepared", results: Path) -> dict[str, Any]:
     counts = _counts(devices)
     return {
         "rollout": ready.spec.name,
-        "state": _state(counts, len(devices), paused=pause_file(state).exists()),
+        "state": _state(
+            progress.ended,
+            counts,
+            len(devices),
+            running=is_running(state),
+            paused=pause_file(state).exists(),
+        ),
         "counts": counts,
         "waves": [{"devices": len(wave), "counts": _counts(wave)} for wave in waves],
         "devices": devices,
@@ -193,9 +199,15 @@ def _counts(devices: Sequence[Mapping[str, str]]) -> dict[str, int]:
     return dict(Counter(it["result"] for it in devices))
 
 
-def _state(counts: Mapping[str, int], total: int, *, paused: bool) -> str:
+def _state(
+    ended: str, counts: Mapping[str, int], total: int, *, running: bool, paused: bool
+) -> str:
+    if running:
+        return "running, about to pause" if paused else "running"
     if paused:
         return "paused"
     if counts.get("untouched") == total:
         return "not begun"
-    return "complete" if not counts.get("untouched") else "on the way"
+    if ended == "complete" and counts.get("untouched"):
+        return "complete, but for new devices"
+    return ended or "interrupted"

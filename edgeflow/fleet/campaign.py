@@ -50,7 +50,9 @@ def run_rollout(
     with State(state, spec, units) as held:
         if held.changes:
             say(f"rollout {spec.name}: {held.changes}")
-        return _Campaign(spec, units, held, stop, pause_file(state)).run()
+        result = _Campaign(spec, units, held, stop, pause_file(state)).run()
+        held.end(result.ended)
+        return result
 
 
 class _Campaign:
@@ -98,17 +100,19 @@ class _Campaign:
         again = [unit for unit in before if self._tried.get(unit.name) == "unreachable"]
         todo = [*again, *(unit for unit in units if not self._is_confirmed(unit))]
         for_each(todo, self._deploy, self._spec.connections, self._may_proceed)
-        if self._ended is None and not self._is_over_budget() and not last:
-            self._prove(units)
+        if self._ended is None and not self._is_over_budget():
+            self._prove(units, last=last)
         seconds = time.monotonic() - began
         self._state.close_wave(self._wave, seconds, passed=self._ended is None)
 
-    def _prove(self, units: Sequence[Unit]) -> None:
-        """Watch a wave, unless an earlier run did, before the next one begins."""
+    def _prove(self, units: Sequence[Unit], *, last: bool) -> None:
+        """Require a confirmed device; unless an earlier run did, watch all waves but the last."""
         confirmed = [unit for unit in units if self._is_confirmed(unit)]
         if not confirmed:
             self._ended = "unproven"
-        elif self._wave not in self._state.progress.passed:
+        if last or self._ended:
+            return
+        if self._wave not in self._state.progress.passed:
             self._soak(confirmed)
         self._may_proceed()
 

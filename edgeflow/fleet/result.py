@@ -27,7 +27,7 @@ _WHY: dict[Ended, tuple[str, str]] = {
         f"{RETRY} names them; once they answer, run the rollout again: it goes on where it was",
     ),
     "unproven": (
-        "no device of the wave was confirmed, so the next one did not begin",
+        "no device of its last wave was confirmed",
         f"{RETRY} says why; put that right, then run the rollout again",
     ),
     "paused": ("it is paused", "go on: edgeflow rollout {name} --resume"),

@@ -43,6 +43,7 @@ class Progress:
 
     Attributes:
         start: how the rollout was last started; empty if it never was.
+        ended: how that start ended; empty while it runs, and where it was killed.
         devices: the last outcome of each device that has one.
         passed: waves that were watched to their end, none of whose devices has changed since.
         seconds: what each wave has taken, by its number, in all runs with this bundle.
@@ -50,6 +51,7 @@ class Progress:
     """
 
     start: Mapping[str, Any] = field(default_factory=dict)
+    ended: str = ""
     devices: dict[str, Stored] = field(default_factory=dict)
     passed: set[int] = field(default_factory=set)
     seconds: dict[int, float] = field(default_factory=dict)
@@ -68,11 +70,13 @@ class Progress:
             if self.start and _bundle(self.start) != _bundle(line):
                 self.passed.clear()
                 self.seconds.clear()
-            self.start = line
+            self.start, self.ended = line, ""
         elif "device" in line:
             outcome = Outcome(**line["outcome"])
             self.devices[line["device"]] = Stored(line["sha256"], line["address"], outcome)
             self.passed.discard(line["wave"])
+        elif "ended" in line:
+            self.ended = line["ended"]
         else:
             self.seconds[line["wave"]] = self.seconds.get(line["wave"], 0.0) + line["seconds"]
             if line["passed"]:
@@ -100,6 +104,18 @@ def read_progress(path: Path) -> Progress:
                 ) from error
             progress.size_bytes += len(line)
     return progress
+
+
+def is_running(path: Path) -> bool:
+    """Tell whether a process holds a state file now."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 class State:
@@ -155,6 +171,10 @@ class State:
     def close_wave(self, wave: int, seconds: float, *, passed: bool) -> None:
         """Note what a wave has taken, and whether the next one may begin."""
         self._append({"wave": wave, "seconds": round(seconds, 3), "passed": passed})
+
+    def end(self, ended: str) -> None:
+        """Note how the run ended."""
+        self._append({"ended": ended})
 
     def _append(self, line: Mapping[str, Any]) -> None:
         text = json.dumps(line, sort_keys=True).encode() + b"\n"

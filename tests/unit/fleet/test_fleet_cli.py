@@ -141,7 +141,7 @@ def test_a_budget_that_is_spent_ends_it_with_a_retry_list(fleet: Fleet) -> None:
     }
     assert (left["d1"]["zone"], left["d1"]["variant"]) == ("1", "1")
     found = json.loads(run("rollout", "spring", "--status", "--json"))
-    assert (found["state"], found["counts"]["untouched"]) == ("on the way", 6)
+    assert (found["state"], found["counts"]["untouched"]) == ("failed", 6)
     text = run("rollout", "spring", "--status")
     assert "d3: rejected: why rejected" in text
     fleet.units["d3"].ends[:] = ["confirmed"]
@@ -157,6 +157,19 @@ def test_a_pause_holds_until_it_is_resumed(fleet: Fleet) -> None:
     assert not any(unit.sent for unit in fleet.units.values())
     assert json.loads(run("rollout", "spring", "--status", "--json"))["state"] == "paused"
     assert "10 confirmed" in run("rollout", "spring", "--resume")
+
+
+def test_status_tells_a_rollout_that_runs_from_one_that_was_killed(fleet: Fleet) -> None:
+    import fcntl
+
+    run("rollout", "spring")
+    path = RESULTS / "rollouts/spring/state.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]))
+    assert json.loads(run("rollout", "spring", "--status", "--json"))["state"] == "interrupted"
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert json.loads(run("rollout", "spring", "--status", "--json"))["state"] == "running"
 
 
 def test_status_tells_drift_from_the_plan_and_silent_devices(fleet: Fleet) -> None:

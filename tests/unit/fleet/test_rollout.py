@@ -136,6 +136,12 @@ def test_without_a_confirmed_device_the_next_wave_does_not_begin(run: Run) -> No
     assert (result.ended, result.counts["untouched"]) == ("unproven", 9)
 
 
+def test_a_last_wave_without_a_confirmed_device_proves_nothing(run: Run) -> None:
+    result = run(fleet(1, d0=Simulated("d0", ["unreachable"])), waves=(1.0,), max_unreachable=1.0)
+    assert result.ended == "unproven"
+    assert result.failure() is not None
+
+
 def test_a_budget_that_is_crossed_ends_the_rollout_before_the_next_device(run: Run) -> None:
     bad = {f"d{number}": Simulated(f"d{number}", ["rejected"]) for number in (3, 5, 7, 8)}
     result = run(fleet(20, **bad), waves=(2, 1.0), max_failed=2)
