@@ -2,12 +2,13 @@
 
 import hashlib
 import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.bundle.archive import read_member
+from edgeflow.bundle.archive import read_member, write_tar
 from edgeflow.bundle.manifest import MANIFEST, SIGNATURE, BundleManifest, read_bundle, signature_in
 from edgeflow.bundle.signing import fingerprint, require_signature
 from edgeflow.errors import IntegrityError
@@ -36,7 +37,7 @@ def manifest_in(file: Path) -> bytes:
 
 def facts_of(bundle: Path) -> dict[str, Any]:
     """Return what a bundle says of itself; nothing is verified."""
-    manifest, signature = read_bundle(bundle), signature_in(bundle)
+    manifest, signature = _manifest_of(bundle), signature_in(bundle)
     names = ("model", "recipe", "target", "counter", "device_class", "provenance")
     said = manifest.model_dump(mode="json", include=set(names))
     return {
@@ -81,7 +82,7 @@ def verify_bundle(bundle: Path, public: str | None) -> str:
     Raises:
         IntegrityError: the bundle is not what its manifest says, or the key has not signed that.
     """
-    manifest, signature = read_bundle(bundle), signature_in(bundle)
+    manifest, signature = _manifest_of(bundle), signature_in(bundle)
     _require_files(bundle, manifest)
     if public is None:
         return "whole; no key is named that must have signed it"
@@ -94,14 +95,39 @@ def verify_bundle(bundle: Path, public: str | None) -> str:
 
 
 def _require_files(bundle: Path, manifest: BundleManifest) -> None:
-    with tarfile.open(bundle) as archive:
-        found = {member.name for member in archive.getmembers()}
-    wrong = found.symmetric_difference({MANIFEST, *manifest.files}) - {SIGNATURE}
+    found = _members(bundle)
+    wrong = (found.keys() ^ {MANIFEST, *manifest.files}) - {SIGNATURE}
     for name, record in manifest.files.items():
-        if name in found and hashlib.sha256(read_member(bundle, name)).hexdigest() != record.sha256:
+        if name in found and hashlib.sha256(found[name]).hexdigest() != record.sha256:
             wrong.add(name)
     if wrong:
-        raise IntegrityError(
-            f"{bundle} is not what its manifest says: {', '.join(sorted(wrong))}",
-            hint=f"delete {bundle} and run `edgeflow run` again",
-        )
+        raise _changed(bundle, f"is not what its manifest says: {', '.join(sorted(wrong))}")
+    with tempfile.TemporaryDirectory() as scratch:
+        again = Path(scratch) / "bundle.tar"
+        write_tar(again, found)
+        if sha256_file(again) != sha256_file(bundle):
+            raise _changed(
+                bundle,
+                "is not as it was packed: it has bytes that belong to no file",
+            )
+
+
+def _members(bundle: Path) -> dict[str, bytes]:
+    try:
+        with tarfile.open(bundle) as archive:
+            files = ((member.name, archive.extractfile(member)) for member in archive)
+            return {name: file.read() if file else b"" for name, file in files}
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise _changed(bundle, f"is damaged: {error}") from error
+
+
+def _changed(bundle: Path, how: str) -> IntegrityError:
+    return IntegrityError(f"{bundle} {how}", hint="copy it again from where it was built")
+
+
+def _manifest_of(bundle: Path) -> BundleManifest:
+    """Read the manifest of a file that somebody named, which need not be of a build here."""
+    try:
+        return read_bundle(bundle)
+    except IntegrityError as error:
+        raise IntegrityError(error.message, hint="name the bundle.tar of a build") from error

@@ -1,6 +1,7 @@
 """The manifest inside a bundle: what the device verifies and what the runner reads."""
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from edgeflow.bundle.archive import read_member
 from edgeflow.config.samples import Affine, Part, Stored
 from edgeflow.errors import IntegrityError
 from edgeflow.tasks.registry import TaskName
+from edgeflow.text import excerpt
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
@@ -152,8 +154,9 @@ def read_bundle(path: Path) -> BundleManifest:
     try:
         return BundleManifest.model_validate(json.loads(read_member(path, MANIFEST)))
     except Exception as error:  # tarfile, json and pydantic: all mean the same here
+        reason = "it is no tar" if isinstance(error, tarfile.TarError) else excerpt(str(error))
         raise IntegrityError(
-            f"{path} is not a bundle: {error}", hint=f"delete {path} and run `edgeflow run` again"
+            f"{path} is not a bundle: {reason}", hint=f"delete {path} and run `edgeflow run` again"
         ) from error
 
 

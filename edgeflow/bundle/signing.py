@@ -72,20 +72,22 @@ def require_signature(manifest: bytes, signature: bytes, public: str, title: str
     Raises:
         IntegrityError: it has not.
     """
-    reason = "it is one of other bytes, or was changed"
+    reason, hint = "it is one of other bytes, or was changed", "delete it and sign the bundle again"
     try:
         found = Signature(signature)
         if found.namespace != NAMESPACE:
             reason = f"it is one for {found.namespace!r} instead of {NAMESPACE!r}"
         elif found.key != public_blob(public):
-            reason = "it is one by another key"
+            theirs, ours = blob_fingerprint(found.key), fingerprint(public)
+            reason = f"it is one by another key, {theirs} instead of {ours}"
+            hint = "name the key that signed; or delete the signature, and sign by the right key"
         elif found.verifies(manifest):
             return
     except Unreadable as error:
         reason = f"it is unusable: {error}"
     raise IntegrityError(
         f"{title} is no signature of the bundle's manifest: {reason}",
-        hint="delete it and sign the bundle again",
+        hint=hint,
     )
 
 

@@ -215,12 +215,22 @@ def test_a_bundle_is_shown_and_verified_byte_by_byte(
 
     assert "whole, and signed by" in bundle("verify", signed, "--key", key).stdout
     for path, by, says in (
-        (signed, other, "it is one by another key"),
+        (
+            signed,
+            other,
+            f"{fingerprint(public_of(key))} instead of {fingerprint(public_of(other))}",
+        ),
+        (key, key, "is not a bundle: it is no tar\n  hint: name the bundle.tar"),
         (plain, key, "is not signed"),
     ):
         failed = bundle("verify", path, "--key", by).exception
         assert isinstance(failed, IntegrityError)
         assert says in str(failed)
+    with signed.open("ab") as file:
+        file.write(b"more")
+    failed = bundle("verify", signed, "--key", key).exception
+    assert isinstance(failed, IntegrityError)
+    assert "is not as it was packed" in str(failed)
     changed = {**rest, "runner.py": b"pass"}
     write_tar(signed, {MANIFEST: found[MANIFEST], SIGNATURE: signature, **changed})
     failed = bundle("verify", signed, "--key", key).exception
