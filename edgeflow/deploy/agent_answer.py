@@ -20,6 +20,7 @@ Kind = Literal[
     "rolled back",
     "unable to roll back",
     "unhealthy",
+    "usage",
 ]
 State = Literal["staged", "pending", "switched", "healthy", "confirmed", "rolled_back", "rejected"]
 Form = Literal["tar", "tar.zst", "delta", "delta.zst"]

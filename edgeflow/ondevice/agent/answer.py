@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Json = Dict[str, Any]
 
 PROTOCOL = 2
-EXIT_CODES = {"corrupt": 65, "rejected": 65, "unhealthy": 66, "locked": 75}
+EXIT_CODES = {"usage": 64, "corrupt": 65, "rejected": 65, "unhealthy": 66, "locked": 75}
 
 
 class Refused(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import math
 import os
 import re
 import sys
@@ -64,27 +65,43 @@ def uploader(text: str) -> str:
     return text
 
 
+def quantity(text: str) -> float:
+    """Return a number that is finite and not negative."""
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"neither 0 nor a positive number: {text!r}")
+    return number
+
+
+def count(text: str) -> int:
+    """Return a whole number that is not negative."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"negative: {text!r}")
+    return number
+
+
 ARGUMENTS: dict[str, Json] = {
     "model_dir": {},
     "data_dir": {},
     "root_dir": {},
     "sha": {"type": sha},
     "name": {"type": file_name},
-    "keep": {"type": int},
+    "keep": {"type": count},
     "--form": {"choices": sorted(FORMS), "default": "tar"},
-    "--need-bytes": {"type": int, "default": 0},
-    "--need-inodes": {"type": int, "default": 0},
-    "--packed-from": {"type": int, "metavar": "BYTES"},
+    "--need-bytes": {"type": count, "default": 0},
+    "--need-inodes": {"type": count, "default": 0},
+    "--packed-from": {"type": count, "metavar": "BYTES"},
     "--reason": {"default": ""},
     "--uploader": {"type": uploader},
-    "--last": {"type": int, "default": 20},
+    "--last": {"type": count, "default": 20},
     "token": {},
     "--python": {"default": "python3"},
     "--unit": {"default": "", "metavar": "JSON"},
-    "--health-s": {"type": float, "required": True},
-    "--confirm-s": {"type": float, "required": True},
-    "--max-latency-ms": {"type": float},
-    "--max-rss-mb": {"type": float},
+    "--health-s": {"type": quantity, "required": True},
+    "--confirm-s": {"type": quantity, "required": True},
+    "--max-latency-ms": {"type": quantity},
+    "--max-rss-mb": {"type": quantity},
     "--allow-downgrade": {"action": "store_true"},
 }
 SWITCH = (
@@ -128,7 +145,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
-        raise Refused("failed", f"{self.prog}: {message}")
+        raise Refused("usage", f"{self.prog}: {message}")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def recover(options: argparse.Namespace) -> Json:
     """Repair all models, and take back each switch that nobody watches any more."""
     root, recovered, failed = os.path.abspath(options.root_dir), [], []
-    for name in sorted(os.listdir(root)) if is_folder(root) else ():
+    if not is_folder(root):
+        raise Refused("absent", f"{root} is no folder")
+    for name in sorted(os.listdir(root)):
         model = Model(os.path.join(root, name))
         if not is_folder(model.releases):
             continue

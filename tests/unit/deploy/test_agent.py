@@ -488,3 +488,28 @@ def test_it_is_python_3_7_with_the_standard_library_only(path: Path) -> None:
     assert {name.split(".")[0] for name in imported} <= set(sys.stdlib_module_names)
     levels = {node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert levels <= {0, 1}, "nothing of edgeflow"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["switch", "m", "0" * 64, "--health-s", "nan", "--confirm-s", "9"],
+        ["switch", "m", "0" * 64, "--health-s", "9", "--confirm-s", "-1"],
+        ["history", "m", "--last", "-5"],
+        ["prune", "m", "many"],
+        ["dance"],
+        [],
+    ],
+)
+def test_what_is_no_command_is_refused_by_an_answer(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert agent.main(arguments) == 64
+    assert json.loads(capsys.readouterr().out)["error"] == "usage"
+
+
+def test_recovery_of_no_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert agent.main(["recover", str(tmp_path / "nope")]) == 70
+    assert json.loads(capsys.readouterr().out)["error"] == "absent"
