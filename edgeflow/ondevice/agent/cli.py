@@ -91,7 +91,7 @@ ARGUMENTS: dict[str, Json] = {
     "--form": {"choices": sorted(FORMS), "default": "tar"},
     "--need-bytes": {"type": count, "default": 0},
     "--need-inodes": {"type": count, "default": 0},
-    "--packed-from": {"type": count, "metavar": "BYTES"},
+    "--packed-from": {"type": int, "metavar": "BYTES"},
     "--reason": {"default": ""},
     "--uploader": {"type": uploader},
     "--last": {"type": count, "default": 20},
