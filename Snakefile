@@ -22,6 +22,7 @@ include: "rules/deploy.smk"
 include: "rules/validate.smk"
 include: "rules/judge.smk"
 include: "rules/rollout.smk"
+include: "rules/export.smk"
 include: "rules/report.smk"
 
 
@@ -35,6 +36,7 @@ rule all:
         metrics=f"{REPORT}/metrics.csv",
         gates=gates_of(PLAN.units),
         rollouts=rollouts_of(automatic(PLAN)),
+        exports=exports_of(PLAN),
     localrule: True
 
 

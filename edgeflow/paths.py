@@ -17,6 +17,8 @@ DEVICE = "devices/{device}/{model}"
 """A model on a device: what was deployed, measured and judged."""
 ROLLOUT = "rollouts/{rollout}"
 """A rollout to a fleet: how far it is, and what came of each device."""
+EXPORT = "exports/{export}"
+"""A bundle as an artifact of an update system."""
 REPORT = "report"
 """The page, the table and the plots over all deployments."""
 

@@ -102,6 +102,7 @@ wildcard_constraints:
     target=r"[a-z0-9][a-z0-9_-]*",
     device=r"[a-z0-9][a-z0-9_-]*",
     rollout=r"[a-z0-9][a-z0-9_-]*",
+    export=r"[a-z0-9][a-z0-9_-]*",
 
 
 DATASET = f"<results>/{paths.DATASET}"
@@ -111,6 +112,7 @@ DEBUG = f"<results>/{paths.DEBUG}"
 COMPILED = f"<results>/{paths.COMPILED}"
 DEVICE = f"<results>/{paths.DEVICE}"
 ROLLOUT = f"<results>/{paths.ROLLOUT}"
+EXPORT = f"<results>/{paths.EXPORT}"
 REPORT = f"<results>/{paths.REPORT}"
 
 
@@ -187,6 +189,14 @@ def gates_of(units):
 def rollouts_of(names):
     """Return the file that says of each rollout that its last wave has ended."""
     return [f"{ROLLOUT}/complete.json".format(rollout=name) for name in names]
+
+
+def exports_of(plan):
+    """Return the artifact of each export."""
+    return [
+        f"{EXPORT}.{SUFFIXES[each.kind]}".format(export=name)
+        for name, each in plan.config.exports.items()
+    ]
 
 
 def once(function):

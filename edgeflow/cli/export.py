@@ -89,6 +89,21 @@ def c(
         print(line)
 
 
+@app.command("mender-module")
+def mender_module(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="File to write.")] = Path(
+        "edgeflow"
+    ),
+) -> None:
+    """Write Mender's update module `edgeflow`, which devices need once, as modules/v3/edgeflow."""
+    from edgeflow.artifact.atomic import write_bytes
+    from edgeflow.handover.mender import MODULE
+
+    write_bytes(out, MODULE)
+    out.chmod(0o755)
+    print(f"{out}: put it on each device as /usr/share/mender/modules/v3/edgeflow, executable")
+
+
 def _prefix(name: str, model: Path) -> str:
     from edgeflow.targets.mcu.export import prefix
 

@@ -30,6 +30,7 @@ _STEPS: Mapping[str, str] = {
     "gate": f"{__name__}:Gate",
     "judge": f"{__name__}:Judge",
     "waves": f"{__name__}:Waves",
+    "handover": f"{__name__}:Handover",
     "report": f"{__name__}:Report",
 }
 """By import path: a step imports what its own slice needs. `debug` has none."""
@@ -72,6 +73,7 @@ _Measure: Any = _as("edgeflow.config.deployment:Measure")
 _Names: Any = _as("edgeflow.validate.run:Names")
 _Rollout: Any = _as("edgeflow.config.fleet:Rollout")
 _Fleet: Any = _as("edgeflow.config.fleet:Fleet")
+_Export: Any = _as("edgeflow.config.exports:Export")
 _Gates: Any = _as("edgeflow.config.gates:Gates")
 
 
@@ -154,6 +156,14 @@ class Waves(BaseModel):
     name: str
     rollout: _Rollout
     fleet: _Fleet
+
+
+class Handover(BaseModel):
+    """What `edgeflow handover` takes."""
+
+    name: str
+    export: _Export
+    key: str | None
 
 
 class Unit(BaseModel):

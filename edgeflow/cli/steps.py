@@ -81,7 +81,7 @@ Folder = Annotated[Path, typer.Option(help="Output folder of the earlier step of
 def register(app: typer.Typer) -> None:
     """Add the steps to the command line, in the order of the data's way."""
     building = (dataset, train, import_model, compress, debug, compile)
-    for step in (*building, deploy, validate, gate, judge, waves, report):
+    for step in (*building, deploy, validate, gate, judge, waves, handover, report):
         name = step.__name__.removesuffix("_model")  # `import` is a word of Python's
         app.command(name, rich_help_panel="Steps")(step)
 
@@ -284,6 +284,22 @@ def waves(
     from edgeflow.fleet.roll_out import roll_out
 
     roll_out(slice_, code, results, out)
+
+
+def handover(
+    bundle: Annotated[Path, typer.Option(help="The bundle.tar.")],
+    slice_: Slice,
+    code: Code,  # noqa: ARG001  # a reason for Snakemake to run it again
+    out: Out,
+    key: Annotated[Path | None, typer.Option(help="Private key of the fleet, PEM.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Its certificate, PEM.")] = None,
+    log: Log = None,
+) -> None:
+    """Make an artifact of an update system of a bundle."""
+    send_to(log)
+    from edgeflow.handover.build import hand_over
+
+    hand_over(bundle, slice_, key, certificate, out)
 
 
 def report(

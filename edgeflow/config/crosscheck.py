@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from edgeflow.config.device import FOLDERS
+from edgeflow.config.exports import check_exports
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.fit import recipe_references, unfit
 from edgeflow.config.names import missing
@@ -39,6 +40,7 @@ def cross_check(raw: Mapping[str, Any], families: Iterable[str] = ()) -> list[Fi
         *_units(raw),
         *_ports(raw),
         *check_rollouts(raw),
+        *check_exports(raw),
         *check_trust(raw),
         *[
             Finding(keys=(section, name), message=f"taken: {meaning}")

@@ -8,6 +8,7 @@ from edgeflow.config.base import Name, Section
 from edgeflow.config.dataset import Dataset
 from edgeflow.config.deployment import Deployment
 from edgeflow.config.device import CompileHost, Device
+from edgeflow.config.exports import Export
 from edgeflow.config.fleet import Fleet, Rollout
 from edgeflow.config.model import Model
 from edgeflow.config.recipe import Recipe
@@ -36,6 +37,8 @@ class Config(Section):
     rollouts: dict[Name, Rollout] = Field(default_factory=dict)
     """Which model goes to which devices of a fleet, in waves, once its bench devices have passed
     their gates."""
+    exports: dict[Name, Export] = Field(default_factory=dict)
+    """Bundles as artifacts of update systems that a fleet already has."""
     compile_hosts: dict[Name, CompileHost] = Field(default_factory=dict)
     """Machines with compilers that this one does not have, for targets with `compile_host`."""
     signing: Signing | None = None

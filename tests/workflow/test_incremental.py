@@ -8,6 +8,7 @@ the rows before it left, or from a clean build where it is run alone.
 import copy
 import os
 import re
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,8 @@ def executed(events: list[dict[str, Any]], before: int) -> set[str]:
                 return bool(event["changed"])
             case "validate":
                 return bool(event["measured"])
+            case "handover":
+                return True
             case "gate":
                 return (event["name"], event["key"]) not in decided or bool(event["changed"])
             case _:
@@ -229,6 +232,19 @@ def test_a_device_added(table: Table) -> None:
     assert table.run() == {
         "deploy pi-3/tiny", "validate pi-3/tiny", "gate pi-3/tiny", "report report",
     }  # fmt: skip
+
+
+def test_an_export_added(table: Table) -> None:
+    table.config["exports"] = {
+        "fleet": {
+            "kind": "mender", "target": "pi", "model": "tiny", "recipe": "int8",
+            "path": "/srv/edgeflow", "device_type": ["pi"],
+        }
+    }  # fmt: skip
+    assert table.run() == {"handover fleet"}
+    artifact = table.project.folder / "results/exports/fleet.mender"
+    with tarfile.open(artifact) as archive:
+        assert archive.getnames() == ["version", "manifest", "header.tar", "data/0000.tar"]
 
 
 def test_a_device_removed(table: Table) -> None:

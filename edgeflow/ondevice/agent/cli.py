@@ -19,6 +19,7 @@ from .clear import forget, prune
 from .confirm import confirm
 from .data import find_data, store_data
 from .folders import OTHERS
+from .hand_over import hand_over
 from .history import history
 from .install import install, prepare
 from .judge import rollback
@@ -96,6 +97,8 @@ ARGUMENTS: dict[str, Json] = {
     "--uploader": {"type": uploader},
     "--last": {"type": count, "default": 20},
     "token": {},
+    "state": {"choices": ("install", "commit", "rollback", "deliver")},
+    "folder": {},
     "--python": {"default": "python3"},
     "--unit": {"default": "", "metavar": "JSON"},
     "--health-s": {"type": quantity, "required": True},
@@ -115,7 +118,7 @@ SWITCH = (
     "--max-rss-mb",
     "--allow-downgrade",
 )
-FOLDERS = ("model_dir", "data_dir", "root_dir")
+FOLDERS = ("model_dir", "data_dir", "root_dir", "folder")
 AUDITED = ("install", "switch", "confirm", "rollback", "retire")
 VERBS = {
     status: ("model_dir",),
@@ -136,6 +139,7 @@ VERBS = {
     forget: ("model_dir",),
     pack_samples: ("model_dir", "--uploader"),
     find_data: ("data_dir", "sha", "name", "--need-bytes", "--uploader"),
+    hand_over: ("state", "folder"),
     store_data: ("data_dir", "sha", "name", "--uploader"),
 }
 

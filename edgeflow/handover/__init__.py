@@ -1,0 +1,1 @@
+"""Bundles as artifacts of update systems that fleets already run."""
