@@ -57,9 +57,12 @@ def open_to_owner(path: str) -> None:
 
 
 def close_to(path: str, writers: int) -> None:
-    """Take the right to write from others; a lax umask perhaps gave it."""
+    """Take the right to write in a folder from others; a lax umask perhaps gave it.
+
+    A link stays: its own mode says nothing, and what it points at may be somebody's.
+    """
     mode = stat.S_IMODE(os.lstat(path).st_mode)
-    if mode & writers:
+    if mode & writers and is_folder(path):
         os.chmod(path, mode & ~writers)
 
 

@@ -63,11 +63,17 @@ class Killer:
 
         return counted
 
-    def _open(self, path: str, mode: str = "r", errors: str | None = None) -> Any:
+    def _open(
+        self,
+        path: str,
+        mode: str = "r",
+        errors: str | None = None,
+        opener: Callable[[str, int], int] | None = None,
+    ) -> Any:
         if mode in ("r", "rb"):
-            return Path(path).open(mode, errors=errors)
+            return open(path, mode, errors=errors, opener=opener)  # as asked
         self.tick(f"open {Path(path).name}")
-        file = Path(path).open(mode, errors=errors)  # noqa: SIM115 # the caller closes it
+        file = open(path, mode, errors=errors, opener=opener)  # noqa: SIM115 # as above
         size = os.fstat(file.fileno()).st_size
         self._files[os.dup(file.fileno())] = size
         return Written(file, self)

@@ -550,3 +550,15 @@ def test_a_named_pipe_in_a_files_place_blocks_nothing(
     os.mkfifo(folder / name)
     for verb in (["history"], ["switch", "0" * 64, *IN_TIME], ["prune", "3"]):
         assert call(*verb)[0] in (0, 65, 70)
+
+
+def test_a_link_to_somebodys_file_does_not_open_that(
+    call: "Call", folder: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"")
+    theirs.chmod(0o600)
+    (folder / "incoming").rmdir()
+    (folder / "incoming").symlink_to(theirs)
+    assert call("prune", "3")[0] == 0
+    assert theirs.stat().st_mode & 0o777 == 0o600
