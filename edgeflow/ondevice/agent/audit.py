@@ -52,7 +52,7 @@ def opened(folder: str) -> Iterator[IO[bytes]]:
     """Open the log for one writer at a time; a verb that was refused writes without the lock."""
     path = os.path.join(folder, LOG)
     while True:
-        with open(path, "ab+") as file:
+        with open(path, "ab+", opener=unblocked) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # Another process may have let the log go in the meantime.
             if is_at(file, path):
@@ -106,6 +106,8 @@ def rotate(folder: str) -> None:
     """Let a long log replace the one before it, in one step; the lock is held."""
     path = os.path.join(folder, LOG)
     with contextlib.suppress(OSError):  # as above; or there is none
+        if os.path.islink(path):  # what it points at is no log of ours
+            set_aside(path)
         if os.path.getsize(path) > LOG_MAX_BYTES:
             if is_folder(path + ".1"):
                 set_aside(path + ".1")

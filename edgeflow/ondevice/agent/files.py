@@ -54,8 +54,8 @@ def read_plain(path: str, max_bytes: int) -> bytes:
 
 
 def unblocked(path: str, flags: int) -> int:
-    """Open a file for `open`; where it is a named pipe, wait for nobody at its other end."""
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+    """Open a file for `open`; wait for nobody at the end of a named pipe, and follow no link."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
 
 
 def idle_s(path: str) -> float:

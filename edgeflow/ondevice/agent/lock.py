@@ -8,6 +8,7 @@ import fcntl
 import os
 
 from .answer import Refused
+from .files import unblocked
 from .folders import set_aside
 
 TYPE_CHECKING = False
@@ -23,10 +24,10 @@ def locked(folder: str, owner: str) -> Iterator[None]:
     """Hold the folder's lock; refuse at once if another process has it."""
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, LOCK)
-    if os.path.lexists(path) and not os.path.isfile(path):
+    if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
         set_aside(path)
     try:
-        file = open(path, "a+", errors="replace")  # noqa: SIM115 # it is closed below
+        file = open(path, "a+", errors="replace", opener=unblocked)  # noqa: SIM115 # it is closed below
     except FileNotFoundError:
         raise removed() from None
     with file:

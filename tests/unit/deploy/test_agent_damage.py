@@ -562,3 +562,16 @@ def test_a_link_to_somebodys_file_does_not_open_that(
     (folder / "incoming").symlink_to(theirs)
     assert call("prune", "3")[0] == 0
     assert theirs.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["audit.log", "audit.log.1", "supervisor.lock", "lock"])
+def test_nothing_is_written_through_a_link(
+    call: "Call", folder: Path, tmp_path: Path, name: str
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"words")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(theirs)
+    for verb in (["switch", "0" * 64, *IN_TIME], ["prune", "3"], ["switch", "0" * 64, *IN_TIME]):
+        assert call(*verb)[0] in (0, 65, 70)
+    assert theirs.read_bytes() == b"words"
