@@ -69,10 +69,8 @@ def lines_of(file: IO[bytes]) -> List[bytes]:
 
 def lines_before(folder: str) -> List[bytes]:
     """Return the lines of the log before this one, if there is one."""
-    with (
-        contextlib.suppress(OSError),
-        open(os.path.join(folder, LOG + ".1"), "rb", opener=unblocked) as file,
-    ):
+    path = os.path.join(folder, LOG + ".1")
+    with contextlib.suppress(OSError), open(path, "rb", opener=unblocked) as file:
         return lines_of(file)
     return []
 

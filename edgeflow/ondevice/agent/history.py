@@ -38,10 +38,8 @@ def where(line: int, older: int) -> str:
 
 def logs(folder: str) -> Tuple[List[bytes], List[bytes], bool]:
     """Return the lines of both logs, and whether the last line has its end."""
-    with (
-        contextlib.suppress(FileNotFoundError),
-        open(os.path.join(folder, LOG), "rb", opener=unblocked) as file,
-    ):
+    path = os.path.join(folder, LOG)
+    with contextlib.suppress(FileNotFoundError), open(path, "rb", opener=unblocked) as file:
         fcntl.flock(file, fcntl.LOCK_SH)  # neither half a line nor half a rotation
         newer = lines_of(file)
         file.seek(0)

@@ -439,7 +439,7 @@ def test_data_go_that_no_measurement_uses_any_more(
 @pytest.mark.parametrize("sha", ["../x", "A" * 64, "0" * 63, "0" * 64 + "\n"])
 def test_only_digests_name_a_release(call: Call, sha: str) -> None:
     code, answer = call("rollback", sha)
-    assert (code, answer["error"]) == (70, "failed")
+    assert (code, answer["error"]) == (64, "usage")
     assert "not a SHA-256" in answer["detail"]
 
 
