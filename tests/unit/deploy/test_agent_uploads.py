@@ -125,7 +125,7 @@ def test_outputs_go_once_they_must_have_been_fetched(call: "Call", folder: Path)
 @pytest.mark.parametrize("uploader", ["", "../x", "A" * 16, "0" * 15])
 def test_only_an_uploader_names_an_upload(call: "Call", uploader: str) -> None:
     code, answer = call("install", SHA, "--uploader", uploader)
-    assert (code, answer["error"]) == (70, "failed")
+    assert (code, answer["error"]) == (64, "usage")
     assert "not an uploader" in answer["detail"]
 
 
