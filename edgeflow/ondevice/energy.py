@@ -74,7 +74,7 @@ class Monitor:
         self._ended.set()
         self._thread.join()
         self._samples.append(self._sample())
-        pairs = zip(self._samples, self._samples[1:])  # noqa: B905  # Python 3.7
+        pairs = zip(self._samples, self._samples[1:])
         return sum((end - begin) * (one + other) / 2 for (begin, one), (end, other) in pairs)
 
     def _follow(self) -> None:

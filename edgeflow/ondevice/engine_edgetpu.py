@@ -49,7 +49,7 @@ class Engine:
         self._tpu = _Tpu(engine_options["library"])
         devices = self._tpu.numbered(wanted)
         threads = engine_options["threads"]
-        pairs = zip(files, devices)  # noqa: B905  # Python 3.7
+        pairs = zip(files, devices)
         self._stages = [_Stage(self._tpu.load(path, name, threads), name) for path, name in pairs]
         self._samples, self._seconds = 0, 0.0
 
@@ -84,7 +84,7 @@ class Engine:
         """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
         if self._names is None:
             return self._stages[0].run(inputs)
-        tensors = dict(zip(self._names["inputs"], inputs))  # noqa: B905  # Python 3.7
+        tensors = dict(zip(self._names["inputs"], inputs))
         for stage in self._stages:
             tensors = stage.follow(tensors)
         return [tensors[name] for name in self._names["outputs"]]
@@ -100,7 +100,7 @@ class Engine:
             every = list(self._pipeline(samples, self._names))
             self._samples += count
             self._seconds += time.perf_counter() - start
-        return [np.concatenate(rows) for rows in zip(*every)]  # noqa: B905  # Python 3.7
+        return [np.concatenate(rows) for rows in zip(*every)]
 
     def figures(self) -> dict[str, float]:
         """Return how many samples a pipeline takes in a second, while it has any number of them."""
@@ -112,7 +112,7 @@ class Engine:
         with contextlib.ExitStack() as stack:
             threads = [stack.enter_context(ThreadPoolExecutor(max_workers=1)) for _ in self._stages]
             for sample in samples:
-                under_way.append(self._submit(threads, dict(zip(names["inputs"], sample))))  # noqa: B905
+                under_way.append(self._submit(threads, dict(zip(names["inputs"], sample))))
                 if len(under_way) > IN_FLIGHT * len(threads):
                     tensors = under_way.popleft().result()
                     yield [tensors[name] for name in names["outputs"]]
@@ -123,7 +123,7 @@ class Engine:
         """Send a sample through all stages: each waits for the one before, in its own thread."""
         before: Future[Any] = Future()
         before.set_result(tensors)
-        for thread, stage in zip(threads, self._stages):  # noqa: B905  # Python 3.7
+        for thread, stage in zip(threads, self._stages):
             before = thread.submit(_after, before, stage)
         return before
 
@@ -150,7 +150,7 @@ class _Stage:
         """Run arrays in the order of the file's inputs."""
         if self._remembers:
             self._interpreter.reset_all_variables()
-        for details, array in zip(self.inputs, inputs):  # noqa: B905  # Python 3.7
+        for details, array in zip(self.inputs, inputs):
             self._interpreter.set_tensor(details["index"], array)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(details["index"]) for details in self.outputs]
@@ -159,7 +159,7 @@ class _Stage:
         """Run arrays by name, and return them with those that the stage makes."""
         made = self.run([tensors[details["name"]] for details in self.inputs])
         names = [details["name"] for details in self.outputs]
-        return {**tensors, **dict(zip(names, made))}  # noqa: B905  # Python 3.7
+        return {**tensors, **dict(zip(names, made))}
 
 
 class _Device(ctypes.Structure):

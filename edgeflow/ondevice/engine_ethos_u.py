@@ -116,7 +116,7 @@ class Engine:
         """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
         if self._remembers:
             self._interpreter.reset_all_variables()
-        for details, array in zip(self._inputs, inputs):  # noqa: B905  # Python 3.7
+        for details, array in zip(self._inputs, inputs):
             self._interpreter.set_tensor(details["index"], array)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(details["index"]) for details in self._outputs]

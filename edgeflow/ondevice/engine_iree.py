@@ -84,11 +84,11 @@ class Engine:
                 totals_s[place] += time.perf_counter() - begin_s
         return [
             dict(step, kernel="iree", time_us=1e6 * total_s / count)
-            for step, total_s in zip(steps, totals_s)  # noqa: B905  # Python 3.7
+            for step, total_s in zip(steps, totals_s)
         ]
 
     def _feed(self, inputs: Any) -> None:
-        for own, array in zip(self._inputs, inputs):  # noqa: B905  # Python 3.7
+        for own, array in zip(self._inputs, inputs):
             own[...] = array
 
     def infer(self, *inputs: Any) -> list[Any]:

@@ -133,7 +133,7 @@ def joined(arrays: Any, tensors: list[dict[str, Any]]) -> Any:
     """Return the bytes of samples, one row for each, uint8."""
     rows = [
         np.ascontiguousarray(array).view(np.uint8).reshape(-1, bytes_of(tensor))
-        for array, tensor in zip(arrays, tensors)  # noqa: B905  # Python 3.7
+        for array, tensor in zip(arrays, tensors)
     ]
     return np.concatenate(rows, axis=1)
 

@@ -85,7 +85,7 @@ class Engine:
     def infer(self, *inputs: Any) -> list[Any]:
         """Run one sample; its arrays are shaped and typed like the inputs, with their batch."""
         names = [one["name"] for one in self._facts["inputs"]]
-        found = self._network.infer(dict(zip(names, inputs)))  # noqa: B905  # Python 3.7
+        found = self._network.infer(dict(zip(names, inputs)))
         return [found[one["name"]].copy() for one in self._facts["outputs"]]
 
 

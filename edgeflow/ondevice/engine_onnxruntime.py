@@ -95,7 +95,7 @@ class Engine:
         return found
 
     def _fed(self, *inputs: Any) -> dict[str, Any]:
-        return {end.name: array for end, array in zip(self._inputs, inputs)}  # noqa: B905
+        return {end.name: array for end, array in zip(self._inputs, inputs)}
 
     def profile(self, *inputs: Any) -> list[dict[str, Any]]:
         """Run samples and return the mean time of each node of the optimized graph.

@@ -74,7 +74,7 @@ class Engine:
                 "scale": scale["scale"],
                 "zero_point": scale["zero_point"],
             }
-            for port, scale in zip(ports, scales)  # noqa: B905  # Python 3.7
+            for port, scale in zip(ports, scales)
         ]
 
     def io(self) -> dict[str, Any]:

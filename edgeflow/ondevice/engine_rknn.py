@@ -68,7 +68,7 @@ class Engine:
         if outputs is None:
             raise RuntimeError("the NPU did not answer; the kernel's log (`dmesg`) may say why")
         shapes = [one["shape"] for one in self._facts["io"]["outputs"]]
-        return [np.asarray(out, np.float32).reshape(s) for out, s in zip(outputs, shapes)]  # noqa: B905
+        return [np.asarray(out, np.float32).reshape(s) for out, s in zip(outputs, shapes)]
 
 
 def require_library(name: str) -> None:

@@ -90,7 +90,7 @@ class Engine:
         """Run one sample; its arrays are shaped like the inputs, with their batch."""
         import numpy as np
 
-        for end, array in zip(self._inputs, inputs):  # noqa: B905  # Python 3.7
+        for end, array in zip(self._inputs, inputs):
             self._cuda.copy_in(end["address"], np.ascontiguousarray(array, np.float32))
         if not self._context.execute_async_v3(self._stream):
             raise RuntimeError("TensorRT cannot run the plan: its log says why")

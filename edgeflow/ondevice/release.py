@@ -121,7 +121,7 @@ def meaning(sample: Any, output: Any, manifest: dict[str, Any]) -> dict[str, Any
     said, labels = manifest["meaning"], manifest["labels"]
     values = output.astype(np.float64)
     if said["task"] == "regression":
-        return {"values": dict(zip(labels, values.ravel().tolist()))}  # noqa: B905  # Python 3.7
+        return {"values": dict(zip(labels, values.ravel().tolist()))}
     if said["task"] == "anomaly":
         score = float(np.square(values.ravel() - sample.ravel()).mean())
         label = labels[int(score > said["threshold"])]
@@ -129,7 +129,7 @@ def meaning(sample: Any, output: Any, manifest: dict[str, Any]) -> dict[str, Any
     if said["task"] != "classification":
         raise ValueError("a release of the unknown task %r" % said["task"])
     shares = values.ravel() if said["probabilities"] else softmax(values.ravel())
-    named = dict(zip(labels, shares.tolist()))  # noqa: B905  # Python 3.7
+    named = dict(zip(labels, shares.tolist()))
     return {"label": labels[int(shares.argmax())], "probabilities": named}
 
 
@@ -171,7 +171,7 @@ class Release:
         Raises:
             ValueError: one has another shape or type.
         """
-        for array, tensor in zip(sample, self.manifest["io"]["inputs"]):  # noqa: B905  # Python 3.7
+        for array, tensor in zip(sample, self.manifest["io"]["inputs"]):
             found = (np.shape(array), str(np.asarray(array).dtype))
             wanted = (tuple(tensor["shape"][1:]), tensor["stored"])
             if found != wanted:
@@ -183,7 +183,7 @@ class Release:
         self.require(*sample)
         stored = [np.asarray(array)[None] for array in sample]
         raw = listed(self.engine.infer(*to_inputs(stored, self.manifest)))
-        pairs = zip(raw, self.manifest["io"]["outputs"])  # noqa: B905  # Python 3.7
+        pairs = zip(raw, self.manifest["io"]["outputs"])
         return [to_floats(np.asarray(one), tensor)[0] for one, tensor in pairs]
 
     def said(self, sample: Any, output: Any) -> dict[str, Any]:

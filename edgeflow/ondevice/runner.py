@@ -96,7 +96,7 @@ def golden(arguments: argparse.Namespace) -> dict[str, Any]:
         sys.exit("%d outputs here, the host has %d" % (len(actual), len(expected)))
     worst = {}
     passed = True
-    for found, wanted, tensor in zip(actual, expected, io["outputs"]):  # noqa: B905  # Python 3.7
+    for found, wanted, tensor in zip(actual, expected, io["outputs"]):
         name, tolerance = tensor["name"], float(tensor["tolerance"])
         worst[name] = worst_difference(found, wanted, tensor)
         if not worst[name] <= tolerance:
@@ -128,7 +128,7 @@ def latencies(engine: Any, inputs: list[Any], warmup: int, runs: int) -> list[fl
 def save_outputs(outputs: list[Any], manifest: dict[str, Any], stem: str) -> dict[str, str]:
     """Write each output to ``STEM.NAME.npy``; return the files' SHA-256 by name of the output."""
     digests = {}
-    for array, tensor in zip(outputs, manifest["io"]["outputs"]):  # noqa: B905  # Python 3.7
+    for array, tensor in zip(outputs, manifest["io"]["outputs"]):
         path = "%s.%s.npy" % (stem, tensor["name"])
         np.save(path, array)
         with open(path, "rb") as file:

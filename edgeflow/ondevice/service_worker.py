@@ -106,7 +106,7 @@ class Served:
         samples = [array[:1] for array in runner.load_golden("x", tensors["inputs"])]
         expected = runner.load_golden("y", tensors["outputs"])
         found = runner.run_all(self._release.engine, samples, self._release.manifest)
-        for actual, wanted, tensor in zip(found, expected, tensors["outputs"]):  # noqa: B905
+        for actual, wanted, tensor in zip(found, expected, tensors["outputs"]):
             if not runner.worst_difference(actual, wanted[:1], tensor) <= tensor["tolerance"]:
                 raise RuntimeError("a golden vector of %s differs" % tensor["name"])
 
@@ -143,7 +143,7 @@ class Served:
                 found = [self._release.sample(found[0])]
             if len(found) != len(self._inputs):
                 raise MalformedError("%d inputs, not %d" % (len(found), len(self._inputs)))
-            pairs = zip(found, self._inputs)  # noqa: B905  # Python 3.7
+            pairs = zip(found, self._inputs)
             sample = [as_stored(array, tensor) for array, tensor in pairs]
             self._release.require(*sample)
         except (ValueError, TypeError, OverflowError, SyntaxError) as error:
@@ -159,7 +159,7 @@ class Served:
         said = self._release.said(sample[0], outputs[0])
         answer = {"release": self.name, "latency_ms": latency_ms, **said}
         names = [tensor["name"] for tensor in self._inputs]
-        arrays = dict(zip(names, sample))  # noqa: B905  # Python 3.7
+        arrays = dict(zip(names, sample))
         answer.update(self._keeper.consider(arrays, self.name, said, asked))
         return {"status": 200, "json": answer}, npy_bytes(outputs[0]) if asked["raw"] else b""
 
