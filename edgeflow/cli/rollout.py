@@ -90,16 +90,32 @@ def _run(name: str, results: Path, *, resume: bool, as_json: bool) -> int:
     elif paused.exists():
         hint = f"go on: edgeflow rollout {name} --resume"
         raise RolloutError(f"rollout {name} is paused", hint=hint)
+    folder = results / paths.ROLLOUT.format(rollout=name)
+    before = _stamp(folder / ROLLOUT)
     # Forced: devices are asked what they serve, whatever an earlier rollout has left here.
     code = run_snakemake(["--forcerun", "waves"], {"rollout": [name]})
-    folder = results / paths.ROLLOUT.format(rollout=name)
-    if as_json and (folder / ROLLOUT).is_file():
+    if _stamp(folder / ROLLOUT) == before:  # what lies there tells of an earlier run
+        if as_json:
+            print_json({"name": name, "ended": "not begun"})
+        else:
+            print(f"rollout {name}: not begun")
+        return code
+    if as_json:
         print_json(json.loads((folder / ROLLOUT).read_text()))
     for found in () if as_json else load_rollouts(results, {"rollouts": [name]}):
         print(found.line)
         if found.left:
             print(f"not confirmed, with the reason of each: {folder / RETRY}")
     return code
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from the one that it was replaced by; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _pause(name: str, results: Path) -> None:

@@ -99,6 +99,16 @@ def digest(seed: int) -> str:
     return sha256_file(RESULTS / f"targets/pi/cnn-seed{seed}/int8/bundle.tar")
 
 
+def test_an_earlier_rollout_is_no_answer_of_one_that_did_not_begin(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("rollout", "spring")
+    monkeypatch.setattr(workflow, "run_snakemake", lambda *_: 6)  # a gate of a bench device
+    assert run("rollout", "spring", code=6) == "rollout spring: not begun\n"
+    said = json.loads(run("rollout", "spring", "--json", code=6))
+    assert said == {"name": "spring", "ended": "not begun"}
+
+
 def test_each_device_gets_the_model_of_its_variant(fleet: Fleet) -> None:
     said = run("rollout", "spring")
     assert "rollout spring: complete: 10 confirmed" in said
