@@ -61,7 +61,7 @@ Export = Annotated[MenderExport | SwupdateExport, Field(discriminator="kind")]
 
 def check_exports(raw: Entry) -> Iterator[Finding]:
     """Yield names that miss, models that no gate judges, and keys without their certificate."""
-    judged = set(_judged(raw))
+    judged = set(map(repr, _judged(raw)))
     for name, entry in entries(raw, "exports").items():
         keys: Keys = ("exports", name)
         what = ("target", "model", "recipe")
@@ -71,7 +71,7 @@ def check_exports(raw: Entry) -> Iterator[Finding]:
             for finding in missing(raw, f"{key}s", entry.get(key), (*keys, key))
         ]
         chosen = tuple(entry.get(key) for key in what)
-        if not wrong and all(isinstance(it, str) for it in chosen) and chosen not in judged:
+        if not wrong and all(isinstance(it, str) for it in chosen) and repr(chosen) not in judged:
             target, model, recipe = chosen
             message = f"nothing judges {model}/{recipe} for target {target!r}"
             hint = f"add a deployment to a device of {target!r}, or with `targets: [{target}]`"
@@ -86,6 +86,6 @@ def check_exports(raw: Entry) -> Iterator[Finding]:
 def _judged(raw: Entry) -> Iterator[tuple[object, ...]]:
     devices = entries(raw, "devices")
     for _, deployment, names in deployments(raw):
-        targets = [devices[name].get("target") for name in names if str(name) in devices]
+        targets = [devices[str(name)].get("target") for name in names if str(name) in devices]
         for target in (*targets, *compiled_for(deployment)):
             yield (target, deployment.get("model"), deployment.get("recipe"))
