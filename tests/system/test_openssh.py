@@ -84,9 +84,9 @@ def test_an_account_that_runs_no_programs_is_named(
     with (
         serve(tmp_path / "sshd", setting, home=tmp_path / "board") as sshd,
         pytest.raises(DeployError, match=said) as caught,
-        connect(endpoint(sshd)),
+        connect(endpoint(sshd)) as device,
     ):
-        pass
+        device.status("net")
     assert hint in caught.value.hint
 
 

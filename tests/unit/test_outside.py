@@ -18,7 +18,7 @@ from edgeflow.toolchain.base import Environment, Program, Toolchain
 from tests.workflow.conftest import CONFIG
 
 LOCK = Path("envs/tinyc.txt")
-KNOWN = {"path", "source", "environment"}
+KNOWN = {"path", "source", "environment", "revoked", "signatures"}
 """Keys with paths that `files_from_outside` takes in."""
 
 
@@ -64,7 +64,7 @@ def test_data_models_and_locks_are_from_outside(
         (Toolchain(programs=(Program(name="tinyc", install=""),)), {}, [], True),
         (Toolchain(), {"builder": {"transport": "virtual"}}, [], True),
     ],
-    ids=["environment", "revoked", "signatures", "host environment", "programs", "compile host"],
+    ids=["environment", "host environment", "programs", "compile host"],
 )
 def test_each_place_of_a_toolchain_is_looked_at(
     monkeypatch: pytest.MonkeyPatch,

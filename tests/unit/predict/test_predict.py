@@ -55,6 +55,7 @@ def test_the_deployed_model_answers(
         "target": "litert",
         "ran_on": "this machine" if place else "device bench",
         "latency_kind": "measured",
+        "emulated": False,
     }
     assert [one["label"] for one in answers] == [str(label) for label in logits.argmax(axis=1)]
     np.testing.assert_allclose(
