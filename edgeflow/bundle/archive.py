@@ -1,10 +1,11 @@
 """A tar whose bytes depend on nothing but names and contents."""
 
+import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgeflow.ondevice.agent.ustar import END, header, padding
+from edgeflow.ondevice.agent.ustar import END, write_member
 
 
 def tar_of(members: Mapping[str, bytes]) -> bytes:
@@ -12,12 +13,10 @@ def tar_of(members: Mapping[str, bytes]) -> bytes:
 
     A device that holds the members makes the same tar of them.
     """
-    parts = [
-        part
-        for name, data in members.items()
-        for part in (header(name, len(data)), data, padding(len(data)))
-    ]
-    return b"".join([*parts, END])
+    buffer = io.BytesIO()
+    for name, data in members.items():
+        write_member(buffer, name, len(data), [data])
+    return buffer.getvalue() + END
 
 
 def write_tar(path: Path, members: Mapping[str, bytes]) -> None:

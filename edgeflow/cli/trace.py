@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from edgeflow.cli.device.several import opened
 from edgeflow.config.finding import did_you_mean
 from edgeflow.errors import IntegrityError
 
@@ -25,16 +26,13 @@ def trace_device(plan: "Plan", name: str, model: str | None, results: Path) -> d
         UnreachableError: it does not answer.
         DeployError: it does not give what it runs.
     """
-    from edgeflow.deploy.release import connect
-    from edgeflow.remote.inventory import endpoint
-
     sections = plan.config.devices
     if name not in sections:
         raise typer.BadParameter(f"no device {name!r}; {did_you_mean(name, sections)}")
     models = [unit.model for unit in plan.deployed if unit.device == name]
     if model is not None and model not in plan.config.models:
         raise typer.BadParameter(f"no model {model!r}; {did_you_mean(model, models)}")
-    with connect(endpoint(name, sections[name])) as device:
+    with opened(name, sections[name]) as device:
         return {
             each: _traced(plan, device, each, results) for each in ([model] if model else models)
         }

@@ -1,8 +1,5 @@
 """The forms in which a bundle travels: whole, or what a device lacks of it; as it is, or packed."""
 
-import io
-import os
-import tarfile
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +10,7 @@ from typing import Self
 from edgeflow.artifact.packed import packed_path
 from edgeflow.bundle.manifest import read_bundle
 from edgeflow.deploy.agent_answer import Form
+from edgeflow.ondevice.agent.ustar import END, members, write_member
 
 DELTA_LEVEL = 3
 """Packs faster than networks send; the packed whole has been packed once, with all the time."""
@@ -96,14 +94,11 @@ def _write_delta(bundle: Path, held: Collection[str], path: Path) -> bool:
     leave = {name for name, record in files.items() if record.sha256 in held}
     if not leave:
         return False
-    with (
-        tarfile.open(bundle, "r:") as archive,
-        tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as delta,
-    ):
-        for member in archive:
+    with bundle.open("rb") as archive, path.open("wb") as delta:
+        for member in members(archive):
             if member.name not in leave:
-                delta.addfile(member, archive.extractfile(member) or io.BytesIO())
-    os.truncate(path, delta.offset)  # without what tapes want behind the end
+                write_member(delta, member.name, member.size, member.blocks)
+        delta.write(END)
     return True
 
 

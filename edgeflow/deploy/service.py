@@ -81,7 +81,7 @@ def stop(device: OpenDevice, model: str) -> bool:
     Raises:
         DeployError: it does not end.
     """
-    sha = _any_release(device, model) if device.has_run_file(model, LOCK) else None
+    sha = _speaker(device, model)
     if sha is None:
         return False
     answer = device.serve(Stopped, model, sha, "stop", ACTION_S)
@@ -95,7 +95,7 @@ def stop(device: OpenDevice, model: str) -> bool:
 
 def health(device: OpenDevice, model: str) -> Health:
     """Return how the service is."""
-    sha = _any_release(device, model) if device.has_run_file(model, LOCK) else None
+    sha = _speaker(device, model)
     if sha is None:
         return Health(running=False, detail="it was never started there")
     return device.serve(Health, model, sha, "health", ACTION_S)
@@ -111,8 +111,13 @@ def _current(device: OpenDevice, model: str) -> str:
     return sha
 
 
-def _any_release(device: OpenDevice, model: str) -> str | None:
-    """Return a release whose program can speak with the service: the current one if there is."""
+def _speaker(device: OpenDevice, model: str) -> str | None:
+    """Return a release whose program can speak with the service: the current one if there is.
+
+    None where there has been no service, or no release is left.
+    """
+    if not device.has_run_file(model, LOCK):
+        return None
     status = device.status(model)
     return status.current or next(iter(reversed(status.releases)), None)
 

@@ -31,6 +31,15 @@ from edgeflow.tasks.registry import METRICS
 from edgeflow.validate.metrics import AGREEMENT_MIN
 
 _MOST_CONFUSED = 40
+_GIVEN = {
+    "agreement_min": AGREEMENT_MIN,
+    "front": METRIC_LATENCY_SIZE,
+    "most": ROWS,
+    "most_left": SHOWN,
+    "outcomes": OUTCOMES,
+    "tones": TONES,
+}
+"""What every page is told, whatever its rows."""
 
 
 def write_page(
@@ -71,14 +80,12 @@ def write_page(
         .get_template("report.html.j2")
         .render(
             rows=shown,
-            most=ROWS,
             total=len(rows),
+            **_GIVEN,
             **_cut(rows, shown, trainings, quantizations),
             lints=lints[:ROWS],
             more_lints=len(lints) - len(lints[:ROWS]),
             rollouts=rollouts,
-            outcomes=OUTCOMES,
-            most_left=SHOWN,
             drawn=drawn,
             failure=failure,
             plots=plots,
@@ -87,12 +94,9 @@ def write_page(
             more_sizes=max(len(builds) - BUILDS, 0),
             columns=results_columns(rows),
             efficient={id(row) for row in efficient(rows)},
-            front=METRIC_LATENCY_SIZE,
             counts=Counter(row.status for row in rows),
             headline=headline(rows),
             series=series_index(row.target for row in rows),
-            tones=TONES,
-            agreement_min=AGREEMENT_MIN,
             metrics=metrics,
             direction=_direction(metrics),
             code=code,

@@ -1,6 +1,5 @@
 """Debian's own clients of Mender and SWUpdate install what edgeflow exports, or refuse it."""
 
-import datetime
 import os
 import pwd
 import shutil
@@ -11,17 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edgeflow.handover.mender import MODULE, mender_artifact
 from edgeflow.handover.order import Payload
 from edgeflow.handover.swupdate import swupdate_image
 from tests.system.conftest import ENABLE
-from tests.unit.handover.conftest import SICK, bundle_of, payload_of
+from tests.unit.handover.conftest import SICK, bundle_of, certified, payload_of
 
 TIMEOUT_S = 60
 MODULES = Path("/usr/share/mender/modules/v3")
@@ -146,16 +142,6 @@ def test_mender_refuses_what_is_not_for_it(mender: Mender, device: Device, key: 
         assert done.returncode != 0
         assert word in done.stdout + done.stderr
         assert device.current() == a.sha256
-
-
-def certified(key: rsa.RSAPrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fleet")])
-    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(7)
-    builder = builder.public_key(key.public_key()).not_valid_before(begin)
-    builder = builder.not_valid_after(begin.replace(year=2099)).add_extension(purpose, False)
-    return builder.sign(key, SHA256())
 
 
 def test_swupdate_installs_and_refuses(device: Device, tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from edgeflow.cli.device.change import require_name
-from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, answer_for_all, chosen
+from edgeflow.cli.device.several import (
+    CONNECTIONS,
+    Connections,
+    Devices,
+    answer_for_all,
+    chosen,
+    opened,
+)
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
@@ -106,12 +113,9 @@ def _of_models(
     """Return what a device says of each model that is deployed there, or of one."""
     if model:
         require_name(model)
-    from edgeflow.deploy.release import connect
-    from edgeflow.remote.inventory import endpoint
-
     wanted = [model] if model else [it.model for it in plan.deployed if it.device == name]
-    with connect(endpoint(name, device)) as opened:
-        return {of: ask(opened, of) for of in dict.fromkeys(wanted)}
+    with opened(name, device) as there:
+        return {of: ask(there, of) for of in dict.fromkeys(wanted)}
 
 
 def gc(
@@ -124,10 +128,7 @@ def gc(
     sections = chosen(load_plan(config), devices, config)
 
     def ask(name: str) -> dict[str, int]:
-        from edgeflow.deploy.release import connect
-        from edgeflow.remote.inventory import endpoint
-
-        with connect(endpoint(name, sections[name])) as device:
+        with opened(name, sections[name]) as device:
             return {"freed_bytes": device.gc()}
 
     def show(found: Mapping[str, Mapping[str, int]]) -> None:

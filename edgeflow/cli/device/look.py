@@ -10,6 +10,7 @@ from edgeflow.cli.device.several import (
     Devices,
     answer_for_all,
     chosen,
+    opened,
 )
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
@@ -92,10 +93,7 @@ def models(
     wanted = {(unit.device, unit.model) for unit in plan.deployed}
 
     def ask(name: str) -> Models:
-        from edgeflow.deploy.release import connect
-        from edgeflow.remote.inventory import endpoint
-
-        with connect(endpoint(name, sections[name])) as device:
+        with opened(name, sections[name]) as device:
             return [
                 {
                     "model": it.name,

@@ -1,6 +1,7 @@
 """Several devices at a time: each answers for itself, and one that fails stops no other."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -13,6 +14,7 @@ from edgeflow.console import say
 from edgeflow.errors import EdgeflowError, shown
 
 if TYPE_CHECKING:
+    from edgeflow.deploy.release import OpenDevice
     from edgeflow.plan import Plan
 
 T = TypeVar("T")
@@ -35,6 +37,16 @@ def chosen(plan: "Plan", names: Iterable[str] | None, config: Path) -> dict[str,
             meant = did_you_mean(name, known)
             raise typer.BadParameter(f"no device {name!r} in {config}; {meant}")
     return {name: known[name] for name in names or known}
+
+
+@contextmanager
+def opened(name: str, section: Any) -> Iterator["OpenDevice"]:
+    """Open a device by its name and its section of the configuration."""
+    from edgeflow.deploy.release import connect
+    from edgeflow.remote.inventory import endpoint
+
+    with connect(endpoint(name, section)) as device:
+        yield device
 
 
 def ask_all(

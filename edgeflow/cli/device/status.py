@@ -12,6 +12,7 @@ from edgeflow.cli.device.several import (
     Devices,
     answer_for_all,
     chosen,
+    opened,
 )
 from edgeflow.cli.listing import print_columns, short_sha, when
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
@@ -40,10 +41,7 @@ def status(
         units[unit.device].append(unit)
 
     def ask(name: str) -> dict[str, Any]:
-        from edgeflow.deploy.release import connect
-        from edgeflow.remote.inventory import endpoint
-
-        with connect(endpoint(name, sections[name])) as device:
+        with opened(name, sections[name]) as device:
             return {it.model: _served(device.status(it.model), it, results) for it in units[name]}
 
     def show(found: Mapping[str, Mapping[str, Any]]) -> None:

@@ -65,10 +65,15 @@ def idle_s(path: str) -> float:
 
 def write_json(path: str, value: Json) -> None:
     """Replace a file by JSON in one step that survives a power cut."""
+    write_bytes(path, json.dumps(value, sort_keys=True).encode())
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Replace a file in one step that survives a power cut."""
     temporary = path + ".tmp"
     try:
-        with open(temporary, "w") as file:
-            json.dump(value, file, sort_keys=True)
+        with open(temporary, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

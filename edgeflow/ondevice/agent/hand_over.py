@@ -15,7 +15,7 @@ import sys
 
 from .account import become_owner
 from .answer import Refused
-from .files import read_plain, remove, write_json
+from .files import read_plain, remove, write_bytes, write_json
 from .folders import make_folder
 from .manifest import SHA
 from .program import program_file
@@ -115,11 +115,7 @@ def stored_agent(folder: str, program: bytes) -> str:
     path = os.path.join(folder, f"agent-{hashlib.sha256(program).hexdigest()}.pyz")
     make_folder(folder)
     if not os.path.isfile(path) or read_plain(path, len(program)) != program:
-        with open(path + ".tmp", "wb") as file:
-            file.write(program)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(path + ".tmp", path)
+        write_bytes(path, program)
     return path
 
 

@@ -1,5 +1,6 @@
 """Bundles of a runner and a few bytes, as small as the agent takes them."""
 
+import datetime
 import hashlib
 import json
 import sys
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edgeflow.bundle.archive import tar_of
 from edgeflow.deploy.agent_program import agent_program
@@ -38,6 +43,17 @@ def payload_of(bundle: bytes, path: Path | str, **order: Any) -> Payload:
     text = json.dumps({**facts, **order}).encode()
     files = {"agent.pyz": agent_program(), "bundle.tar": bundle, "order.json": text}
     return Payload(files=files, model="net", sha256=sha)
+
+
+def certified(key: rsa.RSAPrivateKey) -> x509.Certificate:
+    """Return a certificate that signs itself, for the purpose that SWUpdate asks for."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fleet")])
+    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(7)
+    builder = builder.public_key(key.public_key()).not_valid_before(begin)
+    builder = builder.not_valid_after(begin.replace(year=2099)).add_extension(purpose, False)
+    return builder.sign(key, SHA256())
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Artifacts are what the formats of their update systems say, and equal each time."""
 
 import base64
-import datetime
 import hashlib
 import io
 import json
@@ -9,7 +8,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,25 +18,16 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
-from cryptography.x509.oid import NameOID
 
 from edgeflow.errors import SigningError
 from edgeflow.handover.keys import certificate, signing_key
 from edgeflow.handover.mender import mender_artifact
 from edgeflow.handover.swupdate import swupdate_image
-from tests.unit.handover.conftest import bundle_of, payload_of
+from tests.unit.handover.conftest import bundle_of, certified, payload_of
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 P256_KEY = ec.generate_private_key(ec.SECP256R1())
 PAYLOAD = payload_of(bundle_of("a"), "/srv/edgeflow")
-
-
-def certified(key: rsa.RSAPrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fleet")])
-    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
-    builder = builder.public_key(key.public_key()).serial_number(7).not_valid_before(begin)
-    return builder.not_valid_after(begin.replace(year=2099)).sign(key, SHA256())
 
 
 def untar(data: bytes) -> dict[str, bytes]:
