@@ -63,12 +63,10 @@ class Handler(BaseHTTPRequestHandler):
         elif size is None:
             self._refuse(411, "malformed", "Content-Length says no size")
         elif size > self.server.body_max_bytes:
-            self._discard(min(size, DISCARDED_MAX_BYTES))
             self._refuse(413, "malformed", "more than %d bytes" % self.server.body_max_bytes)
         elif kind not in (NPY, "application/json"):
             self._refuse(415, "malformed", "send %s or application/json" % NPY)
         elif not self.server.front.enter():
-            self._discard(size)
             self._refuse(503, "busy", "the queue is full")
         else:
             try:
@@ -109,8 +107,10 @@ class Handler(BaseHTTPRequestHandler):
             size = size - len(block) if block else 0
 
     def _refuse(self, status: int, error: str, detail: str) -> None:
-        if error != "busy":
-            self.close_connection = True  # its body was not read
+        size = self._size() or 0
+        self._discard(min(size, DISCARDED_MAX_BYTES))
+        if error != "busy" or size > DISCARDED_MAX_BYTES:
+            self.close_connection = True
         self._answer(status, {"error": error, "detail": detail})
 
     def _answer(self, status: int, facts: dict[str, Any], array: bytes = b"") -> None:
