@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -25,9 +26,25 @@ if TYPE_CHECKING:
     from .answer import Json
 
 
+# No lock is taken: a verb that is at work may take away what is just being looked at.
+LOOKS = 5
+
+
 def status(options: argparse.Namespace) -> Json:
     """Describe the device and what one model's folder holds."""
     model = Model(options.model_dir)
+    for _ in range(LOOKS - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return described(model)
+    return described(model)
+
+
+def described(model: Model) -> Json:
+    """Return the answer of `status`.
+
+    Raises:
+        FileNotFoundError: something has just been taken away.
+    """
     journal, current = journal_of(model), model.current()
     releases = installed(model, journal)
     return dict(

@@ -21,9 +21,11 @@ import pytest
 from edgeflow.artifact.fingerprint import closure
 from edgeflow.deploy.agent_program import SOURCES, agent_program
 from edgeflow.ondevice import agent
+from edgeflow.ondevice.agent import look
 from edgeflow.ondevice.agent.answer import Refused
 from edgeflow.ondevice.agent.data import UNTOUCHED_S, UNUSED_S
 from edgeflow.ondevice.agent.manifest import listed_files
+from edgeflow.ondevice.agent.model import Model
 from tests.unit.deploy.trials import put_in_use
 
 Answer = tuple[int, dict[str, Any]]
@@ -104,6 +106,23 @@ def test_status_describes_device_and_releases(call: Call, folder: Path) -> None:
     assert (answer["current"], answer["previous"]) == (new, old)
     assert sorted(answer["releases"]) == sorted([old, new])
     assert answer["free_bytes"] > 0
+
+
+def test_status_looks_again_where_another_verb_took_something_away(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = in_use(call, folder, b"old"), in_use(call, folder, b"new")
+    since = look.since_unix_s
+
+    def overtaken(model: Model) -> float:
+        monkeypatch.setattr(look, "since_unix_s", since)
+        model.switch(old)
+        raise FileNotFoundError(model.link)
+
+    monkeypatch.setattr(look, "since_unix_s", overtaken)
+    code, answer = call("status")
+    assert (code, answer["current"]) == (0, old)
+    assert new in answer["releases"]
 
 
 def test_status_of_a_model_that_never_was_creates_nothing(call: Call, folder: Path) -> None:
