@@ -150,7 +150,9 @@ def _show_changes(plan: "Plan", name: str, results: Path, *, as_json: bool) -> N
     ]
     if rows:
         print_columns(("wave", "device", "model", "from", "to", "why"), rows)
-    print(f"{len(changes)} of {len(ready.units)} devices would change")
+    silent = sum(it.silent for it in changes)
+    unknown = f", {silent} did not say what they serve" if silent else ""
+    print(f"{len(changes) - silent} of {len(ready.units)} devices would change{unknown}")
 
 
 def _show_status(plan: "Plan", name: str, results: Path, *, as_json: bool) -> None:

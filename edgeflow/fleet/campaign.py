@@ -220,31 +220,37 @@ def lapsed(unit: Unit, seen: Seen) -> Outcome:
 
 
 def dry_run(spec: RolloutSpec, units: Sequence[Unit]) -> list[Change]:
-    """Return what a rollout would change, device by device; nothing is changed."""
-    found: dict[str, tuple[str | None, str]] = {}
+    """Return what a rollout would change, device by device, and which devices do not say.
+
+    Nothing is changed.
+    """
+    found: dict[str, Seen | EdgeflowError] = {}
 
     def ask(unit: Unit) -> None:
         try:
-            seen = unit.look()
+            found[unit.name] = unit.look()
         except EdgeflowError as error:
-            found[unit.name] = (None, f"unknown: {excerpt(error.message)}")
-        else:
-            found[unit.name] = (seen.current, _why(unit, seen))
+            found[unit.name] = error
 
     ends = wave_ends(spec.waves, len(units))
     reached = units[: ends[-1]] if ends else []
     for_each(reached, ask, spec.connections)
-    return [
-        Change(
-            device=unit.name,
-            wave=bisect.bisect_right(ends, place) + 1,
-            before=found[unit.name][0],
-            after=unit.sha256,
-            why=found[unit.name][1],
-        )
+    changes = (
+        _change(unit, bisect.bisect_right(ends, place) + 1, found[unit.name])
         for place, unit in enumerate(reached)
-        if found[unit.name][1]
-    ]
+    )
+    return [change for change in changes if change.why]
+
+
+def _change(unit: Unit, wave: int, seen: Seen | EdgeflowError) -> Change:
+    """Return what would become of a device; without a reason, nothing."""
+    if isinstance(seen, EdgeflowError):
+        before, silent, why = None, True, excerpt(seen.message)
+    else:
+        before, silent, why = seen.current, False, _why(unit, seen)
+    return Change(
+        device=unit.name, wave=wave, before=before, after=unit.sha256, silent=silent, why=why
+    )
 
 
 def _why(unit: Unit, seen: Seen) -> str:

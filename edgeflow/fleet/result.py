@@ -43,12 +43,15 @@ class Change:
         wave: in which wave.
         before: digest of the bundle that it serves; None if there is none, or it does not say.
         after: digest of the bundle that it is to serve.
+        silent: whether it does not say what it serves; then nobody knows whether it would change.
+        why: why it would change, or does not say.
     """
 
     device: str
     wave: int
     before: str | None
     after: str
+    silent: bool
     why: str
 
 
@@ -129,16 +132,19 @@ class RolloutResult:
 def write_result(result: RolloutResult, folder: Path, rows: Mapping[str, Row]) -> None:
     """Write rollout.json, and the devices that are worth another attempt to retry.csv.
 
-    The latter is an inventory too: what came of a device are further labels.
+    The latter is an inventory too: what came of a device are further labels. Its lines have the
+    order of the inventory, whichever device came to its end first.
 
     Args:
-        rows: those of the inventory, by name.
+        rows: those of the inventory, by name, in its order.
     """
-    left = {name: it for name, it in result.outcomes.items() if it.result != "confirmed"}
+    outcomes = {name: result.outcomes[name] for name in rows if name in result.outcomes}
+    left = {name: it for name, it in outcomes.items() if it.result != "confirmed"}
     lines = []
     for name, outcome in left.items():
-        row = rows[name]
-        known = row if row.standby in left else replace(row, standby=None)
+        known = rows[name]
+        if known.standby not in left:
+            known = replace(known, standby=None)
         detail, hint = " ".join(outcome.detail.split()), " ".join(outcome.hint.split())
         more = {"outcome": outcome.result, "detail": detail, "hint": hint}
         lines.append({**cells_of(known), **more})
@@ -148,4 +154,4 @@ def write_result(result: RolloutResult, folder: Path, rows: Mapping[str, Row]) -
     writer.writeheader()
     writer.writerows(lines)
     write_text(folder / RETRY, table.getvalue())
-    write_json(folder / ROLLOUT, result.record())
+    write_json(folder / ROLLOUT, replace(result, outcomes=outcomes).record())

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ from edgeflow.errors import IntegrityError, RolloutError
 from edgeflow.fleet.outcome import Outcome
 from edgeflow.fleet.spec import RolloutSpec
 from edgeflow.fleet.unit import Unit
+
+_CLAIM_S = 1.0
+"""How long a start waits for its turn: `is_running` holds the file too, for less than a moment."""
 
 
 def pause_file(state: Path) -> Path:
@@ -155,13 +159,21 @@ class State:
         self._file.close()
 
     def _claim(self) -> None:
+        until = time.monotonic() + _CLAIM_S
+        while not self._is_ours():
+            if time.monotonic() >= until:
+                raise RolloutError(
+                    f"rollout {self._name} is being run by another process",
+                    hint=f"wait for it, or find it: fuser {self._path}",
+                )
+            time.sleep(_CLAIM_S / 50)
+
+    def _is_ours(self) -> bool:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RolloutError(
-                f"rollout {self._name} is being run by another process",
-                hint=f"wait for it, or find it: fuser {self._path}",
-            ) from error
+        except BlockingIOError:
+            return False
+        return True
 
     def settle(self, unit: Unit, wave: int, outcome: Outcome) -> None:
         """Note what came of a unit, for good."""

@@ -97,8 +97,13 @@ def answer_for_all(
         print_json(with_errors(found, failed))
     else:
         show(found)
-        for name, error in failed.items():
-            say(_named(shown(error), name))
+    end(failed, quiet=as_json)
+
+
+def end(failed: Failures, *, quiet: bool) -> NoReturn:
+    """End a command with the code of the first failure; say of each device why, unless `quiet`."""
+    for name, error in () if quiet else failed.items():
+        say(_named(shown(error), name))
     raise typer.Exit(next((error.exit_code for error in failed.values()), 0))
 
 

@@ -14,7 +14,7 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.cli import workflow
 from edgeflow.cli.app import app
 from edgeflow.cli.project import load_plan
-from edgeflow.errors import EdgeflowError, RolloutError
+from edgeflow.errors import EdgeflowError, RolloutError, UnreachableError
 from edgeflow.fleet import prepare
 from edgeflow.fleet.outcome import Result
 from edgeflow.fleet.roll_out import roll_out
@@ -128,12 +128,16 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(fleet: Fleet) -> N
             "wave": 3,
             "before": None,
             "after": digest(1),
+            "silent": False,
             "why": "it serves none",
             "model": "cnn-seed1",
         }
     ]
     assert fleet.units["d7"].current is None
-    assert "1 of 10 devices would change" in run("rollout", "spring", "-n")
+    fleet.units["d8"].later = UnreachableError("it is off")
+    said = run("rollout", "spring", "-n")
+    assert said.endswith("\n1 of 10 devices would change, 1 did not say what they serve\n")
+    fleet.units["d8"].later = None
     run("rollout", "spring")  # and that one alone is changed
     assert [unit.sent for unit in fleet.units.values()] == [2 if n == 7 else 1 for n in range(10)]
 
@@ -196,7 +200,21 @@ def test_status_tells_drift_from_the_plan_and_silent_devices(fleet: Fleet) -> No
         "state": "as planned",
     }
     assert found["line/d2"]["spring"]["state"] == "drifted: serves another release"
-    assert "9 of 10 serve what was planned" in run("fleet", "status", "line")
+    fleet.units["d1"].later = UnreachableError("it is off")
+    silent = json.loads(run("fleet", "status", "--json", code=4))["line/d1"]["spring"]
+    assert (silent["state"], silent["exit_code"], silent["as_planned"]) == (
+        "does not answer", 4, False,
+    )  # fmt: skip
+    told = run("fleet", "status", "line", code=4)
+    assert "8 of 10 serve what was planned, 1 drifted, 1 did not answer\n" in told
+
+
+def test_what_no_rollout_has_brought_yet_has_not_drifted(fleet: Fleet) -> None:
+    fleet.ends["d0"] = "rejected"
+    run("rollout", "spring", code=RolloutError.exit_code)
+    found = json.loads(run("fleet", "status", "--json"))
+    states = {found[f"line/d{n}"]["spring"]["state"] for n in range(10)}
+    assert states == {"serves another release"}
 
 
 def test_a_fleet_is_listed_without_being_asked(fleet: Fleet) -> None:

@@ -1,6 +1,7 @@
 """Rollouts to devices in this process: waves, budgets, outcomes, and going on after any end."""
 
 import csv
+import fcntl
 import itertools
 import json
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ from edgeflow.errors import (
 from edgeflow.fleet import campaign
 from edgeflow.fleet.campaign import dry_run, run_rollout
 from edgeflow.fleet.inventory import Row, read_inventory
-from edgeflow.fleet.outcome import RESULTS
+from edgeflow.fleet.outcome import RESULTS, Outcome
 from edgeflow.fleet.result import RolloutResult, write_result
 from edgeflow.fleet.roll_out import told_to_end
 from edgeflow.fleet.state import Progress, pause_file, read_progress
@@ -77,6 +79,12 @@ def test_all_five_outcomes_are_kept_apart(run: Run, tmp_path: Path) -> None:
         name: name for name in RESULTS if name != "confirmed"
     }
     assert all(row.labels.items() >= rows[row.name].labels.items() for row in again)
+    told = (tmp_path / "out" / "retry.csv").read_bytes()
+    # As if others had come to their end first.
+    backwards: dict[str, Outcome] = {name: result.outcomes[name] for name in reversed(RESULTS)}
+    write_result(replace(result, outcomes=backwards), tmp_path / "out", rows)
+    assert (tmp_path / "out" / "retry.csv").read_bytes() == told
+    assert [row.name for row in again] == [name for name in rows if name != "confirmed"]
 
 
 def test_waves_go_in_order_and_no_more_at_a_time_than_allowed(run: Run, state: Path) -> None:
@@ -373,7 +381,8 @@ def test_a_damaged_line_is_told(run: Run, state: Path) -> None:
         run(fleet(2))
 
 
-def test_one_process_runs_a_rollout(run: Run) -> None:
+def test_one_process_runs_a_rollout(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeflow.fleet.state._CLAIM_S", 0.0)
     units = fleet(1)
 
     def twice() -> None:
@@ -382,6 +391,17 @@ def test_one_process_runs_a_rollout(run: Run) -> None:
 
     units[0].before = twice
     assert run(units).ended == "complete"
+
+
+def test_who_asks_whether_it_runs_does_not_keep_it_from_starting(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(fleet(1))
+    with state.open("rb") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)  # as `is_running` does
+        release = lambda _: fcntl.flock(asking, fcntl.LOCK_UN)  # noqa: E731
+        monkeypatch.setattr("edgeflow.fleet.state.time.sleep", release)
+        assert run(fleet(1)).ended == "complete"
 
 
 KILLED = """
@@ -446,12 +466,13 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing() -> None:
     units = fleet(5, d1=Simulated("d1", current=NEW), d3=Simulated("d3", current=None))
     units[4].deployed, units[4].later = True, UnreachableError("it is off")
     changes = dry_run(spec(waves=(2, 1.0)), units)
-    assert [(it.device, it.wave, it.before, it.after, it.why) for it in changes] == [
-        ("d0", 1, OLD, NEW, "it serves another release"),
-        ("d2", 2, OLD, NEW, "it serves another release"),
-        ("d3", 2, None, NEW, "it serves none"),
-        ("d4", 2, None, NEW, "unknown: it is off"),
+    assert [(it.device, it.wave, it.before, it.silent, it.why) for it in changes] == [
+        ("d0", 1, OLD, False, "it serves another release"),
+        ("d2", 2, OLD, False, "it serves another release"),
+        ("d3", 2, None, False, "it serves none"),
+        ("d4", 2, None, True, "it is off"),
     ]
+    assert {it.after for it in changes} == {NEW}
     assert not any(unit.sent for unit in units)
 
 

@@ -88,6 +88,14 @@ def test_a_neighbour_serves_for_a_station_that_is_down_and_gives_it_back(
     assert "d1 serves it now" in run("fleet", "failover", "d0")
     assert neighbours["d1"].current == {"cnn-seed0": digest(0)}
     assert "d1 serves it already" in run("fleet", "failover", "d0")
+    told = run("fleet", "status", code=4)
+    assert "does not answer; d1 serves in its place\n" in told
+    assert told.endswith(
+        "\n9 of 10 serve what was planned, 1 did not answer, 1 served by a neighbour\n"
+    )
+    found = json.loads(run("fleet", "status", "--json", code=4))
+    assert found["line/d0"]["spring"]["standby"] == {"neighbour": "d1", "state": "serving"}
+    assert found["line/d1"]["spring"]["standby"] == {"neighbour": "d0", "state": "ready"}
     run("fleet", "failover", "d0", "--back", code=4)
     assert neighbours["d1"].current
     fleet.units["d0"].later = Seen(current=None)
