@@ -12,6 +12,7 @@ from edgeflow.check.verdicts import Case, Verdict, judging_target, untrained
 from edgeflow.config.fit import clashes, valid_recipes
 from edgeflow.config.model import Architecture, architecture_module
 from edgeflow.config.raw import Entry
+from edgeflow.config.target import capabilities_of
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import Fit, Memory
 
@@ -39,7 +40,7 @@ def _recipes_that_fit(raw: Entry, case: Case) -> Iterator[str]:
         return
     for name, recipe in valid_recipes(raw).items():
         # Weights alone become fewer by no other stage.
-        if recipe.prune_channels and not list(clashes(recipe, target[0].capabilities)):
+        if recipe.prune_channels and not list(clashes(recipe, capabilities_of(*target))):
             verdict = untrained(raw, case.target, model.architecture, facts, recipe)
             if isinstance(verdict, Fit) and not verdict.problem:
                 yield f"deploy recipe {name!r}, with which it fits ({sizes(verdict)})"

@@ -22,7 +22,7 @@ from edgeflow.config.model import Architecture, Model
 from edgeflow.config.modelfile import kind_of, quantization
 from edgeflow.config.raw import Entry, deployments, entries, once, targets_of
 from edgeflow.config.recipe import Recipe
-from edgeflow.config.target import target_classes, toolchain_of
+from edgeflow.config.target import capabilities_of, target_classes, toolchain_of
 from edgeflow.console import native_quiet
 from edgeflow.dataset.view import DatasetFacts
 from edgeflow.errors import CompileError, EdgeflowError, MissingToolError, TrainingError
@@ -72,7 +72,7 @@ def _is_judged(raw: Entry, case: Case) -> bool:
     if recipe is None or target is None or case.model not in valid_models(raw):
         return False
     given = _file(valid_models(raw)[case.model])
-    return bool(given) or not list(clashes(recipe, target[0].capabilities))
+    return bool(given) or not list(clashes(recipe, capabilities_of(*target)))
 
 
 def judging_target(raw: Entry, name: str) -> tuple[Any, Any] | None:

@@ -55,6 +55,7 @@ def lint(
 
     No project is needed. Operators that do not map are no failure, unless with --strict.
     """
+    from edgeflow.config.target import capabilities_of
     from edgeflow.inspection.fits import whole_file
     from edgeflow.targets.coverage import cover
 
@@ -64,7 +65,8 @@ def lint(
         raise typer.BadParameter(f"{model!r} is no regular file: name a .tflite", param_hint="FILE")
     path = path if path.is_file() else placed(model, results, None)
     made = path.resolve().is_relative_to(results.resolve())
-    found = cover(cls, path, options, whole_file(path, cls, made=made))
+    whole = whole_file(path, capabilities_of(cls, options), made=made)
+    found = cover(cls, path, options, whole)
     if as_json:
         given = options.model_dump(mode="json", exclude={"kind"})
         print_json({"file": str(path), "kind": cls.name, "options": given, **found.record()})

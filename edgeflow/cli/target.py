@@ -89,6 +89,7 @@ def _kind(name: str) -> dict[str, Any]:
 
 def _described(target: "type[Target]", options: "BaseModel | None" = None) -> dict[str, Any]:
     """Return what a kind of target says of itself, and what it needs here, with given options."""
+    from edgeflow.config.target import capabilities_of
     from edgeflow.targets.base import own_figures
 
     schema = target.Options.model_json_schema()
@@ -100,7 +101,7 @@ def _described(target: "type[Target]", options: "BaseModel | None" = None) -> di
     ]
     return {
         "kind": target.name,
-        "quantize": sorted(target.capabilities.quantize),
+        "quantize": sorted(capabilities_of(target, options).quantize),
         "options": options.model_dump(mode="json") if options else _defaults(properties),
         "meanings": {key: it.get("description", "") for key, it in properties.items()},
         "choices": choices_of(target),

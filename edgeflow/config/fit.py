@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from edgeflow.config.finding import Finding
 from edgeflow.config.modelfile import quantization
 from edgeflow.config.names import missing
-from edgeflow.config.raw import Entry, deployments, entries, kinds_of, once
+from edgeflow.config.raw import Entry, deployments, entries, once, targets_of
 from edgeflow.config.recipe import INT8, Recipe
 from edgeflow.config.sourcefile import file_of
-from edgeflow.config.target import target_classes
+from edgeflow.config.target import capabilities_of_entry, target_classes
 
 
 def recipe_references(raw: Entry) -> Iterator[Finding]:
@@ -33,21 +33,39 @@ def recipe_references(raw: Entry) -> Iterator[Finding]:
 
 def unfit(raw: Entry) -> Iterator[Finding]:
     """Yield deployments whose recipe a target kind cannot take; of `auto`, each that it tries."""
-    targets, known = target_classes(), valid_recipes(raw)
+    known = valid_recipes(raw)
     for keys, deployment, _ in deployments(raw):
         name, reasons = deployment.get("recipe"), dict[str, str]()
         source = file_of(raw, deployment.get("model"))
         if source and quantization(source):
             continue  # the file decides, not the recipe: see `sourcecheck`
-        for kind in sorted(kinds_of(raw, deployment) & targets.keys()):
+        for title, capabilities in _takers(raw, deployment).items():
             for tried, recipe in candidates(known, name).items():
                 which = "a recipe" if tried == name else f"{tried!r}, which {name!r} tries,"
-                for asked, hint in clashes(recipe, targets[kind].capabilities):
-                    reasons[f"target kind {kind!r} cannot take {which} with {asked}"] = hint
+                for asked, hint in clashes(recipe, capabilities):
+                    reasons[f"{title} cannot take {which} with {asked}"] = hint
         if reasons:
             # One finding: of several at one place only the first would be told.
             hint = "; ".join(dict.fromkeys(reasons.values()))
             yield Finding(keys=(*keys, "recipe"), message="; ".join(reasons), hint=hint)
+
+
+def _takers(raw: Entry, deployment: Entry) -> dict[str, Any]:
+    """Return what the targets of a deployment take, by what messages call them.
+
+    That is their kind, but for those that take less by their options.
+    """
+    classes, found = target_classes(), dict[str, Any]()
+    for name in targets_of(raw, deployment):
+        entry = entries(raw, "targets").get(name, {})
+        target = classes.get(str(entry.get("kind")))
+        if target is None:
+            continue
+        capabilities = capabilities_of_entry(target, entry)
+        narrowed = capabilities != target.capabilities
+        title = f"target {name!r} with its options" if narrowed else f"target kind {target.name!r}"
+        found[title] = capabilities
+    return dict(sorted(found.items()))
 
 
 def candidates(known: Mapping[str, Recipe], name: object) -> dict[str, Recipe]:

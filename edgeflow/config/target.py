@@ -13,7 +13,7 @@ from edgeflow.toolchain.base import Toolchain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edgeflow.targets.base import Runtime
+    from edgeflow.targets.base import Capabilities, Runtime
     from edgeflow.targets.base import Target as TargetClass
 
 
@@ -85,6 +85,27 @@ def runtime_of_entry(entry: "Mapping[str, Any]") -> "Runtime | None":
         return target.runtime(target.Options.model_validate(dict(entry)))
     except ValidationError:
         return None  # its section reports it
+
+
+def capabilities_of(target: "type[TargetClass]", options: BaseModel | None) -> "Capabilities":
+    """Return what a target takes with its options; by None, with any that it may have."""
+    narrowed = getattr(target, "capabilities_with", None)
+    found: Capabilities = (
+        target.capabilities if narrowed is None or options is None else narrowed(options)
+    )
+    return found
+
+
+def capabilities_of_entry(
+    target: "type[TargetClass]", entry: "Mapping[str, Any]"
+) -> "Capabilities":
+    """Return what a target takes with its entry in a raw configuration, as far as that is valid."""
+    if not hasattr(target, "capabilities_with"):
+        return target.capabilities
+    try:
+        return capabilities_of(target, target.Options.model_validate(dict(entry)))
+    except ValidationError:
+        return target.capabilities  # its section reports it
 
 
 def toolchain_of(target: "type[TargetClass]", options: BaseModel) -> Toolchain:

@@ -11,7 +11,7 @@ from edgeflow.config.fit import clashes
 from edgeflow.config.modelfile import kind_of, misfit, quantization
 from edgeflow.config.recipe import INT8, Quantize, Recipe
 from edgeflow.config.root import Config
-from edgeflow.config.target import target_class, target_kind
+from edgeflow.config.target import capabilities_of, target_class, target_kind
 from edgeflow.config.tflitefile import computes_in, read_tflite
 from edgeflow.errors import EdgeflowError
 from edgeflow.targets import registry
@@ -87,10 +87,11 @@ def target_fits(
         recipes: that the file can go through.
     """
     for name, target, options in _targets(config):
+        taken = capabilities_of(target, options)
         refused = {
             one: reason
             for one, recipe in recipes.items()
-            if (reason := refusal(source, recipe, target))
+            if (reason := refusal(source, recipe, taken))
         }
         found = lint(target, tflite, options) if tflite and options else []
         yield TargetFit(
@@ -108,9 +109,8 @@ def _needs(target: type[Target], tflite: Path | None) -> str:
     return str(declared(tflite)) if declared and tflite else ""
 
 
-def refusal(source: Path, recipe: Recipe, target: type[Target]) -> str:
+def refusal(source: Path, recipe: Recipe, capabilities: Capabilities) -> str:
     """Return why a target cannot take a file after a recipe; empty if it can."""
-    capabilities = target.capabilities
     given = quantization(source) if kind_of(source) == "tflite" else {}
     if given:
         quantize = given["quantize"]
@@ -120,24 +120,24 @@ def refusal(source: Path, recipe: Recipe, target: type[Target]) -> str:
     return "; ".join(f"{asked} ({there})" for asked, there in clashes(recipe, capabilities))
 
 
-def whole_file(model: Path, target: type[Target], *, made: bool) -> Lint | None:
+def whole_file(model: Path, capabilities: Capabilities, *, made: bool) -> Lint | None:
     """Return a warning where a target refuses a .tflite as it is, whatever its operators.
 
     Args:
         model: the file.
-        target: a kind.
+        capabilities: what it takes.
         made: whether a recipe of this project made it, and the float network is there too.
     """
     quantize = quantization(model).get("quantize", "none")
-    taken = ", ".join(sorted(target.capabilities.quantize)) or "nothing"
-    reason = "" if made else refusal(model, Recipe(quantize="none"), target)
-    if made and quantize not in _results(target.capabilities):
+    taken = ", ".join(sorted(capabilities.quantize)) or "nothing"
+    reason = "" if made else refusal(model, Recipe(quantize="none"), capabilities)
+    if made and quantize not in _results(capabilities):
         reason = f"takes no result that is {quantize}: compress it by a recipe, `quantize`: {taken}"
     if not reason:
         return None
     if quantize == "none":
         reason = f"takes no float model: compress it by a recipe, `quantize`: {taken}"
-    refused = tuple(_refused(model, quantize, target.capabilities))
+    refused = tuple(_refused(model, quantize, capabilities))
     return Lint(severity="warning", place="the file", message=reason, operators=refused)
 
 

@@ -14,6 +14,7 @@ from edgeflow.bundle.manifest import read_bundle
 from edgeflow.config.deployment import Measure
 from edgeflow.config.gates import figures_of
 from edgeflow.config.recipe import Recipe
+from edgeflow.config.target import capabilities_of
 from edgeflow.deploy.agent import Refusal
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import OpenDevice, open_device
@@ -93,7 +94,8 @@ def profile(
     model = f"profile-{secrets.token_hex(8)}"
     with tempfile.TemporaryDirectory() as scratch:
         network = network_of(source, recipe, _folder(scratch, "network"))
-        reason = refusal(source, network.recipe, board.target)
+        taken = capabilities_of(board.target, board.options)
+        reason = refusal(source, network.recipe, taken)
         if reason:
             raise CompileError(f"{board.name} cannot take {source}: {reason}")
         packed = pack(network, board, model, seed, _folder(scratch, "bundle"))

@@ -284,6 +284,9 @@ class Target(Protocol):
     A target may also have a static method `toolchain(options)`, which returns a
     `edgeflow.toolchain.base.Toolchain`; one without it compiles in edgeflow's own environment.
 
+    It may have a static method `capabilities_with(options)`, which returns a `Capabilities` with
+    less in it than `capabilities`, where some options take less than others.
+
     It may have a static method `needs_validation(options)`, which says whether its compiler is to
     judge what it makes of a calibrated recipe by the metric: then it gets a `ValidationSet`.
 

@@ -10,7 +10,7 @@ import ast
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import FrozenInstanceError, replace
 from math import inf
 from pathlib import Path
@@ -26,7 +26,7 @@ from edgeflow.compress.evaluate import details, quantized
 from edgeflow.config.device import Unit
 from edgeflow.config.fit import clashes
 from edgeflow.config.recipe import INT8, Calibration, Recipe
-from edgeflow.config.target import toolchain_of
+from edgeflow.config.target import capabilities_of, toolchain_of
 from edgeflow.dataset.tensors import listed
 from edgeflow.deploy.runner import Figures, Layers
 from edgeflow.errors import CompileError, MissingToolError, UnreachableError
@@ -60,9 +60,10 @@ _HEAVY = (
 _HOST_ENGINE = "edgeflow.ondevice.engine_litert"
 
 
-def accepted(kind: str) -> list[str]:
-    """Return the names of the recipes that a kind says it takes."""
-    capabilities = registry.get(kind).capabilities
+def accepted(options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the recipes that a target with these options says it takes."""
+    target = registry.get(options["kind"])
+    capabilities = capabilities_of(target, parse_options(target, options))
     recipes = {name: Recipe.model_validate(recipe) for name, recipe in RECIPES.items()}
     return [name for name, recipe in recipes.items() if not list(clashes(recipe, capabilities))]
 
@@ -96,7 +97,7 @@ class TargetContract:
             pairs = [
                 (kind, recipe)
                 for kind in self.kinds
-                for recipe in accepted(kind)
+                for recipe in accepted(self.options(kind))
                 if recipe in self.recipes
             ]
             metafunc.parametrize(("kind", "recipe"), pairs)
@@ -173,7 +174,8 @@ class TargetContract:
 
     def test_its_capabilities_are_a_value(self, kind: str) -> None:
         """They name recipes that exist, and nothing can change them."""
-        capabilities = registry.get(kind).capabilities
+        target = registry.get(kind)
+        capabilities = target.capabilities
         assert capabilities.quantize
         assert capabilities.bit_exact <= capabilities.quantize <= set(QUANTIZE)
         assert capabilities.io <= _values(Recipe, "io")
@@ -185,6 +187,9 @@ class TargetContract:
             assert capabilities.calibration
         else:
             assert not capabilities.keep_float
+        narrowed = capabilities_of(target, parse_options(target, self.options(kind)))
+        for key in ("quantize", "bit_exact", "io", "calibration", "quantized_source", "unit"):
+            assert getattr(narrowed, key) <= getattr(capabilities, key)
         with pytest.raises(FrozenInstanceError):
             capabilities.quantize = frozenset()  # type: ignore[misc]
 

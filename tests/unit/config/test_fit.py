@@ -1,6 +1,7 @@
 """Whether recipes fit the targets they are deployed to, and what they refer to."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,26 @@ def test_what_openvino_does_not_take(
     assert f"target kind 'openvino' cannot take a recipe with {says} (" in found[HERE]
     assert there_is in found[HERE]
     assert problems(deploy(good, recipe, "bench-pi")) == {}
+
+
+def test_what_one_choice_of_options_takes(
+    good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgeflow.targets.base import Capabilities
+    from edgeflow.targets.openvino import OpenVINO
+
+    whole = OpenVINO.capabilities
+    less = replace(whole, quantize=frozenset({"none"}))
+
+    def with_options(options: Any) -> Capabilities:
+        return less if options.device == "GPU" else whole
+
+    monkeypatch.setattr(OpenVINO, "capabilities_with", with_options, raising=False)
+    assert problems(deploy(good, {"quantize": "fp16"}, "bench-intel")) == {}
+    good["targets"]["intel"]["device"] = "GPU"
+    found = problems(deploy(good, {"quantize": "fp16"}, "bench-intel"))[HERE]
+    assert "target 'intel' with its options cannot take a recipe with quantize: fp16" in found
+    assert "it takes: none" in found
 
 
 def test_all_that_does_not_fit_is_told_at_once(
