@@ -12,6 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# Files go to two workers in the order of their names, builds first: small ones fill the ends.
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: help demo env lint format test coverage test-isa test-long test-system test-sweep test-hostile test-mcu bench mutate clean
 .DEFAULT_GOAL := help
 
@@ -41,21 +44,21 @@ format: env ## Rewrite the sources in the one style
 	snakefmt --line-length 100 Snakefile rules examples edgeflow
 
 test: env ## Set up, then run every test that needs neither root nor system packages
-	pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 coverage: env ## Run the same tests, and show what they miss: at least 90 % must be covered
-	pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 test-isa: env ## Run the tests of engines as on CPUs without AVX-512, and without AVX
 	for isa in AVX2 SSE41; do \
-		ONEDNN_MAX_CPU_ISA=$$isa pytest -n 2 --dist loadfile --ignore tests/unit/targets/edgetpu --ignore tests/unit/targets/iree --ignore tests/unit/targets/mcu --ignore tests/unit/targets/test_myriad.py --ignore tests/unit/targets/test_ethos_u.py --ignore tests/unit/targets/test_rknn.py --ignore tests/unit/targets/test_onnxruntime.py --ignore tests/unit/targets/test_tensorrt.py \
+		ONEDNN_MAX_CPU_ISA=$$isa $(PYTEST) --ignore tests/unit/targets/edgetpu --ignore tests/unit/targets/iree --ignore tests/unit/targets/mcu --ignore tests/unit/targets/test_myriad.py --ignore tests/unit/targets/test_ethos_u.py --ignore tests/unit/targets/test_rknn.py --ignore tests/unit/targets/test_onnxruntime.py --ignore tests/unit/targets/test_tensorrt.py \
 			tests/unit/targets tests/unit/ondevice || exit; done
 
 test-long: env ## Run killed builds, shared stores and a sample of random edits (needs no root)
-	pytest -n 2 --dist loadfile tests/long
+	$(PYTEST) tests/long
 
 test-sweep: env ## Run all random edits: 1,000 sequences, and 2,000 against the stamp (hours)
-	EDGEFLOW_SWEEP=1 pytest -n 2 --dist loadfile tests/long/test_random_edits.py tests/long/test_stamp.py
+	EDGEFLOW_SWEEP=1 $(PYTEST) tests/long/test_random_edits.py tests/long/test_stamp.py
 
 test-hostile: env ## Give the agent of devices 10,000 hostile bundles, files and commands (an hour)
 	EDGEFLOW_SWEEP=1 pytest -n 2 tests/unit/deploy/test_agent_hostile.py
@@ -65,7 +68,7 @@ test-mcu: env ## Compare C of 2,000 random networks and 10,000 damaged files wit
 
 test-system: env ## Run the tests that need root or system packages (installs them when root)
 	tests/system/install.sh
-	pytest tests/system
+	$(PYTEST) tests/system
 
 bench: env ## Measure edgeflow against doing without it, and write docs/performance.md
 	python -m benchmarks

@@ -60,6 +60,7 @@ fi
 mount -t proc proc "$at/proc"
 [ -z "$BOARD_ROOTFS" ] || mount --bind "$BOARD_CPUINFO" "$at/proc/cpuinfo"
 mount --bind "$BOARD_BOOT_ID" "$at/proc/sys/kernel/random/boot_id"
+[ -n "$BOARD_ROOTFS" ] || [ ! -e ~/.bashrc ] || mount --bind /dev/null ~/.bashrc
 eval "$BOARD_STORAGE"
 eval "$BOARD_PREPARE"
 exec "$@"

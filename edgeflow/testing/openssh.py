@@ -59,8 +59,10 @@ def serve(
     identity = _keygen(folder / "identity")
     (folder / "authorized_keys").write_text(f"{identity}\n{authorized}\n")
     port = _free_port()
+    # What whoever runs this lets their shell do at each start is not the device's.
+    own = () if enter else (f"SetEnv HOME={folder}",)
     (folder / "config").write_text(
-        "".join(f"{line}\n" for line in settings)
+        "".join(f"{line}\n" for line in (*settings, *own))
         + f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nPermitRootLogin prohibit-password\n"

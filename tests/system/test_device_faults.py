@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -420,7 +421,10 @@ def test_a_clock_that_never_was_set_and_jumps_while_a_release_is_on_trial(
         )
         python.chmod(0o755)
         bench.changes["python"] = "/mnt/python"
-        clock.write_text("1970-01-02 00:00:00\n")
+        # libfaketime takes this off the monotonic time until which Python sleeps, and adds that of
+        # its start: sleeps last hours with less than the uptime, and fail with more than twice it.
+        never_set = time.gmtime(1.5 * time.monotonic())
+        clock.write_text(time.strftime("%Y-%m-%d %H:%M:%S\n", never_set))
         bench.retry()
 
         def jump() -> None:
