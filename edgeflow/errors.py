@@ -21,6 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+LISTED = 100
+"""Problems of a file that a message names; programs get all of them."""
+
 
 class EdgeflowError(Exception):
     """A failure that the user can act on.
@@ -77,9 +80,10 @@ class ConfigError(EdgeflowError):
         hint: str = "fix the file, then run `edgeflow check`",
     ) -> None:
         self.problems = tuple(problems)
-        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        lines = "".join(f"\n  - {problem}" for problem in problems)
-        super().__init__(f"{count} in {source}{lines}", hint=hint)
+        count = f"{len(problems):,} problem{'s' if len(problems) != 1 else ''}"
+        lines = "".join(f"\n  - {problem}" for problem in problems[:LISTED])
+        more = f"\n  and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
+        super().__init__(f"{count} in {source}{lines}{more}", hint=hint)
 
 
 class MissingToolError(EdgeflowError):

@@ -1,5 +1,6 @@
 """Inventories of fleets, and what rollouts find in them."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from edgeflow.fleet.inventory import Row, read_inventory, selected
 
 _LISTED = 5
 """Devices that are named where the same is wrong with more."""
+_LINES = 20
+"""Lines of an inventory that are told."""
 
 
 def check_fleets(raw: Mapping[str, Any]) -> Iterator[Finding]:
@@ -28,14 +31,20 @@ def check_fleets(raw: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _told(error: ConfigError, keys: Keys) -> Iterator[Finding]:
-    """Yield the problems of an inventory, one for each of its lines: one place has one problem."""
+    """Yield the problems of an inventory, one for each of its lines: one place has one problem.
+
+    What is wrong with one line of thousands mostly is with all, and must not hide what else is.
+    """
     lines: dict[int | None, list[str]] = {}
     for problem in error.problems:
         hint = f" ({problem.hint})" if problem.hint else ""
         lines.setdefault(problem.line, []).append(f"{problem.path}: {problem.message}{hint}")
-    for line, texts in lines.items():
+    for line, texts in itertools.islice(lines.items(), _LINES):
         place: Keys = (f"line {line}",) if line else ()
         yield Finding(keys=(*keys, *place), message="; ".join(texts))
+    if len(lines) > _LINES:
+        message = f"{len(lines) - _LINES:,} more are wrong too"
+        yield Finding(keys=(*keys, "further lines"), message=message)
 
 
 def _of_rollout(rollout: Rollout, rows: list[Row], keys: Keys) -> Iterator[Finding]:

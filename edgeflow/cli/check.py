@@ -14,6 +14,7 @@ from edgeflow.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgeflow.cli.toolchains import Found
+    from edgeflow.fleet.counted import Counted
     from edgeflow.plan import Plan
 
 Machines = dict[str, tuple[str, list[str]]]
@@ -36,6 +37,7 @@ def check(
             print_json({"problems": [asdict(problem) for problem in error.problems]})
             raise typer.Exit(error.exit_code) from error
         raise
+    fleets = _fleets(plan)
     found = list(toolchains(plan, over_ssh=False))
     missing, said, sides = (
         list(_missing(plan, found)),
@@ -45,16 +47,29 @@ def check(
     said += [f"warning: {text}" for text in _unlike(plan, sides)]
     fits = {} if fast else _fits(plan)
     if as_json:
-        print_json({**_record(plan, found, missing, said, sides), "fits": [*fits.values()]})
+        of_fleets = {"rollouts": [asdict(it) for it in fleets]}
+        record = _record(plan, found, missing, said, sides)
+        print_json({**record, **of_fleets, "fits": [*fits.values()]})
     else:
         for text in (*missing, *said):
             say(text)
         lines = [
             f"{title}: {it[0]}, {', '.join(it[1]) or 'unknown'}" for title, it in sides.items()
         ]
-        for line in [*describe(plan), *fits, *(each.line() for each in found), *lines]:
+        told = [it.line() for kind in (fleets, found) for it in kind]
+        for line in [*describe(plan), *fits, *told, *lines]:
             print(line)
     raise typer.Exit(3 if missing else 0)
+
+
+def _fleets(plan: "Plan") -> "list[Counted]":
+    """Return how many devices of inventories each rollout and each of its waves reaches."""
+    if not plan.config.rollouts:
+        return []
+    from edgeflow.fleet.counted import counted
+    from edgeflow.fleet.inventory import inventories
+
+    return counted(plan, inventories(plan.config.fleets))
 
 
 def _missing(plan: "Plan", found: "list[Found]") -> Iterator[str]:

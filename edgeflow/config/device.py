@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from edgeflow.config.base import HomePath, LocalPath, Reference, Section
+from edgeflow.config.host import usable_host
 from edgeflow.config.hostkey import whole_host_key
 from edgeflow.config.service import Service
 
@@ -17,7 +18,7 @@ FOLDERS = frozenset({"bin", "data", "env", "trust"})
 _HOST = r"^[A-Za-z0-9:_][A-Za-z0-9.:_-]{0,252}(%[A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$"
 
 
-Host = Annotated[str, Field(pattern=_HOST)]
+Host = Annotated[str, Field(pattern=_HOST), AfterValidator(usable_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 User = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
 HostKey = Annotated[

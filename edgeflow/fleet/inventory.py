@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edgeflow.config.device import Host, HostKey, Port, SshDevice, User, VirtualDevice
 from edgeflow.config.finding import closest
 from edgeflow.config.fleet import Rollout, SshFleet, VirtualFleet
+from edgeflow.config.host import canonical_host
 from edgeflow.errors import ConfigError, Problem
 from edgeflow.fleet.table import LABEL, Line, read_table
 from edgeflow.text import reason
@@ -89,6 +90,18 @@ def read_inventory(path: Path, fleet: SshFleet | VirtualFleet) -> list[Row]:
     return [row for _, row in rows]
 
 
+def inventories(fleets: Mapping[str, SshFleet | VirtualFleet]) -> dict[str, list[Row]]:
+    """Return the rows of each fleet.
+
+    Raises:
+        ConfigError: an inventory cannot be used.
+    """
+    return {
+        name: read_inventory(Path(fleet.inventory).expanduser(), fleet)
+        for name, fleet in fleets.items()
+    }
+
+
 def cells_of(row: Row) -> dict[str, str]:
     """Return a row as an inventory's cells, by column."""
     reached = {key: str(getattr(row, key)) for key in ("host", "port", "user", "host_key")}
@@ -164,19 +177,21 @@ def _slips(lines: list[Line]) -> Iterator[Problem]:
 
 
 def _twice(rows: list[tuple[int, Row]]) -> Iterator[Problem]:
-    """Yield devices that are there twice, by name (whatever its case) or by host and port."""
+    """Yield devices that are there twice, by name (whatever its case) or by host and port.
+
+    Of YAML, several may stand in one line, and an alias has the line of what it repeats.
+    """
     names: dict[str, int] = {}
-    places: dict[tuple[str, int], tuple[int, str]] = {}
-    for number, row in rows:
-        first = names.setdefault(row.name.lower(), number)
-        if first != number:
-            message = f"line {first} has a device of that name already"
+    places: dict[tuple[str, int], int] = {}
+    for place, (number, row) in enumerate(rows):
+        if (before := names.setdefault(row.name.lower(), place)) != place:
+            message = f"line {rows[before][0]} has a device of that name already"
             yield Problem(path=row.name, message=message, line=number)
         if not row.host:
             continue
-        first, other = places.setdefault((row.host.lower(), row.port), (number, row.name))
-        if first != number:
-            message = f"{row.host}:{row.port} is {other} of line {first} already"
+        if (before := places.setdefault((canonical_host(row.host), row.port), place)) != place:
+            first, other = rows[before]
+            message = f"{row.host}:{row.port} is {other.name} of line {first} already"
             yield Problem(path=row.name, message=message, line=number)
 
 

@@ -1,6 +1,5 @@
 """Which devices a fleet has. None of them is asked."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,20 +28,12 @@ def chosen(plan: "Plan", name: str | None, config: Path) -> dict[str, Any]:
     return {name: known[name]} if name is not None else dict(known)
 
 
-def rows_of(fleets: Mapping[str, Any]) -> dict[str, "list[Row]"]:
-    """Return the rows of the fleets' inventories."""
-    from edgeflow.fleet.inventory import read_inventory
-
-    return {
-        name: read_inventory(Path(fleet.inventory).expanduser(), fleet)
-        for name, fleet in fleets.items()
-    }
-
-
 def list_(name: Name = None, config: ConfigFile = CONFIG, as_json: Json = False) -> None:
     """List the devices of fleets; none of them is asked."""
+    from edgeflow.fleet.inventory import inventories
+
     fleets = chosen(load_plan(config), name, config)
-    found = [(fleet, row) for fleet, rows in rows_of(fleets).items() for row in rows]
+    found = [(fleet, row) for fleet, rows in inventories(fleets).items() for row in rows]
     if as_json:
         print_json([_record(fleet, row, fleets[fleet].target) for fleet, row in found])
         return

@@ -9,7 +9,7 @@ import yaml
 
 from edgeflow.check.project import check_project
 from edgeflow.config.load import parse
-from edgeflow.errors import ConfigError
+from edgeflow.errors import ConfigError, Problem
 
 Check = Callable[[object], dict[str, str]]
 Raw = dict[str, Any]
@@ -95,3 +95,16 @@ def test_the_check_reads_inventories(with_fleet: Raw, tmp_path: Path) -> None:
     found = checked(tmp_path, with_fleet, "name,variant\na,y\nb,y\nc,x\nd,\n")
     assert "no model for variant 'y', which a, b have" in str(found)
     assert len(found) == 1
+    with_fleet["recipes"]["int8"]["quantise"] = True  # and what else is wrong, at once
+    found = checked(tmp_path, with_fleet, "name\n" + "a b\n" * 1000)
+    assert "recipes.int8.quantise" in found
+    assert found["fleets.line.inventory.further lines"][0].startswith("980 more are wrong too")
+    assert len(found) == 22
+
+
+def test_a_message_names_few_of_many_problems() -> None:
+    many = [Problem(path=str(number), message="wrong") for number in range(10_000)]
+    text = str(ConfigError(many))
+    assert text.startswith("10,000 problems in config\n  - 0: wrong\n")
+    assert text.count("\n") == 102
+    assert "\n  and 9,900 more\n" in text

@@ -217,6 +217,26 @@ def test_what_no_rollout_has_brought_yet_has_not_drifted(fleet: Fleet) -> None:
     assert states == {"serves another release"}
 
 
+def test_the_check_counts_devices_of_rollouts_and_waves(fleet: Fleet) -> None:
+    found = json.loads(run("check", "--fast", "--json"))["rollouts"]
+    assert found == [
+        {
+            "rollout": "spring",
+            "fleet": "line",
+            "of": 10,
+            "devices": 10,
+            "waves": [1, 4, 5],
+            "models": {"cnn-seed0": 5, "cnn-seed1": 5},
+            "standbys": 0,
+        }
+    ]
+    assert (
+        "rollout spring -> line: 10 of 10 devices, in waves of 1, 4, 5: 5 cnn-seed0, 5 cnn-seed1\n"
+        in run("check", "--fast")
+    )
+    assert not fleet.units
+
+
 def test_a_fleet_is_listed_without_being_asked(fleet: Fleet) -> None:
     found = json.loads(run("fleet", "list", "--json"))
     assert [it["device"] for it in found] == [f"d{n}" for n in range(10)]

@@ -92,6 +92,43 @@ def test_a_virtual_fleet_needs_names_alone(tmp_path: Path) -> None:
     assert device_of(virtual, found[0]).transport == "virtual"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Press.lan", "press.LAN."),
+        ("fe80::1%eth0", "FE80:0:0::0001%eth0"),
+        ("2001:db8::a", "2001:0DB8:0:0:0:0:0:A"),
+        ("10.0.0.7", "::ffff:10.0.0.7"),
+    ],
+)
+def test_one_address_in_two_spellings_is_there_twice(
+    problems: Callable[..., list[str]], one: str, other: str
+) -> None:
+    (told,) = problems(f"name,host,port,host_key\na,{one},,{KEY}\nb,{other},22,{KEY}\n")
+    assert told == f"line 3: b: {other}:22 is a of line 2 already"
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("10.0.0.12:22", "has a port: give '10.0.0.12' here, and 22 as `port`"),
+        ("press.lan:2222", "has a port: give 'press.lan' here, and 2222 as `port`"),
+        ("10.0.0.300", "is no IP address"),
+        ("fe80::1::2", "is no IP address"),
+    ],
+)
+def test_what_can_be_no_host(problems: Callable[..., list[str]], host: str, says: str) -> None:
+    (told,) = problems(f"name,host,host_key\na,{host},{KEY}\n")
+    assert told == f"line 2: a: host: {host!r} {says}"
+
+
+def test_what_an_alias_repeats_is_there_twice(problems: Callable[..., list[str]]) -> None:
+    row = f"{{name: a, host: h, host_key: {KEY}}}"
+    named, placed = problems(f"- &a {row}\n- *a\n", "fleet.yaml")
+    assert named == "line 1: a: line 1 has a device of that name already"
+    assert placed == "line 1: a: h:22 is a of line 1 already"
+
+
 def test_all_that_is_wrong_is_told_at_once_with_its_line(
     problems: Callable[..., list[str]],
 ) -> None:
