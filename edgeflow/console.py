@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -38,8 +38,10 @@ def attach_terminal(stream: TextIO) -> None:
 
 def say(text: str) -> None:
     """Write one line to standard error, and to the terminal where that is another."""
-    for stream in (sys.stderr, *_terminal):
-        print(text, file=stream, flush=True)
+    print(text, file=sys.stderr, flush=True)
+    for terminal in _terminal:
+        with suppress(OSError):  # it is gone, and what runs may be finishing all the same
+            print(text, file=terminal, flush=True)
 
 
 @contextmanager

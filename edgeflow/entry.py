@@ -5,6 +5,14 @@ import sys
 
 
 def main() -> None:
+    """Run the command line; Ctrl-C ends it quietly, whenever it comes."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # before there is a command that handles it
+        sys.exit(130)
+
+
+def _run() -> None:
     """Run the command line; in a job of Snakemake's, by its step server if that takes it."""
     if sys.argv[1:2] == ["run"] and _is_up_to_date(sys.argv[2:]):
         return

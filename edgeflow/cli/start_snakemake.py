@@ -13,10 +13,21 @@ LOGGERS = Path(__file__).parent / "display" / "logger"
 OWN = ("--dry-run", "--target", "--device", "--model")
 """What `edgeflow run` takes itself."""
 _PR_SET_PDEATHSIG = 1
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> None:
     """Run Snakemake; where the rules refuse the configuration, exit with the code of that."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while it plans, or draws the report: no job runs then
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        for number in _ENDING:  # it is about to end anyway
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _run() -> None:
     from edgeflow.cli.display.announced import refusal
 
     end_as_by_ctrl_c()
@@ -33,14 +44,16 @@ def main() -> None:
 
 
 def end_as_by_ctrl_c() -> None:
-    """Let SIGTERM, and the death of `edgeflow run`, end Snakemake and its jobs as Ctrl-C does.
+    """Let what asks to end, and the death of `edgeflow run`, end Snakemake and its jobs as Ctrl-C.
 
     A terminal sends Ctrl-C to the jobs too. Snakemake alone would wait for them, a training for
-    hours, and not end the jobs that it has given to a cluster.
+    hours, and not end the jobs that it has given to a cluster. Of SIGHUP it would just die.
     """
     from snakemake.scheduling.job_scheduler import JobScheduler
 
     JobScheduler.exit_gracefully = _interrupt  # its handler of SIGTERM
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

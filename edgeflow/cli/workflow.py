@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 from edgeflow.artifact.events import EVENTS
-from edgeflow.cli.display.selection import Selection, environment
-from edgeflow.errors import EdgeflowError
+from edgeflow.cli.display.selection import Selection, environment, options
+from edgeflow.errors import EdgeflowError, RolloutError
 from edgeflow.paths import workflow_folder
 from edgeflow.stamp.keep import attempt
 
@@ -99,7 +99,8 @@ def busy(folder: Path) -> EdgeflowError:
 def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
     """Run Snakemake in this folder; return 0, or the exit code of the first failed step.
 
-    Snakemake itself always fails with 1. The steps' event log tells the class of the failure.
+    Snakemake itself always fails with 1. The steps' event log tells the class of the failure. A
+    build that a signal ended returns what a shell would, unless a rollout ended in order by it.
 
     Args:
         arguments: Snakemake's own.
@@ -118,17 +119,20 @@ def run_snakemake(arguments: Sequence[str], selection: Selection) -> int:
             tried.succeeded()
             return 0
     if number := stopped_by or max(0, -returncode):
-        _tell_that_it_stopped(number)
-        return 128 + number
+        _tell_that_it_stopped(number, selection)
+        in_order = RolloutError.exit_code in _exit_codes(start)
+        return RolloutError.exit_code if in_order else 128 + number
     return next((code for code in _exit_codes(start) if code), returncode)
 
 
-def _tell_that_it_stopped(number: int) -> None:
+def _tell_that_it_stopped(number: int, selection: Selection) -> None:
     """Say on standard error which signal ended a build, where a picture may be left behind."""
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         print(SHOW_CURSOR, file=sys.stderr)
     name = signal.Signals(number).name
-    print(f"stopped by {name}; `edgeflow run` goes on where this ended", file=sys.stderr)
+    rollout = next(iter(selection.get("rollout", ())), None)
+    again = f"rollout {rollout} --resume" if rollout else f"run {options(selection)}".rstrip()
+    print(f"stopped by {name}; `edgeflow {again}` goes on where this ended", file=sys.stderr)
 
 
 def _attended(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, int]:

@@ -1,9 +1,6 @@
 """The waves step: bundles brought to a fleet, once their bench devices have passed."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from edgeflow.fleet.recall import recall
 from edgeflow.fleet.result import write_result
 from edgeflow.fleet.standby import stage_all
 from edgeflow.fleet.state import pause_file
+from edgeflow.fleet.told import told_to_end
 
 
 def roll_out(slice_: Mapping[str, Any], code: str, results: Path, out: Path) -> None:
@@ -56,19 +54,3 @@ def in_words(counts: Mapping[str, int]) -> str:
     """Return how many devices ended how, without what none did."""
     named = (f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
     return ", ".join(named) or "no device"
-
-
-@contextmanager
-def told_to_end() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether a signal has asked to end; what has begun is finished."""
-    told = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield told.is_set
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in numbers}
-    try:
-        yield told.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

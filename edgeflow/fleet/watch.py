@@ -1,7 +1,7 @@
 """Watches stations that have a standby: takes over from those that are down, and gives back."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edgeflow.errors import EdgeflowError, UnreachableError
 from edgeflow.fleet.pool import for_each
@@ -27,8 +27,12 @@ class Watch:
         # Of an earlier watch that ended, a neighbour may still serve in a station's place.
         self._away = set(range(len(standbys)))
 
-    def look(self) -> list[str]:
-        """Ask each station once and do what follows; return what has changed, in words."""
+    def look(self, may_proceed: Callable[[], bool] = lambda: True) -> list[str]:
+        """Ask each station once and do what follows; return what has changed, in words.
+
+        Args:
+            may_proceed: asked before each station.
+        """
         said: dict[int, str] = {}
 
         def ask(number: int) -> None:
@@ -37,7 +41,7 @@ class Watch:
             except EdgeflowError as error:  # tried again with the next look
                 said[number] = f"{self._title(number)}: {error.message}"
 
-        for_each(range(len(self._standbys)), ask, self._connections)
+        for_each(range(len(self._standbys)), ask, self._connections, may_proceed)
         return [said[number] for number in sorted(said) if said[number]]
 
     def _look(self, number: int) -> str:

@@ -1,6 +1,7 @@
 """A station's model on its neighbour: served there while the station is down, and given back."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,9 @@ from edgeflow.console import say
 if TYPE_CHECKING:
     from edgeflow.fleet.standby import Standby
     from edgeflow.plan import Plan
+
+_STEP_S = 0.2
+"""How long a request to end may go unnoticed between two looks."""
 
 
 def failover(
@@ -71,7 +75,11 @@ def watch(
     results: Results = RESULTS,
     connections: Connections = CONNECTIONS,
 ) -> None:
-    """Watch stations that have a standby until Ctrl-C; with --failover, act by itself."""
+    """Watch stations that have a standby until Ctrl-C or SIGTERM; with --failover, act by itself.
+
+    What it has begun at a device is finished first; a second Ctrl-C does not wait for that.
+    """
+    from edgeflow.fleet.told import told_to_end
     from edgeflow.fleet.watch import Watch
 
     standbys = _standbys(load_plan(config), name, config, results)
@@ -79,12 +87,19 @@ def watch(
         raise typer.BadParameter("no device that rollouts reach has a standby")
     say(f"watching {len(standbys)} stations")
     seen = Watch(standbys, after=1 if once else after, failover=failover, connections=connections)
-    while True:
-        for line in seen.look():
-            print(line, flush=True)
-        if once:
-            return
-        time.sleep(poll_s)
+    with told_to_end() as told:
+        while not told():
+            for line in seen.look(lambda: not told()):
+                print(line, flush=True)
+            if once:
+                return
+            _wait(poll_s, told)
+
+
+def _wait(seconds: float, told: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not told():
+        time.sleep(min(left, _STEP_S))
 
 
 def _standbys(plan: "Plan", fleet: str | None, config: Path, results: Path) -> "list[Standby]":

@@ -191,6 +191,44 @@ def test_a_build_that_was_stopped_says_so(
     monkeypatch.setattr(workflow, "snakemake_command", lambda _: kill)
     assert workflow.run_snakemake([], {}) == 137
     assert capsys.readouterr().err.startswith("stopped by SIGKILL; `edgeflow run` goes on")
+    workflow.run_snakemake([], {"device": ["pi-1"]})
+    assert "`edgeflow run --device pi-1` goes on" in capsys.readouterr().err
+
+
+def test_a_rollout_that_was_stopped_ends_as_it_would_by_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = """
+import os, pathlib, signal
+pathlib.Path("logs").mkdir(exist_ok=True)
+with open("logs/events.jsonl", "a") as file:
+    print('{"exit_code": 12}', file=file)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    monkeypatch.setattr(workflow, "snakemake_command", lambda _: [sys.executable, "-c", code])
+    assert workflow.run_snakemake([], {"rollout": ["spring"]}) == 12
+    assert capsys.readouterr().err == (
+        "stopped by SIGTERM; `edgeflow rollout spring --resume` goes on where this ended\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_while_the_report_is_drawn_shows_no_traceback(number: int) -> None:
+    code = f"""
+import os, runpy, signal
+from edgeflow.cli import start_snakemake
+
+def draw(*_, **__):
+    from snakemake.scheduling.job_scheduler import JobScheduler
+    signal.signal(signal.SIGTERM, JobScheduler.exit_gracefully)  # as Snakemake does
+    os.kill(os.getpid(), {int(number)})
+    signal.pause()
+
+runpy.run_module = draw
+start_snakemake.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 @pytest.mark.parametrize(

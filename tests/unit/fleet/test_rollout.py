@@ -31,8 +31,8 @@ from edgeflow.fleet.campaign import dry_run, run_rollout
 from edgeflow.fleet.inventory import Row, read_inventory
 from edgeflow.fleet.outcome import RESULTS, Outcome
 from edgeflow.fleet.result import RolloutResult, write_result
-from edgeflow.fleet.roll_out import told_to_end
 from edgeflow.fleet.state import Progress, pause_file, read_progress
+from edgeflow.fleet.told import told_to_end
 from edgeflow.fleet.unit import Seen, Unit
 from tests.unit.fleet.simulated import NEW, OLD, Gauge, Simulated, fleet, spec
 
@@ -239,6 +239,27 @@ def test_what_has_begun_is_finished_when_a_rollout_is_told_to_end(run: Run) -> N
     assert run(units).ended == "complete"
 
 
+def told_by(*numbers: int) -> str:
+    """Return what signals that come one after another in the main thread make of a request."""
+    code = (
+        "import os, signal\n"
+        "from edgeflow.fleet.told import told_to_end\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as by nohup\n"
+        "with told_to_end() as told:\n"
+        f"    for number in {[int(number) for number in numbers]}:\n"
+        "        os.kill(os.getpid(), number)\n"
+        "    print(told())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+def test_only_a_second_ctrl_c_does_not_wait_for_what_has_begun() -> None:
+    assert told_by(signal.SIGHUP) == "False"
+    assert told_by(signal.SIGINT, signal.SIGTERM, signal.SIGTERM) == "True"
+    assert told_by(signal.SIGINT, signal.SIGINT) == "KeyboardInterrupt"
+
+
 def stopped_by(number: int, state: Path) -> None:
     """Run a rollout of three devices that is asked to end at the second; say how it ended."""
     units = fleet(3)
@@ -254,7 +275,7 @@ def stopped_by(number: int, state: Path) -> None:
     print(stopped.ended, stopped.counts["confirmed"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_rollout_before_the_next_device(state: Path, number: int) -> None:
     # In a process of its own: the tests of a worker may run beside its main thread.
     code = f"from {__name__} import *; stopped_by({int(number)}, Path({str(state)!r}))"

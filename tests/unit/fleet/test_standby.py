@@ -1,7 +1,7 @@
 """Standbys: what lies on a neighbour, who serves when, and what is given back."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -196,3 +196,18 @@ def test_a_watch_without_failover_only_tells(fleet: Fleet, neighbours: Neighbour
     assert watch.look() == ["d1 (cnn-seed1): is back"]
     assert not neighbours["d0"].current
     assert "watching" not in run("fleet", "watch", "--once")
+
+
+def test_a_watch_that_is_told_to_end_finishes_a_look_and_ends_well(
+    fleet: Fleet, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("rollout", "spring")
+    fleet.units["d0"].later = UnreachableError("silent")
+
+    @contextmanager
+    def told_meanwhile() -> Iterator[Callable[[], bool]]:
+        yield lambda: "d1" in neighbours and bool(neighbours["d1"].current)
+
+    monkeypatch.setattr("edgeflow.fleet.told.told_to_end", told_meanwhile)
+    said = run("fleet", "watch", "--failover", "--after", "1", "--connections", "1")
+    assert said == "d0 (cnn-seed0): does not answer; d1 serves in its place\n"
