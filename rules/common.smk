@@ -84,6 +84,7 @@ announced.announce(
         carried_to=STORAGE,
         jobs=planned_jobs,
         left=lambda: planned_jobs(left=True),
+        renamed=workflow.modifier.modify_rulename,
     )
 )
 

@@ -5,13 +5,17 @@ import ctypes
 import runpy
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 LOGGERS = Path(__file__).parent / "display" / "logger"
 OWN = ("--dry-run", "--target", "--device", "--model")
 """What `edgeflow run` takes itself."""
+ASKED = ("selection", "waves")
+"""Rules of edgeflow that its commands ask for."""
+_ASKED_BY = ("targets", "forcerun")
 _PR_SET_PDEATHSIG = 1
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -32,6 +36,7 @@ def _run() -> None:
 
     end_as_by_ctrl_c()
     leave_out_own_profile()
+    ask_by_the_names_of_a_module()
     argparse.ArgumentParser.error = refuse_arguments  # type: ignore[assignment, method-assign]
     sys.path.append(str(LOGGERS))
     try:
@@ -66,6 +71,34 @@ def leave_out_own_profile() -> None:
             print(*words, **options)
 
     cli.print = say
+
+
+def ask_by_the_names_of_a_module() -> None:
+    """Let what `edgeflow run` asks for be found where a workflow gives edgeflow's rules a prefix.
+
+    The rules have been read when Snakemake learns what to build.
+    """
+    from snakemake.api import DAGApi
+
+    begin = DAGApi.__post_init__
+
+    def begin_renamed(api: Any) -> None:
+        begin(api)
+        workflow = api.workflow_api._workflow
+        asked = {name: as_renamed(getattr(api.dag_settings, name)) for name in _ASKED_BY}
+        workflow.dag_settings = replace(api.dag_settings, **asked)
+
+    DAGApi.__post_init__ = begin_renamed
+
+
+def as_renamed(names: Iterable[str]) -> set[str]:
+    """Return names of rules, those that `edgeflow run` and `rollout` ask for as they are called."""
+    from edgeflow.cli.display.announced import builds
+
+    chosen = next((build for build in builds() if build.chosen), None)
+    return {
+        chosen.renamed(name) if chosen is not None and name in ASKED else name for name in names
+    }
 
 
 def _interrupt(*_: object) -> NoReturn:

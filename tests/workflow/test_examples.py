@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from edgeflow.cli.display import selection
 from edgeflow.config.load import load_file
 from edgeflow.plan import Plan
 from tests.workflow.conftest import ROOT, Project
@@ -49,6 +50,25 @@ def test_a_module_has_its_prefix_and_its_own_folders(module: Project) -> None:
     assert re.search(r"^choose +1$", text, re.MULTILINE)
     assert "build/edgeflow/report/metrics.csv" in text
     assert not re.search(r"(?<![\w/])(results|logs)/", text)
+
+
+def test_a_part_or_a_rollout_of_a_module_is_found_under_its_prefix(module: Project) -> None:
+    value = settings()
+    fleet = {"target": "pi-cpu", "transport": "virtual", "inventory": "line.csv"}
+    rollout = {"fleet": "line", "model": "digits-cnn", "recipe": "int8"}
+    value["edgeflow"] |= {"fleets": {"line": fleet}, "rollouts": {"spring": rollout}}
+    write_settings(module, value)
+    # As `edgeflow rollout spring` calls Snakemake.
+    ((name, chosen),) = selection.environment({"rollout": ["spring"]}).items()
+    done = module.command(
+        "env", f"{name}={chosen}", "edgeflow", "run", "--dry-run", "--",
+        "selection", "--forcerun", "waves", "--snakefile", str(EXAMPLES / "as-module/Snakefile"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "\nwaves spring: forced execution\n" in done.stderr
+    assert "\ngate pi-2/digits-cnn: " in done.stderr
+    assert "pi-1" not in done.stderr
+    assert "choose" not in done.stderr
 
 
 def test_a_module_builds_with_the_readmes_own_architecture(module: Project) -> None:

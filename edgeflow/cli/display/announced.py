@@ -32,6 +32,7 @@ class Build:
         carried_to: storage that results are carried to; None if they stay in their folder.
         jobs: returns the jobs of the whole workflow that will run, once Snakemake has planned them.
         left: returns those of them that have not ended well by now.
+        renamed: returns the name that who takes the rules as a module has given one of them.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class Build:
     carried_to: str | None
     jobs: Callable[[], Iterable[Planned]]
     left: Callable[[], Iterable[Planned]] = tuple
+    renamed: Callable[[str], str] = str
 
 
 _builds: dict[Path, Build] = {}
