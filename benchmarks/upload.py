@@ -109,7 +109,7 @@ class Way:
         self._there.unlink(missing_ok=True)  # or nothing would be sent
         start = time.monotonic()
         with Session(self._endpoint()) as session:
-            session.put(self.folder / "file", str(self._there))
+            session.put(self.folder / "file", str(self._there), str(self._there))  # as bundles go
         return time.monotonic() - start
 
     def get(self) -> float:

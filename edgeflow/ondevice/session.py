@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     import io
+    import threading
 
 BLOCK_BYTES = 256 << 10
 # Few enough not to slow a fast link down; a slow one is seen to be alive by the time.
@@ -77,7 +78,8 @@ def watch(pid: int, deadline: float, reader: int) -> str:
 def receive(part: str, path: str, size: str, sha256: str, idle_s: str) -> None:
     """Write a file from standard input, and go on where an earlier upload of it was cut.
 
-    It is written as `part` and renamed to `path` once all of it is there. Without input for
+    It is written as `part` and renamed to `path` once all of it is there, with the digest `sha256`;
+    if they are the same, it stays as it came, for others to judge. Without input for
     `idle_s` it ends: a server does not notice that a network is gone, and the next try waits.
     """
     os.umask(0o022)
@@ -89,44 +91,85 @@ def receive(part: str, path: str, size: str, sha256: str, idle_s: str) -> None:
     with os.fdopen(os.open(part, flags, 0o644), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # another host may send the same
         try:
-            write(file, int(size), int(idle_s))
+            stored = write(file, int(size), int(idle_s))
         except OSError as error:
             if error.errno in DISK_FULL:
                 os.unlink(part)  # a full disk needs the space more than the next try
             raise
-        stored = digest(file)
-        if stored != sha256:
-            os.unlink(part)
-        elif path != part:
+        if path != part and stored == sha256:
             os.replace(part, path)
+        elif path != part:
+            os.unlink(part)
     say(stored=stored)
 
 
-def write(file: BinaryIO, size: int, idle_s: int) -> None:
-    """Take the rest of a file, from the byte that the host says, and acknowledge what came."""
-    say(sha256=digest(file), have=file.tell())
+def write(file: BinaryIO, size: int, idle_s: int) -> str:
+    """Take the rest of a file, from the byte that the host says, and acknowledge what came.
+
+    It is hashed and brought to the disk as it comes: a link may be as fast as either. What the
+    digest says of the disk itself is no more than if it were read back out of memory.
+
+    Returns the hex SHA-256 of all of it.
+    """
+    result = hashed(file)
+    have = file.tell()
+    say(sha256=result.hexdigest(), have=have)
     signal.alarm(idle_s)  # whose signal ends this process
     done = int(sys.stdin.buffer.readline())
+    if done != have:  # what was there is not the beginning of it
+        result = hashlib.sha256()
     file.seek(done)
     file.truncate()
-    source = cast("io.BufferedReader", sys.stdin.buffer)
+    source, disk = cast("io.BufferedReader", sys.stdin.buffer), Disk(file.fileno())
     said, said_s = done, time.monotonic()
     while done < size:
         signal.alarm(idle_s)
         block = source.read1(min(BLOCK_BYTES, size - done))  # as much as there is
         if not block:
             sys.exit("the host is gone")
+        result.update(block)
         file.write(block)
         file.flush()
         done += len(block)
         if done % SYNC_BYTES < len(block) or done == size:
             signal.alarm(0)
-            os.fsync(file.fileno())
+            disk.sync(last=done == size)
         now_s = time.monotonic()
         if done == size or done - said >= RECEIPT_BYTES or now_s - said_s >= RECEIPT_S:
             say(at=done)
             said, said_s = done, now_s
     signal.alarm(0)
+    return result.hexdigest()
+
+
+class Disk:
+    """Brings a file to the disk while more of it comes; it waits for no more than two parts."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.thread = cast("threading.Thread | None", None)
+        self.error = cast("OSError | None", None)
+
+    def sync(self, last: bool) -> None:
+        """Bring all that was written to the disk: soon, or now if it is the `last`."""
+        if self.thread is not None:
+            self.thread.join()
+        if last:
+            self.bring()
+        if self.error is not None:
+            raise self.error
+        if not last:
+            import threading  # a small file needs none, and what receives it starts sooner
+
+            self.thread = threading.Thread(target=self.bring)
+            self.thread.start()
+
+    def bring(self) -> None:
+        """Wait for the disk; what it says is raised where something waits for it."""
+        try:
+            os.fsync(self.descriptor)
+        except OSError as error:
+            self.error = error
 
 
 def send(path: str, limit: str) -> None:
@@ -147,11 +190,11 @@ def send(path: str, limit: str) -> None:
 def digest_of(path: str) -> str:
     """Return the hex SHA-256 of a file."""
     with open(path, "rb") as file:
-        return digest(file)
+        return hashed(file).hexdigest()
 
 
-def digest(file: BinaryIO) -> str:
-    """Return the hex SHA-256 of an open file, read to its end; the host hears that it goes on."""
+def hashed(file: BinaryIO) -> "hashlib._Hash":
+    """Return the SHA-256 of an open file, read to its end; the host hears that it goes on."""
     result, done = hashlib.sha256(), 0
     file.seek(0)
     for block in iter(lambda: file.read(BLOCK_BYTES), b""):
@@ -159,7 +202,7 @@ def digest(file: BinaryIO) -> str:
         done += len(block)
         if done % SYNC_BYTES < len(block):
             say(hashed=done)
-    return result.hexdigest()
+    return result
 
 
 def main() -> None:

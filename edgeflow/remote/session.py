@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from edgeflow.artifact.hashing import sha256_file
 from edgeflow.errors import DeployError, UnreachableError
 from edgeflow.remote.answer import malformed
 from edgeflow.remote.channel import TEXT, EndedError, Program, RefusedError, Size, program_path
@@ -117,19 +118,23 @@ class Session:
     def put(self, local: Path, remote: str, part: str | None = None) -> int:
         """Send a file and return how many bytes that took; the device hashes all of it.
 
-        Nothing is sent if it is there already; a transfer that was cut goes on where it ended.
+        A transfer that was cut goes on where it ended.
 
         Args:
             local: the file.
-            remote: its path on the device, where an older file of that name is replaced.
-            part: what it is called until all of it is there; by default `remote` and ``.part``.
+            remote: its path on the device, where an older file of that name is replaced; nothing is
+                sent if it is there already.
+            part: what it is called until all of it is there; by default `remote` and ``.part``. If
+                that is `remote` too, somebody else judges it: it stays whatever came of it.
 
         Raises:
             DeployError: the device does not store it.
             UnreachableError: the connection was lost, or stood still for `timeout_s`.
         """
         upload, part = Upload(local), part or f"{remote}.part"
-        if self._receive(upload, part, remote) != upload.sha256:
+        # Hashing takes as long as a fast link: where nothing needs it first, it is done on the way.
+        sha256 = "" if part == remote else sha256_file(local)
+        if self._receive(upload, part, remote, sha256) != (sha256 or upload.sha256):
             raise DeployError(
                 f"{self.endpoint.title} kept other bytes of {local.name} than it was sent",
                 hint="run the same command again; if it stays, check the device's storage",
@@ -149,10 +154,10 @@ class Session:
             self.put(program, self._stored, f"{self._stored}.{secrets.token_hex(8)}.part")
         self.asked = False
 
-    def _receive(self, upload: Upload, part: str, remote: str) -> str:
+    def _receive(self, upload: Upload, part: str, remote: str, sha256: str) -> str:
         """Let the device receive a file; of a lost connection before it may not know yet."""
         idle_s = math.ceil(2 * self.endpoint.timeout_s)
-        verb = ("receive", part, remote, str(upload.size), upload.sha256, str(idle_s))
+        verb = ("receive", part, remote, str(upload.size), sha256, str(idle_s))
         deadline = time.monotonic() + idle_s + 1
         while True:
             try:

@@ -3,11 +3,12 @@
 import hashlib
 from pathlib import Path
 
-from edgeflow.artifact.hashing import sha256_file
 from edgeflow.remote.channel import Program, Receipt
 from edgeflow.remote.watchdog import Watchdog
 
 _BLOCK_BYTES = 256 << 10
+# A packet, as OpenSSH and others take it: of a larger block the rest would be copied each time.
+_PACKET_BYTES = (32 << 10) - 64
 
 
 class Upload:
@@ -15,14 +16,19 @@ class Upload:
 
     Attributes:
         size: of the file, in bytes.
-        sha256: hex digest of the file.
         sent: bytes that went out, without those that were there already.
     """
 
     def __init__(self, local: Path) -> None:
-        self._local, self.size, self.sha256 = local, local.stat().st_size, sha256_file(local)
+        self._local, self.size = local, local.stat().st_size
         self._stored = self._hashed = 0
+        self._digest = hashlib.sha256()
         self.sent = 0
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what was read of the file: of all of it, once that was sent."""
+        return self._digest.hexdigest()
 
     def doing(self) -> str:
         """Return how far it is, as the device acknowledged it."""
@@ -43,13 +49,16 @@ class Upload:
         """Return from where to send: nothing is kept that is not the start of the file."""
         if not 0 < receipt.have <= self.size:
             return 0
-        digest, left = hashlib.sha256(), receipt.have
+        left = receipt.have
         with self._local.open("rb") as file:
             while left and (block := file.read(min(_BLOCK_BYTES, left))):
-                digest.update(block)
+                self._digest.update(block)
                 left -= len(block)
                 dog.touch()  # it is we who take the time
-        return receipt.have if digest.hexdigest() == receipt.sha256 else 0
+        if self.sha256 == receipt.sha256:
+            return receipt.have
+        self._digest = hashlib.sha256()
+        return 0
 
     def _send(self, program: Program, dog: Watchdog) -> str | None:
         """Send the rest; return the digest if the device has said it already.
@@ -61,7 +70,8 @@ class Upload:
             file.seek(self._stored)
             try:
                 program.send(f"{self._stored}\n".encode())
-                while block := file.read(_BLOCK_BYTES):
+                while block := file.read(_PACKET_BYTES):
+                    self._digest.update(block)
                     while block:
                         sent = program.send_some(block)
                         self.sent, block = self.sent + sent, block[sent:]

@@ -1,6 +1,7 @@
 """The messages of a session, from a device that may say anything."""
 
 import contextlib
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -185,3 +186,4 @@ def test_receipts_are_heard_while_there_is_no_room_on_the_way(tmp_path: Path) ->
         upload.run(it, dog)
     assert bytes(wire.sent) == b"0\n" + bytes(range(200))
     assert (upload.sent, dog.touches) == (200, 8)
+    assert upload.sha256 == hashlib.sha256(bytes(range(200))).hexdigest()

@@ -1,5 +1,7 @@
 """Programs and files of a session: their end, their limits, and logins that get in the way."""
 
+import errno
+import hashlib
 import io
 import os
 import random
@@ -203,6 +205,44 @@ def test_receipts_are_few_and_come_in_time_on_a_slow_link(
         session.write(file, size, 60)
     assert said[-1] == {"at": size}
     assert len(said) == 1 + receipts  # after what is there already
+
+
+@pytest.mark.parametrize(("there", "goes_on"), [(b"abc", 3), (b"xyz", 0), (b"", 0)])
+def test_the_digest_of_an_upload_is_that_of_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bytes, goes_on: int
+) -> None:
+    from edgeflow.ondevice import session
+
+    part, content = tmp_path / "part", b"abcdefgh"
+    part.write_bytes(there)
+    sent = io.BytesIO(f"{goes_on}\n".encode() + content[goes_on:])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(sent)))
+    monkeypatch.setattr(session, "say", lambda **_: None)
+    with part.open("r+b") as file:
+        assert session.write(file, 8, 60) == hashlib.sha256(content).hexdigest()
+    assert part.read_bytes() == content
+
+
+@pytest.mark.parametrize("fails", [1, 3], ids=["while more comes", "at the end"])
+def test_a_disk_that_fails_behind_an_upload_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int
+) -> None:
+    from edgeflow.ondevice import session
+
+    calls = iter(range(1, 9))
+
+    def fsync(_: int) -> None:
+        if next(calls) == fails:
+            raise OSError(errno.EIO, "bad block")
+
+    size = 3 * session.BLOCK_BYTES
+    sent = io.BytesIO(b"0\n" + b"x" * size)
+    monkeypatch.setattr(session, "SYNC_BYTES", session.BLOCK_BYTES)
+    monkeypatch.setattr("os.fsync", fsync)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(sent)))
+    monkeypatch.setattr(session, "say", lambda **_: None)
+    with (tmp_path / "part").open("w+b") as file, pytest.raises(OSError, match="bad block"):
+        session.write(file, size, 60)
 
 
 def test_a_receiver_that_hears_nothing_ends(lab: "Lab", tmp_path: Path) -> None:
