@@ -1,5 +1,6 @@
 """A recipe applied to a trained model: the file that targets compile."""
 
+from edgeflow.plan.recipes import toolchain as toolchain_of_recipe
 from edgeflow.plan.steps.compress import (
     arrays_of_recipe,
     manifests_of_teachers,
@@ -7,6 +8,7 @@ from edgeflow.plan.steps.compress import (
     quick_recipes,
     trained_recipes,
 )
+from edgeflow.targets.identity import planned as identity_of
 
 
 rule compress:
@@ -30,6 +32,9 @@ rule compress:
     localrule: True
     params:
         **of_step("compress"),
+        toolchain=once(
+            lambda recipe: canonical_json(identity_of(toolchain_of_recipe(PLAN, recipe), None))
+        ),
         dataset=subpath(input.dataset, parent=True),
         model=subpath(input.model, parent=True),
         teachers=lambda _, input: [
@@ -41,7 +46,8 @@ rule compress:
     shell:
         "edgeflow compress --name {wildcards.model}/{wildcards.recipe} --dataset {params.dataset:q}"
         " --model {params.model:q} {params.teachers:q} --slice {params.slice:q}"
-        " --code {params.code} --out {params.out:q} --log {log:q}"
+        " --code {params.code} --toolchain {params.toolchain:q} --out {params.out:q}"
+        " --log {log:q}"
 
 
 use rule compress as finetune with:

@@ -133,13 +133,14 @@ def compress(
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Folder of a model that the recipe learns from.")
     ] = None,
+    toolchain: Toolchain = None,
     log: Log = None,
 ) -> None:
     """Apply a recipe to a trained model."""
     send_to(log)
     from edgeflow.compress.build import compress_model
 
-    compress_model(name, dataset, model, slice_, code, out, teacher or ())
+    compress_model(name, dataset, model, slice_, code, out, teacher or (), toolchain)
 
 
 def debug(

@@ -14,8 +14,11 @@ from edgeflow.compress.evaluate import host_outputs
 from edgeflow.compress.slice import CompressSlice
 from edgeflow.config.recipe import Recipe
 from edgeflow.dataset.view import DatasetView, open_dataset, part_files
-from edgeflow.errors import CompileError
+from edgeflow.errors import CompileError, IntegrityError
 from edgeflow.tasks.registry import task_of
+from edgeflow.toolchain.base import Identity
+from edgeflow.toolchain.environment import locked
+from edgeflow.toolchain.fpga import environment
 
 TOOLS = ("tensorflow", "tf-keras", "numpy", "ai-edge-litert")
 
@@ -28,6 +31,7 @@ def compress_model(
     code: str,
     out: Path,
     teachers: Sequence[Path] = (),
+    toolchain: Identity | None = None,
 ) -> Manifest:
     """Apply one recipe to a trained model.
 
@@ -42,12 +46,16 @@ def compress_model(
             host reference on the test set), manifest.json.
         teachers: folders `<model>/baseline` of the trained models that the recipe's stages learn
             from.
+        toolchain: what the step was planned to run in beside edgeflow's own environment; it is
+            looked at if that is not known. Under this the output is stored.
 
     Raises:
         CompileError: the converter rejects the network, a stage cannot take it, or what comes out
             overflows.
         TrainingError: a stage diverged.
-        IntegrityError: an input is not what its manifest says.
+        IntegrityError: an input is not what its manifest says, or the toolchain is another than
+            the one planned with.
+        MissingToolError: the toolchain, or a part of it, is missing.
     """
     parsed = CompressSlice.model_validate(dict(slice_))
     parts = parsed.recipe.parts()
@@ -62,6 +70,7 @@ def compress_model(
         },
         slice=parsed.model_dump(mode="json"),
         code=code,
+        toolchain=_toolchain(name, parsed, toolchain),
         tools=(*TOOLS, *(("tensorflow-model-optimization",) if parsed.recipe.stages() else ())),
     )
 
@@ -75,6 +84,18 @@ def compress_model(
         return {**facts, **_judge(name, view, out, parsed.recipe)}
 
     return run_step(spec, out, build)
+
+
+def _toolchain(name: str, slice_: CompressSlice, planned: Identity | None) -> Identity:
+    """Return what the step runs in beside edgeflow's own environment."""
+    recipes = [slice_.recipe, *(one.slice.recipe for one in slice_.candidates.values())]
+    found = locked(environment() if any(one.quantize == "hgq" for one in recipes) else None)
+    if planned and planned != found:
+        raise IntegrityError(
+            f"{name}: {', '.join(sorted(planned))} is of another version than planned with",
+            hint="run `edgeflow run` again",
+        )
+    return found
 
 
 def _judge(name: str, dataset: DatasetView, out: Path, recipe: Recipe) -> dict[str, object]:

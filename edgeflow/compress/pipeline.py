@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeflow.artifact.manifest import read_manifest, verify_files
-from edgeflow.compress.conversion import convert_float, quantized
-from edgeflow.compress.form import NETWORK, keras_form
+from edgeflow.compress.conversion import convert_float, quantized, running
+from edgeflow.compress.form import NETWORK, flatbuffer_form, keras_form
 from edgeflow.compress.network import Network, load_model
-from edgeflow.compress.same import require_exact, samples_for
+from edgeflow.compress.same import SAMPLES, require_close, require_exact, samples_for
 from edgeflow.compress.slice import CompressSlice
 from edgeflow.compress.source import FLATBUFFER_FILE, GRAPH_FILE, FloatModel, open_source
 from edgeflow.compress.stage import open_network, tuned
@@ -95,6 +95,8 @@ def _from_network(
     source = _source(name, network, recipe)
     float_model = convert_float(name, source, dataset, recipe)
     parameters = int(network.model.count_params())
+    if recipe.quantize == "hgq":
+        return _in_fixed_point(network, slice_, float_model, scratch)
     if recipe.quantize == "qat-int8":
         network = importlib.import_module("edgeflow.compress.qat").apply(network, recipe)
         source = FloatModel(network.model)
@@ -106,6 +108,26 @@ def _from_network(
         recipe=recipe,
         parameters=parameters,
         facts=facts,
+    )
+
+
+def _in_fixed_point(
+    network: Network, slice_: CompressSlice, float_model: bytes, scratch: Path
+) -> _Made:
+    """Train on in fixed point: the network that targets compile is then what that leaves."""
+    hgq = importlib.import_module("edgeflow.compress.hgq")
+    made = hgq.apply(network, slice_.recipe.hgq, scratch)
+    samples = network.dataset.tensors("validation")[:SAMPLES]
+    before, after = flatbuffer_form(float_model), flatbuffer_form(made.model)
+    with running(network.title, "hgq"):
+        require_close(network.title, "quantize: hgq", before, after, samples)
+    return _Made(
+        network=made.network,
+        float_model=float_model,
+        model=made.model,
+        recipe=slice_.recipe,
+        parameters=int(network.model.count_params()),
+        facts=made.facts,
     )
 
 

@@ -186,7 +186,7 @@ def _is_last(normalization: Any) -> bool:
     return list(normalization.axis) == [len(normalization.input_shape) - 1]
 
 
-def _effect(normalization: Any) -> tuple[Any, Any]:
+def effect(normalization: Any) -> tuple[Any, Any]:
     """Return by what a batch normalization multiplies each channel, and what it adds then."""
     spread = np.sqrt(normalization.moving_variance.numpy() + normalization.epsilon)
     scale = (normalization.gamma.numpy() if normalization.scale else 1.0) / spread
@@ -195,7 +195,7 @@ def _effect(normalization: Any) -> tuple[Any, Any]:
 
 
 def _folded(kind: str, weights: Sequence[Any], normalization: Any) -> list[Any]:
-    scale, offset = _effect(normalization)
+    scale, offset = effect(normalization)
     channels = scale[:, None] if kind == "Conv2DTranspose" else scale  # its inputs come last
     bias = weights[1] if len(weights) > 1 else 0.0
     return [weights[0] * channels, bias * scale + offset]
@@ -222,7 +222,7 @@ def _normalization(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, A
     if not shared and is_behind_convolution(layer) and _behind(before) is layer:
         config = {**layer.get_config(), "axis": -1}
         return walk.add("BatchNormalization", args[0], layer.get_weights(), **config)
-    return _scaled(walk, args[0], *_effect(layer), layer.name)
+    return _scaled(walk, args[0], *effect(layer), layer.name)
 
 
 def _standardized(walk: Any, layer: Any, args: Sequence[Any], _: Mapping[str, Any]) -> Any:

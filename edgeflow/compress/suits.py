@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgeflow.compress.channels.remove import require_removable
+from edgeflow.compress.hgq import graph as hgq
 from edgeflow.compress.plain import plain
 from edgeflow.compress.qat import require_known
 from edgeflow.config.recipe import Recipe
@@ -26,6 +27,8 @@ def require_suited(title: str, keras: Any, model: Any, recipe: Recipe) -> None:
         require_removable(keras, model)
     if recipe.quantize == "qat-int8":
         require_known(title, keras, plain(keras, model))
+    if recipe.quantize == "hgq":
+        hgq.require_known(title, keras, model)
 
 
 def refusals(

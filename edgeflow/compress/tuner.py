@@ -33,7 +33,7 @@ def fine_tune(
     Raises:
         TrainingError: the loss became NaN or infinite.
     """
-    keras, train = network.keras, _settings(network)
+    keras, train = network.keras, settings(network)
     batches = Batches(network.dataset, train)
     rate = keras.optimizers.schedules.CosineDecay(
         stage.learning_rate, max(1, len(batches) * stage.epochs)
@@ -54,11 +54,16 @@ def fine_tune(
 
 def steps(network: Network, stage: Tuning) -> int:
     """Return the number of training steps of a stage."""
-    samples, size = len(network.dataset.truth("train")), _settings(network).batch_size
+    samples, size = len(network.dataset.truth("train")), settings(network).batch_size
     return math.ceil(samples / size) * stage.epochs
 
 
-def _settings(network: Network) -> Train:
+def settings(network: Network) -> Train:
+    """Return the model's own training settings.
+
+    Raises:
+        TrainingError: it has none.
+    """
     if network.train is None:
         raise TrainingError(
             f"{network.title} has a stage that trains, and its model has no training settings",

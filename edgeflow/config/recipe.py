@@ -10,7 +10,7 @@ from edgeflow.config.limits import change_limit, limiting_change
 from edgeflow.config.samples import Part
 from edgeflow.tasks.metric import Metric
 
-Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"]
+Quantize = Literal["none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8", "hgq"]
 
 CALIBRATED: frozenset[str] = frozenset({"ptq-int8", "ptq-int16x8"})
 """Values of `quantize` that read the calibration set; the others do not depend on it."""
@@ -80,6 +80,21 @@ class Qat(Tuning):
     """Step size at the start of the stage."""
 
 
+class Hgq(Tuning):
+    """High-granularity quantization: fixed point, each number with as few bits as it needs."""
+
+    epochs: Annotated[int, Field(ge=0)] = 10
+    """Passes over the training set; 0 rounds the weights to `bits` as they are."""
+    beta: Annotated[float, Field(ge=0)] = 1.0e-6
+    """Price of the network's size in the loss, for each effective bit operation (EBOP). A larger
+    one gives fewer bits, a smaller circuit and more errors."""
+    bits: Annotated[int, Field(ge=2, le=12)] = 8
+    """Bits that weights and activations start with, the sign included."""
+    activations: Literal["per-value", "per-tensor"] = "per-value"
+    """Whether each value of a tensor has bits of its own, or all of them have the same, as circuits
+    want that take in values one after another (`io: stream`)."""
+
+
 class Calibration(Section):
     """How the range of each activation follows from the calibration set."""
 
@@ -134,9 +149,12 @@ class Recipe(Section):
     quantize: Quantize = "none"
     """none: float32. fp16: weights in float16. dynamic: int8 weights, float activations.
     ptq-int8: full integer, scales from the calibration set. ptq-int16x8: the same with int16
-    activations. qat-int8: full integer, trained with rounding; keeps zeros and clusters."""
+    activations. qat-int8: full integer, trained with rounding; keeps zeros and clusters. hgq: fixed
+    point for FPGAs, trained with rounding and with the number of bits."""
     qat: Qat = Qat()
     """The training of `quantize: qat-int8`."""
+    hgq: Hgq = Hgq()
+    """The training of `quantize: hgq`."""
     calibration: Calibration = Calibration()
     """Ranges of activations, for `quantize: ptq-int8`."""
     keep_float: KeepFloat | None = None
@@ -162,23 +180,40 @@ class Recipe(Section):
             yield "`auto` stands alone: the recipes that it tries say the rest"
         if self.qat != Qat() and self.quantize != "qat-int8":
             yield "`qat` goes with `quantize: qat-int8`"
-        if self.calibration.method != "minmax" and self.quantize != "ptq-int8":
-            yield "`calibration` goes with `quantize: ptq-int8`"
-        if self.keep_float is not None and self.quantize != "ptq-int8":
-            yield "`keep_float` goes with `quantize: ptq-int8`"
-        if self.dense_scales != "per-channel" and self.quantize != "ptq-int8":
-            yield "`dense_scales` goes with `quantize: ptq-int8`"
+        if self.hgq != Hgq() and self.quantize != "hgq":
+            yield "`hgq` goes with `quantize: hgq`"
+        if self.quantize == "hgq" and (self.prune or self.cluster):
+            yield "`quantize: hgq` makes weights zero itself: leave out `prune` and `cluster`"
+        if self.quantize != "ptq-int8":
+            yield from (f"`{key}` goes with `quantize: ptq-int8`" for key in self._of_ptq_int8())
         if self.io == "uint8" and (self.quantize not in INT8 or self.keep_float is not None):
             yield "`io: uint8` goes with a fully integer `quantize: ptq-int8` or `qat-int8`"
+
+    def _of_ptq_int8(self) -> Iterator[str]:
+        """Yield the keys that say something, and that `quantize: ptq-int8` alone reads."""
+        if self.calibration.method != "minmax":
+            yield "calibration"
+        if self.keep_float is not None:
+            yield "keep_float"
+        if self.dense_scales != "per-channel":
+            yield "dense_scales"
 
     def stages(self) -> dict[str, Tuning]:
         """Return the stages that train, by name, in the order in which they run."""
         named = {name: getattr(self, name) for name in STAGES}
-        qat = {"qat": self.qat} if self.quantize == "qat-int8" else {}
-        return {**{name: stage for name, stage in named.items() if stage is not None}, **qat}
+        last: dict[str, dict[str, Tuning]] = {
+            "qat-int8": {"qat": self.qat},
+            "hgq": {"hgq": self.hgq},
+        }
+        own = last.get(self.quantize, {})
+        return {**{name: stage for name, stage in named.items() if stage is not None}, **own}
 
     def parts(self) -> tuple[Part, ...]:
-        """Return the parts of the dataset that the recipe reads."""
+        """Return the parts of the dataset that the recipe reads.
+
+        Stages that train read the ranges of activations off what they train on: the calibration
+        set is a part of that.
+        """
         keep = self.keep_float
         wanted: dict[Part, bool] = {
             "train": bool(self.stages()),
@@ -200,9 +235,10 @@ class Recipe(Section):
         """Return what the recipe costs: on the device first, then in epochs of training.
 
         The order on the device is that of Cortex-M and Cortex-A kernels: integers of 8 bits,
-        some layers in float, 16-bit activations, integer weights alone, float.
+        some layers in float, 16-bit activations, integer weights alone, float. Last comes what is
+        for a circuit: elsewhere, fixed point is computed in float.
         """
-        order = ("int8", "mixed", "ptq-int16x8", "dynamic", "fp16", "none")
+        order = ("int8", "mixed", "ptq-int16x8", "dynamic", "fp16", "none", "hgq")
         kind = "int8" if self.quantize in INT8 else self.quantize
         place = order.index("mixed" if self.keep_float else kind)
         return place, sum(stage.epochs for stage in self.stages().values())

@@ -2,6 +2,8 @@
 
 from edgeflow.config.recipe import Recipe
 from edgeflow.plan import Plan
+from edgeflow.toolchain import fpga
+from edgeflow.toolchain.base import Toolchain
 
 
 def candidates(plan: Plan, recipe: str) -> list[str]:
@@ -26,3 +28,9 @@ def trains(plan: Plan, recipe: str) -> bool:
 def teachers(plan: Plan, recipe: str) -> list[str]:
     """Return the models that a recipe, or one that it tries, learns from."""
     return sorted({each.distill.teacher for each in tried(plan, recipe) if each.distill})
+
+
+def toolchain(plan: Plan, recipe: str) -> Toolchain:
+    """Return what a recipe, or one that it tries, runs in beside edgeflow's own environment."""
+    apart = any(each.quantize == "hgq" for each in tried(plan, recipe))
+    return Toolchain(environment=fpga.environment()) if apart else Toolchain()

@@ -12,13 +12,14 @@ from functools import cache
 from pathlib import Path
 
 from edgeflow.artifact.atomic import write_json
-from edgeflow.artifact.hashing import canonical_json, sha256_file, sha256_json
+from edgeflow.artifact.hashing import canonical_json, sha256_json
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError, MissingToolError
 from edgeflow.remote.inventory import compile_endpoint
 from edgeflow.remote.session import Completed, Session
 from edgeflow.text import clean, excerpt
-from edgeflow.toolchain.base import Environment, Host, Identity, Program, Toolchain
+from edgeflow.toolchain.base import Host, Identity, Program, Toolchain
+from edgeflow.toolchain.environment import locked
 
 KNOWN = Path(".edgeflow/toolchains")
 """Folder of identities as they were last seen, in a project."""
@@ -35,9 +36,9 @@ def identify(toolchain: Toolchain, host: Host) -> Identity:
         UnreachableError: the compile host does not answer.
         DeployError: it refuses the login.
     """
-    engine = _locked(toolchain.host_environment)
+    engine = locked(toolchain.host_environment)
     if host is None:
-        own = _locked(toolchain.environment)
+        own = locked(toolchain.environment)
         return {**engine, **own, **programs_say(toolchain, _run_here, "this machine")}
     if not toolchain.programs:
         return engine
@@ -143,16 +144,3 @@ def _run_here(argv: list[str]) -> Completed:
     except OSError as error:  # no program of this system, or its interpreter is missing
         return Completed(stdout="", stderr=str(error), exit_code=126)
     return Completed(stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode)
-
-
-def _locked(environment: Environment | None) -> Identity:
-    """Return what an environment is, as far as another one would be another tool."""
-    if environment is None:
-        return {}
-    if not environment.lock.is_file():
-        raise MissingToolError(
-            f"the lock file {environment.lock} is missing",
-            hint="reinstall the package that provides the target",
-        )
-    name = environment.lock.name
-    return {f"Python of {name}": environment.python, name: sha256_file(environment.lock)}

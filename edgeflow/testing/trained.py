@@ -27,6 +27,12 @@ RECIPES: dict[str, dict[str, Any]] = {
     "uint8": {"quantize": "ptq-int8", "io": "uint8"},
     "percentile": {"quantize": "ptq-int8", "calibration": {"method": "percentile"}},
     "mse": {"quantize": "ptq-int8", "calibration": {"method": "mse"}},
+    # Few channels: a circuit has a multiplier for each weight and place.
+    "hgq": {
+        "prune_channels": {"share": 0.9, "epochs": 2, "learning_rate": 0.01},
+        "quantize": "hgq",
+        "hgq": {"epochs": 4, "bits": 6, "beta": 1.0e-5},
+    },
     "keep-float": {"quantize": "ptq-int8", "keep_float": {"layers": ["logits", "depthwise*_1"]}},
 }
 """Each value of `quantize` under its own name, and what else a target may or may not take."""
@@ -72,7 +78,7 @@ class Trained:
         return CompileInput(
             model=self.recipe(recipe) / "model.tflite",
             float_model=self.recipe(recipe) / "float.tflite",
-            network=self.recipe(recipe) / NETWORK / "model.h5" if network else None,
+            network=next((self.recipe(recipe) / NETWORK).iterdir()) if network else None,
             recipe=Recipe.model_validate(RECIPES[recipe]),
             calibration=self.view().tensors("calibration"),
             validation=self.validation(),

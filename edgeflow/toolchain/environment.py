@@ -13,7 +13,7 @@ from edgeflow.console import say
 from edgeflow.errors import MissingToolError
 from edgeflow.output import run_logged
 from edgeflow.text import tail
-from edgeflow.toolchain.base import Environment
+from edgeflow.toolchain.base import Environment, Identity
 
 FOLDER = "EDGEFLOW_TOOLCHAINS"
 """Environment variable that names the folder of all these environments."""
@@ -39,6 +39,23 @@ def python_of(environment: Environment, title: str) -> Path:
         hint="reinstall the package that provides the target",
         version=environment.python,
     )
+
+
+def locked(environment: Environment | None) -> Identity:
+    """Return what an environment is, as far as another one would be another tool.
+
+    Raises:
+        MissingToolError: its lock is missing.
+    """
+    if environment is None:
+        return {}
+    if not environment.lock.is_file():
+        raise MissingToolError(
+            f"the lock file {environment.lock} is missing",
+            hint="reinstall the package that provides the target",
+        )
+    name, digest = environment.lock.name, hashlib.sha256(environment.lock.read_bytes())
+    return {f"Python of {name}": environment.python, name: digest.hexdigest()}
 
 
 def is_built(environment: Environment) -> bool:

@@ -22,7 +22,7 @@ def job(plan: Plan, model: str, recipe: str) -> Job:
             "edgeflow.compress.build",
             "edgeflow.compress.pipeline",
             "edgeflow.compress.quantize.none",  # makes float.tflite, whatever the recipe
-            f"edgeflow.compress.quantize.{technique}",
+            *([] if "hgq" in stages else [f"edgeflow.compress.quantize.{technique}"]),
             *(("edgeflow.compress.ptq.build",) if section.from_float_tflite() else ()),
             *(f"edgeflow.compress.{stage}" for stage in stages),
         ),
