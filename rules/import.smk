@@ -40,6 +40,7 @@ use rule import_model as import_graph with:
         manifest=f"{BASELINE}/manifest.json",
     wildcard_constraints:
         model=any_of(models_imported_as(PLAN, "graph.pb")),
+    localrule: True
 
 
 use rule import_model as import_flatbuffer with:
@@ -50,3 +51,4 @@ use rule import_model as import_flatbuffer with:
         manifest=f"{BASELINE}/manifest.json",
     wildcard_constraints:
         model=any_of(models_imported_as(PLAN, "model.tflite")),
+    localrule: True

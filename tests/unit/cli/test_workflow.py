@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -114,6 +115,19 @@ def test_rules_call_the_edgeflow_of_this_python(
     monkeypatch.setenv("EDGEFLOW_BIN", str(other.parent))
     call_own_command()
     assert shutil.which("edgeflow") == str(other)
+
+
+def test_what_runs_on_a_cluster_is_what_its_page_says() -> None:
+    found = "".join(path.read_text() for path in (workflow_folder() / "rules").glob("*.smk"))
+    _, *rules = re.split(r"^(?=(?:use )?rule )", found, flags=re.MULTILINE)
+    heads = [re.match(r"(?:use rule \w+ as|rule) (\w+)", rule) for rule in rules]
+    jobs = {
+        head[1]
+        for head, rule in zip(heads, rules, strict=True)
+        if head is not None and "localrule: True" not in rule
+    }
+    page = (workflow_folder() / "docs/cluster.md").read_text()
+    assert jobs == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)[: len(jobs)])
 
 
 def test_objects_that_are_kept_are_not_collected_again_and_again() -> None:
