@@ -36,15 +36,14 @@ def identify(toolchain: Toolchain, host: Host) -> Identity:
         UnreachableError: the compile host does not answer.
         DeployError: it refuses the login.
     """
-    engine = locked(toolchain.host_environment)
+    own = {**locked(toolchain.host_environment), **locked(toolchain.environment)}
     if host is None:
-        own = locked(toolchain.environment)
-        return {**engine, **own, **programs_say(toolchain, _run_here, "this machine")}
+        return {**own, **programs_say(toolchain, _run_here, "this machine")}
     if not toolchain.programs:
-        return engine
+        return own
     endpoint = compile_endpoint(host)
     with Session(endpoint) as session:
-        return {**engine, **programs_say(toolchain, asked_over(session), endpoint.title)}
+        return {**own, **programs_say(toolchain, asked_over(session), endpoint.title)}
 
 
 def asked_over(session: Session) -> Callable[[list[str]], Completed]:

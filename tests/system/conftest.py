@@ -8,9 +8,7 @@ import pytest
 
 from edgeflow.testing import openssh
 from edgeflow.testing.openssh import Sshd
-from tests.workflow.conftest import Project, make_project, shared_store
-
-__all__ = ["shared_store"]
+from tests.workflow.conftest import Project, make_project
 
 ENABLE = "to run it: tests/system/install.sh (as root)"
 
@@ -31,7 +29,7 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, shared_store: Path) -> Iterator[Project]:
-    made = make_project(tmp_path / "project", store=shared_store)
+def project(tmp_path: Path) -> Iterator[Project]:
+    made = make_project(tmp_path / "project")
     yield made
     made.stop_devices()

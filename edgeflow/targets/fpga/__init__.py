@@ -34,6 +34,8 @@ class FPGA:
         io=frozenset(),
         calibration=frozenset(),
         network=True,
+        bit_exact=frozenset({"hgq"}),
+        unit=frozenset({"overlay"}),
     )
     Options: ClassVar[type[TargetOptions]] = FPGAOptions
     figures: ClassVar[tuple[Figure, ...]] = FIGURES

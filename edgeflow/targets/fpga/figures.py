@@ -7,7 +7,8 @@ def _of_fabric(name: str, title: str, meaning: str) -> Figure:
     return Figure(
         name=name,
         title=title,
-        meaning=f"number of {meaning} that the network takes, as yosys maps it",
+        meaning=f"number of {meaning} that the network takes, as yosys maps it, or "
+        "the vendor's tool estimates for `flow: hls`",
         kind="estimated",
         bound="max",
         group="FPGA",
@@ -15,11 +16,34 @@ def _of_fabric(name: str, title: str, meaning: str) -> Figure:
     )
 
 
-FIGURES = (
+def _of_schedule(name: str, title: str, meaning: str) -> Figure:
+    return Figure(
+        name=name,
+        title=title,
+        meaning=f"{meaning}, as the vendor's tool schedules it: its estimate",
+        kind="estimated",
+        bound="max",
+    )
+
+
+SYNTHESIS = (
     _of_fabric("lut", "LUTs", "look-up tables"),
     _of_fabric("ff", "FFs", "flip-flops"),
-    _of_fabric("carry", "carries", "carry chains of four bits"),
     _of_fabric("dsp", "DSPs", "DSP slices"),
+    _of_fabric("bram", "BRAMs", "memory blocks of 18 Kibit"),
+    _of_schedule(
+        "latency_estimate_cycles", "latency in cycles", "longest number of cycles of one inference"
+    ),
+    _of_schedule(
+        "interval_estimate_cycles",
+        "interval in cycles",
+        "number of cycles before the next sample may enter",
+    ),
+)
+"""What synthesis of a project tells."""
+FIGURES = (
+    *SYNTHESIS,
+    _of_fabric("carry", "carries", "carry chains of four bits"),
     Figure(
         name="cycles",
         title="cycles",

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from edgeflow.targets.base import HostedOptions
 
+Precision = Annotated[str, Field(pattern=r"^u?fixed<[1-9][0-9]?,-?[0-9]{1,2}(,[A-Z_]+){0,2}>$")]
 Part = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{2,63}$")]
 
 
@@ -25,6 +26,35 @@ class FPGAOptions(HostedOptions):
     latency_cutoff: Annotated[float, Field(ge=1, le=1000)] = 4.0
     """`flow: rtl`: how long a path between two registers may be, in levels of adders: fewer allow
     a faster clock and take more cycles."""
+
+    backend: Literal["Vitis", "Vivado", "Quartus", "Catapult"] = "Vitis"
+    """`flow: hls`: the vendor's tool that the project is for. All four are emulated here."""
+    io: Literal["parallel", "stream"] = "parallel"
+    """`flow: hls`: how tensors move between layers: all elements at once, or pixel by pixel, as
+    convolutions on larger images need it."""
+    reuse_factor: Annotated[int, Field(ge=1, le=65536)] = 1
+    """`flow: hls`: multiplications that share one multiplier: more take longer and fewer DSPs."""
+    precision: Precision = "fixed<16,6>"
+    """`flow: hls`: type of inputs and weights of a network that `hgq` did not quantize: width, and
+    bits before the point. Sums are as wide as they need to be."""
+    synthesize: bool = False
+    """`flow: hls`: whether Vitis or Vivado synthesizes the project, here or on `compile_host`."""
+    overlay: bool = False
+    """`flow: hls`: whether the device is a board with PYNQ, whose overlay computes the network.
+    `unit: {overlay: /path/on/the/board.bit}` of the device names it."""
+
+    @model_validator(mode="after")
+    def _fits_its_tool(self) -> Self:
+        amd = self.part.startswith("xc")
+        if self.flow == "hls" and self.backend == "Quartus" and amd:
+            raise ValueError("`backend: Quartus` is for Intel's chips: set `part`, as to `Arria10`")
+        if self.synthesize and (self.flow != "hls" or self.backend not in ("Vitis", "Vivado")):
+            raise ValueError("`synthesize` is for `flow: hls` with `backend: Vitis` or `Vivado`")
+        if self.overlay and self.flow != "hls":
+            raise ValueError("`overlay` is for `flow: hls`")
+        if self.flow == "hls" and self.compile_host is not None and not self.synthesize:
+            raise ValueError("a `compile_host` does but synthesize: set `synthesize: true`")
+        return self
 
     @model_validator(mode="after")
     def _has_no_host(self) -> Self:
