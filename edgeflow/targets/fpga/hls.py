@@ -71,7 +71,7 @@ def compile_for(job: CompileInput, options: FPGAOptions, out: Path) -> CompiledM
             "given": len(files) - 1,
         }
         said = _here(job, options).run(asked, files, place, hint=_HINT)
-        compared = _require_exact(job, place, _host_library(options)) if exact else 0
+        compared = require_exact(job, place, _host_library(options)) if exact else 0
         figures = _synthesized(job, options, place / PROJECT) if options.synthesize else {}
         _keep(place, out)
     return CompiledModel(
@@ -146,7 +146,7 @@ def _here(job: CompileInput, options: FPGAOptions) -> Worker:
     return Worker(title=job.worker.title, toolchain=tools)
 
 
-def _require_exact(job: CompileInput, place: Path, library: str) -> int:
+def require_exact(job: CompileInput, place: Path, library: str) -> int:
     """Return for how many samples the emulation equals Keras and the recipe's model.
 
     Raises:
@@ -154,29 +154,56 @@ def _require_exact(job: CompileInput, place: Path, library: str) -> int:
     """
     import numpy as np
 
-    from edgeflow.ondevice import engine_hls, engine_litert
+    from edgeflow.ondevice import engine_hls
 
-    files = sorted(place.glob("samples_*.npy"), key=lambda path: int(path.stem.split("_")[1]))
-    samples = [np.load(path) for path in files]
+    samples = arrays_of(place, "samples")
     emulated = engine_hls.Engine(str(place), {"model": library}).infer_many(*samples)
-    litert = engine_litert.Engine(
-        str(job.model.parent), {"model": job.model.name, **LITERT.options}
-    )
-    rows = [litert.infer(*(array[i : i + 1] for array in samples)) for i in range(len(samples[0]))]
-    for index, array in enumerate(emulated):
-        keras = np.load(place / f"expected_{index}.npy")
-        tflite = np.concatenate([row[index] if isinstance(row, list) else row for row in rows])
-        for title, other in (("Keras", keras), ("the recipe's model.tflite", tflite)):
-            wrong = int(
-                np.count_nonzero(array.reshape(len(array), -1) != other.reshape(len(array), -1))
+    others = {
+        "Keras": arrays_of(place, "expected"),
+        "the recipe's model.tflite": litert_outputs(job, samples),
+    }
+    for title, outputs in others.items():
+        pairs = zip(emulated, outputs, strict=True)
+        wrong = sum(differing(array, np.asarray(other)) for array, other in pairs)
+        if wrong:
+            raise CompileError(
+                f"the emulation of the C++ differs from {title} in {wrong:,} numbers of "
+                f"{len(samples[0]):,} samples: hls4ml does not keep this network's arithmetic",
+                hint="choose another `backend`, or `flow: rtl`",
             )
-            if wrong:
-                raise CompileError(
-                    f"the emulation of the C++ differs from {title} in {wrong:,} of {array.size:,} "
-                    "numbers: hls4ml does not keep this network's arithmetic",
-                    hint="choose another `backend`, or `flow: rtl`",
-                )
     return len(samples[0])
+
+
+def arrays_of(place: Path, name: str) -> list[Any]:
+    """Return the arrays that the worker left under a name, such as `samples`."""
+    import numpy as np
+
+    found: list[Any] = []
+    while (path := place / f"{name}_{len(found)}.npy").exists():
+        found.append(np.load(path))
+    return found
+
+
+def litert_outputs(job: CompileInput, samples: list[Any]) -> list[Any]:
+    """Return what the recipe's model gives for samples, an array for each output."""
+    from edgeflow.dataset.tensors import Tensors
+    from edgeflow.ondevice.engine_litert import Engine
+    from edgeflow.targets.host import run_engine
+
+    options = {"model": job.model.name, **LITERT.options}
+    engine = Engine(str(job.model.parent), options)
+    io = engine.io()
+    names = [tensor["name"] for tensor in io["inputs"]]
+    inputs = Tensors(dict(zip(names, samples, strict=True)))
+    return list(run_engine(engine, io, inputs).arrays.values())
+
+
+def differing(emulated: Any, other: Any) -> int:
+    """Return how many numbers of two arrays with the same samples differ."""
+    import numpy as np
+
+    count = len(emulated)
+    return int(np.count_nonzero(emulated.reshape(count, -1) != other.reshape(count, -1)))
 
 
 def _synthesized(job: CompileInput, options: FPGAOptions, project: Path) -> dict[str, float]:

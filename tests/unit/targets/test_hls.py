@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.ondevice import engine_hls, engine_pynq
-from edgeflow.targets.fpga import FPGA, vendor_worker
+from edgeflow.targets.fpga import FPGA, hls, vendor_worker
 from edgeflow.targets.fpga.hls import programs
 from edgeflow.targets.fpga.options import FPGAOptions
 from edgeflow.targets.fpga.synthesis import synthesize
@@ -161,20 +161,44 @@ def test_a_missing_tool_is_told_with_what_to_do(project: Path) -> None:
     assert "`compile_host`" in (caught.value.hint or "")
 
 
-def test_the_engine_runs_a_library_sample_by_sample(tmp_path: Path) -> None:
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A library like those of the worker, in a folder: it swaps two numbers and adds 1 to one."""
     text = json.dumps(json.dumps(DESCRIBED))
     (tmp_path / "model.c").write_text(
         f"const char model_description[] = {text};\n"
         "void model_float(float *x, float *y) { y[0] = x[1] + 1; y[1] = x[0]; }\n"
     )
-    subprocess.run(
-        ["g++", "-xc", "-shared", "-fPIC", "model.c", "-o", "model.so"], cwd=tmp_path, check=True
-    )
-    engine = engine_hls.Engine(str(tmp_path), {"model": "model.so"})
+    command = ["g++", "-xc", "-shared", "-fPIC", "model.c", "-o", "model.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_the_engine_runs_a_library_sample_by_sample(library: Path) -> None:
+    engine = engine_hls.Engine(str(library), {"model": "model.so"})
     assert engine.io()["outputs"][0]["shape"] == [1, 2]
     (found,) = engine.infer_many(np.array([[1, 2], [3, 4], [5, 6]], np.float32)[::-1])
     assert found.tolist() == [[7, 5], [5, 3], [3, 1]]
     assert engine.clock == "none"
+
+
+@pytest.mark.parametrize(("keras", "tflite"), [(1, 0), (0, 1), (0, 0)])
+def test_one_number_that_differs_is_told(
+    library: Path, monkeypatch: pytest.MonkeyPatch, keras: int, tflite: int
+) -> None:
+    x = np.array([[1, 2], [3, 4]], np.float32)
+    y = np.array([[3, 1], [5, 3]], np.float32)
+    last = np.array([[0, 0], [0, 1e-6]])
+    np.save(library / "samples_0.npy", x)
+    np.save(library / "expected_0.npy", y + keras * last)
+    monkeypatch.setattr(hls, "litert_outputs", lambda job, samples: [y + tflite * last])
+    job: Any = None
+    if not keras and not tflite:
+        assert hls.require_exact(job, library, "model.so") == 2
+        return
+    title = "Keras" if keras else "the recipe's model.tflite"
+    with pytest.raises(CompileError, match=f"differs from {title} in 1 numbers of 2 samples"):
+        hls.require_exact(job, library, "model.so")
 
 
 class _Channel:

@@ -1,6 +1,7 @@
 """Compiles a project with g++ into a library that computes what the chip does, bit for bit."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -41,12 +42,25 @@ def build(place: Path, backend: str, compiler: str, said: str, library: Path) ->
     """
     text = json.dumps(said, ensure_ascii=True)  # a string of C as well
     (place / _DESCRIBED).write_text(f'extern "C" const char model_description[] = {text};\n')
+    if backend == "Catapult":
+        _bake_weights(place)
     sources = [f"firmware/{NAME}.cpp", f"{NAME}_bridge.cpp", _DESCRIBED]
     includes = [f"-I{folder}" for folder in _INCLUDES[backend]]
     made = library.name
     command = [compiler, *_FLAGS, *includes, f"-Wl,-soname,{made}", *sources, "-o", made]
     _run(command, place)
     shutil.move(place / made, library)
+
+
+def _bake_weights(place: Path) -> None:
+    """Let Catapult's project take its weights from its headers, not from files beside it."""
+    firmware = place / "firmware"
+    for path in (firmware / f"{NAME}.cpp", *(firmware / "weights").glob("*.h")):
+        path.write_text(path.read_text().replace("#ifndef __SYNTHESIS__", "#if 0", 1))
+    bridge = place / f"{NAME}_bridge.cpp"
+    text = re.sub(r'(s_weights_dir = )".*"', r'\1""', bridge.read_text())
+    before, marker, rest = text.partition("insert declare weights")
+    bridge.write_text(before + marker + "\n\nnamespace nnet" + rest.partition("namespace nnet")[2])
 
 
 def _run(command: list[str], place: Path) -> None:
@@ -65,5 +79,9 @@ def _run(command: list[str], place: Path) -> None:
     print(done.stderr + done.stdout, end="")
     if done.returncode != 0:
         lines = (done.stderr + done.stdout).splitlines()
-        first = next((line for line in lines if "error" in line), f"exit code {done.returncode}")
+        first = next((line for line in lines if _is_error(line)), f"exit code {done.returncode}")
         raise Refusal(f"{command[0]}: {first.strip()}", "look at the log, or choose another `io`")
+
+
+def _is_error(line: str) -> bool:
+    return "error: " in line or "undefined" in line or "multiple definition" in line

@@ -33,10 +33,10 @@ def work(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         graph = project.write(network, job, place)
+        project.keep(place, folder / "project")
         said = _described(graph, job)
         for library, compiler in job["compilers"].items():
             emulation.build(place, job["backend"], compiler, json.dumps(said), folder / library)
-        project.keep(place, folder / "project")
     (folder / DESCRIPTION).write_text(json.dumps(said, sort_keys=True))
     if job["exact"]:
         samples.write(network, said["inputs"], folder, job["given"])

@@ -15,8 +15,10 @@ LOGITS = "fixed<{},{},RND,SAT>"
 """Type of what a softmax reads. hls4ml takes the type of the sum, whose upper bits alone index the
 table: all classes then get the same probability. A type that wraps would make the largest logit
 the smallest."""
-_LEFT_OUT = frozenset({"description.cpp", "hls4ml_config.yml", "keras_model.keras", "build_lib.sh"})
-"""Files with a random stamp or the time, and those that compile here."""
+_LEFT_OUT = frozenset(
+    {"hls4ml_config.yml", "keras_model.keras", "build_lib.sh", f"{NAME}_bridge.cpp"}
+)
+"""Files with a random stamp, the time or a path, and those that only g++ compiles."""
 _LIBRARIES = frozenset({"ap_types", "ac_types", "ac_math", "ac_simutils"})
 """Folders with the vendors' own headers, which their tools bring along."""
 _SPREAD = frozenset({"Vitis", "Vivado"})
@@ -40,8 +42,6 @@ def write(network: Any, job: dict[str, Any], place: Path) -> Any:
     except Exception as error:  # hls4ml raises what it comes across
         said = str(error).strip().splitlines()
         raise Refusal(f"hls4ml: {said[0] if said else type(error).__name__}", _HINT) from error
-    for path in _sources(place):
-        path.write_text(path.read_text().replace("#ifndef __SYNTHESIS__", "#if 0", 1))
     return graph
 
 
@@ -113,13 +113,8 @@ def _logits(precision: str) -> str:
     return LOGITS.format(width.strip(), integer.strip())
 
 
-def _sources(place: Path) -> list[Path]:
-    """Return the sources that hold weights, or read them from text where these are kept."""
-    return [place / "firmware" / f"{NAME}.cpp", *(place / "firmware" / "weights").glob("*.h")]
-
-
 def keep(place: Path, out: Path) -> None:
-    """Move to `out` what the vendor's tool reads, and what is the same each time."""
+    """Copy to `out` what the vendor's tool reads; all of it is the same each time."""
     for path in sorted(place.rglob("*")):
         inside = path.relative_to(place)
         if path.is_file() and _is_kept(inside):
@@ -128,5 +123,4 @@ def keep(place: Path, out: Path) -> None:
 
 
 def _is_kept(inside: Path) -> bool:
-    weights = inside.parent.name == "weights" and inside.suffix == ".txt"
-    return not (weights or inside.name in _LEFT_OUT or _LIBRARIES & set(inside.parts))
+    return not (inside.name in _LEFT_OUT or _LIBRARIES & set(inside.parts))
