@@ -1,11 +1,11 @@
 """A tar whose bytes depend on nothing but names and contents."""
 
 import io
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgeflow.ondevice.agent.ustar import END, write_member
+from edgeflow.ondevice.agent.answer import Refused
+from edgeflow.ondevice.agent.ustar import END, members, write_member
 
 
 def tar_of(members: Mapping[str, bytes]) -> bytes:
@@ -24,10 +24,17 @@ def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
     path.write_bytes(tar_of(members))
 
 
-def read_member(path: Path, name: str) -> bytes:
-    """Return one member's bytes; KeyError if there is none."""
-    with tarfile.open(path) as archive:
-        file = archive.extractfile(name)
-        if file is None:
-            raise KeyError(name)
-        return file.read()
+def read_member(path: Path, name: str, max_bytes: int | None = None) -> bytes:
+    """Return one member's bytes.
+
+    Raises:
+        KeyError: there is none of that name.
+        Refused: the file is no such tar, or the member is larger than `max_bytes`.
+    """
+    with path.open("rb") as file:
+        for member in members(file):
+            if member.name == name:
+                if max_bytes is not None and member.size > max_bytes:
+                    raise Refused("corrupt", f"{name} has more than {max_bytes} bytes")
+                return b"".join(member.blocks)
+    raise KeyError(name)

@@ -1,21 +1,28 @@
 """What a bundle on this machine is: for people, and byte by byte."""
 
+import contextlib
 import hashlib
-import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.bundle.archive import read_member, write_tar
-from edgeflow.bundle.manifest import MANIFEST, SIGNATURE, BundleManifest, read_bundle, signature_in
+from edgeflow.bundle.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    BundleManifest,
+    manifest_bytes,
+    read_bundle,
+    signature_in,
+)
 from edgeflow.bundle.signing import fingerprint, require_signature
 from edgeflow.errors import IntegrityError
 from edgeflow.ondevice.agent.answer import Refused
-from edgeflow.ondevice.agent.manifest import listed_files
+from edgeflow.ondevice.agent.files import read_plain
+from edgeflow.ondevice.agent.manifest import MANIFEST_MAX_BYTES, listed_files
 from edgeflow.ondevice.agent.signature import fingerprint as blob_fingerprint
 from edgeflow.ondevice.agent.sshsig import Signature, Unreadable, key_of
+from edgeflow.ondevice.agent.ustar import BLOCK_BYTES, END, described, header, members, padding
 
 
 def manifest_in(file: Path) -> bytes:
@@ -25,14 +32,25 @@ def manifest_in(file: Path) -> bytes:
         IntegrityError: it is neither a bundle nor its manifest.
     """
     try:
-        data = read_member(file, MANIFEST) if tarfile.is_tarfile(file) else file.read_bytes()
+        data = manifest_bytes(file) if _begins_a_tar(file) else _plain(file)
         listed_files(data)
-    except (KeyError, tarfile.TarError, Refused) as error:
+    except (KeyError, OSError, Refused) as error:
         raise IntegrityError(
             f"{file} is neither a bundle nor the manifest of one: {error}",
             hint="name a bundle.tar, or a file of the folder `signing.signatures`",
         ) from error
     return data
+
+
+def _begins_a_tar(file: Path) -> bool:
+    with file.open("rb") as head, contextlib.suppress(Refused):
+        described(head.read(BLOCK_BYTES))
+        return True
+    return False
+
+
+def _plain(file: Path) -> bytes:
+    return read_plain(str(file), MANIFEST_MAX_BYTES)
 
 
 def facts_of(bundle: Path) -> dict[str, Any]:
@@ -42,7 +60,7 @@ def facts_of(bundle: Path) -> dict[str, Any]:
     said = manifest.model_dump(mode="json", include=set(names))
     return {
         "sha256": sha256_file(bundle),
-        "manifest_sha256": hashlib.sha256(read_member(bundle, MANIFEST)).hexdigest(),
+        "manifest_sha256": hashlib.sha256(manifest_bytes(bundle)).hexdigest(),
         **{name: said[name] for name in names},
         "signature": _said_by(signature) if signature is not None else None,
         "files": {name: record.size_bytes for name, record in manifest.files.items()},
@@ -90,35 +108,43 @@ def verify_bundle(bundle: Path, public: str | None) -> str:
         raise IntegrityError(
             f"{bundle} is not signed", hint="run `edgeflow run`, which signs by `signing: {key: …}`"
         )
-    require_signature(read_member(bundle, MANIFEST), signature, public, f"{SIGNATURE} in {bundle}")
+    require_signature(manifest_bytes(bundle), signature, public, f"{SIGNATURE} in {bundle}")
     return f"whole, and signed by {fingerprint(public)}"
 
 
 def _require_files(bundle: Path, manifest: BundleManifest) -> None:
-    found = _members(bundle)
+    """Refuse a bundle of which a file is not as listed, or a byte belongs to no file."""
+    found, whole = _hashed(bundle)
     wrong = (found.keys() ^ {MANIFEST, *manifest.files}) - {SIGNATURE}
     for name, record in manifest.files.items():
-        if name in found and hashlib.sha256(found[name]).hexdigest() != record.sha256:
+        if name in found and found[name] != record.sha256:
             wrong.add(name)
     if wrong:
         raise _changed(bundle, f"is not what its manifest says: {', '.join(sorted(wrong))}")
-    with tempfile.TemporaryDirectory() as scratch:
-        again = Path(scratch) / "bundle.tar"
-        write_tar(again, found)
-        if sha256_file(again) != sha256_file(bundle):
-            raise _changed(
-                bundle,
-                "is not as it was packed: it has bytes that belong to no file",
-            )
+    if whole != sha256_file(bundle):
+        raise _changed(bundle, "is not as it was packed: it has bytes that belong to no file")
 
 
-def _members(bundle: Path) -> dict[str, bytes]:
+def _hashed(bundle: Path) -> tuple[dict[str, str], str]:
+    """Return the digest of each member, and that of a tar which holds them and nothing else."""
+    found: dict[str, str] = {}
+    whole = hashlib.sha256()
     try:
-        with tarfile.open(bundle) as archive:
-            files = ((member.name, archive.extractfile(member)) for member in archive)
-            return {name: file.read() if file else b"" for name, file in files}
-    except (tarfile.TarError, EOFError, OSError) as error:
+        with bundle.open("rb") as tar:
+            for member in members(tar):
+                if member.name in found:
+                    raise Refused("corrupt", f"{member.name!r} is there twice")
+                whole.update(header(member.name, member.size))
+                digest = hashlib.sha256()
+                for block in member.blocks:
+                    digest.update(block)
+                    whole.update(block)
+                whole.update(padding(member.size))
+                found[member.name] = digest.hexdigest()
+    except (Refused, OSError) as error:
         raise _changed(bundle, f"is damaged: {error}") from error
+    whole.update(END)
+    return found, whole.hexdigest()
 
 
 def _changed(bundle: Path, how: str) -> IntegrityError:

@@ -1,7 +1,6 @@
 """The manifest inside a bundle: what the device verifies and what the runner reads."""
 
 import json
-import tarfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,12 +10,13 @@ from edgeflow.artifact.manifest import FileRecord, RelativePath
 from edgeflow.bundle.archive import read_member
 from edgeflow.config.samples import Affine, Part, Stored
 from edgeflow.errors import IntegrityError
+from edgeflow.ondevice.agent.answer import Refused
+from edgeflow.ondevice.agent.manifest import MANIFEST as MANIFEST
+from edgeflow.ondevice.agent.manifest import MANIFEST_MAX_BYTES
+from edgeflow.ondevice.agent.manifest import SIGNATURE as SIGNATURE
+from edgeflow.ondevice.agent.signature import SIGNATURE_MAX_BYTES
 from edgeflow.tasks.registry import TaskName
 from edgeflow.text import excerpt
-
-MANIFEST = "manifest.json"
-SIGNATURE = "manifest.json.sig"
-
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=1, lt=1 << 31)]
@@ -152,17 +152,36 @@ def read_bundle(path: Path) -> BundleManifest:
         IntegrityError: the file is not a bundle.
     """
     try:
-        return BundleManifest.model_validate(json.loads(read_member(path, MANIFEST)))
-    except Exception as error:  # tarfile, json and pydantic: all mean the same here
-        reason = "it is no tar" if isinstance(error, tarfile.TarError) else excerpt(str(error))
-        raise IntegrityError(
-            f"{path} is not a bundle: {reason}", hint=f"delete {path} and run `edgeflow run` again"
-        ) from error
+        return BundleManifest.model_validate(json.loads(manifest_bytes(path)))
+    except Exception as error:  # of the tar, of json and of pydantic: all mean the same here
+        raise _no_bundle(path, excerpt(str(error))) from error
+
+
+def manifest_bytes(path: Path) -> bytes:
+    """Return the manifest of a bundle, as it is there.
+
+    Raises:
+        KeyError: the tar has none.
+        Refused: it is no tar of ours, or its manifest is one that no device would read.
+    """
+    return read_member(path, MANIFEST, MANIFEST_MAX_BYTES)
 
 
 def signature_in(path: Path) -> bytes | None:
-    """Return the signature that a bundle brings; None if it is not signed."""
+    """Return the signature that a bundle brings; None if it is not signed.
+
+    Raises:
+        IntegrityError: the file is not a bundle.
+    """
     try:
-        return read_member(path, SIGNATURE)
+        return read_member(path, SIGNATURE, SIGNATURE_MAX_BYTES)
     except KeyError:
         return None
+    except Refused as error:
+        raise _no_bundle(path, str(error)) from error
+
+
+def _no_bundle(path: Path, reason: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path} is not a bundle: {reason}", hint=f"delete {path} and run `edgeflow run` again"
+    )

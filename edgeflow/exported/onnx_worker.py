@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ def work(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _converted(path: Path, opset: int) -> Any:
+    # TensorFlow goes on without Keras 3, which a third of its import is for, with all that that
+    # imports for plots and statistics; nothing here needs it.
+    sys.modules.setdefault("keras", None)  # type: ignore[arg-type]
     import tf2onnx.convert
 
     said: list[str] = []

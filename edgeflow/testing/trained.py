@@ -40,6 +40,9 @@ DATASET = {"source": "digits", "calibration": 100, "limit": 1000}
 # Wide enough for weights of more than 1,024 elements: smaller ones are never quantized alone.
 ARCHITECTURE = {"name": "ds_cnn", "width": 32, "blocks": 2}
 TRAIN = {"epochs": 6, "learning_rate": 0.01, "threads": 1}
+SHARED = "EDGEFLOW_TEST_SHARED"
+"""Variable with a folder for what several test sessions use: start with an empty one for each
+state of the code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,8 +117,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """One tiny network after every recipe, made once also where pytest-xdist runs workers."""
     from filelock import FileLock
 
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = shared_folder(tmp_path_factory)
     result, done = Trained(folder=shared / "trained"), shared / "trained.done"
     with FileLock(shared / "trained.lock"):
         if not done.exists():
@@ -124,3 +126,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
                 train_tiny(result.folder)
             done.touch()
     return result
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the workers of pytest-xdist share, or all sessions of one `SHARED`."""
+    if SHARED in os.environ:
+        return Path(os.environ[SHARED])
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

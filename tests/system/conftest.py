@@ -8,7 +8,9 @@ import pytest
 
 from edgeflow.testing import openssh
 from edgeflow.testing.openssh import Sshd
-from tests.workflow.conftest import Project, make_project
+from tests.workflow.conftest import Project, make_project, shared_store
+
+__all__ = ["shared_store"]
 
 ENABLE = "to run it: tests/system/install.sh (as root)"
 
@@ -29,7 +31,7 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    made = make_project(tmp_path / "project")
+def project(tmp_path: Path, shared_store: Path) -> Iterator[Project]:
+    made = make_project(tmp_path / "project", store=shared_store)
     yield made
     made.stop_devices()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from edgeflow.testing.trained import shared_folder
 from edgeflow.testing.virtual_devices import stop_devices
 
 ROOT = Path(__file__).parents[2]
@@ -48,11 +49,14 @@ class Project:
 
     folder: Path
     timeout_s: int = 900
+    store: Path | None = None
+    """In the place of the configuration's."""
 
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         inherited = {key: value for key, value in os.environ.items() if key != "EDGEFLOW_STORE"}
-        return {**inherited, "PYTHONPATH": str(self.folder), "PATH": path}
+        own = {"EDGEFLOW_STORE": str(self.store)} if self.store else {}
+        return {**inherited, **own, "PYTHONPATH": str(self.folder), "PATH": path}
 
     def write_config(self, config: dict[str, Any]) -> None:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -117,11 +121,16 @@ def copy_part(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def make_project(folder: Path, config: dict[str, Any] = CONFIG, timeout_s: int = 900) -> Project:
+def make_project(
+    folder: Path,
+    config: dict[str, Any] = CONFIG,
+    timeout_s: int = 900,
+    store: Path | None = None,
+) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         copy_part(ROOT / part, folder / part)
-    project = Project(folder, timeout_s)
+    project = Project(folder, timeout_s, store)
     project.write_config(config)
     return project
 
@@ -134,13 +143,21 @@ def new_project(tmp_path: Path) -> Iterator[NewProject]:
     """Make projects below tmp_path; their devices end with the test."""
     made: list[Project] = []
 
-    def make(name: str = "project", config: dict[str, Any] = CONFIG) -> Project:
-        made.append(make_project(tmp_path / name, config))
+    def make(
+        name: str = "project", config: dict[str, Any] = CONFIG, store: Path | None = None
+    ) -> Project:
+        made.append(make_project(tmp_path / name, config, store=store))
         return made[-1]
 
     yield make
     for project in made:
         project.stop_devices()
+
+
+@pytest.fixture(scope="session")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store for projects that are about what follows the training: each network trains once."""
+    return shared_folder(tmp_path_factory) / "store"
 
 
 @pytest.fixture(scope="session")

@@ -77,10 +77,12 @@ def test_training_that_diverges_leaves_nothing(new_project: NewProject) -> None:
     assert not list(project.folder.glob("results/models/**/*.*"))
 
 
-def test_a_gate_that_cannot_be_met_fails_its_own_branch(new_project: NewProject) -> None:
+def test_a_gate_that_cannot_be_met_fails_its_own_branch(
+    new_project: NewProject, shared_store: Path
+) -> None:
     config = copy.deepcopy(CONFIG)
     config["deployments"][0]["gates"] = {"latency_p50_ms_max": 1e-9}
-    project = new_project(config=config)
+    project = new_project(config=config, store=shared_store)
     code, text = run(project)
     assert code == 6
     assert "failed: gate pi-1/tiny: " in text
@@ -101,7 +103,9 @@ def test_a_gate_that_cannot_be_met_fails_its_own_branch(new_project: NewProject)
     assert (virtual / "current").exists()
 
 
-def test_a_device_that_refuses_leaves_the_others_measured(new_project: NewProject) -> None:
+def test_a_device_that_refuses_leaves_the_others_measured(
+    new_project: NewProject, shared_store: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     config = copy.deepcopy(CONFIG)
@@ -110,7 +114,7 @@ def test_a_device_that_refuses_leaves_the_others_measured(new_project: NewProjec
         "target": "pi", "transport": "ssh", "host": "127.0.0.1", "port": port, "user": "root",
         "host_key": key, "identity": "no-such-key", "timeout_s": 3, "trust": "transport",
     }  # fmt: skip
-    project = new_project(config=config)
+    project = new_project(config=config, store=shared_store)
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(project.folder / "no-such-key")],
         check=True,

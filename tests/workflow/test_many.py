@@ -55,11 +55,11 @@ def test_a_hundred_models_are_planned(tmp_path: Path) -> None:
     }
 
 
-def test_a_new_value_makes_only_its_own_models(tmp_path: Path) -> None:
+def test_a_new_value_makes_only_its_own_models(tmp_path: Path, shared_store: Path) -> None:
     config = copy.deepcopy(CONFIG)
     config["models"]["tiny"]["vary"] = {"train.epochs": [1]}
     config["deployments"] = [{**config["deployments"][0], "model": "tiny"}]
-    project = make_project(tmp_path, config)
+    project = make_project(tmp_path, config, store=shared_store)
     try:
         project.build()
         config["models"]["tiny"]["vary"] = {"train.epochs": [1, 2]}

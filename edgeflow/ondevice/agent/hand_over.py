@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import re
 import shutil
 import sys
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 BUNDLE, AGENT, ORDER = "bundle.tar", "agent.pyz", "order.json"
 FORMAT = 1
 RECORD = "handover.json"
+FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 KEEP = "3"
 OWN_PYTHON = "env/current/bin/python"
 ORDER_MAX_BYTES = 64 << 10
@@ -56,11 +59,11 @@ def order_in(folder: str) -> Json:
     """Return the order, or refuse one that is not of our format."""
     try:
         order = json.loads(read_plain(os.path.join(folder, ORDER), ORDER_MAX_BYTES).decode())
-        model, sound = str(order["model"]), order["format"] == FORMAT
-        inside = "/" not in model and model not in ("", ".", "..")
-        times = float(order["health_s"]) > 0 and float(order["confirm_s"]) > 0
-        placed = SHA.fullmatch(order["sha256"]) and os.path.isabs(order["path"])
-        if sound and times and inside and placed:
+        sound = order["format"] == FORMAT and SHA.fullmatch(order["sha256"])
+        times = all(0 < float(order[key]) < math.inf for key in ("health_s", "confirm_s"))
+        path = os.fsencode(order["path"])
+        placed = os.path.isabs(path) and b"\0" not in path
+        if sound and times and placed and FOLDER_NAME.fullmatch(order["model"]):
             return dict(order)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused("corrupt", f"{ORDER} is unusable: {error!r}") from error

@@ -220,7 +220,7 @@ def test_a_bundle_is_shown_and_verified_byte_by_byte(
             other,
             f"{fingerprint(public_of(key))} instead of {fingerprint(public_of(other))}",
         ),
-        (key, key, "is not a bundle: it is no tar\n  hint: name the bundle.tar"),
+        (key, key, "is not a bundle: not a readable tar\n  hint: name the bundle.tar"),
         (plain, key, "is not signed"),
     ):
         failed = bundle("verify", path, "--key", by).exception

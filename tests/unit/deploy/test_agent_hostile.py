@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -21,11 +22,13 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from edgeflow.artifact.packed import packed
+from edgeflow.bundle import look as look_at
 from edgeflow.bundle.signing import allowed_signer
 from edgeflow.deploy.agent_answer import Kind
+from edgeflow.errors import IntegrityError
 from edgeflow.ondevice import agent
-from edgeflow.ondevice.agent import ustar
-from edgeflow.ondevice.agent.answer import EXIT_CODES
+from edgeflow.ondevice.agent import hand_over, ustar
+from edgeflow.ondevice.agent.answer import EXIT_CODES, Refused
 from edgeflow.ondevice.agent.signature import NAMESPACE
 from edgeflow.ondevice.agent.sshsig import string
 from edgeflow.ondevice.agent.uploads import upload_name
@@ -378,3 +381,37 @@ def test_trust(device: Device, data: st.DataObject) -> None:
         code, answer = device.call("install", sha)
     assert code == 65, answer
     assert_no_harm(device, before, allowed={GOOD})
+
+
+@given(data=st.data())
+@sampled(20)
+def test_bundles_that_people_look_at(
+    make_bundle: Callable[..., Path], tmp_path: Path, data: st.DataObject
+) -> None:
+    """What `bundle show`, `verify` and `sign` read may come from anywhere."""
+    good, bundle = make_bundle().read_bytes(), tmp_path / "hostile.tar"
+    bundle.write_bytes(data.draw(odd_tar(good)))
+    for look in (look_at.manifest_in, look_at.facts_of):
+        with contextlib.suppress(IntegrityError):
+            look(bundle)
+    with contextlib.suppress(IntegrityError):
+        look_at.verify_bundle(bundle, None)
+        assert bundle.read_bytes() == good
+
+
+ORDER = {"format": 1, "model": "net", "sha256": "0" * 64, "path": "/opt/edgeflow", "health_s": 60.0,
+         "confirm_s": 60.0}  # fmt: skip
+
+
+@given(data=st.data())
+@sampled(20)
+def test_orders_of_update_systems(tmp_path: Path, data: st.DataObject) -> None:
+    (tmp_path / hand_over.ORDER).write_bytes(data.draw(odd_text(ORDER)))
+    with contextlib.suppress(Refused):
+        order = hand_over.order_in(str(tmp_path))
+        folder = Path(order["path"]) / order["model"]
+        assert folder.is_absolute()
+        assert (folder.parent, folder.name) == (Path(order["path"]), order["model"])
+        assert b"\0" not in os.fsencode(folder)
+        assert re.fullmatch("[0-9a-f]{64}", order["sha256"])
+        assert all(0 < float(order[key]) < 1e308 for key in ("health_s", "confirm_s"))

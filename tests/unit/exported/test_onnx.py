@@ -1,5 +1,7 @@
 """Float networks as ONNX, from the .tflite that the recipes start from."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +25,28 @@ def test_a_network_computes_the_same_in_onnx(float_model: Path, opset: int, tmp_
     import onnx
     import onnxruntime
 
-    paths = [tmp_path / name for name in ("one.onnx", "two.onnx")]
-    for path in paths:
-        export_onnx(float_model, path, opset)
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-    model = onnx.load(paths[0])
+    path = tmp_path / "out.onnx"
+    export_onnx(float_model, path, opset)
+    model = onnx.load(path)
     assert [each.version for each in model.opset_import if each.domain == ""] == [opset]
-    session = onnxruntime.InferenceSession(paths[0], providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (end,) = session.get_inputs()
     sample = np.random.default_rng(0).random(end.shape, np.float32)
     (expected,) = flatbuffer_form(float_model.read_bytes()).outputs(Tensors({"x": sample}))
     np.testing.assert_allclose(session.run(None, {end.name: sample})[0], expected, atol=1e-5)
+
+
+def test_it_takes_neither_keras_nor_what_that_imports(float_model: Path, tmp_path: Path) -> None:
+    job = {"model": str(float_model), "opset": 17}
+    code = (
+        "import sys; from pathlib import Path; from edgeflow.exported.onnx_worker import work;"
+        f"work({job!r}, Path({str(tmp_path)!r}));"
+        "print({'tensorflow', 'keras.src', 'sklearn', 'matplotlib'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("{'tensorflow'}\n")
+    export_onnx(float_model, tmp_path / "again.onnx", 17)
+    assert (tmp_path / "model.onnx").read_bytes() == (tmp_path / "again.onnx").read_bytes()
 
 
 def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
