@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from edgeflow.ondevice.agent.answer import Refused
@@ -24,15 +25,17 @@ def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
     path.write_bytes(tar_of(members))
 
 
-def read_member(path: Path, name: str, max_bytes: int | None = None) -> bytes:
+def read_member(
+    path: Path, name: str, max_bytes: int | None = None, first: int | None = None
+) -> bytes:
     """Return one member's bytes.
 
     Raises:
-        KeyError: there is none of that name.
+        KeyError: there is none of that name, among the `first` ones if that is given.
         Refused: the file is no such tar, or the member is larger than `max_bytes`.
     """
     with path.open("rb") as file:
-        for member in members(file):
+        for member in islice(members(file), first):
             if member.name == name:
                 if max_bytes is not None and member.size > max_bytes:
                     raise Refused("corrupt", f"{name} has more than {max_bytes} bytes")

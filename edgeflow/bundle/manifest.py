@@ -174,7 +174,7 @@ def signature_in(path: Path) -> bytes | None:
         IntegrityError: the file is not a bundle.
     """
     try:
-        return read_member(path, SIGNATURE, SIGNATURE_MAX_BYTES)
+        return read_member(path, SIGNATURE, SIGNATURE_MAX_BYTES, first=2)  # as devices do
     except KeyError:
         return None
     except Refused as error:

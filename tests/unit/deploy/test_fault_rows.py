@@ -235,6 +235,7 @@ EVIL = {
     "symbolic link": evil("evil", tarfile.SYMTYPE, "/etc/passwd"),
     "hard link": evil("evil", tarfile.LNKTYPE, "runner.py"),
     "device": evil("evil", tarfile.CHRTYPE),
+    "sparse": evil("evil", tarfile.GNUTYPE_SPARSE),
 }
 
 
