@@ -218,10 +218,17 @@ class OpenDevice:
                 hint="run the same command again",
             )
 
-    def reject(self, model: str, sha: str, reason: str) -> Rejection:
-        """Take a release out of use if it is current, and never go back to it."""
-        folder = self.model_dir(model)
-        answer = self._call(RolledBack, "rollback", folder, sha, "--reason", reason)
+    def reject(self, model: str, sha: str, reason: str, *, if_current: bool = False) -> Rejection:
+        """Take a release out of use if it is current, and never go back to it.
+
+        Args:
+            if_current: reject nothing where another one is in use.
+
+        Raises:
+            Refusal: another one is; its kind is ``refused``.
+        """
+        folder, only = self.model_dir(model), ["--if-current"] if if_current else []
+        answer = self._call(RolledBack, "rollback", folder, sha, "--reason", reason, *only)
         if answer.current == sha:
             raise DeployError(
                 f"device {self.endpoint.name} still uses {sha}, which was rejected: {reason}",

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow import paths
-from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
+from edgeflow.cli.device.several import (
+    CONNECTIONS,
+    Connections,
+    answer_for_all,
+    chosen,
+    opened,
+)
 from edgeflow.cli.listing import short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
@@ -19,6 +25,7 @@ from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder, note_rollback
 from edgeflow.errors import DeployError
 
 if TYPE_CHECKING:
+    from edgeflow.deploy.agent_answer import Status
     from edgeflow.deploy.release import OpenDevice
     from edgeflow.plan import Plan
 
@@ -36,11 +43,20 @@ Devices = Annotated[
     typer.Argument(metavar="DEVICE...", help="Where.", autocompletion=_devices_or_model),
 ]
 Model = Annotated[str, typer.Argument(help="Which model.", autocompletion=names_of("models"))]
+Done = dict[str, Any]
 
 
 def rollback(
     devices: Devices,
     model: Model,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHA256",
+            help="Reject this release, or nothing where another one is in use by now; "
+            "its start is enough, as `device status` prints it.",
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Written into the device's audit log.")] = "by hand",
     config: ConfigFile = CONFIG,
     results: Results = RESULTS,
@@ -48,54 +64,85 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Go back to the release before; the present one is rejected, and serves no more."""
-    plan = load_plan(config)
-    names = chosen(plan, devices, config)
+    sections = chosen(load_plan(config), devices, config)
     require_name(model)
+    if release is not None and not re.fullmatch("[0-9a-f]{8,64}", release):
+        raise typer.BadParameter(f"{release!r} is no start of a SHA-256", param_hint="--release")
 
-    def ask(name: str) -> dict[str, str | None]:
-        from edgeflow.deploy.release import open_device
+    def ask(name: str) -> Done:
+        from edgeflow.deploy.release import held
 
-        with open_device(plan.job("deploy", device=name).slice) as device:
-            done = _roll_back(device, model, reason)
+        with opened(name, sections[name]) as device:
+            # Before the wait for others who are at work there: what they bring, nobody has seen.
+            seen = device.status(model)
+            with held(name, sections[name].run_timeout_s):
+                done = _roll_back(device, model, seen, release, reason)
         if folder := judged_folder(results, name, model):
             note_rollback(folder, str(done["rejected_sha256"]), reason)
         return done
 
-    def show(found: Mapping[str, Mapping[str, str | None]]) -> None:
+    def show(found: Mapping[str, Done]) -> None:
         for name, it in found.items():
             print(f"{name}: {model}: {_back(it)}")
             if folder := judged_folder(results, name, model):
                 say(f"hint: builds leave it so; to deploy it again, {DEPLOY_AGAIN.format(folder)}")
 
-    answer_for_all(names, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
 
 
-def _roll_back(device: "OpenDevice", model: str, reason: str) -> dict[str, str | None]:
-    """Reject what is current; refuse where nothing would serve afterwards.
+def _roll_back(
+    device: "OpenDevice", model: str, seen: "Status", release: str | None, reason: str
+) -> Done:
+    """Reject what was current; refuse where nothing would serve afterwards.
+
+    Args:
+        seen: what the device had when it was asked to.
+        release: start of the digest of the one that is meant; None is what was current then.
 
     Raises:
-        DeployError: the model has no current release, or none before it.
+        DeployError: the model has no current release, or none before it, or another one by now.
     """
-    before = device.status(model)
-    if before.current is None:
+    from edgeflow.deploy.agent import Refusal
+
+    name, current = device.endpoint.name, seen.current
+    if current is None:
         raise DeployError(
-            f"no release of {model} is in use on device {device.endpoint.name}",
+            f"no release of {model} is in use on device {name}",
             hint="see what is there: edgeflow device models",
         )
-    if before.previous is None:
+    if not current.startswith(release or ""):
+        if done := [sha for sha in seen.rejected if sha.startswith(str(release))]:
+            return {"rejected_sha256": done[0], "current_sha256": current, "changed": False}
+        raise _another(device, model, str(release), current)
+    if seen.previous is None:
         raise DeployError(
-            f"device {device.endpoint.name} has no release of {model} before "
-            f"{before.current[:12]} to go back to",
+            f"device {name} has no release of {model} before {current[:12]} to go back to",
             hint="deploy another one; or stop whatever runs the model there",
         )
-    rejection = device.reject(model, before.current, reason)
-    return {"rejected_sha256": before.current, "current_sha256": rejection.current}
+    try:
+        rejection = device.reject(model, current, reason, if_current=True)
+    except Refusal as refusal:
+        if refusal.kind != "refused":
+            raise
+        raise _another(device, model, current, device.status(model).current) from refusal
+    return {"rejected_sha256": current, "current_sha256": rejection.current, "changed": True}
 
 
-def _back(done: Mapping[str, str | None]) -> str:
+def _another(device: "OpenDevice", model: str, meant: str, current: str | None) -> DeployError:
+    name = device.endpoint.name
+    uses = f"release {current[:12]}" if current else "no release"
+    again = f"; to reject that one: edgeflow device rollback {name} {model} --release "
+    return DeployError(
+        f"device {name} now uses {uses} of {model}, not {meant[:12]}: nothing was rolled back",
+        hint=f"look at it: edgeflow device status {name}{again + current[:12] if current else ''}",
+    )
+
+
+def _back(done: Done) -> str:
     current = done["current_sha256"]
     serves = f"serves {short_sha(current)}" if current else "serves none: none before it is whole"
-    return f"rejected {short_sha(done['rejected_sha256'])}; {serves}"
+    rejected = "rejected" if done["changed"] else "nothing to do, had rejected"
+    return f"{rejected} {short_sha(done['rejected_sha256'])}; {serves}"
 
 
 def remove(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .answer import Refused
 from .audit import audit
 from .files import write_json
 from .journal import journal_of, state_of
@@ -24,6 +25,8 @@ def rollback(options: argparse.Namespace) -> Json:
     with locked(model.folder, "rollback"):
         repair(model)
         journal, rolled_back = journal_of(model), model.current() == name
+        if options.if_current and not rolled_back:
+            raise Refused("refused", f"release {model.current()} is in use")
         rejected = state_of(name, journal) != "rejected" and name in journal["releases"]
         if rejected:
             reject(journal, name)

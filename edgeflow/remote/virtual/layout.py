@@ -95,9 +95,9 @@ class DeviceFolder:
         record = {**asdict(address), "identity": str(address.identity)}
         write_json(self.path / "endpoint.json", record)
 
-    def withdraw(self, pid: int) -> None:
-        """Tell clients that the device listens no more, unless another server took over."""
-        if (address := self.address()) and address.pid == pid:
+    def withdraw(self, pid: int | None = None) -> None:
+        """Tell clients that the device listens no more, unless another server than `pid` does."""
+        if pid is None or ((address := self.address()) and address.pid == pid):
             (self.path / "endpoint.json").unlink(missing_ok=True)
 
     def address(self) -> Address | None:

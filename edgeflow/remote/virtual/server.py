@@ -185,6 +185,8 @@ def main() -> int:
     lock = claim(options.state)
     if lock is None:
         return 0
+    for folder in device_folders(options.state):  # as a killed server, or a copy, has left it
+        folder.withdraw()
     if os.fork():
         os._exit(0)  # the claim goes on in the child
     with lock:

@@ -40,11 +40,13 @@ def ensure(name: str, python: Path, state: Path = STATE, idle_s: float = IDLE_S)
 def _wait(folder: DeviceFolder, state: Path, idle_s: float) -> Address:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
+        # None yet, or the one that was there just ended. What a device published says nothing then:
+        # its port may be anybody's, and a copied folder has that of the folder it was copied from.
+        if not is_served(state):
+            _start(state, idle_s)
         address = folder.address()
         if address is not None and _answers(address):
             return address
-        if not is_served(state):  # none yet, or the one that was there just ended
-            _start(state, idle_s)
         time.sleep(_POLL_S)
     raise _not_started(state)
 

@@ -3,7 +3,8 @@
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
 from edgeflow.cli.device.several import ask_all
+from edgeflow.deploy import release
 from edgeflow.deploy.judged import rollback_reason
 from edgeflow.errors import DeployError, EdgeflowError, UnreachableError
 from edgeflow.remote.virtual.layout import Address
@@ -117,6 +119,44 @@ def test_a_rollback_brings_the_release_before(
     link.symlink_to("/nowhere")
     line = device("status", "good").stdout.splitlines()[1]
     assert "current points at /nowhere, which is no release" in line
+
+
+def test_a_rollback_rejects_the_release_that_was_seen_and_no_other(
+    bench: Address, lab: Lab, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, seen, later = (lab.serve(bench, make_bundle(it)) for it in (b"old", b"seen", b"later"))
+    other = device("rollback", "good", "net", "--release", seen[:12])
+    assert other.exit_code == DeployError.exit_code
+    assert f"now uses release {later[:12]} of net, not {seen[:12]}" in other.stderr
+    assert f"--release {later[:12]}" in other.stderr
+    assert device("rollback", "good", "net", "--release", "newest").exit_code == 2
+    assert lab.current(bench) == later
+
+    held = release.held
+
+    @contextmanager
+    def late(name: str, timeout_s: float) -> Iterator[None]:
+        """Bring another release while the lock is waited for."""
+        lab.serve(bench, make_bundle(b"latest"))
+        with held(name, timeout_s):
+            yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(release, "held", late)
+        missed = device("rollback", "good", "net")
+    assert missed.exit_code == DeployError.exit_code
+    latest = lab.current(bench)
+    assert latest not in (None, later)
+    assert f"now uses release {str(latest)[:12]} of net, not {later[:12]}" in missed.stderr
+
+    bound = ("rollback", "good", "net", "--release", str(latest)[:12], "--json")
+    for changed in (True, False):
+        done = device(*bound)
+        assert done.exit_code == 0
+        assert json.loads(done.stdout)["good"] == {
+            "rejected_sha256": latest, "current_sha256": later, "changed": changed,
+        }  # fmt: skip
+    assert old != lab.current(bench) == later
 
 
 def test_so_many_devices_are_asked_at_a_time_as_wanted() -> None:

@@ -97,6 +97,36 @@ def test_the_server_of_a_removed_folder_ends_and_leaves_the_next_one_alone(own_l
     assert own_lab.listens(new.port)
 
 
+def test_a_copied_project_has_devices_of_its_own(own_lab: "Lab", tmp_path: Path) -> None:
+    original = own_lab.device()
+    name = original.identity.parent.name
+    copy = tmp_path / "copy" / start.STATE
+    shutil.copytree(own_lab.state, copy)
+    try:
+        found = start.ensure(name, PYTHON, copy)
+        assert found.port != original.port
+        assert found.identity == copy / name / "identity"
+        assert DeviceFolder(own_lab.state / name).address() == original
+        assert own_lab.listens(original.port)
+    finally:
+        type(own_lab)(tmp_path / "copy").end()
+
+
+def test_another_server_at_the_port_of_a_killed_one_is_not_it(own_lab: "Lab") -> None:
+    killed = own_lab.device()
+    own_lab.end()
+    folder = DeviceFolder(killed.identity.parent)
+    neighbour = type(own_lab)(own_lab.state.parent / "another")
+    answers = neighbour.device()
+    try:
+        folder.publish(replace(killed, port=answers.port))  # as it is left, and its port taken
+        found = start.ensure(folder.path.name, PYTHON, own_lab.state)
+        assert found.port != answers.port
+        assert found.pid not in (killed.pid, answers.pid)
+    finally:
+        neighbour.end()
+
+
 def test_a_program_that_cannot_start_does_not_end_the_connection(lab: "Lab") -> None:
     pi = lab.device()
     broken = pi.identity.parent / "behaviour.json"
