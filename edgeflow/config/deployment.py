@@ -41,6 +41,8 @@ class Deployment(Section):
     """What must hold on each of the devices, and of what is compiled for each of the targets."""
     measure: Measure = Measure()
     """How it is measured."""
+    allow_downgrade: bool = False
+    """Let the devices take a bundle with a lower counter than they have had; they note it."""
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:

@@ -34,7 +34,7 @@ class _Account(Section):
     port: Port = 22
     """TCP port of the SSH server."""
     user: User
-    """Account there."""
+    """Account there: a lower-case letter or `_`, then also digits, `.` and `-`."""
     host_key: HostKey
     """Public host key, as in `ssh-ed25519 AAAA...`, without a comment; no other is accepted."""
     identity: HomePath
@@ -65,7 +65,8 @@ class _SshHost(_Account, HostSettings):
     proxy_jump: JumpHost | None = None
     """Host to go through, where it cannot be reached from here; with its own host key."""
     path: RemotePath = "edgeflow"
-    """Folder there that edgeflow owns; relative paths start at the account's home."""
+    """Folder there that edgeflow owns; relative paths start at the account's home. It has letters,
+    digits, `.`, `_`, `-` and `/` alone, and no `..`."""
 
 
 class _VirtualHost(HostSettings):
@@ -100,7 +101,8 @@ class SshDevice(_SshHost, DeviceSettings):
 
     python: RemotePath | None = None
     """Interpreter on the device (3.7 or newer) that has numpy and the target's engine; by default
-    that of the environment which `edgeflow device provision` made there, else `python3`."""
+    that of the environment which `edgeflow device provision` made there, else `python3`. It has
+    letters, digits, `.`, `_`, `-` and `/` alone."""
     emulated: bool = False
     """Whether an emulator such as QEMU runs its programs: nothing is timed there then, and
     instructions are counted, if the emulator tells them."""
@@ -126,7 +128,8 @@ class SshCompileHost(_SshHost, _CompileHost):
     """A machine that has a compiler, reached over SSH with its host key pinned."""
 
     python: RemotePath = "python3"
-    """Interpreter there (3.7 or newer) that runs the target's worker."""
+    """Interpreter there (3.7 or newer) that runs the target's worker; letters, digits, `.`, `_`,
+    `-` and `/` alone."""
 
 
 class VirtualCompileHost(_VirtualHost, _CompileHost):

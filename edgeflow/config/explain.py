@@ -73,7 +73,7 @@ def _form(entry: _Entry, place: Place, parent: Place) -> Finding:  # noqa: ARG00
     if entry["loc"][-1] == "[key]":
         return Finding(keys=place.keys, message="not a name", hint=NAME_RULE)
     message = f"{_shown(entry['input'])} has the wrong form"
-    return Finding(keys=place.keys, message=message, hint=place.description)
+    return Finding(keys=place.keys, message=message, hint=" ".join(place.description.split()))
 
 
 def _choice(entry: _Entry, place: Place, parent: Place) -> Finding:

@@ -24,6 +24,12 @@ QUICK_S = 60.0
 """Enough for anything that reads no large file, on a slow device too."""
 
 
+_DOWNGRADE = (
+    "raise `signing: counter:`; or, if the older bundle is wanted, say `allow_downgrade: true` of "
+    "its deployment or rollout"
+)
+
+
 class Refusal(DeployError):
     """The agent's own no; `kind` is one of `edgeflow.deploy.agent_answer.Kind`."""
 
@@ -117,10 +123,11 @@ class Agent:
             "unhealthy": "the device serves what it served; see whether something else uses its "
             f"hardware or memory: {endpoint.shell_command('uptime')}",
         }
+        hint = _DOWNGRADE if "a downgrade" in detail else hints.get(kind)
         raise Refusal(
             f"device {self._name} refuses to {verb}: {kind}: {detail}",
             kind=kind,
-            hint=hints.get(kind) or unwritable(endpoint, detail) or look,
+            hint=hint or unwritable(endpoint, detail) or look,
         )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgeflow.deploy.facts import Facts
-from edgeflow.errors import DeployError
+from edgeflow.errors import DeployError, EdgeflowError, MissingToolError
 from edgeflow.ondevice import checkup
 from edgeflow.remote.answer import Answer, Count, Words, parse
 from edgeflow.remote.inventory import Endpoint
@@ -35,7 +35,7 @@ THROTTLING = {
 """Bits of a Raspberry Pi's firmware that tell of now."""
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
-State = Literal["ok", "warning", "missing"]
+State = Literal["ok", "warning", "missing", "fault"]
 
 
 class Checkup(Answer):
@@ -57,12 +57,34 @@ class Checkup(Answer):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One thing about a device, and the command that fixes it where it is not in order."""
+    """One thing about a device, and the command that fixes it where it is not in order.
+
+    Attributes:
+        state: deployments go on in spite of a warning; what is missing or a fault ends them, or
+            has ended what was deployed.
+        kind: class of the failure that something missing or a fault is.
+    """
 
     what: str
     state: State
     detail: str
     fix: str = ""
+    kind: type[EdgeflowError] = DeployError
+
+    @property
+    def exit_code(self) -> int:
+        """What a command ends with that finds this."""
+        return self.kind.exit_code if self.state in ("missing", "fault") else 0
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return it for programs."""
+        return {
+            "what": self.what,
+            "state": self.state,
+            "detail": self.detail,
+            "fix": self.fix,
+            "exit_code": self.exit_code,
+        }
 
 
 def checkup_over(session: Session) -> Checkup:
@@ -110,7 +132,9 @@ def _packages(where: Endpoint, facts: Facts, lock: Path | None) -> Iterator[Chec
     for name in (name for name in wanted if name in facts.packages or name in _ENGINES):
         have, versions = facts.packages.get(name), wanted[name]
         if have is None:
-            yield Check(what=name, state="missing", detail=f"{lock.name} has it", fix=fix)
+            detail = f"{lock.name} has it"
+            kind = MissingToolError
+            yield Check(what=name, state="missing", detail=detail, fix=fix, kind=kind)
         elif have not in versions:
             detail = f"{have}; {lock.name} has {' or '.join(versions)}"
             yield Check(what=name, state="warning", detail=detail, fix=fix)
@@ -138,7 +162,7 @@ def _storage(where: Endpoint, found: Checkup) -> Iterator[Check]:
     )
     if not found.writable:
         fix = f"set `path` of {where.title} to a folder that {where.user} may write to"
-        yield Check(what="folder", state="missing", detail=f"{where.path}: read-only", fix=fix)
+        yield Check(what="folder", state="fault", detail=f"{where.path}: read-only", fix=fix)
     if found.free_inodes is not None and found.free_inodes < LOW_INODES:
         detail = f"{found.free_inodes} free"
         yield Check(what="inodes", state="warning", detail=detail, fix=fix)

@@ -25,7 +25,8 @@ class Health(Answer):
 
     Attributes:
         running: whether it answers.
-        detail: why not.
+        failed: whether it should: nobody has stopped it.
+        detail: why it does not answer.
         release: digest of the bundle that answers, if one does.
         current: digest of the bundle that the device has in use.
         fault: what went wrong last, until a release starts well.
@@ -33,6 +34,7 @@ class Health(Answer):
     """
 
     running: bool
+    failed: bool = False
     detail: Words = ""
     release: Sha256 | None = None
     current: Sha256 | None = None

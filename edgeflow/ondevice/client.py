@@ -22,6 +22,8 @@ from urllib.parse import urlencode
 TYPES = {"B": "|u1", "b": "|i1", "f": "<f4", "d": "<f8", "h": "<i2", "H": "<u2", "i": "<i4"}
 """Item formats of the buffer protocol, as .npy files name them."""
 ANSWER_MAX_BYTES = 64 << 20
+NOTE_CHARACTERS = 500
+"""Longest note that is kept with a sample."""
 
 
 class ServiceError(Exception):
@@ -58,10 +60,22 @@ class _Connection(http.client.HTTPConnection):
 
 
 def npy(array: Any) -> bytes:
-    """Return an array as an .npy file: of numpy, or whatever else has the buffer protocol."""
-    view = memoryview(array)
+    """Return an array as an .npy file: of numpy, or whatever else has the buffer protocol.
+
+    Raises:
+        ServiceError: it is no such array, or has items of another type.
+    """
+    try:
+        view = memoryview(array)
+    except TypeError:
+        kind = type(array).__name__
+        raise ServiceError("malformed", "an input is an array, this is %s" % kind) from None
     if view.format not in TYPES:
-        raise TypeError("an array of items %r cannot be sent" % view.format)
+        raise ServiceError(
+            "malformed",
+            "an array of items %r cannot be sent: uint8, int8, uint16, int16, int32, float32 and "
+            "float64 can" % view.format,
+        )
     facts = {"descr": TYPES[view.format], "fortran_order": False, "shape": tuple(view.shape or ())}
     text = repr(facts).encode()
     text += b" " * (-(len(text) + 11) % 64) + b"\n"
@@ -94,7 +108,7 @@ class Client:
             inputs: an array for each input, as samples of the dataset are stored.
             recorded: it is what a camera or microphone gave: pixels uint8 of any size, or sound.
             mark: keep the sample on the device for `edgeflow device collect`.
-            note: kept with it.
+            note: kept with it; 500 characters at most.
 
         Returns:
             ``release``, ``latency_ms``, ``kept`` (name of the kept sample, or None) and, by the
@@ -102,9 +116,13 @@ class Client:
 
         Raises:
             BusyError: the queue is full, or no release is ready.
-            ServiceError: the sample is none of the dataset's, or the model failed.
+            ServiceError: the sample is none of the dataset's, the note is too long, or the model
+                failed.
             OSError: the service does not run.
         """
+        if not isinstance(note, str) or len(note) > NOTE_CHARACTERS:
+            detail = "a note is a text of %d characters at most" % NOTE_CHARACTERS
+            raise ServiceError("malformed", detail)
         options = {"recorded": recorded or "", "mark": mark or "", "note": note}
         given = {name: str(value).lower() for name, value in options.items() if value != ""}
         given = {**given, "note": note} if note else given

@@ -20,7 +20,6 @@ import numpy as np
 
 SAMPLE = re.compile(r"([0-9a-f]{64})\.npz")
 SCRATCH = re.compile(r"\.tmp-([0-9]+)")
-NOTE_CHARACTERS = 500
 
 
 def confidence_of(said: dict[str, Any]) -> float | None:
@@ -52,7 +51,7 @@ class Keeper:
             "reason": "marked" if asked["mark"] else "low confidence",
             "label": said.get("label"),
             "confidence": confidence,
-            "note": asked["note"][:NOTE_CHARACTERS],
+            "note": asked["note"],
         }
         try:
             return {"kept": self.keep(arrays, facts)}

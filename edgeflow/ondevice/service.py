@@ -86,7 +86,19 @@ class Place:
             with client.Client(self.model_dir, timeout_s=5.0) as asking:
                 return {"running": True, **asking.health()}
         except (OSError, client.ServiceError, ValueError) as error:
-            return {"running": False, "detail": str(error)}
+            return {"running": False, **self._why_silent(error)}
+
+    def _why_silent(self, error: Exception) -> dict[str, Any]:
+        """Say why no service answers: a process that was told to end leaves an empty lock."""
+        with self.locked() as free:
+            if free is None:
+                return {"failed": True, "detail": "it runs and does not answer: %s" % error}
+            free.seek(0)
+            pid = free.read()
+        if not pid:
+            return {"failed": False, "detail": "it was stopped"}
+        said = _last_line(self.path("service.log"))
+        return {"failed": True, "detail": "it died (process %s)%s" % (pid, said and ": " + said)}
 
 
 def run(place: Place) -> int:
@@ -99,6 +111,7 @@ def run(place: Place) -> int:
         lock.write(str(os.getpid()))
         lock.flush()
         _serve(place)
+        lock.truncate(0)  # it was told to end: one that dies leaves its process
     return 0
 
 
@@ -174,8 +187,12 @@ def start(place: Place) -> dict[str, Any]:
 
 
 def _last_line(path: str) -> str:
-    with open(path, errors="replace") as file:
-        return file.read()[-1000:].strip().rpartition("\n")[2]
+    """Return what the service printed last, if it has a log of its own: its end is enough."""
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()[-1000:].strip().rpartition("\n")[2][-300:]
+    except FileNotFoundError:
+        return ""
 
 
 def stop(place: Place) -> dict[str, Any]:

@@ -20,6 +20,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl
 
+if __package__:
+    from .client import NOTE_CHARACTERS  # noqa: TID252  # what is shipped names no package
+else:  # in a bundle, whose modules lie side by side
+    from client import NOTE_CHARACTERS  # type: ignore[import-not-found,no-redef]
+
 CONNECTIONS = 64
 NPY = "application/x-npy"
 OPTIONS = {"recorded": "", "mark": "", "note": ""}
@@ -60,6 +65,9 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(404, "unknown", "post to /infer")
         elif set(options) != set(OPTIONS):
             self._refuse(400, "malformed", "the options are %s" % ", ".join(OPTIONS))
+        elif len(options["note"]) > NOTE_CHARACTERS:
+            detail = "a note has %d characters at most" % NOTE_CHARACTERS
+            self._refuse(400, "malformed", detail)
         elif size is None:
             self._refuse(411, "malformed", "Content-Length says no size")
         elif size > self.server.body_max_bytes:
@@ -112,6 +120,11 @@ class Handler(BaseHTTPRequestHandler):
         if error != "busy" or size > DISCARDED_MAX_BYTES:
             self.close_connection = True
         self._answer(status, {"error": error, "detail": detail})
+
+    def send_error(self, code: int, message: str | None = None, _: str | None = None) -> None:
+        """Answer what is no request of HTTP, or one that is too long, as everything else."""
+        self.close_connection = True
+        self._answer(code, {"error": "malformed", "detail": message or "no request"})
 
     def _answer(self, status: int, facts: dict[str, Any], array: bytes = b"") -> None:
         body = array or json.dumps(facts, sort_keys=True).encode()

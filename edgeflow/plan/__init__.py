@@ -32,6 +32,7 @@ class Unit:
     recipe: str
     gates: Gates
     measure: Measure
+    allow_downgrade: bool = False
 
     def names(self) -> dict[str, str]:
         """Return what it is of: the values of the wildcards of its files."""
@@ -51,6 +52,7 @@ class Plan:
                 recipe=deployment.recipe,
                 gates=deployment.gates,
                 measure=deployment.measure,
+                allow_downgrade=deployment.allow_downgrade,
             )
             for deployment in config.deployments
             for device, target in _places(config, deployment)

@@ -25,7 +25,8 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
 
     Args:
         slice_: ``{"device": of the deploy step, "gates": name to limit}``, and the options
-            of the ``"service"`` where the device has one.
+            of the ``"service"`` where the device has one; ``"allow_downgrade"``, if the device
+            may take a bundle with a lower counter than it has had.
         code: fingerprint of the step; part of the command line, so that new code runs again.
         validation: the file that the validate step wrote.
         out: the file to write.
@@ -43,7 +44,9 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
         if failed:
             raise _gate_error(name, failed, _reject(slice_["device"], record, failed))
         with open_device(slice_["device"]) as device:
-            changed = device.activate(record["model"], record["bundle_sha256"])
+            allowed = slice_.get("allow_downgrade", False)
+            model, sha = record["model"], record["bundle_sha256"]
+            changed = device.activate(model, sha, allow_downgrade=allowed)
             if changed:
                 device.prune(record["model"])
             if "service" in slice_:

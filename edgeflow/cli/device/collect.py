@@ -11,6 +11,7 @@ from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, answe
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
 from edgeflow.console import say
+from edgeflow.errors import DataError
 
 if TYPE_CHECKING:
     from edgeflow.plan import Unit
@@ -59,7 +60,11 @@ def collect(
                 "for each label there; then train on them by `source: collected`"
             )
 
-    answer_for_all(names, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(names, ask, show, connections=connections, as_json=as_json, code=_code)
+
+
+def _code(models: Mapping[str, Any]) -> int:
+    return DataError.exit_code if any(it["refused"] for it in models.values()) else 0
 
 
 def _collect(device: Any, unit: "Unit", results: Path, out: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.cli.device.provision import device_lock
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from edgeflow.plan import Plan
 
 HEADER = ("device", "what", "state", "", "to fix it")
-Checks = list[dict[str, str]]
+Checks = list[dict[str, Any]]
 
 
 def doctor(
@@ -25,12 +24,15 @@ def doctor(
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
-    """Say what devices lack for deployments, and the command that fixes it."""
+    """Say what devices lack for deployments, and the command that fixes it.
+
+    Warnings leave the exit code 0; what is missing or a fault has that of its class.
+    """
     plan = load_plan(config)
     sections = chosen(plan, devices, config)
 
     def ask(name: str) -> Checks:
-        return [asdict(check) for check in _examine(plan, name, sections[name])]
+        return [check.to_json() for check in _examine(plan, name, sections[name])]
 
     def show(found: Mapping[str, Checks]) -> None:
         rows = [
@@ -40,7 +42,10 @@ def doctor(
         ]
         print_columns(HEADER, rows)
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    def code(checks: Checks) -> int:
+        return next((int(it["exit_code"]) for it in checks if it["exit_code"]), 0)
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=code)
 
 
 def _examine(plan: "Plan", name: str, device: Any) -> "Iterator[Check]":
@@ -69,7 +74,9 @@ def _model(device: "OpenDevice", model: str, *, served: bool) -> "Iterator[Check
 
     status = device.status(model)
     if status.fault:
-        yield Check(what=model, state="warning", detail=status.fault, fix="edgeflow run")
+        yield Check(what=model, state="fault", detail=status.fault, fix="edgeflow run")
+    elif status.current is None and not status.releases:
+        yield Check(what=model, state="warning", detail="never deployed", fix="edgeflow run")
     elif status.current is None:
         yield Check(what=model, state="missing", detail="none is current", fix="edgeflow run")
     else:
@@ -86,8 +93,14 @@ def _service(device: "OpenDevice", model: str) -> "Check":
     from edgeflow.deploy.service import health
 
     found, what = health(device, model), f"{model}: service"
+    if found.running and found.fault:
+        fix = f"edgeflow device logs {device.endpoint.name}"
+        return Check(what=what, state="fault", detail=found.fault, fix=fix)
     if found.running:
         return Check(what=what, state="ok", detail="it runs")
-    detail = found.detail or found.fault or "it does not run"
-    fix = f"edgeflow device logs {device.endpoint.name}"
-    return Check(what=what, state="missing", detail=detail, fix=fix)
+    name = device.endpoint.name
+    if found.failed:
+        fix = f"edgeflow device logs {name}"
+        return Check(what=what, state="fault", detail=found.detail, fix=fix)
+    fix = f"edgeflow device serve {name} {model}"
+    return Check(what=what, state="missing", detail=found.detail, fix=fix)

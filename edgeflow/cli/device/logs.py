@@ -17,6 +17,7 @@ from edgeflow.cli.device.several import (
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+from edgeflow.errors import IntegrityError
 from edgeflow.text import excerpt
 
 if TYPE_CHECKING:
@@ -66,7 +67,11 @@ def history(
                 if log["chain"] != "whole":
                     print(f"{name}: {of}: the audit log was changed: {log['chain']}")
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    def code(logs: Mapping[str, Any]) -> int:
+        changed = any(log["chain"] != "whole" for log in logs.values())
+        return IntegrityError.exit_code if changed else 0
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=code)
 
 
 def _release(entry: Mapping[str, Any]) -> str:

@@ -53,8 +53,9 @@ def provision(
     """Give devices the agent, the engine's environment, the trusted signers, recovery at boot."""
     plan = load_plan(config)
     sections = chosen(plan, devices, config)
-    if lock is not None and not lock.is_file():
-        raise typer.BadParameter(f"no file {lock}", param_hint="--lock")
+    for option, path in (("--lock", lock), ("--admin-identity", admin_identity)):
+        if path is not None and not path.expanduser().is_file():
+            raise typer.BadParameter(f"no file {path}", param_hint=option)
 
     def ask(name: str) -> Steps:
         from edgeflow.deploy.provision.keys import public_of

@@ -9,6 +9,7 @@ from edgeflow.cli.device.change import Devices, Model
 from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
 from edgeflow.cli.listing import short_sha
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+from edgeflow.errors import DeployError
 
 
 def serve(
@@ -46,7 +47,11 @@ def serve(
         for name, it in found.items():
             print(f"{name}: {model}: {_said(it)}")
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=_code)
+
+
+def _code(it: Mapping[str, Any]) -> int:
+    return DeployError.exit_code if it.get("failed") else 0
 
 
 def _said(it: Mapping[str, Any]) -> str:

@@ -82,8 +82,11 @@ def answer_for_all(
     *,
     connections: int,
     as_json: bool,
+    code: Callable[[T], int] = lambda _: 0,
 ) -> NoReturn:
     """Ask devices, print what they say, and end the command with the code of the first failure.
+
+    That is of a device that gave no answer, or else of one whose answer tells of a failure.
 
     Args:
         names: of the devices.
@@ -91,20 +94,26 @@ def answer_for_all(
         show: prints the answers, by name, for people.
         connections: most devices that are asked at a time.
         as_json: print the answers for programs.
+        code: exit code of an answer that tells of a failure; 0 of others.
     """
     found, failed = ask_all(names, ask, connections)
     if as_json:
         print_json(with_errors(found, failed))
     else:
         show(found)
-    end(failed, quiet=as_json)
+    end(failed, quiet=as_json, codes=map(code, found.values()))
 
 
-def end(failed: Failures, *, quiet: bool) -> NoReturn:
-    """End a command with the code of the first failure; say of each device why, unless `quiet`."""
+def end(failed: Failures, *, quiet: bool, codes: Iterable[int] = ()) -> NoReturn:
+    """End a command with the code of the first failure; say of each device why, unless `quiet`.
+
+    Args:
+        codes: those of the devices that gave an answer; they come after those that gave none.
+    """
     for name, error in () if quiet else failed.items():
         say(_named(shown(error), name))
-    raise typer.Exit(next((error.exit_code for error in failed.values()), 0))
+    told = [*(error.exit_code for error in failed.values()), *codes]
+    raise typer.Exit(next(filter(None, told), 0))
 
 
 def _named(text: str, device: str) -> str:

@@ -18,6 +18,7 @@ from edgeflow.cli.listing import print_columns, short_sha, when
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
 from edgeflow.console import say
 from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder
+from edgeflow.errors import DeployError
 
 if TYPE_CHECKING:
     from edgeflow.deploy.agent_answer import Status
@@ -49,7 +50,10 @@ def status(
         for line in _hints(found, results):
             say(line)
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    def code(served: Mapping[str, Any]) -> int:
+        return DeployError.exit_code if any(it["fault"] for it in served.values()) else 0
+
+    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=code)
 
 
 def _hints(found: Mapping[str, Mapping[str, Any]], results: Path) -> Iterator[str]:

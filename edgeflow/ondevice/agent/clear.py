@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .answer import Refused
+from .boot_entry import leave_boot
 from .files import fsync
 from .folders import discard, is_folder
 from .journal import journal_of
@@ -45,6 +46,7 @@ def forget(options: argparse.Namespace) -> Json:
         repair(model)
         require_settled(journal_of(model))
         model.switch(None)
+        leave_boot(model.folder)
         # If this is killed, the releases still show the model, and the next run goes on.
         for entry in sorted(os.listdir(model.folder), key="releases".__eq__):
             if entry != LOCK:

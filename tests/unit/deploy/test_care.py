@@ -13,6 +13,7 @@ from edgeflow.cli.app import app
 from edgeflow.deploy import checkup
 from edgeflow.deploy.checkup import Check, Checkup
 from edgeflow.deploy.facts import Facts
+from edgeflow.errors import DeployError, IntegrityError, MissingToolError
 from edgeflow.ondevice import checkup as on_device
 from edgeflow.remote.inventory import Endpoint
 from tests.tiny_targets import section_of
@@ -71,6 +72,7 @@ def test_what_is_wrong_is_named_with_the_command_that_fixes_it(
     assert set(said) == {what}
     assert detail in said[what].detail
     assert fix in said[what].fix
+    assert said[what].exit_code == (DeployError.exit_code if what == "folder" else 0)
 
 
 def test_engines_are_compared_with_the_lock(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_engines_are_compared_with_the_lock(tmp_path: Path) -> None:
     assert found(lock) == {
         "ai-edge-litert": Check(
             what="ai-edge-litert", state="missing", detail="litert-device.txt has it",
-            fix="edgeflow device provision pi",
+            fix="edgeflow device provision pi", kind=MissingToolError,
         )
     }  # fmt: skip
     older = FACTS.model_copy(update={"packages": {"numpy": "1.26", "ai-edge-litert": "2.3.0"}})
@@ -148,7 +150,8 @@ def test_commands_look_after_a_device(
 ) -> None:
     said = json.loads(device("doctor", "--json").stdout)["good"]
     missing = next(it for it in said if it["what"] == "net")
-    assert (missing["state"], missing["fix"]) == ("missing", "edgeflow run")
+    assert (missing["state"], missing["fix"]) == ("warning", "edgeflow run")
+    assert missing["exit_code"] == 0, "it lacks nothing for a deployment"
     assert {"machine", "disk", "clock", "memory"} <= {it["what"] for it in said}
 
     for payload in (b"1", b"2", b"3", b"4", b"5", b"6"):
@@ -159,7 +162,9 @@ def test_commands_look_after_a_device(
     assert "confirm" in table
     audit = lab.root(bench) / "edgeflow/net/audit.log"
     audit.write_text(audit.read_text().replace('"verb": "install"', '"verb": "prune"', 1))
-    assert "the audit log was changed: broken at line" in device("history", "good").stdout
+    changed = device("history", "good")
+    assert "the audit log was changed: broken at line" in changed.stdout
+    assert changed.exit_code == IntegrityError.exit_code
 
     log_file = lab.root(bench) / "edgeflow/net/run/service.log"
     log_file.parent.mkdir(exist_ok=True)

@@ -117,8 +117,10 @@ def test_a_rollback_brings_the_release_before(
     assert found["state"] == "rejected the last build"
     link.unlink()
     link.symlink_to("/nowhere")
-    line = device("status", "good").stdout.splitlines()[1]
-    assert "current points at /nowhere, which is no release" in line
+    broken = device("status", "good")
+    assert "current points at /nowhere, which is no release" in broken.stdout.splitlines()[1]
+    assert broken.exit_code == DeployError.exit_code
+    assert "fault" in device("doctor", "good").stdout
 
 
 def test_a_rollback_rejects_the_release_that_was_seen_and_no_other(

@@ -19,6 +19,7 @@ from edgeflow.deploy.provision.steps import Step, Wanted, provision
 from edgeflow.deploy.release import connect
 from edgeflow.errors import DeployError, MissingToolError, SigningError
 from edgeflow.ondevice import provision as on_device
+from edgeflow.ondevice.agent.boot_entry import leave_boot
 from edgeflow.remote.session import INTERPRETER
 
 if TYPE_CHECKING:
@@ -191,6 +192,10 @@ def test_what_starts_at_boot_is_entered_once(looked: Found, tmp_path: Path) -> N
         f"@reboot {looked.base_python} {recover}",
         f"@reboot /new/python -B {serve}",
     ]
+    leave_boot(f"{root}/other")
+    assert len(on_device.look(str(root))["crontab"]) == 3
+    leave_boot(f"{root}/net")  # as it is removed
+    assert len(on_device.look(str(root))["crontab"]) == 2
     for agent in ("a.pyz", "b.pyz"):
         on_device.link(str(root), agent)
         assert on_device.look(str(root))["recovers_by"] == agent
@@ -213,6 +218,16 @@ def test_units_of_systemd_are_enabled_and_linger(looked: Found, tmp_path: Path) 
     ]
     found = on_device.look(looked.root)["units"]
     assert found == {recover.unit: hashlib.sha256(recover.text.encode()).hexdigest()}
+    assert on_device.unit(serve.unit, serve.text) == {}
+    wanted = tmp_path / ".config/systemd/user/default.target.wants"
+    wanted.mkdir()
+    (wanted / serve.unit).symlink_to(f"../{serve.unit}")
+    leave_boot("/of/another/net")
+    assert serve.unit in on_device.look(looked.root)["units"]
+    leave_boot(f"{looked.root}/net")
+    assert on_device.look(looked.root)["units"] == found
+    assert list(wanted.iterdir()) == []
+    assert (tmp_path / "ran").read_text().endswith("systemctl --user daemon-reload\n")
 
 
 def test_an_archive_stays_in_its_place(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The service as the host starts, asks and stops it."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from edgeflow.config.service import Service
 from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.release import connect
 from edgeflow.deploy.service import cron_line, systemd_unit
-from edgeflow.errors import ConfigError, DeployError
+from edgeflow.errors import ConfigError, DataError, DeployError, MissingToolError
 from edgeflow.ondevice.client import Client
 from edgeflow.plan import Plan
 from edgeflow.remote.virtual.layout import Address
@@ -88,6 +90,10 @@ def test_what_passes_its_gates_is_served(lab: Lab, address: Address, tmp_path: P
         assert "pi: net: 1 new samples in collected/net" in done.stdout, done.stderr
         assert Path(f"collected/net/{kept['kept']}.npz").is_file()
         assert "pi: net: 0 new samples" in device("collect", "pi").stdout
+        (model_dir / f"kept/{'0' * 64}.npz").write_bytes(b"no sample")
+        odd = device("collect", "pi")
+        assert odd.exit_code == DataError.exit_code, "some were refused"
+        assert "pi: net: refused 000000000000" in odd.stderr
         pid = client.health()["pid"]
         assert json.loads((model_dir / "run/service.json").read_text())["queue"] == 3
 
@@ -106,7 +112,23 @@ def test_what_passes_its_gates_is_served(lab: Lab, address: Address, tmp_path: P
         assert client.health()["pid"] != pid, "other options take another start"
     assert device("serve", "pi", "net", "--stop").stdout == "pi: net: stopped\n"
     assert device("serve", "pi", "net", "--stop").stdout == "pi: net: did not run\n"
-    assert "does not run" in device("serve", "pi", "net", "--status").stdout
+    stopped = device("serve", "pi", "net", "--status")
+    assert (stopped.exit_code, stopped.stdout) == (0, "pi: net: does not run: it was stopped\n")
+    said = {it["what"]: it for it in json.loads(device("doctor", "--json").stdout)["pi"]}
+    assert said["net: service"]["state"] == "missing"
+    assert said["net: service"]["fix"] == "edgeflow device serve pi net"
+
+    assert device("serve", "pi", "net").exit_code == 0
+    with Client(str(model_dir)) as client:
+        pid = client.health()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    lab.wait_until(lambda: lab.is_gone(pid))
+    died = device("serve", "pi", "net", "--status")
+    assert died.exit_code == DeployError.exit_code
+    assert f"does not run: it died (process {pid})" in died.stdout
+    sick = device("doctor")
+    assert sick.exit_code in (DeployError.exit_code, MissingToolError.exit_code)
+    assert "edgeflow device logs pi" in sick.stdout
 
 
 def test_a_removed_model_is_served_no_more(lab: Lab, address: Address, tmp_path: Path) -> None:

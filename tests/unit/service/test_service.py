@@ -134,7 +134,8 @@ def test_what_it_says(model_dir: Path) -> None:
         assert response.headers["X-Edgeflow-Release"] == name
         assert serve(model_dir, "start")["pid"] == health["pid"], "it runs already"
     assert not path.exists()
-    assert serve(model_dir, "health")["running"] is False
+    ended = serve(model_dir, "health")
+    assert ended == {"running": False, "failed": False, "detail": "it was stopped"}
     left = {path.name for path in (model_dir / "releases" / name).iterdir()}
     assert "__pycache__" not in left, "more files would damage the release"
 
@@ -173,6 +174,18 @@ def test_malformed_requests_are_refused(model_dir: Path) -> None:
         assert found == [status for _, _, status in BAD]
         assert post(client, "/infer?color=1", b"{}", "application/json")[0].status == 400
         assert post(client, "/other", b"{}", "application/json")[0].status == 404
+        assert post(client, "/infer?note=" + "n" * 501, b"{}", "application/json")[0].status == 400
+        with Client(str(model_dir)) as own:
+            response, answer = post(own, "/infer?note=" + "n" * 70_000, b"", "application/json")
+            assert (response.status, json.loads(answer)["error"]) == (414, "malformed")
+        wrong: list[Any] = [[0, 12], "text", None, np.zeros(SHAPE, np.int64)]
+        for given in wrong:
+            with pytest.raises(ServiceError, match="malformed: an (input is|array of)"):
+                client.infer(given)
+        long: list[Any] = ["n" * 501, "n" * 100_000, None, 5]
+        for note in long:
+            with pytest.raises(ServiceError, match="of 500 characters at most"):
+                client.infer(SAMPLE, note=note)
         with pytest.raises(ServiceError, match="a sample like that"):
             client.infer(starting_with(RAISE))
         with pytest.raises(ServiceError, match="no number"):
