@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeflow import paths
-from edgeflow.cli.device.several import (
-    CONNECTIONS,
-    Connections,
-    Devices,
-    ask_all,
-    chosen,
-    with_errors,
-)
+from edgeflow.cli.device.asked import Devices, chosen
+from edgeflow.cli.device.several import CONNECTIONS, Connections, ask_all, with_errors
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
 from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.console import say
@@ -38,7 +32,7 @@ def doctor(
     known = plan.config.devices if plan else {}
     here = of_this_machine()
     found, errors = ask_all(
-        chosen(plan, devices, config) if plan else (),
+        chosen(plan, devices, config) if plan and known else (),
         lambda name: _ask(name, known[name]),
         connections,
     )

@@ -129,6 +129,11 @@ def selected(rows: list[Row], rollout: Rollout) -> list[Row]:
         label: {str(value) for value in (values if isinstance(values, list) else [values])}
         for label, values in rollout.select.items()
     }
+    return labelled(rows, wanted)
+
+
+def labelled(rows: list[Row], wanted: Mapping[str, set[str]]) -> list[Row]:
+    """Return the rows that have of each label one of its values, in their order."""
     return [
         row for row in rows if all(row.labels.get(key) in values for key, values in wanted.items())
     ]

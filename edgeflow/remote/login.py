@@ -105,9 +105,26 @@ def _content(wanted: Wanted) -> bytes:
         )
     try:
         with path.open("rb") as file:
-            return file.read(_KEY_MAX_BYTES)
+            text = file.read(_KEY_MAX_BYTES)
     except OSError as error:
         raise _unusable(wanted, error) from error
+    if text.startswith(b"-----BEGIN "):
+        _require_private(wanted)
+    return text
+
+
+def _require_private(wanted: Wanted) -> None:
+    """Refuse a private key that other accounts may read, by the rule of OpenSSH's clients.
+
+    That is `sshkey_perm_ok` in its authfile.c: the mode counts where the file is one's own.
+    """
+    facts = wanted.identity.stat()
+    if facts.st_uid == os.getuid() and facts.st_mode & 0o077:
+        raise wanted.failure(
+            f"{wanted.identity}, the key for {wanted.title}, is open to other accounts of this "
+            f"machine (mode {facts.st_mode & 0o777:04o})",
+            hint=f"close it: chmod 600 {wanted.identity}; if others have read it, replace the key",
+        )
 
 
 def _public_blob(text: bytes) -> bytes | None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow import paths
+from edgeflow.cli.device.asked import chosen
 from edgeflow.cli.device.several import (
     CONNECTIONS,
     Connections,
     answer_for_all,
-    chosen,
     opened,
+    opened_alone,
 )
 from edgeflow.cli.listing import short_sha
 from edgeflow.cli.names import names_of
@@ -27,7 +28,6 @@ from edgeflow.errors import DeployError
 if TYPE_CHECKING:
     from edgeflow.deploy.agent_answer import Status
     from edgeflow.deploy.release import OpenDevice
-    from edgeflow.plan import Plan
 
 
 def _devices_or_model(context: typer.Context, incomplete: str) -> list[str]:
@@ -64,7 +64,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Go back to the release before; the present one is rejected, and serves no more."""
-    sections = chosen(load_plan(config), devices, config)
+    asked = chosen(load_plan(config), devices, config)
     require_name(model)
     if release is not None and not re.fullmatch("[0-9a-f]{8,64}", release):
         raise typer.BadParameter(f"{release!r} is no start of a SHA-256", param_hint="--release")
@@ -72,10 +72,11 @@ def rollback(
     def ask(name: str) -> Done:
         from edgeflow.deploy.release import held
 
-        with opened(name, sections[name]) as device:
+        section = asked[name].section
+        with opened(name, section) as device:
             # Before the wait for others who are at work there: what they bring, nobody has seen.
             seen = device.status(model)
-            with held(name, sections[name].run_timeout_s):
+            with held(name, section.run_timeout_s):
                 done = _roll_back(device, model, seen, release, reason)
         if folder := judged_folder(results, name, model):
             note_rollback(folder, str(done["rejected_sha256"]), reason)
@@ -87,7 +88,7 @@ def rollback(
             if folder := judged_folder(results, name, model):
                 say(f"hint: builds leave it so; to deploy it again, {DEPLOY_AGAIN.format(folder)}")
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 
 
 def _roll_back(
@@ -155,27 +156,24 @@ def remove(
 ) -> None:
     """Remove a model that the configuration no longer deploys there, with all its releases."""
     plan = load_plan(config)
-    names = chosen(plan, devices, config)
+    asked = chosen(plan, devices, config)
     require_name(model)
-    _require_unused(plan, set(names), model, config)
+    _require_unused([name for name, it in asked.items() if model in it.models], model, config)
 
     def ask(name: str) -> dict[str, str]:
-        _remove(plan.job("deploy", device=name).slice, model, results)
+        _remove(name, asked[name].section, model, results)
         return {"removed": model}
 
     def show(found: Mapping[str, Mapping[str, str]]) -> None:
         for name in found:
             print(f"{name}: {model}: removed")
 
-    answer_for_all(names, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 
 
-def _remove(slice_: Mapping[str, Any], model: str, results: Path) -> None:
+def _remove(name: str, section: Any, model: str, results: Path) -> None:
     """Remove a model from a device, and what says here that it is there: a build believes that."""
-    from edgeflow.deploy.release import open_device
-
-    name = slice_["name"]
-    with open_device(slice_) as device:
+    with opened_alone(name, section) as device:
         was_there = _forget(device, model)
     folder = results / paths.DEVICE.format(device=name, model=model)
     if folder.is_dir():
@@ -208,8 +206,7 @@ def require_name(model: str) -> None:
         raise typer.BadParameter(f"{model!r} is no name of a model")
 
 
-def _require_unused(plan: "Plan", devices: set[str], model: str, config: Path) -> None:
-    used = [unit.device for unit in plan.deployed if unit.model == model and unit.device in devices]
+def _require_unused(used: list[str], model: str, config: Path) -> None:
     if used:
         raise typer.BadParameter(
             f"{config} deploys {model!r} to {', '.join(used)}: take that out of `deployments` first"

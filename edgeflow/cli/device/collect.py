@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow import paths
-from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, answer_for_all, chosen
+from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened_alone
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
 from edgeflow.console import say
 from edgeflow.errors import DataError
 
 if TYPE_CHECKING:
-    from edgeflow.plan import Unit
+    from edgeflow.deploy.release import OpenDevice
 
 OUT = Path("collected")
 
@@ -26,6 +27,8 @@ def collect(
         typer.Option(help="Of this model alone.", autocompletion=names_of("models")),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder; each model gets one in it.")] = OUT,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     results: Results = RESULTS,
     connections: Connections = CONNECTIONS,
@@ -33,20 +36,14 @@ def collect(
 ) -> None:
     """Fetch the samples that services kept on devices; what is here already is not sent again."""
     plan = load_plan(config)
-    sections = chosen(plan, devices, config)
+    asked = chosen(plan, devices, config, fleet, where)
     if model is not None and model not in plan.config.models:
         raise typer.BadParameter(f"no model {model!r} in {config}")
-    units = [
-        unit for unit in plan.deployed if unit.device in sections and model in (None, unit.model)
-    ]
-    names = [name for name in sections if any(unit.device == name for unit in units)]
+    wanted = _wanted(asked, model)
 
     def ask(name: str) -> dict[str, Any]:
-        from edgeflow.deploy.release import open_device
-
-        with open_device(plan.job("deploy", device=name).slice) as device:
-            mine = [unit for unit in units if unit.device == name]
-            return {unit.model: _collect(device, unit, results, out) for unit in mine}
+        with opened_alone(name, asked[name].section) as device:
+            return {of: _collect(device, of, asked[name], results, out) for of in wanted[name]}
 
     def show(found: Mapping[str, Mapping[str, Any]]) -> None:
         for name, models in found.items():
@@ -60,21 +57,32 @@ def collect(
                 "for each label there; then train on them by `source: collected`"
             )
 
-    answer_for_all(names, ask, show, connections=connections, as_json=as_json, code=_code)
+    answer_for_all(wanted, ask, show, connections=connections, as_json=as_json, code=_code)
+
+
+def _wanted(asked: Mapping[str, Asked], model: str | None) -> dict[str, list[str]]:
+    """Return the models of each device that samples are wanted of."""
+    wanted = {name: [of for of in it.models if model in (None, of)] for name, it in asked.items()}
+    if not any(wanted.values()):
+        told = f"no device of these has the model {model!r}" if model else "no device has a model"
+        raise typer.BadParameter(f"{told} by configuration: {', '.join(wanted)}")
+    return {name: models for name, models in wanted.items() if models}
 
 
 def _code(models: Mapping[str, Any]) -> int:
     return DataError.exit_code if any(it["refused"] for it in models.values()) else 0
 
 
-def _collect(device: Any, unit: "Unit", results: Path, out: Path) -> dict[str, Any]:
+def _collect(
+    device: "OpenDevice", model: str, asked: Asked, results: Path, out: Path
+) -> dict[str, Any]:
     from edgeflow.bundle.manifest import read_bundle
     from edgeflow.deploy.collect import collect as fetch
     from edgeflow.errors import DeployError
 
-    place = paths.COMPILED.format(target=unit.target, model=unit.model, recipe=unit.recipe)
-    bundle = results / place / "bundle.tar"
+    of = {"target": asked.section.target, "model": model, "recipe": asked.models[model]}
+    bundle = results / paths.COMPILED.format(**of) / "bundle.tar"
     if not bundle.is_file():
         raise DeployError(f"{bundle} is not there, and says what samples are", hint="edgeflow run")
-    done = fetch(device, read_bundle(bundle), out / unit.model)
+    done = fetch(device, read_bundle(bundle), out / model)
     return {"new": done.new, "refused": done.refused}

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen
 from edgeflow.cli.device.provision import device_lock
-from edgeflow.cli.device.several import CONNECTIONS, Connections, Devices, answer_for_all, chosen
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all
 from edgeflow.cli.listing import print_columns
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
 
@@ -20,6 +22,8 @@ Checks = list[dict[str, Any]]
 
 def doctor(
     devices: Devices = None,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
@@ -29,10 +33,11 @@ def doctor(
     Warnings leave the exit code 0; what is missing or a fault has that of its class.
     """
     plan = load_plan(config)
-    sections = chosen(plan, devices, config)
+    asked = chosen(plan, devices, config, fleet, where)
 
     def ask(name: str) -> Checks:
-        return [check.to_json() for check in _examine(plan, name, sections[name])]
+        found = _examine(plan, name, asked[name])
+        return [_of(asked[name], check).to_json() for check in found]
 
     def show(found: Mapping[str, Checks]) -> None:
         rows = [
@@ -45,10 +50,16 @@ def doctor(
     def code(checks: Checks) -> int:
         return next((int(it["exit_code"]) for it in checks if it["exit_code"]), 0)
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=code)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json, code=code)
 
 
-def _examine(plan: "Plan", name: str, device: Any) -> "Iterator[Check]":
+def _of(device: Asked, check: "Check") -> "Check":
+    """Return a check whose command names the device as this one did."""
+    own = check.fix.startswith("edgeflow device ")
+    return replace(check, fix=check.fix + device.option) if own else check
+
+
+def _examine(plan: "Plan", name: str, asked: Asked) -> "Iterator[Check]":
     from edgeflow.deploy.checkup import checks, checkup_over, trust_check
     from edgeflow.deploy.facts import facts_over
     from edgeflow.deploy.provision.keys import trusted
@@ -56,35 +67,34 @@ def _examine(plan: "Plan", name: str, device: Any) -> "Iterator[Check]":
     from edgeflow.remote.inventory import endpoint
     from edgeflow.remote.session import Session
 
-    where = endpoint(name, device)
+    device, where = asked.section, endpoint(name, asked.section)
     with Session(where) as session:
         found = checkup_over(session)
         wanted = trusted(plan.config.signing, signatures=device.trust == "signatures")
         yield from trust_check(where, found, wanted)
         yield from checks(where, facts_over(session), found, device_lock(plan, device), time.time())
         opened = OpenDevice(session)
-        for unit in plan.deployed:
-            if unit.device == name:
-                yield from _model(opened, unit.model, served=device.service is not None)
+        for model in asked.models:
+            yield from _model(opened, model, asked)
 
 
-def _model(device: "OpenDevice", model: str, *, served: bool) -> "Iterator[Check]":
+def _model(device: "OpenDevice", model: str, asked: Asked) -> "Iterator[Check]":
     """Yield what a model serves, and a trial or a service that did not end well."""
     from edgeflow.deploy.checkup import Check
 
     status = device.status(model)
     if status.fault:
-        yield Check(what=model, state="fault", detail=status.fault, fix="edgeflow run")
+        yield Check(what=model, state="fault", detail=status.fault, fix=asked.deploy)
     elif status.current is None and not status.releases:
-        yield Check(what=model, state="warning", detail="never deployed", fix="edgeflow run")
+        yield Check(what=model, state="warning", detail="never deployed", fix=asked.deploy)
     elif status.current is None:
-        yield Check(what=model, state="missing", detail="none is current", fix="edgeflow run")
+        yield Check(what=model, state="missing", detail="none is current", fix=asked.deploy)
     else:
         yield Check(what=model, state="ok", detail=f"release {status.current[:12]}")
     if (pending := status.pending) is not None and pending.left_s <= 0:
         detail = f"release {pending.sha[:12]} was on trial when the device stopped"
-        yield Check(what=f"{model}: trial", state="warning", detail=detail, fix="edgeflow run")
-    if served and status.current is not None:
+        yield Check(what=f"{model}: trial", state="warning", detail=detail, fix=asked.deploy)
+    if asked.section.service is not None and status.current is not None:
         yield _service(device, model)
 
 

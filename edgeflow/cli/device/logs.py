@@ -5,15 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen
 from edgeflow.cli.device.change import require_name
-from edgeflow.cli.device.several import (
-    CONNECTIONS,
-    Connections,
-    Devices,
-    answer_for_all,
-    chosen,
-    opened,
-)
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
@@ -22,7 +16,6 @@ from edgeflow.text import excerpt
 
 if TYPE_CHECKING:
     from edgeflow.deploy.release import OpenDevice
-    from edgeflow.plan import Plan
 
 T = TypeVar("T")
 Model = Annotated[
@@ -42,16 +35,17 @@ def history(
     devices: Devices = None,
     model: Model = None,
     last: Last = 20,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
     """Say what was done to models, by audit logs, and whether anybody has changed those."""
-    plan = load_plan(config)
-    sections = chosen(plan, devices, config)
+    asked = chosen(load_plan(config), devices, config, fleet, where)
 
     def ask(name: str) -> dict[str, Any]:
-        found = _of_models(plan, name, sections[name], model, lambda it, of: it.history(of, last))
+        found = _of_models(name, asked[name], model, lambda it, of: it.history(of, last))
         return {of: it.model_dump() for of, it in found.items()}
 
     def show(found: Mapping[str, Mapping[str, Any]]) -> None:
@@ -71,7 +65,7 @@ def history(
         changed = any(log["chain"] != "whole" for log in logs.values())
         return IntegrityError.exit_code if changed else 0
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=code)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json, code=code)
 
 
 def _release(entry: Mapping[str, Any]) -> str:
@@ -88,16 +82,17 @@ def logs(
     devices: Devices = None,
     model: Model = None,
     last: Last = 20,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
     """Print what the services on devices said last."""
-    plan = load_plan(config)
-    sections = chosen(plan, devices, config)
+    asked = chosen(load_plan(config), devices, config, fleet, where)
 
     def ask(name: str) -> dict[str, tuple[str, ...]]:
-        return _of_models(plan, name, sections[name], model, lambda it, of: it.logs(of, last))
+        return _of_models(name, asked[name], model, lambda it, of: it.logs(of, last))
 
     def show(found: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
         for name, said in found.items():
@@ -105,39 +100,39 @@ def logs(
                 for line in lines or ("its service has said nothing",):
                     print(f"{name}: {of}: {line}")
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 
 
 def _of_models(
-    plan: "Plan",
     name: str,
-    device: Any,
+    device: Asked,
     model: str | None,
     ask: "Callable[[OpenDevice, str], T]",
 ) -> dict[str, T]:
     """Return what a device says of each model that is deployed there, or of one."""
     if model:
         require_name(model)
-    wanted = [model] if model else [it.model for it in plan.deployed if it.device == name]
-    with opened(name, device) as there:
-        return {of: ask(there, of) for of in dict.fromkeys(wanted)}
+    with opened(name, device.section) as there:
+        return {of: ask(there, of) for of in ([model] if model else device.models)}
 
 
 def gc(
     devices: Devices = None,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
     """Remove old releases, test sets, environments and agents from devices; what serves stays."""
-    sections = chosen(load_plan(config), devices, config)
+    asked = chosen(load_plan(config), devices, config, fleet, where)
 
     def ask(name: str) -> dict[str, int]:
-        with opened(name, sections[name]) as device:
+        with opened(name, asked[name].section) as device:
             return {"freed_bytes": device.gc()}
 
     def show(found: Mapping[str, Mapping[str, int]]) -> None:
         for name, it in found.items():
             print(f"{name}: freed {it['freed_bytes']} bytes")
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json)

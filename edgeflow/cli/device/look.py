@@ -4,14 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from edgeflow.cli.device.several import (
-    CONNECTIONS,
-    Connections,
-    Devices,
-    answer_for_all,
-    chosen,
-    opened,
-)
+from edgeflow.cli.device.asked import Devices, Fleet, Where, chosen
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
 
@@ -46,12 +40,14 @@ def list_(config: ConfigFile = CONFIG, as_json: Json = False) -> None:
 
 def ping(
     devices: Devices = None,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
     """Log in to devices and run a program there; say how long each of that took."""
-    sections = chosen(load_plan(config), devices, config)
+    asked = chosen(load_plan(config), devices, config, fleet, where)
 
     def show(found: Mapping[str, Mapping[str, float]]) -> None:
         for name, it in found.items():
@@ -59,9 +55,9 @@ def ping(
             print(f"{name}: answers in {it['answer_ms']:.0f} ms; {login}")
 
     def ask(name: str) -> dict[str, float]:
-        return _ping(name, sections[name])
+        return _ping(name, asked[name].section)
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 
 
 def _ping(name: str, device: Any) -> dict[str, float]:
@@ -83,23 +79,23 @@ def _ping(name: str, device: Any) -> dict[str, float]:
 
 def models(
     devices: Devices = None,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
     """List the models that lie on devices, with their size; `remove` takes one away."""
-    plan = load_plan(config)
-    sections = chosen(plan, devices, config)
-    wanted = {(unit.device, unit.model) for unit in plan.deployed}
+    asked = chosen(load_plan(config), devices, config, fleet, where)
 
     def ask(name: str) -> Models:
-        with opened(name, sections[name]) as device:
+        with opened(name, asked[name].section) as device:
             return [
                 {
                     "model": it.name,
                     "current_sha256": it.current,
                     "size_bytes": it.size_bytes,
-                    "configured": (name, it.name) in wanted,
+                    "configured": it.name in asked[name].models,
                 }
                 for it in device.models()
             ]
@@ -107,7 +103,7 @@ def models(
     def show(found: Mapping[str, Models]) -> None:
         _print_models(found, unknown=f"not in {config}")
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 
 
 def _print_models(found: Mapping[str, Models], unknown: str) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
+from edgeflow.cli.device.asked import Asked, Fleet, Where, chosen
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all
 from edgeflow.cli.listing import print_columns
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
@@ -25,11 +26,15 @@ Steps = list[dict[str, str]]
 
 def provision(
     devices: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="DEVICE...", help="Which devices.", autocompletion=names_of("devices")
+            metavar="DEVICE...",
+            help="Devices of the configuration; or of --fleet, and then by default all.",
+            autocompletion=names_of("devices"),
         ),
-    ],
+    ] = None,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     lock: Annotated[
         Path | None,
@@ -51,8 +56,10 @@ def provision(
     as_json: Json = False,
 ) -> None:
     """Give devices the agent, the engine's environment, the trusted signers, recovery at boot."""
+    if not devices and fleet is None:
+        raise typer.BadParameter("name the devices that it is to change, or a --fleet")
     plan = load_plan(config)
-    sections = chosen(plan, devices, config)
+    asked = chosen(plan, devices, config, fleet, where)
     for option, path in (("--lock", lock), ("--admin-identity", admin_identity)):
         if path is not None and not path.expanduser().is_file():
             raise typer.BadParameter(f"no file {path}", param_hint=option)
@@ -62,34 +69,33 @@ def provision(
         from edgeflow.deploy.provision.steps import provision
         from edgeflow.remote.inventory import endpoint
 
-        where = endpoint(name, sections[name])
-        wanted = _wanted(plan, name, lock, online)
+        account = endpoint(name, asked[name].section)
+        wanted = _wanted(plan, asked[name], lock, online)
         if admin_identity is not None:
-            wanted = replace(wanted, deploys=public_of(where))
-            where = replace(where, identity=admin_identity.expanduser())
-            if public_of(where) == wanted.deploys:
+            wanted = replace(wanted, deploys=public_of(account))
+            account = replace(account, identity=admin_identity.expanduser())
+            if public_of(account) == wanted.deploys:
                 raise DeployError(
-                    f"{admin_identity} is the `identity` of {where.title} itself",
+                    f"{admin_identity} is the `identity` of {account.title} itself",
                     hint="restricting the only key would lock you out; create another to deploy "
                     "with: ssh-keygen -t ed25519 -f ~/.ssh/edgeflow",
                 )
-        return [asdict(step) for step in provision(where, wanted, dry_run=dry_run)]
+        return [asdict(step) for step in provision(account, wanted, dry_run=dry_run)]
 
-    answer_for_all(sections, ask, _show, connections=connections, as_json=as_json)
+    answer_for_all(asked, ask, _show, connections=connections, as_json=as_json)
 
 
-def _wanted(plan: "Plan", name: str, lock: Path | None, online: bool) -> "Wanted":
+def _wanted(plan: "Plan", asked: Asked, lock: Path | None, online: bool) -> "Wanted":
     from edgeflow.deploy.provision.keys import trusted
     from edgeflow.deploy.provision.steps import Wanted
 
-    device = plan.config.devices[name]
+    device = asked.section
     signatures = device.trust == "signatures"
-    served = [unit.model for unit in plan.deployed if unit.device == name and device.service]
     return Wanted(
         trust=trusted(plan.config.signing, signatures=signatures),
         lock=lock or device_lock(plan, device),
         online=online,
-        services=list(dict.fromkeys(served)),
+        services=list(asked.models) if device.service else [],
         boot=device.transport == "ssh",
     )
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from edgeflow.cli.device.asked import chosen
 from edgeflow.cli.device.change import Devices, Model
-from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, chosen
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened_alone
 from edgeflow.cli.listing import short_sha
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
 from edgeflow.errors import DeployError
@@ -23,7 +24,7 @@ def serve(
 ) -> None:
     """Start the service of a model; it serves what is current, from release to release."""
     plan = load_plan(config)
-    sections = chosen(plan, devices, config)
+    asked = chosen(plan, devices, config)
     if model not in plan.config.models:
         raise typer.BadParameter(f"no model {model!r} in {config}")
     if stop and status:
@@ -32,10 +33,9 @@ def serve(
     def ask(name: str) -> dict[str, Any]:
         from edgeflow.config.service import Service
         from edgeflow.deploy import service
-        from edgeflow.deploy.release import open_device
 
-        options = sections[name].service or Service()
-        with open_device(plan.job("deploy", device=name).slice) as device:
+        options = asked[name].section.service or Service()
+        with opened_alone(name, asked[name].section) as device:
             if status:
                 return service.health(device, model).model_dump()
             if stop:
@@ -47,7 +47,7 @@ def serve(
         for name, it in found.items():
             print(f"{name}: {model}: {_said(it)}")
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=_code)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json, code=_code)
 
 
 def _code(it: Mapping[str, Any]) -> int:

@@ -2,41 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from edgeflow.cli.names import names_of
 from edgeflow.cli.project import print_json
-from edgeflow.config.finding import did_you_mean
 from edgeflow.console import say
 from edgeflow.errors import EdgeflowError, shown
 
 if TYPE_CHECKING:
     from edgeflow.deploy.release import OpenDevice
-    from edgeflow.plan import Plan
 
 T = TypeVar("T")
 CONNECTIONS = 16
 Failures = dict[str, EdgeflowError]
 Connections = Annotated[int, typer.Option(min=1, help="Devices that are asked at a time.")]
-Devices = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Devices of the configuration; by default all.", autocompletion=names_of("devices")
-    ),
-]
-
-
-def chosen(plan: "Plan", names: Iterable[str] | None, config: Path) -> dict[str, Any]:
-    """Return the sections of the devices of these names, each once, or of all devices."""
-    known = plan.config.devices
-    for name in names or ():
-        if name not in known:
-            meant = did_you_mean(name, known)
-            raise typer.BadParameter(f"no device {name!r} in {config}; {meant}")
-    return {name: known[name] for name in names or known}
 
 
 @contextmanager
@@ -46,6 +26,15 @@ def opened(name: str, section: Any) -> Iterator["OpenDevice"]:
     from edgeflow.remote.inventory import endpoint
 
     with connect(endpoint(name, section)) as device:
+        yield device
+
+
+@contextmanager
+def opened_alone(name: str, section: Any) -> Iterator["OpenDevice"]:
+    """Open a device for a change; one session of this project at a time does so."""
+    from edgeflow.deploy.release import held
+
+    with held(name, section.run_timeout_s), opened(name, section) as device:
         yield device
 
 

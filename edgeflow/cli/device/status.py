@@ -1,19 +1,15 @@
 """`edgeflow device status`: what devices serve of each deployment."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeflow import paths
-from edgeflow.cli.device.several import (
-    CONNECTIONS,
-    Connections,
-    Devices,
-    answer_for_all,
-    chosen,
-    opened,
-)
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen
+from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened
 from edgeflow.cli.listing import print_columns, short_sha, when
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
 from edgeflow.console import say
@@ -22,38 +18,43 @@ from edgeflow.errors import DeployError
 
 if TYPE_CHECKING:
     from edgeflow.deploy.agent_answer import Status
-    from edgeflow.plan import Unit
 
 HEADER = ("device", "model", "current", "since", "previous", "state")
 
 
 def status(
     devices: Devices = None,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     results: Results = RESULTS,
     connections: Connections = CONNECTIONS,
     as_json: Json = False,
 ) -> None:
     """Say what devices serve of each deployment, since when, and what is wrong there."""
-    plan = load_plan(config)
-    sections = chosen(plan, devices, config)
-    units: dict[str, list[Unit]] = {name: [] for name in plan.config.devices}
-    for unit in plan.deployed:
-        units[unit.device].append(unit)
+    asked = chosen(load_plan(config), devices, config, fleet, where)
+    built = cache(sha256_file)  # thousands of devices may have one bundle
 
     def ask(name: str) -> dict[str, Any]:
-        with opened(name, sections[name]) as device:
-            return {it.model: _served(device.status(it.model), it, results) for it in units[name]}
+        it = asked[name]
+        with opened(name, it.section) as device:
+            return {
+                model: {
+                    "recipe": recipe,
+                    **_served(device.status(model), _built(name, model, it, results, built)),
+                }
+                for model, recipe in it.models.items()
+            }
 
     def show(found: Mapping[str, Mapping[str, Any]]) -> None:
         _print_table(found)
-        for line in _hints(found, results):
+        for line in () if fleet else _hints(found, results):
             say(line)
 
     def code(served: Mapping[str, Any]) -> int:
         return DeployError.exit_code if any(it["fault"] for it in served.values()) else 0
 
-    answer_for_all(sections, ask, show, connections=connections, as_json=as_json, code=code)
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json, code=code)
 
 
 def _hints(found: Mapping[str, Mapping[str, Any]], results: Path) -> Iterator[str]:
@@ -81,10 +82,19 @@ def _print_table(found: Mapping[str, Mapping[str, Any]]) -> None:
     print_columns(HEADER, rows)
 
 
-def _served(found: "Status", unit: "Unit", results: Path) -> dict[str, Any]:
-    built = _deployed(results / paths.DEVICE.format(**unit.names()) / "deploy.json")
+def _built(
+    name: str, model: str, asked: Asked, results: Path, digest: Callable[[Path], str]
+) -> str | None:
+    """Return the bundle that this project brings there, or has brought last; None if none yet."""
+    if asked.fleet is None:
+        return _deployed(results / paths.DEVICE.format(device=name, model=model) / "deploy.json")
+    place = {"target": asked.section.target, "model": model, "recipe": asked.models[model]}
+    bundle = results / paths.COMPILED.format(**place) / "bundle.tar"
+    return digest(bundle) if bundle.is_file() else None
+
+
+def _served(found: "Status", built: str | None) -> dict[str, Any]:
     return {
-        "recipe": unit.recipe,
         "current_sha256": found.current,
         "since_unix_s": found.since_unix_s,
         "previous_sha256": found.previous,

@@ -16,12 +16,13 @@ from edgeflow.cli.app import app
 from edgeflow.cli.device.several import ask_all
 from edgeflow.deploy import release
 from edgeflow.deploy.judged import rollback_reason
-from edgeflow.errors import DeployError, EdgeflowError, UnreachableError
+from edgeflow.errors import DeployError, EdgeflowError, MissingToolError, UnreachableError
 from edgeflow.remote.virtual.layout import Address
 from tests.tiny_targets import section_of
 from tests.unit.deploy.conftest import Lab
 
 MakeBundle = Callable[..., Path]
+MISSING = MissingToolError.exit_code
 
 
 def device(*arguments: str) -> Any:
@@ -159,6 +160,68 @@ def test_a_rollback_rejects_the_release_that_was_seen_and_no_other(
             "rejected_sha256": latest, "current_sha256": later, "changed": changed,
         }  # fmt: skip
     assert old != lab.current(bench) == later
+
+
+@pytest.fixture
+def fleet(bench: Address, lab: Lab) -> str:
+    """The fleet `line` with a row for `good`, and one, `off`, that does not answer."""
+    config = yaml.safe_load(Path("config.yaml").read_text())
+    shared = {"target": "pi", "transport": "ssh", "identity": str(bench.identity)}
+    config["fleets"] = {"line": {**shared, "trust": "transport", "inventory": "line.csv"}}
+    config["rollouts"] = {"spring": {"fleet": "line", "model": "net", "recipe": "fp32"}}
+    Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    off = config["devices"]["off"]["port"]
+    rows = [("one", bench.port, "north"), ("off", off, "south")]
+    Path("line.csv").write_text(
+        "name,host,port,user,host_key,zone\n"
+        + "".join(
+            f"{name},{bench.host},{port},{bench.user},{bench.host_key},{zone}\n"
+            for name, port, zone in rows
+        )
+    )
+    return "line"
+
+
+def test_commands_ask_rows_of_a_fleet(
+    fleet: str, bench: Address, lab: Lab, make_bundle: MakeBundle
+) -> None:
+    def said(verb: str, *more: str, code: int = 0) -> dict[str, Any]:
+        done = device(verb, "--fleet", fleet, "--json", *more)
+        assert done.exit_code == code, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    north = ("--where", "zone=north")
+    assert said("ping", code=UnreachableError.exit_code)["off"]["exit_code"] == 4
+    assert set(said("ping", "--where", "zone=east", *north)) == {"one"}
+    steps = said("provision", *north, "--dry-run", "--lock", "line.csv")["one"]
+    assert (steps[0]["what"], steps[0]["state"]) == ("agent", "would change")
+    checks = {it["what"]: it for it in said("doctor", "one", code=MISSING)["one"]}
+    assert checks["net"]["fix"] == "edgeflow rollout spring"
+    assert checks["ai-edge-litert"]["fix"].endswith("provision one --fleet line")
+
+    bundle = make_bundle()
+    sha = lab.serve(bench, bundle)
+    built = Path("results/targets/pi/net/fp32/bundle.tar")
+    built.parent.mkdir(parents=True)
+    built.write_bytes(bundle.read_bytes())
+    served = said("status", "one")["one"]["net"]
+    assert (served["current_sha256"], served["state"]) == (sha, "serves the last build")
+    assert said("models", "one")["one"][0]["configured"] is True
+    assert said("history", *north)["one"]["net"]["chain"] == "whole"
+    assert said("logs", "one") == {"one": {"net": []}}
+    assert set(said("gc", "one")["one"]) == {"freed_bytes"}
+
+    for arguments, why in (
+        (("--fleet", "lin"), "did you mean 'line'?"),
+        (("--fleet", "line", "--where", "zone"), "'zone' is not LABEL=VALUE"),
+        (("--fleet", "line", "--where", "zone=east"), "no device with zone=east in fleet line"),
+        (("--fleet", "line", "on"), "no device 'on' in fleet line"),
+        (("--where", "zone=north"), "it selects devices of a --fleet"),
+    ):
+        wrong = device("ping", *arguments)
+        assert wrong.exit_code == 2
+        assert why in " ".join(wrong.stderr.replace("│", " ").split())
 
 
 def test_so_many_devices_are_asked_at_a_time_as_wanted() -> None:

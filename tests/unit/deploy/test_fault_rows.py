@@ -141,14 +141,19 @@ def test_row_4_another_host_key(bench: Bench) -> None:
     bench.unharmed(error, "another host key than the pinned one; nothing was sent", REFUSED)
 
 
-@pytest.mark.parametrize("key", ["another", "none"])
+@pytest.mark.parametrize("key", ["another", "none", "open to others"])
 def test_row_5_another_login_key(bench: Bench, tmp_path: Path, key: str) -> None:
     import asyncssh
 
-    if key == "another":
+    if key != "none":
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "key")
+        (tmp_path / "key").chmod(0o600 if key == "another" else 0o644)
     error = bench.fails(identity=str(tmp_path / "key"))
-    says = "refuses to log in" if key == "another" else "no private key"
+    says = {
+        "another": "refuses to log in",
+        "none": "no private key",
+        "open to others": r"is open to other accounts of this machine \(mode 0644\)",
+    }[key]
     bench.unharmed(error, says, REFUSED)
 
 

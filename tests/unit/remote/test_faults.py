@@ -132,6 +132,7 @@ def test_a_wrong_or_missing_login_key_is_refused(lab: "Lab", tmp_path: Path) -> 
 
     pi, stranger = lab.device(), tmp_path / "stranger"
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(stranger)
+    stranger.chmod(0o600)
     with (
         pytest.raises(DeployError, match="refuses to log in") as caught,
         connect(lab.endpoint(pi, identity=str(stranger))),

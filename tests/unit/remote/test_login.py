@@ -164,6 +164,7 @@ def test_a_file_that_is_no_usable_key_is_named(
     lab: "Lab", tmp_path: Path, text: str, hint: str
 ) -> None:
     (tmp_path / "key").write_text(text)
+    (tmp_path / "key").chmod(0o600)
     error = refusal(lab, lab.device(), identity=str(tmp_path / "key"))
     assert hint in error.hint
     assert str(tmp_path / "key") in error.message
