@@ -30,7 +30,7 @@ AGENT = re.compile(r"bin/agent-([0-9a-f]{64})\.pyz")
 UPLOADS = re.compile(
     r"data/[0-9a-f]{64}\.[0-9a-f]{16}(\.zst)?\.part"
     rf"|(?P<model>{NAME})/(incoming/{NAME}\.part|samples\.[0-9a-f]{{16}}\.npy(\.part)?"
-    r"|run/service\.json(\.part)?)"
+    r"|run/(service\.json|collected\.[0-9a-f]{16})(\.part)?)"
 )
 OF_RELEASE = re.compile(rf"({NAME})/releases/[0-9a-f]{{64}}/runner\.py")
 OUT = re.compile(r"outputs\.[0-9a-f]{16}")

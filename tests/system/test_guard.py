@@ -5,14 +5,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edgeflow.artifact.hashing import sha256_file
+from edgeflow.bundle.manifest import read_bundle
 from edgeflow.config.publickey import public_half
+from edgeflow.config.service import Service
+from edgeflow.deploy.collect import collect
+from edgeflow.deploy.deploy import bring
 from edgeflow.deploy.provision import keys
 from edgeflow.deploy.release import connect
+from edgeflow.deploy.service import health, keep_serving, stop
+from edgeflow.errors import DeployError
+from edgeflow.ondevice.client import Client
 from edgeflow.remote.inventory import Endpoint
 from edgeflow.testing.openssh import Sshd
 from tests.system.conftest import serve
+from tests.unit.service.releases import SHAPE, make_bundle
 
 
 @pytest.fixture
@@ -47,6 +57,42 @@ def ssh(endpoint: Endpoint, program: str, *arguments: str) -> "subprocess.Comple
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
     )
+
+
+def test_it_serves_keeps_history_and_collects(
+    deployer: tuple[Sshd, Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that commands do to a device: of a rollout, its standby, a service and its samples."""
+    monkeypatch.chdir(tmp_path)
+    endpoint = deployer[1]
+    model_dir = tmp_path / "board/edgeflow/net"
+    first, second = (make_bundle(tmp_path / str(number), number) for number in (1, 2))
+    options = Service().model_dump(mode="json")
+    with connect(endpoint) as device:
+        for bundle in (first, second):
+            bring(device, "net", bundle)
+            assert device.activate("net", sha256_file(bundle))
+        assert keep_serving(device, "net", options).release == sha256_file(second)
+        with Client(str(model_dir)) as client:
+            kept = client.infer(np.full(SHAPE, 102, np.uint8), mark=True)["kept"]
+        assert collect(device, read_bundle(second), tmp_path / "out").new == [kept]
+        assert collect(device, read_bundle(second), tmp_path / "out").new == []
+        assert device.history("net", 20).chain == "whole"
+        assert device.logs("net", 5) is not None
+        device.reject("net", sha256_file(second), "too warm; --unit 2", if_current=True)
+        assert health(device, "net").running
+        # A neighbour gives the model back, and takes it over again.
+        assert stop(device, "net")
+        assert device.retire("net", sha256_file(first), "press-1 serves again")
+        assert device.activate("net", sha256_file(first))
+        assert keep_serving(device, "net", options).running
+        assert stop(device, "net")
+        assert device.gc() >= 0
+        device.prune("net")
+        device.forget("net")
+        assert device.models() == ()
+        with pytest.raises(DeployError, match="lets this key run nothing but"):
+            device.send_run_file("net", endpoint.identity)
 
 
 def test_it_deploys_and_nothing_else(deployer: tuple[Sshd, Endpoint], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from edgeflow.cli.names import names_of
 from edgeflow.config.finding import did_you_mean
+from edgeflow.console import say
 
 if TYPE_CHECKING:
     from edgeflow.fleet.inventory import Row
@@ -89,6 +90,14 @@ def chosen(
         having = f" with {' and '.join(where)}" if where else ""
         raise typer.BadParameter(f"no device{having} in {place}")
     return {name: known[name] for name in names or known}
+
+
+def say_without(asked: Mapping[str, Asked]) -> None:
+    """Say of each device without deployments that there is nothing to tell of it."""
+    for name, it in asked.items():
+        if not it.models:
+            by = "no rollout reaches it" if it.fleet else "no deployment names it"
+            say(f"{name}: {by}")
 
 
 def _of_config(plan: "Plan") -> dict[str, Asked]:

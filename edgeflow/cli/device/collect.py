@@ -83,6 +83,8 @@ def _collect(
     of = {"target": asked.section.target, "model": model, "recipe": asked.models[model]}
     bundle = results / paths.COMPILED.format(**of) / "bundle.tar"
     if not bundle.is_file():
-        raise DeployError(f"{bundle} is not there, and says what samples are", hint="edgeflow run")
+        raise DeployError(
+            f"{bundle} is not there, and says what samples are", hint=f"build it: {asked.deploy}"
+        )
     done = fetch(device, read_bundle(bundle), out / model)
     return {"new": done.new, "refused": done.refused}

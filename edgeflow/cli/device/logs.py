@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen
+from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen, say_without
 from edgeflow.cli.device.change import require_name
 from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
+from edgeflow.console import say
 from edgeflow.errors import IntegrityError
 from edgeflow.text import excerpt
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from edgeflow.deploy.release import OpenDevice
 
 T = TypeVar("T")
+Logs = Mapping[str, Mapping[str, Any]]
+"""The audit log of each model."""
 Model = Annotated[
     str | None,
     typer.Option(
@@ -48,24 +51,33 @@ def history(
         found = _of_models(name, asked[name], model, lambda it, of: it.history(of, last))
         return {of: it.model_dump() for of, it in found.items()}
 
-    def show(found: Mapping[str, Mapping[str, Any]]) -> None:
-        rows = [
-            (name, of, it["time"], it["verb"], _release(it), _facts(it))
-            for name, logs in found.items()
-            for of, log in logs.items()
-            for it in log["entries"]
-        ]
+    def show(found: Mapping[str, Logs]) -> None:
+        _print_history(found)
+        if model is None:
+            say_without(asked)
+
+    answer_for_all(asked, ask, show, connections=connections, as_json=as_json, code=_code)
+
+
+def _print_history(found: Mapping[str, Logs]) -> None:
+    logs = [(name, of, log) for name, those in found.items() for of, log in those.items()]
+    rows = [
+        (name, of, it["time"], it["verb"], _release(it), _facts(it))
+        for name, of, log in logs
+        for it in log["entries"]
+    ]
+    if rows:
         print_columns(("device", "model", "time there", "verb", "release", ""), rows)
-        for name, logs in found.items():
-            for of, log in logs.items():
-                if log["chain"] != "whole":
-                    print(f"{name}: {of}: the audit log was changed: {log['chain']}")
+    for name, of, log in logs:
+        if not log["entries"]:
+            say(f"{name}: {of}: nothing was done there yet")
+        if log["chain"] != "whole":
+            print(f"{name}: {of}: the audit log was changed: {log['chain']}")
 
-    def code(logs: Mapping[str, Any]) -> int:
-        changed = any(log["chain"] != "whole" for log in logs.values())
-        return IntegrityError.exit_code if changed else 0
 
-    answer_for_all(asked, ask, show, connections=connections, as_json=as_json, code=code)
+def _code(logs: Logs) -> int:
+    changed = any(log["chain"] != "whole" for log in logs.values())
+    return IntegrityError.exit_code if changed else 0
 
 
 def _release(entry: Mapping[str, Any]) -> str:
@@ -99,6 +111,8 @@ def logs(
             for of, lines in said.items():
                 for line in lines or ("its service has said nothing",):
                     print(f"{name}: {of}: {line}")
+        if model is None:
+            say_without(asked)
 
     answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 

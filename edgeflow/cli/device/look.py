@@ -8,6 +8,7 @@ from edgeflow.cli.device.asked import Devices, Fleet, Where, chosen
 from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened
 from edgeflow.cli.listing import print_columns, short_sha
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan, print_json
+from edgeflow.console import say
 
 Models = list[dict[str, Any]]
 
@@ -119,4 +120,7 @@ def _print_models(found: Mapping[str, Models], unknown: str) -> None:
         for name, stored in found.items()
         for it in stored
     ]
-    print_columns(("device", "model", "current", "bytes", ""), rows)
+    if rows:
+        print_columns(("device", "model", "current", "bytes", ""), rows)
+    for name in (name for name, stored in found.items() if not stored):
+        say(f"{name}: no model lies there")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeflow import paths
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen
+from edgeflow.cli.device.asked import Asked, Devices, Fleet, Where, chosen, say_without
 from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened
 from edgeflow.cli.listing import print_columns, short_sha, when
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
@@ -48,6 +48,7 @@ def status(
 
     def show(found: Mapping[str, Mapping[str, Any]]) -> None:
         _print_table(found)
+        say_without(asked)
         for line in () if fleet else _hints(found, results):
             say(line)
 

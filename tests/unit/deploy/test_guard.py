@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SHA, UP = "a" * 64, "b" * 16
 OLD = "c" * 64
 OURS, OTHERS = '{"serial": "1"}', '{"serial": "2"}'
+COLLECTED = f"edgeflow/net/run/collected.{UP}"
 UPLOAD = "edgeflow/bin/agent-{0}.pyz.{1}.part", "edgeflow/bin/agent-{0}.pyz"
 
 
@@ -170,6 +171,9 @@ def test_what_edgeflow_asks_for_is_allowed(guard: Guard) -> None:
         runner(root, "serve", f"{root}/net", "start"),
         ["run", "60", "", "test", "-e", f"{root}/net/run/service.lock"],
         receive("edgeflow/net/run/service.json.part", "edgeflow/net/run/service.json", OLD),
+        receive(f"{COLLECTED}.part", COLLECTED, OLD),
+        agent(root, "pack-samples", f"{root}/net", "--uploader", UP),
+        agent(root, "rollback", f"{root}/net", SHA, "--reason", "by hand", "--if-current"),
     ):  # fmt: skip
         guard.allow(*request)
 
@@ -186,6 +190,7 @@ def test_what_edgeflow_asks_for_is_allowed(guard: Guard) -> None:
         lambda r: ["send", f"{r}/net/away/x", "9"],
         lambda _: receive("edgeflow/net/incoming/x.part", "edgeflow/net/current", SHA),
         lambda _: receive("edgeflow/net/away/x.part", "edgeflow/net/away/x.part", SHA),
+        lambda _: receive("edgeflow/net/run/x.part", "edgeflow/net/run/service.lock", OLD),
         lambda _: receive("edgeflow/trust/incoming/x.part", "edgeflow/trust/incoming/x.part", SHA),
         lambda _: receive(*agent_upload(OLD)),
         lambda _: receive(*agent_upload(SHA)[:2], OLD),
