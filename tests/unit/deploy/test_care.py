@@ -10,6 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
+from edgeflow.cli.device.asked import Asked
+from edgeflow.cli.device.doctor import _of
 from edgeflow.deploy import checkup
 from edgeflow.deploy.checkup import Check, Checkup
 from edgeflow.deploy.facts import Facts
@@ -73,6 +75,14 @@ def test_what_is_wrong_is_named_with_the_command_that_fixes_it(
     assert detail in said[what].detail
     assert fix in said[what].fix
     assert said[what].exit_code == (DeployError.exit_code if what == "folder" else 0)
+
+
+def test_a_command_that_fixes_a_row_of_a_fleet_names_the_fleet() -> None:
+    low = found(free_bytes=1)["disk"]
+    assert _of(Asked(section=None), low).fix == "edgeflow device gc pi"
+    assert _of(Asked(section=None, fleet="line"), low).fix == "edgeflow device gc pi --fleet line"
+    hot = found(temperature_c=99.0)["temperature"]
+    assert _of(Asked(section=None, fleet="line"), hot).fix == "cool it"
 
 
 def test_engines_are_compared_with_the_lock(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ def test_what_passes_its_gates_is_served(lab: Lab, address: Address, tmp_path: P
         assert "pi: net: 1 new samples in collected/net" in done.stdout, done.stderr
         assert Path(f"collected/net/{kept['kept']}.npz").is_file()
         assert "pi: net: 0 new samples" in device("collect", "pi").stdout
-        (model_dir / f"kept/{'0' * 64}.npz").write_bytes(b"no sample")
+        for suffix in ("npz", "json"):
+            (model_dir / f"kept/{'0' * 64}.{suffix}").write_bytes(b"no sample")
         odd = device("collect", "pi")
         assert odd.exit_code == DataError.exit_code, "some were refused"
         assert "pi: net: refused 000000000000" in odd.stderr

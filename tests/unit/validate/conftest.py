@@ -57,8 +57,9 @@ class FakeDevice:
     def verify(self, model: str, sha: str) -> None:
         self.calls.append(("verify", model, sha))
 
-    def activate(self, model: str, sha: str) -> bool:
-        self.calls.append(("activate", model, sha))
+    def activate(self, model: str, sha: str, *, allow_downgrade: bool) -> bool:
+        allowed = ("--allow-downgrade",) if allow_downgrade else ()
+        self.calls.append(("activate", model, sha, *allowed))
         return self.changes
 
     def prune(self, model: str) -> None:

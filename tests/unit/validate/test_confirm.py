@@ -45,6 +45,8 @@ def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: P
     assert [gate["name"] for gate in record["gates"]] == ["accuracy_drop_max", "latency_p90_ms_max"]
     assert all(gate["passed"] for gate in record["gates"])
     assert device.calls == [("activate", "net", SHA), ("prune", "net")]
+    confirm({**slice_of(), "allow_downgrade": True}, "0", measured, out)
+    assert device.calls[2] == ("activate", "net", SHA, "--allow-downgrade")
 
 
 def test_the_event_says_what_was_judged(
