@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "EDGEFLOW_PASSPHRASE"  # noqa: S105 # the name of a variable
 _KEY_MAX_BYTES = 1 << 20
+_PKCS8 = (b"-----BEGIN PRIVATE KEY", b"-----BEGIN ENCRYPTED PRIVATE KEY")
 _ASKING = threading.Lock()  # several devices at a time, one question at a time
 
 
@@ -68,7 +69,7 @@ def private_key(wanted: Wanted) -> "PKey":
             f"{path} for {wanted.title} is a key in PuTTY's format, which OpenSSH cannot read",
             hint=f"convert it: puttygen {path} -O private-openssh -o {path.with_suffix('')}",
         )
-    if text.startswith((b"-----BEGIN PRIVATE KEY", b"-----BEGIN ENCRYPTED PRIVATE KEY")):
+    if text.startswith(_PKCS8):
         raise wanted.failure(
             f"{path} for {wanted.title} is a key in PKCS #8, a format that is not supported",
             hint=f"convert it in place: ssh-keygen -p -f {path}",
@@ -108,7 +109,7 @@ def _content(wanted: Wanted) -> bytes:
             text = file.read(_KEY_MAX_BYTES)
     except OSError as error:
         raise _unusable(wanted, error) from error
-    if text.startswith(b"-----BEGIN "):
+    if text.startswith(b"-----BEGIN ") and not text.startswith(_PKCS8):
         _require_private(wanted)
     return text
 
