@@ -29,7 +29,10 @@ def plan(**target: Any) -> Plan:
     )
     kept = {"target": "intel", "model": "net", "recipe": "int8"}
     gates, measure = Gates(), Measure()
-    units = [Unit(device=name, gates=gates, measure=measure, **kept) for name in ("atom", "b")]
+    units = [
+        Unit(allow_downgrade=False, device=name, gates=gates, measure=measure, **kept)
+        for name in ("atom", "b")
+    ]
     return cast("Plan", SimpleNamespace(config=config, units=units, deployed=units))
 
 
