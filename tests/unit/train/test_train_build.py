@@ -1,5 +1,7 @@
 import csv
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +154,12 @@ def test_only_a_deterministic_training_holds_kernels_and_order(
     monkeypatch.setattr(order, lambda: done.append("order"))
     module.keras_for(Train(deterministic=deterministic, threads=1))
     assert done == held
+
+
+def test_keras_comes_without_what_is_never_asked_of_it() -> None:
+    code = (
+        "import sys; from edgeflow.train.keras import load_keras; load_keras(seed=0);"
+        "found = {'pandas', 'scipy'} & sys.modules.keys(); import scipy; print(found)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
