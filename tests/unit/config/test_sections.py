@@ -70,7 +70,7 @@ WRONG = [
     ("devices.bench-pi.timeout_s", 0, "devices.bench-pi.timeout_s", "greater than 0"),
     ("deployments", {}, "deployments", "expected a valid list, got a mapping"),
     ("deployments", [], "deployments", "at least 1 item"),
-    ("deployments.0", 3, "deployments.0", "its keys: devices"),
+    ("deployments.0", 3, "deployments.0", "its keys: allow_downgrade, devices"),
     ("deployments.0.devices", [], "deployments.0", "neither `devices` nor `targets`"),
     ("deployments.0.gates", {"acuracy_min": 1}, "deployments.0.gates.acuracy_min", "accuracy_min"),
     ("deployments.0.gates", {"accuracy_min": 95}, "deployments.0.gates.accuracy_min", "equal to 1"),
