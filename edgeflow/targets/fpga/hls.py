@@ -147,7 +147,7 @@ def _here(job: CompileInput, options: FPGAOptions) -> Worker:
 
 
 def require_exact(job: CompileInput, place: Path, library: str) -> int:
-    """Return for how many samples the emulation equals Keras and the recipe's model.
+    """Return for how many samples the emulation equals Keras, and the recipe's model where it can.
 
     Raises:
         CompileError: it does not for all of them.
@@ -158,10 +158,9 @@ def require_exact(job: CompileInput, place: Path, library: str) -> int:
 
     samples = arrays_of(place, "samples")
     emulated = engine_hls.Engine(str(place), {"model": library}).infer_many(*samples)
-    others = {
-        "Keras": arrays_of(place, "expected"),
-        "the recipe's model.tflite": litert_outputs(job, samples),
-    }
+    others = {"Keras": arrays_of(place, "expected")}
+    if job.validation or job.calibration:  # beyond their range sums wrap, which no float does
+        others["the recipe's model.tflite"] = litert_outputs(job, samples)
     for title, outputs in others.items():
         pairs = zip(emulated, outputs, strict=True)
         wrong = sum(differing(array, np.asarray(other)) for array, other in pairs)

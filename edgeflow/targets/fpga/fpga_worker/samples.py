@@ -16,7 +16,8 @@ def write(network: Any, inputs: list[dict[str, Any]], folder: Path, given: int) 
 
     Args:
         network: of Keras 3.
-        inputs: as they are described, with the types whose whole range is drawn from.
+        inputs: as they are described. What is drawn is of the range of the dataset's samples,
+            beyond which sums may wrap, or, without any, of that of the type.
         folder: with the samples of the dataset, and for what is written.
         given: for how many inputs there are some: for all, or for none.
     """
@@ -27,6 +28,8 @@ def write(network: Any, inputs: list[dict[str, Any]], folder: Path, given: int) 
     generator = np.random.default_rng(0)
     for place, tensor in enumerate(inputs):
         low, high = _range(tensor)
+        if arrays:
+            low, high = max(low, float(arrays[place].min())), min(high, float(arrays[place].max()))
         drawn = generator.uniform(low, high, (more, *tensor["shape"][1:])).astype(np.float32)
         both = [arrays[place].reshape(-1, *tensor["shape"][1:]), drawn] if arrays else [drawn]
         np.save(folder / SAMPLES.format(place), np.concatenate(both).astype(np.float32))
