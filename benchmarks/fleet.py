@@ -144,6 +144,10 @@ class Simulated:
         """Say that it serves."""
         return Seen(current=self.sha256)
 
+    def go_back(self, reason: str) -> bool:  # noqa: ARG002
+        """Say that it did not serve the bundle."""
+        return False
+
     def deploy(self, report: Report) -> Outcome:
         """Confirm."""
         report("switching")

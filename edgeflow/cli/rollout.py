@@ -39,6 +39,13 @@ def rollout(
         bool, typer.Option("--pause", help="Begin no further device, until --resume.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after --pause.")] = False,
+    rollback: Annotated[
+        bool,
+        typer.Option("--rollback", help="Pause it, and let devices serve what they served before."),
+    ] = False,
+    reason: Annotated[
+        str, typer.Option(help="Why, with --rollback: for the devices' audit logs.")
+    ] = "by hand",
     config: ConfigFile = CONFIG,
     results: Results = RESULTS,
     as_json: Json = False,
@@ -48,8 +55,10 @@ def rollout(
     What is not built, deployed and measured on these yet is so first. Devices that serve the model
     already are asked and left alone, so the same command goes on after a failure or a pause.
     """
-    if dry_run + status + pause + resume > 1:
-        raise typer.BadParameter("--dry-run, --status, --pause and --resume exclude each other")
+    if dry_run + status + pause + resume + rollback > 1:
+        raise typer.BadParameter(
+            "--dry-run, --status, --pause, --resume and --rollback exclude each other"
+        )
     plan = load_plan(config)
     require_rollout(plan, name, config)
     if dry_run:
@@ -58,6 +67,8 @@ def rollout(
         _show_status(plan, name, results, as_json=as_json)
     elif pause:
         _pause(name, results)
+    elif rollback:
+        _roll_back(plan, name, results, reason, as_json=as_json)
     else:
         raise typer.Exit(_run(name, results, resume=resume, as_json=as_json))
 
@@ -127,6 +138,31 @@ def _pause(name: str, results: Path) -> None:
     paused.touch()
     say(f"rollout {name}: paused; devices that it has begun are finished")
     say(f"hint: go on: edgeflow rollout {name} --resume")
+
+
+def _roll_back(plan: "Plan", name: str, results: Path, reason: str, *, as_json: bool) -> None:
+    from edgeflow.cli.device.several import end
+    from edgeflow.fleet.campaign import run_rollout
+    from edgeflow.fleet.prepare import state_of
+    from edgeflow.fleet.result import write_result
+    from edgeflow.fleet.roll_back import roll_back
+    from edgeflow.fleet.told import told_to_end
+
+    ready = prepared(plan, name, results)
+    state, folder = state_of(results, name), results / paths.ROLLOUT.format(rollout=name)
+    _pause(name, results)
+    with told_to_end() as told:
+        back, failed = roll_back(ready.spec, ready.units, state, reason, lambda: not told())
+        # Paused, it asks no device, and says what has become of each.
+        paused = run_rollout(ready.spec, ready.units, state, told)
+    write_result(paused, folder, ready.rows)
+    (folder / "complete.json").unlink(missing_ok=True)
+    if as_json:
+        errors = {device: str(error) for device, error in failed.items()}
+        print_json({"rolled_back": sorted(back), "failed": errors})
+    else:
+        print(f"{len(back)} of {len(ready.units)} devices went back, {len(failed)} could not")
+    end(failed, quiet=as_json)
 
 
 def _show_changes(plan: "Plan", name: str, results: Path, *, as_json: bool) -> None:

@@ -73,6 +73,28 @@ class SshUnit:
                 return now
             return replace(now, fault=_fault(health(device, self.model.name), self.sha256))
 
+    def go_back(self, reason: str) -> bool:
+        """Reject the bundle on the device, if it serves that; return whether it did.
+
+        Raises:
+            UnreachableError: the device does not answer.
+            DeployError: it has no release to go back to, or refuses.
+        """
+        with (
+            held(self.name, self.device.run_timeout_s),
+            connect(endpoint(self.name, self.device)) as device,
+        ):
+            status = device.status(self.model.name)
+            if status.current != self.sha256:
+                return False
+            if status.previous is None:
+                raise DeployError(
+                    f"device {self.name} has no release of {self.model.name} to go back to",
+                    hint="roll out another one",
+                )
+            device.reject(self.model.name, self.sha256, reason)
+            return True
+
     def deploy(self, report: Report) -> Outcome:
         """Install, try, switch and confirm; if an answer is missing, ask how it ended."""
         way = _Way(self, report)

@@ -1,6 +1,5 @@
 """What an earlier run of a rollout confirmed, asked again before the next one."""
 
-import bisect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from edgeflow.fleet.pool import for_each
 from edgeflow.fleet.spec import RolloutSpec
 from edgeflow.fleet.state import State
 from edgeflow.fleet.unit import Unit
-from edgeflow.fleet.waves import wave_ends
+from edgeflow.fleet.waves import waves_of
 
 
 def recall(
@@ -28,8 +27,7 @@ def recall(
     """
     if not state.is_file():
         return
-    ends = wave_ends(spec.waves, len(units))
-    wave = {unit.name: bisect.bisect_right(ends, place) + 1 for place, unit in enumerate(units)}
+    wave = waves_of(spec.waves, units)
     with State(state, spec, units) as held:
         if held.changes:
             say(f"rollout {spec.name}: {held.changes}")

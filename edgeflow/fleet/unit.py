@@ -51,6 +51,13 @@ class Unit(Protocol):
             EdgeflowError: it does not say.
         """
 
+    def go_back(self, reason: str) -> bool:
+        """Let the device serve what it served before the bundle; return whether it served that.
+
+        Raises:
+            EdgeflowError: it does not answer, or has nothing to go back to.
+        """
+
     def deploy(self, report: Report) -> Outcome:
         """Go the whole way of one device: install, try, switch, confirm.
 

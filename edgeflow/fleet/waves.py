@@ -1,5 +1,6 @@
 """In which order and how many at a time: sizes of waves, and what budgets allow."""
 
+import bisect
 import math
 from collections.abc import Collection, Sequence
 from typing import TypeVar
@@ -24,6 +25,12 @@ def wave_ends(waves: Sequence[int | float], total: int) -> list[int]:
         if end > (ends[-1] if ends else 0):
             ends.append(end)
     return ends
+
+
+def waves_of(waves: Sequence[int | float], units: Sequence[Unit]) -> dict[str, int]:
+    """Return the number of the wave in which each unit is reached, the first 1."""
+    ends = wave_ends(waves, len(units))
+    return {unit.name: bisect.bisect_right(ends, place) + 1 for place, unit in enumerate(units)}
 
 
 def allowed(budget: int | float, devices: int) -> int:

@@ -50,6 +50,14 @@ class Simulated:
             raise later
         return later or Seen(current=self.current)
 
+    def go_back(self, reason: str) -> bool:
+        """Serve what it served before, unless it is silent."""
+        if isinstance(self.later, EdgeflowError):
+            raise self.later
+        went = self.current == self.sha256
+        self.current = OLD if went else self.current
+        return went
+
     def deploy(self, report: Report) -> Outcome:
         """Take the bundle, unless it is to fail."""
         self.before()

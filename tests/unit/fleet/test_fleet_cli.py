@@ -19,7 +19,7 @@ from edgeflow.fleet import prepare
 from edgeflow.fleet.outcome import Result
 from edgeflow.fleet.roll_out import roll_out
 from tests.unit.config.conftest import GOOD
-from tests.unit.fleet.simulated import Simulated
+from tests.unit.fleet.simulated import OLD, Simulated
 
 RESULTS = Path("results")
 INVENTORY = "name,variant,zone\n" + "".join(f"d{n},{n % 2},{n}\n" for n in range(10))
@@ -171,6 +171,23 @@ def test_a_pause_holds_until_it_is_resumed(fleet: Fleet) -> None:
     assert not any(unit.sent for unit in fleet.units.values())
     assert json.loads(run("rollout", "spring", "--status", "--json"))["state"] == "paused"
     assert "10 confirmed" in run("rollout", "spring", "--resume")
+
+
+def test_a_rollout_that_turns_bad_is_taken_back_with_one_command(fleet: Fleet) -> None:
+    run("rollout", "spring")
+    fleet.units["d2"].later = UnreachableError("it is off")
+    fleet.units["d3"].current = None
+    told = run("rollout", "spring", "--rollback", "--reason", "too warm", code=4)
+    assert told == "8 of 10 devices went back, 1 could not\n"
+    fleet.units["d2"].later = None
+    assert {it.current for name, it in fleet.units.items() if name not in ("d2", "d3")} == {OLD}
+    found = json.loads(run("rollout", "spring", "--status", "--json"))
+    assert (found["state"], found["counts"]) == ("paused", {"rolled_back": 8, "confirmed": 2})
+    record = json.loads((RESULTS / "rollouts/spring/rollout.json").read_text())
+    assert record["outcomes"]["d0"]["detail"] == "taken back: too warm"
+    assert not (RESULTS / "rollouts/spring/complete.json").exists()
+    again = json.loads(run("rollout", "spring", "--rollback", "--json"))
+    assert again == {"rolled_back": ["d2"], "failed": {}}
 
 
 def test_status_tells_a_rollout_that_runs_from_one_that_was_killed(fleet: Fleet) -> None:
