@@ -141,7 +141,7 @@ class Recipe(Section):
     prune_channels: PruneChannels | None = None
     """Structured pruning: removes whole channels."""
     distill: Distill | None = None
-    """Knowledge distillation; all later stages that train learn from the teacher too."""
+    """Knowledge distillation; all later stages but `hgq` learn from the teacher too."""
     prune: Prune | None = None
     """Magnitude pruning: makes weights zero."""
     cluster: Cluster | None = None

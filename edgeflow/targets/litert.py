@@ -36,8 +36,11 @@ class LiteRT:
 
     name: ClassVar[str] = "litert"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        quantize=frozenset({"none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8"}),
-        bit_exact=frozenset({"ptq-int8", "ptq-int16x8", "qat-int8"}),
+        quantize=frozenset(
+            {"none", "fp16", "dynamic", "ptq-int8", "ptq-int16x8", "qat-int8", "hgq"}
+        ),
+        # Fixed point in float32 is exact in any order of its sums.
+        bit_exact=frozenset({"ptq-int8", "ptq-int16x8", "qat-int8", "hgq"}),
         io=frozenset({"int8", "uint8"}),
         calibration=frozenset({"minmax", "percentile", "mse"}),
         keep_float=True,

@@ -79,7 +79,7 @@ def require_known(title: str, keras: Any, model: Any) -> None:
     if unknown:
         raise CompileError(
             f"{title}: high-granularity quantization has no fixed-point form of "
-            + ", ".join(unknown),
+            + ", ".join(dict.fromkeys(unknown)),
             hint="build the network of the layers that docs/recipes.md lists for `hgq`, or use a "
             "recipe with another `quantize`",
         )
