@@ -40,8 +40,9 @@ from hgq.layers import QDense
 from hgq.utils import trace_minmax
 keras.utils.set_random_seed(1)
 with QuantizerConfigScope(default_q_type="kbi", b0=5, i0=2):
-    net = keras.Sequential([keras.layers.Input((6,)), QDense(5, activation="relu"), QDense(3)])
-trace_minmax(net, np.random.default_rng(0).uniform(-1, 1, (100, 6)).astype("float32"))
+    net = keras.Sequential([keras.layers.Input((2, 3, 1)), keras.layers.Flatten(), QDense(5),
+                            keras.layers.ReLU(), QDense(3)])
+trace_minmax(net, np.random.default_rng(0).uniform(-1, 1, (100, 2, 3, 1)).astype("float32"))
 net.save("model.keras")
 """
 
