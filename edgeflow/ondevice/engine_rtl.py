@@ -11,7 +11,8 @@ The JSON file describes the library, which lies beside it:
     operators   how many operators the network has
     cycles      of one inference, from the edge that takes the sample to the one that gives it out
     inputs      {"signed", "integers", "fractions"}: of each element of all inputs, one after the
-                other, the fixed-point number that the hardware takes
+                other, the fixed-point number that the hardware takes; {"low", "high"}, the
+                range that values are held to
     outputs     the same of what it gives
 
 The library has `edgeflow_run(inputs, outputs, samples)`, which is not 0 where it fails. Both are
@@ -86,23 +87,19 @@ class Engine:
 
 
 class _Numbers:
-    """Fixed-point numbers: of each element whether it has a sign, and its bits on both sides."""
+    """Fixed-point numbers: of each element the step, and of inputs the range."""
 
     def __init__(self, described: dict[str, Any]) -> None:
-        signed, integers, fractions = (
-            np.asarray(described[key], np.int64) for key in ("signed", "integers", "fractions")
-        )
-        self.count = len(signed)
+        fractions = np.asarray(described["fractions"], np.int64)
+        self.count = len(fractions)
         self._step = np.exp2(-fractions.astype(np.float64))
-        bits = integers + fractions  # beside the sign
-        self._least = np.where(signed == 1, -np.exp2(bits.astype(np.float64)), 0.0)
-        self._span = np.exp2((bits + signed).astype(np.float64))
+        self._range = [np.asarray(described.get(key, 0.0), np.float64) for key in ("low", "high")]
 
     def packed(self, values: Any) -> Any:
-        """Return floats as the hardware takes them: rounded down, and wrapped into the range."""
-        steps = np.floor(values.astype(np.float64) / self._step)
-        wrapped = np.mod(steps - self._least, self._span) + self._least
-        return np.ascontiguousarray(wrapped.astype(np.int32))
+        """Return floats as the hardware takes them: held to the range, and rounded down."""
+        held = np.clip(values.astype(np.float64), *self._range)
+        # An unsigned number of 32 bits has no int32; the library takes its bits alone.
+        return np.ascontiguousarray(np.floor(held / self._step).astype(np.int64).astype(np.int32))
 
     def floats(self, values: Any) -> Any:
         """Return what the hardware gave as float32."""

@@ -35,6 +35,8 @@ class Capabilities:
         quantized_source: values of `quantize` that a .tflite may have which the user brings
             quantized already; there is no float network then.
         network: whether the compiler reads the network that the .tflite was converted from.
+        simulated: values of `quantize` for which the compiler runs what it made on the validation
+            samples, and so gets these.
         unit: names that `unit` of a device may have, such as the serial number of a probe.
         unit_by_one: whether each of these names tells the unit by itself, so that a device has
             one of them at most.
@@ -50,6 +52,7 @@ class Capabilities:
     keep_float: bool = False
     quantized_source: frozenset[str] = frozenset()
     network: bool = False
+    simulated: frozenset[str] = frozenset()
     unit: frozenset[str] = frozenset()
     unit_by_one: bool = False
     lint_untrained: bool = False
@@ -129,6 +132,8 @@ class CompileInput:
         worker: runs the worker of the target's toolchain, wherever that is.
         validation: the validation set, for a target that `needs_validation`; None for a `quantize`
             that does not read the calibration set. No compiler sees the test set.
+        samples: the inputs of the validation set, float32 and preprocessed, for a `quantize` among
+            the capabilities' `simulated`; None for others, and where there is no dataset.
     """
 
     model: Path
@@ -138,6 +143,7 @@ class CompileInput:
     calibration: Tensors | None
     worker: Worker = field(default_factory=Worker)
     validation: ValidationSet | None = None
+    samples: Tensors | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

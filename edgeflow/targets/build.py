@@ -119,6 +119,7 @@ class _Applied:
         recipe: what was applied.
         outputs: names of the network's outputs, by position.
         files: that the compiler reads.
+        judged: whether the compiler judges its own work by the metric.
         parts: of the dataset that the step reads.
     """
 
@@ -126,6 +127,7 @@ class _Applied:
     recipe: Recipe
     outputs: Sequence[str]
     files: tuple[str, ...]
+    judged: bool
     parts: tuple[Part, ...]
 
     @property
@@ -148,7 +150,8 @@ def _applied(target: type[Target], options: Any, folder: Path) -> _Applied:
         recipe=recipe,
         outputs=manifest.facts["outputs"],
         files=("model.tflite", "float.tflite", *(network if target.capabilities.network else ())),
-        parts=_parts(recipe, judged=needs_validation(target, options)),
+        judged=_is_judged(target, options, recipe),
+        parts=_parts(target, options, recipe),
     )
 
 
@@ -161,11 +164,19 @@ def _inputs(applied: _Applied, dataset: Path) -> dict[str, Path | Files | Source
     }
 
 
-def _parts(recipe: Recipe, *, judged: bool) -> tuple[Part, ...]:
+def _is_judged(target: type[Target], options: Any, recipe: Recipe) -> bool:
+    return recipe.quantize in CALIBRATED and needs_validation(target, options)
+
+
+def _parts(target: type[Target], options: Any, recipe: Recipe) -> tuple[Part, ...]:
     """Return what is read of the dataset: targets may quantize in a form of their own."""
-    if recipe.quantize not in CALIBRATED:
-        return ("test",)
-    return ("calibration", "validation", "test") if judged else ("calibration", "test")
+    read: dict[Part, bool] = {
+        "calibration": recipe.quantize in CALIBRATED,
+        "validation": _is_judged(target, options, recipe)
+        or recipe.quantize in target.capabilities.simulated,
+        "test": True,
+    }
+    return tuple(part for part, needed in read.items() if needed)
 
 
 def _validation(name: str, dataset: DatasetView) -> ValidationSet:
@@ -195,7 +206,8 @@ def _compile(
         recipe=applied.recipe,
         calibration=dataset.tensors("calibration") if "calibration" in parts else None,
         worker=worker,
-        validation=_validation(worker.title, dataset) if "validation" in parts else None,
+        validation=_validation(worker.title, dataset) if applied.judged else None,
+        samples=dataset.tensors("validation") if "validation" in parts else None,
     )
     artifact = out / COMPILED
     artifact.mkdir()

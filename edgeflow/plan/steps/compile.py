@@ -66,9 +66,10 @@ def _is_long(plan: Plan, target: str) -> bool:
 def arrays_of_compilation(plan: Plan, target: str, model: str) -> list[str]:
     """Return the arrays of a model's dataset that a target's compiler may read, and the test set.
 
-    With those of the validation set where it judges its own work.
+    With those of the validation set where it judges or simulates its own work.
     """
-    judged = needs_validation(class_of(plan, target), plan.config.targets[target])
+    cls = class_of(plan, target)
+    judged = needs_validation(cls, plan.config.targets[target]) or cls.capabilities.simulated
     read = arrays_of_dataset("test", "calibration", *(("validation",) if judged else ()))
     return read(plan, model)
 

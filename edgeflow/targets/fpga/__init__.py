@@ -33,8 +33,9 @@ class FPGA:
         quantize=frozenset().union(*_QUANTIZE.values()),
         io=frozenset(),
         calibration=frozenset(),
-        network=True,
         bit_exact=frozenset({"hgq"}),
+        simulated=frozenset({"hgq"}),
+        network=True,
         unit=frozenset({"overlay"}),
     )
     Options: ClassVar[type[TargetOptions]] = FPGAOptions

@@ -78,6 +78,20 @@ def test_what_one_choice_of_options_takes(
     assert "it takes: none" in found
 
 
+def test_verilog_is_made_of_fixed_point_networks_alone(
+    good: dict[str, Any], problems: Check
+) -> None:
+    good["targets"]["board"] = {"kind": "fpga"}
+    good["recipes"]["fixed"] = {"quantize": "hgq"}
+    places = [{"model": "cnn", "recipe": name, "targets": ["board"]} for name in ("fp32", "fixed")]
+    good["deployments"] = places
+    found = problems(good)
+    assert list(found) == ["deployments.0.recipe"]
+    assert "target 'board' with its options cannot take a recipe with quantize: none" in str(found)
+    good["targets"]["board"]["compile_host"] = "elsewhere"
+    assert "`flow: rtl` compiles here" in str(problems(good))
+
+
 def test_all_that_does_not_fit_is_told_at_once(
     good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
