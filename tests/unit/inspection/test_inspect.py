@@ -121,7 +121,7 @@ def test_without_a_configuration_each_way_to_quantize_is_a_recipe(tmp_path: Path
     found = inspect(linear(tmp_path / "lin.onnx"), None)
     assert {fit.recipe for fit in found.recipes} == set(known_recipes(None))
     refused = {fit.recipe: fit.reason for fit in found.recipes if fit.reason}
-    assert list(refused) == ["qat-int8"]
+    assert list(refused) == ["qat-int8", "hgq"]
     assert "cannot be trained on" in refused["qat-int8"]
     (openvino,) = [fit for fit in found.targets if fit.target == "openvino"]
     assert "ptq-int8" in openvino.takes
