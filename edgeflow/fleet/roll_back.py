@@ -20,7 +20,7 @@ def roll_back(
     reason: str,
     may_proceed: Callable[[], bool],
 ) -> tuple[list[str], dict[str, EdgeflowError]]:
-    """Let devices that serve the bundle go back, and take it never again.
+    """Let devices that serve the bundle go back to what they served before.
 
     All are asked: one whose confirmation was not noted may serve it too.
 

@@ -226,3 +226,19 @@ def test_a_device_that_stays_silent_after_the_switch_is_unknown(
     asked = unit(lab, pi, make_bundle(), port=line.port, timeout_s=2.0, confirm_s=0.1)
     outcome = asked.deploy(print)
     assert (outcome.result, outcome.detail) == ("unknown", "lost the connection")
+
+
+def test_a_device_goes_back_to_what_it_served_before(lab: "Lab", make_bundle: MakeBundle) -> None:
+    pi = lab.device()
+    old = lab.serve(pi, make_bundle(b"old"))
+    one = unit(lab, pi, make_bundle(b"new"))
+    assert one.go_back("too warm") is False
+    assert one.deploy(print).result == "confirmed"
+    assert one.go_back("too warm") is True
+    assert lab.current(pi) == old
+    assert one.go_back("too warm") is False
+    assert one.deploy(print).result == "confirmed", "a rollout that is resumed brings it again"
+    first = unit(lab, lab.device(), make_bundle(b"new"))
+    assert first.deploy(print).result == "confirmed"
+    with pytest.raises(DeployError, match="has no release of net to go back to"):
+        first.go_back("too warm")
