@@ -99,6 +99,7 @@ def snakemake(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (package / f"{name}.py").write_text("")
     # What `edgeflow run` changes of the real one.
     (package / "scheduling/job_scheduler.py").write_text("class JobScheduler: pass\n")
+    (package / "api.py").write_text("class DAGApi:\n    def __post_init__(self): pass\n")
     (package / "__main__.py").write_text(
         "import os, sys\n"
         "open('arguments', 'w').write(' '.join(sys.argv[1:]))\n"

@@ -50,7 +50,7 @@ CALLS: dict[str, tuple[str, list[str], tuple[object, ...]]] = {
     "compress": (
         "edgeflow.compress.build.compress_model",
         ["--name", "n", "--dataset", "d", "--model", "m"],
-        ("n", D, M, SLICES["compress"], "c0de", Path("o"), ()),
+        ("n", D, M, SLICES["compress"], "c0de", Path("o"), (), None),
     ),
     "debug": (
         "edgeflow.compress.debug.build.debug_recipe",
