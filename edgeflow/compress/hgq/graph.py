@@ -1,6 +1,5 @@
 """A network as a list of layers that HGQ2 has fixed-point forms for, with their weights."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,8 +120,7 @@ class _Reader:
         inputs = [tensor.node.layer.name for tensor in model.inputs]
         places = {name: place for place, name in enumerate(inputs)}
         ordered = sorted(self.nodes.values(), key=lambda node: places.get(node.name, len(places)))
-        outputs = [self._made[id(tensor)] for tensor in model.outputs]
-        return Graph(_fused(ordered, outputs), outputs, unknown)
+        return Graph(ordered, [self._made[id(tensor)] for tensor in model.outputs], unknown)
 
     def _form(self, layer: Any, given: list[str]) -> str:
         form, uses = _FORMS.get(type(layer).__name__), len(layer.inbound_nodes)
@@ -151,26 +149,6 @@ class _Reader:
     def shape(self, layer: Any) -> tuple[int, ...]:
         """Return the shape of a layer's one input, without the batch."""
         return tuple(layer.input_shape[1:])
-
-
-def _fused(nodes: list[Node], outputs: Sequence[str]) -> list[Node]:
-    """Return nodes in which a ReLU is part of the layer that it alone reads.
-
-    hls4ml rounds what a ReLU of its own reads to other types than HGQ2 does.
-    """
-    read = Counter([*outputs, *(name for node in nodes for name in node.inputs)])
-    by_name = {node.name: node for node in nodes}
-    gone: dict[str, str] = {}
-    for node in nodes:
-        node.inputs = [gone.get(name, name) for name in node.inputs]
-        before = by_name[node.inputs[0]] if node.layer == "ReLU" else None
-        uncapped = node.options.get("max_value") is None and node.name not in outputs
-        if before is None or not before.weights or before.options.get("activation"):
-            continue
-        if uncapped and read[before.name] == 1:
-            before.options["activation"] = "relu"
-            gone[node.name] = before.name
-    return [node for node in nodes if node.name not in gone]
 
 
 _Form = Callable[[_Reader, Any, list[str]], str]

@@ -138,19 +138,3 @@ def test_another_environment_than_planned_with_is_refused(trained: Trained, tmp_
     with pytest.raises(IntegrityError, match=r"fpga\.txt is of another version"):
         compress_model("m/r", *places, asked, "0", tmp_path / "out", (), {"fpga.txt": "other"})
     assert not (tmp_path / "out").exists()
-
-
-def test_a_relu_is_part_of_the_layer_that_it_alone_reads(keras: Any) -> None:
-    layers = keras.layers
-    inputs = keras.Input((4,))
-    first = layers.ReLU(name="first_relu")(layers.Dense(3, name="first")(inputs))
-    shared = layers.Dense(3, name="shared")(first)
-    summed = layers.Add(name="sum")([shared, layers.ReLU(name="kept")(shared)])
-    capped = layers.ReLU(max_value=6.0, name="capped")(layers.Dense(2, name="last")(summed))
-    nodes = {node.name: node for node in read_graph(keras, keras.Model(inputs, capped)).nodes}
-    assert "first_relu" not in nodes
-    assert nodes["first"].options["activation"] == "relu"
-    assert nodes["shared"].inputs == ["first"]
-    assert "activation" not in nodes["shared"].options | nodes["last"].options
-    assert nodes["sum"].inputs == ["shared", "kept"]
-    assert nodes["capped"].layer == "ReLU"
