@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import LITERT, CompiledModel, CompileInput, Oracle, Runtime
+from edgeflow.targets.fpga.compiler import compiler, compiler_program
 from edgeflow.targets.fpga.figures import SYNTHESIS
 from edgeflow.targets.fpga.options import FPGAOptions
 from edgeflow.targets.worker import Worker
@@ -25,17 +26,11 @@ TOOLS = {"Vitis": ("vitis-run", ("--version",)), "Vivado": ("vivado_hls", ("-ver
 _HINT = "look at the log, or choose another `backend` or `io`"
 
 
-def compiler(arch: str) -> str:
-    """Return the C++ compiler for a machine."""
-    return "g++" if arch == platform.machine() else f"{arch}-linux-gnu-g++"
-
-
 def programs(options: FPGAOptions) -> tuple[Program, ...]:
     """Return the programs of the machine that the flow calls."""
-    name = compiler(options.arch)
-    package = name if name == "g++" else f"g++-{options.arch.replace('_', '-')}-linux-gnu"
-    plain = () if name == "g++" else (_GCC,)
-    own = (*plain, Program(name=name, install=f"run `apt install {package}`"))
+    # The host's own library is compiled here, whatever the device's host is.
+    machines = dict.fromkeys((platform.machine(), options.arch))
+    own = tuple(compiler_program(machine) for machine in machines)
     if not options.synthesize:
         return own
     tool, version = TOOLS[options.backend]
@@ -45,9 +40,6 @@ def programs(options: FPGAOptions) -> tuple[Program, ...]:
     )
     vendor = Program(name=tool, install=install, version=version)
     return (vendor,) if options.compile_host else (*own, vendor)
-
-
-_GCC = Program(name="g++", install="run `apt install g++`")
 
 
 def compile_for(job: CompileInput, options: FPGAOptions, out: Path) -> CompiledModel:

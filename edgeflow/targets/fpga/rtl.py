@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.base import LITERT, CompiledModel, CompileInput, Runtime
+from edgeflow.targets.fpga.compiler import compiler, compiler_program
 from edgeflow.targets.fpga.options import FPGAOptions
 from edgeflow.targets.fpga.parts import family_of
 from edgeflow.targets.lint import operators_of
@@ -22,14 +23,7 @@ RESOURCES = frozenset({"lut", "ff", "carry", "dsp"})
 
 def programs(options: FPGAOptions) -> tuple[Program, ...]:
     """Return the C++ compiler for the device's host."""
-    name = _compiler(options)
-    package = "g++" if name == "g++" else f"g++-{options.arch.replace('_', '-')}-linux-gnu"
-    return (Program(name=name, install=f"apt install {package}"),)
-
-
-def _compiler(options: FPGAOptions) -> str:
-    here = options.arch == platform.machine()
-    return "g++" if here else f"{options.arch}-linux-gnu-g++"
+    return (compiler_program(options.arch),)
 
 
 def compile_for(job: CompileInput, options: FPGAOptions, out: Path) -> CompiledModel:
@@ -49,7 +43,7 @@ def compile_for(job: CompileInput, options: FPGAOptions, out: Path) -> CompiledM
     asked = {
         **options.model_dump(mode="json", include={"flow", "part", "clock_ns", "latency_cutoff"}),
         "arch": options.arch,
-        "compiler": _compiler(options),
+        "compiler": compiler(options.arch),
         "runs_here": options.arch == platform.machine(),
         "family": family_of(options.part),
         "operators": operators,

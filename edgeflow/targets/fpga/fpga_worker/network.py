@@ -1,9 +1,9 @@
 """The network that `quantize: hgq` trained, as Keras 3 with HGQ2 reads it."""
 
-import os
 from pathlib import Path
 from typing import Any
 
+from .opening import load_network
 from .refusal import Refusal
 
 
@@ -60,13 +60,8 @@ def load(path: Path) -> Network:
     Raises:
         Refusal: it is no such file, or cannot be read.
     """
-    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="2")
-    os.environ.pop("TF_USE_LEGACY_KERAS", None)
-    import hgq  # noqa: F401  # registers its layers
-    import keras
-
     try:
-        return Network(keras.models.load_model(path, compile=False))
+        return Network(load_network(path))
     except Exception as error:  # whatever a damaged file brings about
         text = " ".join(str(error).split())[:300]
         raise Refusal(

@@ -15,6 +15,16 @@ _FIXED = {
 """The same answers on each machine."""
 
 
+def load_network(path: Path) -> Any:
+    """Return what a file of Keras 3 or a model.h5 of Keras 2 holds; Keras raises what it likes."""
+    os.environ.update(_FIXED)
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    import hgq  # noqa: F401  # registers its layers
+    import keras
+
+    return keras.models.load_model(path, compile=False)
+
+
 def open_network(path: Path) -> Any:
     """Return a Keras 3 network: of model.keras, or of a model.h5 that Keras 2 wrote.
 
@@ -24,12 +34,8 @@ def open_network(path: Path) -> Any:
     Raises:
         Refusal: Keras 3 does not read it.
     """
-    os.environ.update(_FIXED)
-    import hgq  # noqa: F401  # registers its layers
-    import keras
-
     try:
-        return keras.models.load_model(path, compile=False)
+        return load_network(path)
     except Exception as error:  # as many types as there are layers
         reason = str(error).strip().splitlines()
         raise Refusal(
