@@ -63,11 +63,7 @@ def compress_model(
     spec = StepSpec(
         step="compress",
         name=name,
-        inputs={
-            "dataset": part_files(dataset, parts),
-            "model": model / "manifest.json",
-            **{f"teacher {key}": path / "manifest.json" for key, path in named.items()},
-        },
+        inputs={"dataset": part_files(dataset, parts), **_manifests(model, named)},
         slice=parsed.model_dump(mode="json"),
         code=code,
         toolchain=_toolchain(name, parsed, toolchain),
@@ -84,6 +80,12 @@ def compress_model(
         return {**facts, **_judge(name, view, out, parsed.recipe)}
 
     return run_step(spec, out, build)
+
+
+def _manifests(model: Path, teachers: Mapping[str, Path]) -> dict[str, Path]:
+    of_teachers = {f"teacher {name}": folder for name, folder in teachers.items()}
+    folders = {"model": model, **of_teachers}
+    return {name: folder / "manifest.json" for name, folder in folders.items()}
 
 
 def _toolchain(name: str, slice_: CompressSlice, planned: Identity | None) -> Identity:

@@ -65,7 +65,7 @@ def write_page(
         # Our own SVG: its texts were escaped when it was written as XML.
         return Markup(inline_svg(folder / "plots" / f"{name}.svg", plots[name].alt))
 
-    metrics, shown, builds = _metrics(rows), telling(rows, ROWS), sizes(rows)
+    metrics, shown = _metrics(rows), telling(rows, ROWS)
     matrices = {row.matrices: row for row in drawn_matrices(shown)}
 
     def drawn(row: Row) -> Row | None:
@@ -83,15 +83,13 @@ def write_page(
             total=len(rows),
             **_GIVEN,
             **_cut(rows, shown, trainings, quantizations),
-            lints=lints[:ROWS],
-            more_lints=len(lints) - len(lints[:ROWS]),
+            **_counted_off("lints", lints, ROWS),
+            **_counted_off("sizes", sizes(rows), BUILDS),
             rollouts=rollouts,
             drawn=drawn,
             failure=failure,
             plots=plots,
             plot=plot,
-            sizes=builds[:BUILDS],
-            more_sizes=max(len(builds) - BUILDS, 0),
             columns=results_columns(rows),
             efficient={id(row) for row in efficient(rows)},
             counts=Counter(row.status for row in rows),
@@ -104,6 +102,11 @@ def write_page(
         )
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _counted_off(name: str, what: Sequence[Any], most: int) -> dict[str, Any]:
+    """Return what fits on a page, and how many more there are."""
+    return {name: what[:most], f"more_{name}": max(len(what) - most, 0)}
 
 
 def _cut(
