@@ -61,8 +61,7 @@ def compiled(network: Path | None, quantize: str, out: Path, **more: Any) -> Any
     job: Any = SimpleNamespace(
         network=network,
         recipe=SimpleNamespace(quantize=quantize),
-        validation=None,
-        calibration=None,
+        samples=None,
         model=Path("model.tflite"),
         worker=Worker(title="net", toolchain=FPGA.toolchain(options)),
     )

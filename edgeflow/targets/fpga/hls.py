@@ -89,9 +89,8 @@ def _given(job: CompileInput, place: Path) -> dict[str, Path]:
     """Write samples of the dataset, where the compiler gets some, and return the files."""
     import numpy as np
 
-    samples = job.validation.inputs if job.validation else job.calibration
     files = {}
-    for index, array in enumerate(samples.arrays.values() if samples else ()):
+    for index, array in enumerate(job.samples.arrays.values() if job.samples else ()):
         path = files[f"given_{index}.npy"] = place / f"given_{index}.npy"
         np.save(path, array)
     return files
@@ -151,7 +150,7 @@ def require_exact(job: CompileInput, place: Path, library: str) -> int:
     samples = arrays_of(place, "samples")
     emulated = engine_hls.Engine(str(place), {"model": library}).infer_many(*samples)
     others = {"Keras": arrays_of(place, "expected")}
-    if job.validation or job.calibration:  # beyond their range sums wrap, which no float does
+    if job.samples:  # beyond their range sums wrap, which no float does
         others["the recipe's model.tflite"] = litert_outputs(job, samples)
     for title, outputs in others.items():
         pairs = zip(emulated, outputs, strict=True)

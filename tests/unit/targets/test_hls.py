@@ -192,7 +192,7 @@ def test_one_number_that_differs_is_told(
     np.save(library / "samples_0.npy", x)
     np.save(library / "expected_0.npy", y + keras * last)
     monkeypatch.setattr(hls, "litert_outputs", lambda job, samples: [y + tflite * last])
-    job: Any = SimpleNamespace(validation=True)
+    job: Any = SimpleNamespace(samples=True)
     if not keras and not tflite:
         assert hls.require_exact(job, library, "model.so") == 2
         return
