@@ -88,6 +88,9 @@ def test_a_softmax_tells_the_classes_apart(
     assert np.abs(given - expected).max() < 0.1
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.95
     assert found.tolerances == (2.0**-10,)
+    shown = ["nm", "-D", "--defined-only", "--format=just-symbols", tmp_path / "out" / found.model]
+    symbols = subprocess.run(shown, capture_output=True, text=True, check=True).stdout.split()
+    assert sorted(symbols) == ["model_description", "model_float"]
     for path in (tmp_path / "out").rglob("*"):
         assert path.is_dir() or b"/tmp" not in path.read_bytes(), path
 

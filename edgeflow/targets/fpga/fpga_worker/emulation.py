@@ -24,7 +24,10 @@ _FLAGS = (
     *("-std=c++17", "-O1", "-fPIC", "-shared", "-fno-gnu-unique", "-w"),
     *("-static-libstdc++", "-static-libgcc", "-Wl,-s", "-Wl,-z,defs", "-Wl,--build-id=none"),
 )
-_DESCRIBED = "description.cpp"
+_DESCRIBED, _EXPORTS = "description.cpp", "exports"
+_EXPORTED = "{ global: model_float; model_description; local: *; };"
+"""All else stays inside: a C++ runtime of another version that it shows breaks TensorFlow, where
+that is loaded into the same process."""
 
 
 def build(place: Path, backend: str, compiler: str, said: str, library: Path) -> None:
@@ -44,12 +47,17 @@ def build(place: Path, backend: str, compiler: str, said: str, library: Path) ->
     (place / _DESCRIBED).write_text(f'extern "C" const char model_description[] = {text};\n')
     if backend == "Catapult":
         _bake_weights(place)
+    (place / _EXPORTS).write_text(_EXPORTED)
     sources = [f"firmware/{NAME}.cpp", f"{NAME}_bridge.cpp", _DESCRIBED]
     includes = [f"-I{folder}" for folder in _INCLUDES[backend]]
     made = library.name
-    command = [compiler, *_FLAGS, *includes, f"-Wl,-soname,{made}", *sources, "-o", made]
+    command = [compiler, *_FLAGS, *includes, *_linked(made), *sources, "-o", made]
     _run(command, place)
     shutil.move(place / made, library)
+
+
+def _linked(made: str) -> tuple[str, ...]:
+    return f"-Wl,-soname,{made}", f"-Wl,--version-script={_EXPORTS}"
 
 
 def _bake_weights(place: Path) -> None:
