@@ -232,6 +232,8 @@ def test_a_request_to_end_while_the_report_is_drawn_shows_no_traceback(number: i
 import os, runpy, signal
 from edgeflow.cli import start_snakemake
 
+signal.signal({int(number)}, signal.SIG_DFL)  # who runs the tests may ignore it, as by nohup
+
 def draw(*_, **__):
     from snakemake.scheduling.job_scheduler import JobScheduler
     signal.signal(signal.SIGTERM, JobScheduler.exit_gracefully)  # as Snakemake does
