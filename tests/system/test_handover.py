@@ -154,10 +154,10 @@ def test_swupdate_installs_and_refuses(device: Device, tmp_path: Path) -> None:
     def install(image: bytes) -> str:
         (tmp_path / "update.swu").write_bytes(image)
         trusted = ("swupdate", "-l", "5", "-k", tmp_path / "ca.pem", "-H", "pi:1.0")
-        for _ in range(6):
+        for _ in range(40):
             done = run(*trusted, "-i", tmp_path / "update.swu")
             # Debian's version may end before its installer does: it says that all was successful,
-            # and exits as if nothing was.
+            # and exits as if nothing was. On a loaded machine it mostly does, within a second.
             ended_early = done.returncode != 0 and "was successful" in done.stdout
             while run("pgrep", "-x", "swupdate").returncode == 0:
                 time.sleep(0.1)
