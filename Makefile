@@ -53,8 +53,8 @@ test-isa: env ## Run the tests of engines as on CPUs without AVX-512, and withou
 	$(MAKE) -j 2 --output-sync=target isa-AVX2 isa-SSE41
 
 isa-%:
-	ONEDNN_MAX_CPU_ISA=$* pytest --ignore tests/unit/targets/edgetpu --ignore tests/unit/targets/iree --ignore tests/unit/targets/mcu --ignore tests/unit/targets/test_myriad.py --ignore tests/unit/targets/test_ethos_u.py --ignore tests/unit/targets/test_rknn.py --ignore tests/unit/targets/test_onnxruntime.py --ignore tests/unit/targets/test_tensorrt.py \
-		tests/unit/targets tests/unit/ondevice
+	ONEDNN_MAX_CPU_ISA=$* pytest tests/unit/targets/test_openvino.py tests/unit/targets/test_targets_build.py \
+		tests/unit/ondevice
 
 test-long: env ## Run killed builds, shared stores and a sample of random edits (needs no root)
 	$(PYTEST) tests/long
