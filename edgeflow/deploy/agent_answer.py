@@ -182,6 +182,12 @@ class Forgotten(Answer):
     removed: Literal[True]
 
 
+class Unserved(Answer):
+    """Nothing starts the service of a model at boot any more."""
+
+    served: Literal[False]
+
+
 class Switched(Answer):
     """What is current after a switch, and the token that confirms it; None where none need.
 

@@ -153,12 +153,11 @@ def systemd_unit(model_dir: str, python: str, *, system: bool) -> str:
     """
     program = [python] if "/" in python else ["/usr/bin/env", python]
     command = [*program, "-B", f"{model_dir}/current/runner.py", "serve", model_dir]
-    quoted = " ".join(json.dumps(word).replace("%", "%%").replace("$", "$$") for word in command)
     return f"""[Unit]
 Description=edgeflow serves {model_dir.rpartition("/")[2]}
 
 [Service]
-ExecStart={quoted}
+ExecStart={" ".join(map(quoted, command))}
 Restart=on-failure
 RestartSec=2
 UMask=0077
@@ -166,6 +165,11 @@ UMask=0077
 [Install]
 WantedBy={"multi-user" if system else "default"}.target
 """
+
+
+def quoted(word: str) -> str:
+    """Return a word as a command line of systemd has it."""
+    return json.dumps(word).replace("%", "%%").replace("$", "$$")
 
 
 def cron_line(model_dir: str, python: str) -> str:

@@ -11,16 +11,20 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+from functools import partial
 
 MARKER = "edgeflow.json"
 LINGERS = "/var/lib/systemd/linger"
 BOOT_PROGRAM = os.path.join("bin", "agent.pyz")
+# Vixie's cron and those after it, fcron, and busybox, for an account without a table.
+NO_TABLE = re.compile(r"no (fcron|cron)tab for |has no fcrontab|can't open '[^/']+': No such file")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
@@ -41,19 +45,31 @@ def libc() -> str:
         return "musl"
 
 
+class Unread(Exception):
+    """What is there cannot be read: it must not be replaced as if nothing were."""
+
+
 def read(path: str) -> str:
-    """Return a text file; empty where there is none."""
+    """Return a text file, any bytes of it; empty only where there is none.
+
+    Raises:
+        Unread: there is one.
+    """
     try:
-        with open(path, errors="replace") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
-    except OSError:
+    except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise Unread(f"{path}: {error.strerror}") from error
 
 
 def write(path: str, text: str, mode: int) -> None:
     """Replace a file in one step that survives a power cut."""
     folder = os.path.dirname(path)
-    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=folder, delete=False, encoding="utf-8", errors="surrogateescape"
+    ) as file:
         file.write(text)
         file.flush()
         os.fchmod(file.fileno(), mode)
@@ -78,21 +94,39 @@ def look(root: str) -> dict[str, Any]:
         "environment": os.path.basename(os.readlink(current)) if os.path.islink(current) else None,
         "programs": digests(os.path.join(root, "bin")),
         "trust": digests(os.path.join(root, "trust")),
-        "authorized": read(authorized_keys()).splitlines(),
+        "authorized": lines_of(lambda: read(authorized_keys())),
         "boot": boot_by(),
         "is_root": os.geteuid() == 0,
-        "units": {it: sha for it, sha in digests(units()).items() if it.startswith("edgeflow-")},
-        "crontab": crontab().splitlines(),
+        "units": texts(units(), "edgeflow-"),
+        "crontab": lines_of(crontab),
         "recovers_by": os.path.basename(os.path.realpath(os.path.join(root, BOOT_PROGRAM))),
     }
 
 
-def digests(folder: str) -> dict[str, str]:
-    """Return the SHA-256 of each file in a folder, by name; none where there is no folder."""
+def lines_of(text: Callable[[], str]) -> list[str] | None:
+    """Return the lines of a text, to look at; None where it cannot be read."""
+    try:
+        return text().encode("utf-8", "replace").decode().splitlines()
+    except Unread:
+        return None
+
+
+def files(folder: str) -> dict[str, str]:
+    """Return the path of each file in a folder, by name; none where there is no folder."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     paths = {name: os.path.join(folder, name) for name in names}
-    files = {name: path for name, path in paths.items() if os.path.isfile(path)}
-    return {name: digest(path) for name, path in files.items()}
+    return {name: path for name, path in paths.items() if os.path.isfile(path)}
+
+
+def digests(folder: str) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder, by name."""
+    return {name: digest(path) for name, path in files(folder).items()}
+
+
+def texts(folder: str, begins: str) -> dict[str, str]:
+    """Return the text of each file whose name begins so, to look at; empty if it is unreadable."""
+    named = {name: path for name, path in files(folder).items() if name.startswith(begins)}
+    return {name: "\n".join(lines_of(partial(read, path)) or []) for name, path in named.items()}
 
 
 def digest(path: str) -> str:
@@ -195,7 +229,10 @@ def authorize(entry: str) -> dict[str, Any]:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         os.mkdir(folder, 0o700)
-    kept = [line for line in read(path).splitlines() if blob not in line.split()]
+    try:
+        kept = [line for line in read(path).splitlines() if blob not in line.split()]
+    except Unread as error:
+        return {"failed": str(error)}
     write(path, "".join(line + "\n" for line in [*kept, entry]), 0o600)
     return {"authorized": True}
 
@@ -207,18 +244,27 @@ def units() -> str:
 
 
 def crontab() -> str:
-    """Return the account's table; empty where there is none."""
+    """Return the account's table, any bytes of it; empty only where it has none.
+
+    Raises:
+        Unread: the program does not say.
+    """
     if not shutil.which("crontab"):
         return ""
-    code, said = ran("crontab", "-l")
-    return said if code == 0 else ""
+    command, pipe = ("crontab", "-l"), subprocess.PIPE
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    if done.returncode == 0:
+        return done.stdout.decode("utf-8", "surrogateescape")
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if not done.stdout and NO_TABLE.search(said):
+        return ""
+    raise Unread(f"`crontab -l` (exit code {done.returncode}): {said}")
 
 
 def ran(*command: str, text: str = "") -> tuple[int, str]:
     """Run a program; return its exit code and what it printed."""
-    done = subprocess.run(
-        command, input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    given = text.encode("utf-8", "surrogateescape")
+    done = subprocess.run(command, input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
@@ -258,7 +304,10 @@ def unit(name: str, text: str) -> dict[str, Any]:
 
 def cron(line: str, mark: str) -> dict[str, Any]:
     """Enter a line of the account's table, in the place of those that have the same mark."""
-    lines = [it for it in crontab().splitlines() if mark not in it]
+    try:
+        lines = [it for it in crontab().splitlines() if mark not in it]
+    except Unread as error:
+        return {"failed": str(error)}
     code, said = ran("crontab", "-", text="".join(it + "\n" for it in [*lines, line]))
     return {"failed": "`crontab`: " + said} if code else {}
 

@@ -95,7 +95,8 @@ def _wanted(plan: "Plan", asked: Asked, lock: Path | None, online: bool) -> "Wan
         trust=trusted(plan.config.signing, signatures=signatures),
         lock=lock or device_lock(plan, device),
         online=online,
-        services=list(asked.models) if device.service else [],
+        services=list(asked.models) if device.service is not None else [],
+        silent=list(asked.models) if device.service is None else [],
         boot=device.transport == "ssh",
     )
 

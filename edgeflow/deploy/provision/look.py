@@ -26,11 +26,11 @@ class Found(Answer):
         environment: name of the current environment.
         programs: SHA-256 of each file in ``bin/``, by name.
         trust: the same of ``trust/``.
-        authorized: lines of the account's ``authorized_keys``.
+        authorized: lines of the account's ``authorized_keys``; None where it cannot be read.
         boot: what starts an account's programs at boot.
         is_root: whether the account is root.
-        units: SHA-256 of each unit of edgeflow's, by name.
-        crontab: lines of the account's table.
+        units: text of each unit of edgeflow's, by name, without its last line's end.
+        crontab: lines of the account's table; None where it cannot be read.
         recovers_by: name of the agent that does.
     """
 
@@ -43,11 +43,11 @@ class Found(Answer):
     environment: Sha256 | None
     programs: dict[Words, Sha256]
     trust: dict[Words, Sha256]
-    authorized: list[_Line]
+    authorized: list[_Line] | None
     boot: Words | None
     is_root: bool
-    units: dict[Words, Sha256]
-    crontab: list[_Line]
+    units: dict[Words, _Line]
+    crontab: list[_Line] | None
     recovers_by: Words
 
     def machine_of(self, title: str) -> Machine:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from edgeflow.deploy.agent import Agent
+from edgeflow.deploy.agent_answer import Unserved
 from edgeflow.deploy.agent_program import agent_program
 from edgeflow.deploy.provision import keys
-from edgeflow.deploy.provision.boot import Entry, entries
+from edgeflow.deploy.provision.boot import Entry, entries, service_entry
 from edgeflow.deploy.provision.look import Done, Found, call
 from edgeflow.deploy.provision.wheels import archive, key
+from edgeflow.deploy.release import OpenDevice
+from edgeflow.deploy.service import stop
 from edgeflow.errors import DeployError
 from edgeflow.remote.inventory import OWN_PYTHON, Endpoint
 from edgeflow.remote.session import Session
@@ -32,6 +35,7 @@ class Wanted:
         trust: files for ``trust/`` on the device, by name, with their content.
         deploys: public key that is to run edgeflow's programs alone; None changes no key.
         services: models that the device is to serve.
+        silent: models that it has, and is not to serve.
         boot: whether the device may be asked to run something at boot.
     """
 
@@ -40,6 +44,7 @@ class Wanted:
     trust: Mapping[str, bytes] = field(default_factory=dict)
     deploys: str | None = None
     services: Sequence[str] = ()
+    silent: Sequence[str] = ()
     boot: bool = True
 
 
@@ -145,6 +150,11 @@ class _Work:
         public, where = self._wanted.deploys, self._session.endpoint
         if public is None:
             return
+        if self._found.authorized is None:
+            raise DeployError(
+                f"the keys that may log in to {where.title} cannot be read, and are left alone",
+                hint=f"look at them: {where.shell_command('ls -l .ssh/authorized_keys')}",
+            )
         line = keys.entry(public, self._found.root, self._python())
         keys.require_free(public, line, self._found.authorized, where.title)
         files = keys.files(where.unit, self._root)
@@ -153,7 +163,12 @@ class _Work:
         if there != [line]:
             states.add(self._changed)
             if not self._dry_run:
-                call(self._session, Done, "authorize", line)
+                done = call(self._session, Done, "authorize", line)
+                if done.failed:
+                    raise DeployError(
+                        f"{where.title} cannot let the key in: {excerpt(clean(done.failed))}",
+                        hint=f"look at it: {where.shell_command('ls -l .ssh/authorized_keys')}",
+                    )
         state = self._changed if self._changed in states else "in place"
         yield Step(what="key", state=state, detail="runs edgeflow's programs, and nothing else")
 
@@ -170,14 +185,14 @@ class _Work:
             call(self._session, Done, "link", self._root, agent)
         for entry in entries(found, self._python(), self._wanted.services):
             yield self._enter(entry)
+        for model in self._wanted.silent:
+            entry = service_entry(found, self._python(), model)
+            if entry.is_known(found):
+                yield self._leave(entry, model)
 
     def _enter(self, entry: Entry) -> Step:
-        by_systemd = self._found.boot == "systemd"
-        unit = hashlib.sha256(entry.text.encode()).hexdigest()
-        there = self._found.units.get(entry.unit) == unit
-        if not by_systemd:
-            there = entry.line in self._found.crontab
-        detail = f"by {self._found.boot}"
+        by_systemd, detail = self._found.boot == "systemd", f"by {self._found.boot}"
+        there = entry.is_in_place(self._found)
         if there or self._dry_run:
             state: State = "in place" if there else self._changed
             return Step(what=entry.what, state=state, detail=detail)
@@ -186,9 +201,21 @@ class _Work:
             arguments = ("cron", entry.line, entry.mark)
         done = call(self._session, Done, *arguments)
         if done.failed:
-            linger = f"as root: loginctl enable-linger {self._session.endpoint.user}"
-            detail = f"{excerpt(clean(done.failed))}; {linger}"
+            linger = f"; as root: loginctl enable-linger {self._session.endpoint.user}"
+            detail = excerpt(clean(done.failed)) + (linger if by_systemd else "")
             return Step(what=entry.what, state="not done", detail=detail)
+        return Step(what=entry.what, state=self._changed, detail=detail)
+
+    def _leave(self, entry: Entry, model: str) -> Step:
+        """Let a service end that the configuration no longer has, and start no more."""
+        detail = "taken away: the device has no `service` in the configuration"
+        if not self._dry_run:
+            device = OpenDevice(self._session)
+            stop(device, model)
+            device.ask(Unserved, "unserve", model)
+            if entry.is_known(call(self._session, Found, "look", self._root)):
+                detail = f"{self._found.boot} still has it: take it out by hand"
+                return Step(what=entry.what, state="not done", detail=detail)
         return Step(what=entry.what, state=self._changed, detail=detail)
 
     def _python(self) -> str:

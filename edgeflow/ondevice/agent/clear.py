@@ -37,6 +37,12 @@ def prune(options: argparse.Namespace) -> Json:
     return {"removed": removed}
 
 
+def unserve(options: argparse.Namespace) -> Json:
+    """Let nothing start the service of a model at boot; one that runs goes on."""
+    leave_boot(os.path.abspath(options.model_dir))
+    return {"served": False}
+
+
 def forget(options: argparse.Namespace) -> Json:
     """Remove a model with all its releases: what is in use first, the releases last."""
     model = Model(options.model_dir)

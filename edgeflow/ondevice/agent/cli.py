@@ -15,7 +15,7 @@ from . import __doc__ as description
 from .answer import EXIT_CODES, Refused
 from .audit import audit
 from .care import gc, logs
-from .clear import forget, prune
+from .clear import forget, prune, unserve
 from .confirm import confirm
 from .data import find_data, store_data
 from .folders import OTHERS
@@ -138,6 +138,7 @@ VERBS = {
     gc: ("root_dir", "keep"),
     logs: ("model_dir", "--last"),
     forget: ("model_dir",),
+    unserve: ("model_dir",),
     pack_samples: ("model_dir", "--uploader"),
     find_data: ("data_dir", "sha", "name", "--need-bytes", "--uploader"),
     hand_over: ("state", "folder"),

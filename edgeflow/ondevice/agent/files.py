@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .answer import Json
 
 BLOCK_BYTES = 1 << 20
+# Why a file cannot be opened now: nothing that is wrong with the file.
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def sha256(path: str) -> str:

@@ -105,11 +105,11 @@ class Job:
         return answer
 
     def record(self) -> Json:
-        """Return what is known of an update that nobody has committed yet."""
+        """Return what is known of an update that nobody has committed yet; empty without one."""
         try:
             record: Json = json.loads(read_plain(self.record_path, ORDER_MAX_BYTES).decode())
             return record if {"base", "token"} <= set(record) else {}
-        except (OSError, ValueError, TypeError):
+        except (FileNotFoundError, ValueError, TypeError):
             return {}
 
 

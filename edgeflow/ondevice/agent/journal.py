@@ -7,7 +7,7 @@ import json
 import os
 
 from .answer import Refused
-from .files import read_plain
+from .files import PASSING, read_plain
 from .folders import is_folder
 from .manifest import SHA, manifest_digest, release_counter
 
@@ -38,7 +38,11 @@ def stored_journal(model: Model) -> Any:
     """
     try:
         stored = json.loads(read_plain(model.journal_path, JOURNAL_MAX_BYTES).decode("utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
+        return None
+    except OSError as error:
+        if error.errno in PASSING:  # it may well be sound: a new one would lose what it says
+            raise
         return None
     form = stored.get("format") if isinstance(stored, dict) else None
     if isinstance(form, int) and form > JOURNAL_FORMAT:

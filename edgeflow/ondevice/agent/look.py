@@ -16,7 +16,7 @@ from .packed import zstd
 from .pending import trial_state
 from .program import program_file
 from .release import fallback, verify_release
-from .signature import signers
+from .signature import must_sign, signers
 from .space import free
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ def described(model: Model) -> Json:
         signed_by=journal["releases"].get(current, {}).get("signed_by"),
         signers=signers(model.trust),
         since_unix_s=since_unix_s(model) if current else None,
-        trust="signatures" if os.path.lexists(model.signers) else "transport",
+        trust="signatures" if must_sign(model.trust) else "transport",
         zstd=zstd(),
     )
 

@@ -31,7 +31,6 @@ class Model:
         self.link = os.path.join(self.folder, "current")
         self.link_new = os.path.join(self.folder, ".current.tmp")
         self.trust = os.path.join(os.path.dirname(self.folder), "trust")
-        self.signers = os.path.join(self.trust, "allowed_signers")
         self.journal_path = os.path.join(self.folder, "journal.json")
 
     def release(self, name: str) -> str:

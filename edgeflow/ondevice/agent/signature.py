@@ -37,7 +37,7 @@ def signer_of(manifest: bytes, signature: bytes | None, trust_dir: str) -> str |
     Raises:
         Refused: as `rejected`, where it must be signed, and is not by an allowed signer.
     """
-    if not os.path.lexists(os.path.join(trust_dir, ALLOWED)):
+    if not there(trust_dir, ALLOWED):
         return None
     if signature is None:
         raise rejected("it is not signed, and this device takes only what is")
@@ -73,11 +73,11 @@ def signers(trust_dir: str) -> list[str] | None:
 
     A key that a binary list of revoked ones names is among them: only ssh-keygen reads that.
     """
-    if not os.path.lexists(os.path.join(trust_dir, ALLOWED)):
-        return None
     try:
+        if not there(trust_dir, ALLOWED):
+            return None
         allowed = lines_of(trusted(trust_dir, ALLOWED))
-        listed = os.path.lexists(os.path.join(trust_dir, REVOKED))
+        listed = there(trust_dir, REVOKED)
         revoked = {blob_in(it) for it in lines_of(trusted(trust_dir, REVOKED))} if listed else set()
     except Refused:
         return None
@@ -94,6 +94,28 @@ def fingerprint(key: bytes) -> str:
 def rejected(detail: str) -> Refused:
     """Return the refusal of a bundle."""
     return Refused("rejected", detail)
+
+
+def must_sign(trust_dir: str) -> bool:
+    """Tell whether bundles must be signed, as they must where that cannot be told."""
+    try:
+        return there(trust_dir, ALLOWED)
+    except Refused:
+        return True
+
+
+def there(trust_dir: str, name: str) -> bool:
+    """Tell whether there is a file of trust; where that cannot be told, nobody is let in."""
+    try:
+        os.lstat(os.path.join(trust_dir, name))
+    except FileNotFoundError:
+        if os.path.islink(trust_dir) and not os.path.isdir(trust_dir):
+            # A disk that is not mounted, perhaps.
+            raise rejected(f"{TRUST} points at a folder that is not there") from None
+        return False
+    except OSError as error:
+        raise rejected(f"{TRUST}/{name} cannot be read: {error}") from error
+    return True
 
 
 def trusted(trust_dir: str, name: str) -> bytes:
@@ -162,7 +184,7 @@ def blob_in(text: str) -> bytes | None:
 
 def refuse_revoked(signature: Signature, trust_dir: str) -> bool:
     """Refuse a key that is revoked; return whether the list is one that ssh-keygen must read."""
-    if not os.path.lexists(os.path.join(trust_dir, REVOKED)):
+    if not there(trust_dir, REVOKED):
         return False
     revoked = trusted(trust_dir, REVOKED)
     if revoked.startswith(KRL):
@@ -199,7 +221,7 @@ def by_program(signer: str, signature: bytes, manifest: bytes, trust_dir: str) -
         file.flush()
         command = [path, "-Y", "verify", "-n", NAMESPACE, "-I", signer, "-s", file.name]
         command += ["-f", os.path.join(trust_dir, ALLOWED)]
-        if os.path.lexists(os.path.join(trust_dir, REVOKED)):
+        if there(trust_dir, REVOKED):
             command += ["-r", os.path.join(trust_dir, REVOKED)]
         pipe = subprocess.PIPE
         try:

@@ -13,7 +13,7 @@ import pytest
 
 from edgeflow.config.signing import Signing
 from edgeflow.deploy.provision import keys, wheels
-from edgeflow.deploy.provision.boot import entries
+from edgeflow.deploy.provision.boot import entries, service_entry
 from edgeflow.deploy.provision.look import Found, call
 from edgeflow.deploy.provision.steps import Step, Wanted, provision
 from edgeflow.deploy.release import connect
@@ -161,6 +161,21 @@ def test_a_key_is_let_in_with_one_line_alone(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_keys_that_cannot_be_read_are_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / ".ssh/authorized_keys"
+    path.mkdir(parents=True)  # as root would write over whatever else cannot be read
+    assert on_device.authorize("ssh-ed25519 AAAAmine") == {"failed": f"{path}: Is a directory"}
+    assert on_device.look(str(tmp_path / "edge"))["authorized"] is None
+    path.rmdir()
+    path.write_bytes(b"ssh-rsa AAAAother Andr\xe9\n")  # in a code page of old
+    assert on_device.authorize("ssh-ed25519 AAAAmine") == {"authorized": True}
+    assert path.read_bytes() == b"ssh-rsa AAAAother Andr\xe9\nssh-ed25519 AAAAmine\n"
+    json.dumps(on_device.look(str(tmp_path / "edge"))).encode()
+
+
 @pytest.fixture
 def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Found:
     """A device of an account that is not root, with a table of cron that is a file."""
@@ -201,6 +216,83 @@ def test_what_starts_at_boot_is_entered_once(looked: Found, tmp_path: Path) -> N
         assert on_device.look(str(root))["recovers_by"] == agent
 
 
+NO_TABLE = {
+    "vixie": "no crontab for pi",
+    "fcron": "user pi has no fcrontab",
+    "busybox": "crontab: can't open 'pi': No such file or directory",
+}
+UNREAD = {
+    "forbidden": "You (pi) are not allowed to use this program (crontab)",
+    "full": "/tmp: No space left on device",
+    "no folder": "crontab: can't change directory to '/var/spool/cron': No such file or directory",
+    "silent": "",
+}
+
+
+@pytest.mark.parametrize("said", NO_TABLE.values(), ids=NO_TABLE)
+def test_an_account_without_a_table_gets_one(looked: Found, tmp_path: Path, said: str) -> None:
+    (tmp_path / "table").unlink()
+    _crontab_says(tmp_path, said)
+    assert on_device.look(looked.root)["crontab"] == []
+    assert on_device.cron("@reboot it", "it") == {}
+    assert (tmp_path / "table").read_text() == "@reboot it\n"
+
+
+@pytest.mark.parametrize("said", UNREAD.values(), ids=UNREAD)
+def test_a_table_that_cannot_be_read_is_not_replaced(
+    looked: Found, tmp_path: Path, said: str
+) -> None:
+    _crontab_says(tmp_path, said)
+    failed = on_device.cron("@reboot it", "it")["failed"]
+    assert failed == f"`crontab -l` (exit code 1): {said}"
+    assert on_device.look(looked.root)["crontab"] is None
+    leave_boot(f"{looked.root}/net")
+    assert (tmp_path / "table").read_text() == "5 4 * * * backup\n"
+
+
+def _crontab_says(folder: Path, said: str) -> None:
+    """Let the listing of the table fail with these words, and all else work."""
+    text = f'[ "$1" = -l ] && {{ echo "{said}" >&2; exit 1; }}\ncat > {folder}/table\n'
+    (folder / "crontab").write_text(f"#!/bin/sh\n{text}")
+
+
+def test_bytes_of_any_kind_stay_in_the_table(looked: Found, tmp_path: Path) -> None:
+    (tmp_path / "table").write_bytes(b"# caf\xe9\n")
+    warns = (
+        f'[ "$1" = -l ] && echo warning >&2 && exec cat {tmp_path}/table\ncat > {tmp_path}/table\n'
+    )
+    (tmp_path / "crontab").write_text(f"#!/bin/sh\n{warns}")
+    assert on_device.cron("@reboot it", "it") == {}
+    assert (tmp_path / "table").read_bytes() == b"# caf\xe9\n@reboot it\n"
+    json.dumps(on_device.look(looked.root)).encode()
+
+
+def test_a_service_that_the_configuration_dropped_starts_no_more(
+    lab: "Lab", looked: Found, tmp_path: Path
+) -> None:
+    """The virtual device has the cron of this test's PATH."""
+    address = lab.device()
+    where = lab.endpoint(address)
+    folder = f"{lab.root(address)}/edgeflow"
+    lab.behave(address, login=f"PATH={tmp_path}:$PATH")
+    table = tmp_path / "table"
+
+    def provisioned(*, dry_run: bool = False, **services: list[str]) -> dict[str, str]:
+        steps = provision(where, Wanted(lock=None, **services), dry_run=dry_run)  # type: ignore[arg-type]
+        return {what: state for what, state in states(steps).items() if "boot" in what}
+
+    assert provisioned(services=["net", "other"])["service of net at boot"] == "changed"
+    assert f"{folder}/net start" in table.read_text()
+    gone = {"recover at boot": "in place", "service of net at boot": "would change"}
+    assert provisioned(silent=["net", "third"], dry_run=True) == gone
+    assert f"{folder}/net start" in table.read_text()
+    assert provisioned(silent=["net", "third"]) == gone | {"service of net at boot": "changed"}
+    assert f"{folder}/net start" not in table.read_text()
+    assert f"{folder}/other start" in table.read_text()
+    assert provisioned(silent=["net", "third"]) == {"recover at boot": "in place"}
+    lab.behave(address, login="")
+
+
 def test_units_of_systemd_are_enabled_and_linger(looked: Found, tmp_path: Path) -> None:
     [recover, serve] = entries(looked, "/new/python", ["net"])
     refused = {"failed": "`loginctl enable-linger`: no right\n"}
@@ -217,8 +309,13 @@ def test_units_of_systemd_are_enabled_and_linger(looked: Found, tmp_path: Path) 
         f"systemctl --user enable {recover.unit}",
     ]
     found = on_device.look(looked.root)["units"]
-    assert found == {recover.unit: hashlib.sha256(recover.text.encode()).hexdigest()}
+    assert found == {recover.unit: recover.text.rstrip("\n")}
     assert on_device.unit(serve.unit, serve.text) == {}
+    [net, other] = (service_entry(looked, "/old/python", name) for name in ("net", "other"))
+    again = replace(net, folder="/of/another/net")
+    now = Found.model_validate_json(json.dumps(on_device.look(looked.root) | {"boot": "systemd"}))
+    assert [it.is_known(now) for it in (net, other, again)] == [True, False, False]
+    assert [it.is_in_place(now) for it in (recover, serve, net)] == [True, True, False]
     wanted = tmp_path / ".config/systemd/user/default.target.wants"
     wanted.mkdir()
     (wanted / serve.unit).symlink_to(f"../{serve.unit}")

@@ -361,6 +361,23 @@ def test_nothing_of_an_unsigned_bundle_is_unpacked(
     assert [entry["error"] for entry in logged] == ["rejected"] * 4
 
 
+@pytest.mark.parametrize("damage", ["file", "loop", "not mounted"])
+def test_a_place_of_trust_that_cannot_be_read_lets_nobody_in(
+    call: Call, folder: Path, trust: Path, damage: str
+) -> None:
+    """Nothing there means that all are let in; what cannot be read must not mean that."""
+    shutil.rmtree(trust)
+    if damage == "file":
+        trust.write_bytes(b"")
+    else:
+        trust.symlink_to("trust" if damage == "loop" else "/mnt/not-mounted/trust")
+    files = {"runner.py": b"pass\n"}
+    code, answer = call("install", upload(folder, {"manifest.json": manifest_of(files), **files}))
+    assert (code, answer["error"]) == (65, "rejected")
+    assert call("status")[1]["trust"] == "signatures"
+    assert call("status")[1]["signers"] is None
+
+
 def test_a_signed_release_says_by_whom(
     call: Call, folder: Path, trust: Path, keys: dict[str, paramiko.PKey]
 ) -> None:
