@@ -64,6 +64,11 @@ def excerpt(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[:limit] + " ..."
 
 
+def plain(value: float) -> str:
+    """Return a number as people write it: a whole one in full, others with up to six digits."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.6g}"
+
+
 def reason(message: str) -> str:
     """Return a message of pydantic's without its name for what edgeflow itself found wrong."""
     return message.removeprefix("Value error, ")

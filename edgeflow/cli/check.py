@@ -11,6 +11,7 @@ from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, pri
 from edgeflow.cli.toolchains import failures, toolchains
 from edgeflow.console import say
 from edgeflow.errors import ConfigError
+from edgeflow.text import plain
 
 if TYPE_CHECKING:
     from edgeflow.cli.toolchains import Found
@@ -143,7 +144,7 @@ def describe(plan: "Plan") -> list[str]:
     lines = [", ".join(f"{count} {name}" for name, count in counts(plan).items())]
     for unit in plan.units:
         gates = unit.gates.model_dump(exclude_none=True)
-        limits = ", ".join(f"{name} {limit:g}" for name, limit in gates.items()) or "no gates"
+        limits = ", ".join(f"{name} {plain(limit)}" for name, limit in gates.items()) or "no gates"
         place = (
             f"{unit.target} -> {unit.device}" if unit.device else f"{unit.target}, only compiled"
         )

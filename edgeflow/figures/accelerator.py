@@ -20,6 +20,7 @@ NPU_CYCLES_ESTIMATE = Figure(
     "compiler's model; what the CPU runs is not in it",
     kind="estimated",
     bound="max",
+    counts=True,
 )
 
 

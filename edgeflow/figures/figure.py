@@ -48,6 +48,7 @@ class Figure:
             that was only compiled.
         group: heading over the column in the report, by default the title.
         column: heading of the column, by default the unit.
+        counts: whether it counts things, so that a whole value is shown without a fraction.
         in_results: whether the report's table of results has a column for it.
     """
 
@@ -65,6 +66,7 @@ class Figure:
     needs_device: bool = False
     group: str = ""
     column: str = ""
+    counts: bool = False
     in_results: bool = True
 
     def __post_init__(self) -> None:

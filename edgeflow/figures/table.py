@@ -89,6 +89,7 @@ FIGURES = (
         kind="emulated",
         bound="max",
         needs_emulator=True,
+        counts=True,
     ),
     _size("float_bytes", "float size", "size of the float network as .tflite", bound=None),
     _size("recipe_bytes", "recipe size", "size of the recipe's .tflite", bound=None),

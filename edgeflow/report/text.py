@@ -74,8 +74,13 @@ def shown(figure: Figure, value: float | None) -> str:
     if value is None:
         return NONE
     scaled = value * figure.scale
-    text = f"{scaled:.2f}" if figure.unit in {"%", "pt"} else adaptive(scaled)
+    text = f"{scaled:.2f}" if figure.unit in {"%", "pt"} else _number(figure, scaled)
     return text.replace("-", MINUS) if text.strip("-0.") else text.lstrip("-")
+
+
+def _number(figure: Figure, scaled: float) -> str:
+    whole = figure.counts and float(scaled).is_integer()
+    return f"{scaled:,.0f}" if whole else adaptive(scaled)
 
 
 def metric(name: str | None, value: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from edgeflow.config.gates import figures_of
 from edgeflow.figures.figure import Figure
+from edgeflow.text import plain
 
 Validation = Mapping[str, Any]
 
@@ -40,14 +41,14 @@ class GateResult:
 
     def __str__(self) -> str:
         sign = ">=" if self.figure.bound == "min" else "<="
-        return f"{self.name}: {self._value} (must be {sign} {self.limit:g})"
+        return f"{self.name}: {self._value} (must be {sign} {plain(self.limit)})"
 
     @property
     def _value(self) -> str:
         if self.value is None:
             return "not measured"
         kind = "" if self.figure.kind == "measured" else f" {self.figure.kind}"
-        return f"{self.value:.6g}{kind}"
+        return f"{plain(self.value)}{kind}"
 
 
 def misses(name: str, failed: Sequence[GateResult]) -> str:

@@ -52,6 +52,7 @@ FIGURES = (
         kind="compiled",
         bound="max",
         limit=NOT_NEGATIVE,
+        counts=True,
     ),
     THROUGHPUT,
 )

@@ -1,6 +1,6 @@
 """Figures of hardware description."""
 
-from edgeflow.figures.figure import Figure
+from edgeflow.figures.figure import NOT_NEGATIVE, Figure
 
 
 def _of_fabric(name: str, title: str, meaning: str) -> Figure:
@@ -11,8 +11,10 @@ def _of_fabric(name: str, title: str, meaning: str) -> Figure:
         "the vendor's tool estimates for `flow: hls`",
         kind="estimated",
         bound="max",
+        limit=NOT_NEGATIVE,
         group="FPGA",
         column=title,
+        counts=True,
     )
 
 
@@ -23,6 +25,7 @@ def _of_schedule(name: str, title: str, meaning: str) -> Figure:
         meaning=f"{meaning}, as the vendor's tool schedules it: its estimate",
         kind="estimated",
         bound="max",
+        counts=True,
     )
 
 
@@ -50,6 +53,7 @@ FIGURES = (
         meaning="number of cycles of one inference, as the emulator of the chip counts them",
         kind="emulated",
         bound="max",
+        counts=True,
     ),
 )
 """What a compilation and the engine tell, by name."""

@@ -32,6 +32,7 @@ FIGURES = (
         kind="emulated",
         bound="max",
         group="Stack",
+        counts=True,
     ),
     Figure(
         name="instructions",
@@ -39,6 +40,7 @@ FIGURES = (
         meaning="number of instructions of one inference",
         kind="emulated",
         bound="max",
+        counts=True,
     ),
     Figure(
         name="cycles",
@@ -46,6 +48,7 @@ FIGURES = (
         meaning="number of cycles of one inference, as the emulator of the chip counts them",
         kind="emulated",
         bound="max",
+        counts=True,
     ),
     Figure(
         name="cycles_estimate",
@@ -54,6 +57,7 @@ FIGURES = (
         "and the wait states of the flash",
         kind="estimated",
         bound="max",
+        counts=True,
     ),
     Figure(
         name="latency_us",

@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 
 from edgeflow.deploy.judged import note_rollback
-from edgeflow.figures.table import figure
+from edgeflow.figures.table import FIGURES, figure
 from edgeflow.report.console import print_summary
 from edgeflow.report.rows import load_rows, with_rollbacks
-from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, points
+from edgeflow.report.text import NONE, adaptive, gate_text, kib, percent, points, shown
+from edgeflow.targets import registry
+from edgeflow.targets.base import own_figures
 from edgeflow.tasks.chance import chance_note
 from edgeflow.tasks.registry import METRICS
 from edgeflow.validate.gates import GateResult
@@ -113,6 +115,17 @@ def test_figures_read_the_same_at_every_scale() -> None:
     ]  # fmt: skip
     assert percent(0.99444) == "99.44"
     assert kib(1536) == "1.5"
+
+
+def test_counts_are_whole_numbers_and_declared_so() -> None:
+    texts = [
+        shown(figure("instructions"), value) for value in (0, 5.0, 12.0, 5306.0, 1234567.0, 2.5)
+    ]
+    assert texts == ["0", "5", "12", "5,306", "1,234,567", "2.50"]
+    every = {one.name: one for name in registry.names() for one in own_figures(registry.get(name))}
+    for one in [*FIGURES, *every.values()]:
+        counts = one.meaning.startswith("number of") and not one.unit
+        assert one.counts or not counts, f"{one.name} is shown with a fraction"
 
 
 def test_a_gate_without_a_figure_says_so() -> None:
