@@ -140,13 +140,13 @@ def _answer(done: Completed) -> str:
 def uploader() -> str:
     """Return what tells this project's uploads from those of others on a device.
 
-    A copy of the project is another one: its file has an inode of its own.
+    A copy of the project is another one: its folder has an inode of its own.
     """
     with _NAMING:  # several devices at a time, one name
         known = UPLOADER.read_text(errors="replace") if UPLOADER.is_file() else ""
         if not re.fullmatch("[0-9a-f]{16}", known):
             write_text(UPLOADER, known := secrets.token_hex(8))
-        own = f"{known} {UPLOADER.stat().st_ino}"
+        own = f"{known} {UPLOADER.parent.stat().st_ino}"
         return hashlib.sha256(own.encode()).hexdigest()[:16]
 
 

@@ -167,7 +167,7 @@ def _virtual_endpoint(
     from edgeflow.remote.virtual import start
 
     python = environment.device_python(host.environment, title, host.python)
-    address = start.ensure(folder, python)
+    address = start.ensure(folder, python, timeout_s=host.timeout_s)
     return Endpoint(
         name=name,
         title=title,

@@ -114,9 +114,14 @@ def device_folders(state: Path) -> list[DeviceFolder]:
     return [DeviceFolder(path.parent) for path in sorted(state.glob("*/request.json"))]
 
 
+def _lock(state: Path) -> Path:
+    """Return the file that a folder's server holds; a copy, by hard links too, has another."""
+    return state / f"server.{state.stat().st_ino}.lock"
+
+
 def claim(state: Path) -> TextIO | None:
     """Take the right to serve a state folder, held until the file is closed; None if taken."""
-    lock = (state / "server.lock").open("w")
+    lock = _lock(state).open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -128,7 +133,7 @@ def claim(state: Path) -> TextIO | None:
 def holds(state: Path, lock: TextIO) -> bool:
     """Tell whether a claim is that of the state folder still: somebody may have removed that."""
     try:
-        return os.path.samestat(os.fstat(lock.fileno()), (state / "server.lock").stat())
+        return os.path.samestat(os.fstat(lock.fileno()), _lock(state).stat())
     except FileNotFoundError:
         return False
 

@@ -1,9 +1,12 @@
 """The virtual device as a server: programs, files, life and end."""
 
+import os
 import shutil
+import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,11 +100,32 @@ def test_the_server_of_a_removed_folder_ends_and_leaves_the_next_one_alone(own_l
     assert own_lab.listens(new.port)
 
 
-def test_a_copied_project_has_devices_of_its_own(own_lab: "Lab", tmp_path: Path) -> None:
+def test_a_server_that_stands_still_is_waited_for_no_longer_than_for_a_device(
+    own_lab: "Lab",
+) -> None:
+    pi = own_lab.device()
+    name = pi.identity.parent.name
+    os.kill(pi.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        for _ in range(2):
+            with pytest.raises(UnreachableError, match="does not answer within 0.2 s") as caught:
+                start.ensure(name, PYTHON, own_lab.state, timeout_s=0.2)
+            assert f"kill -CONT {pi.pid}" in caught.value.hint
+        assert time.monotonic() - began < start.TIMEOUT_S
+    finally:
+        os.kill(pi.pid, signal.SIGCONT)
+    assert start.ensure(name, PYTHON, own_lab.state) == pi
+
+
+@pytest.mark.parametrize("copied", [shutil.copy2, os.link])
+def test_a_copied_project_has_devices_of_its_own(
+    own_lab: "Lab", tmp_path: Path, copied: Callable[[str, str], None]
+) -> None:
     original = own_lab.device()
     name = original.identity.parent.name
     copy = tmp_path / "copy" / start.STATE
-    shutil.copytree(own_lab.state, copy)
+    shutil.copytree(own_lab.state, copy, copy_function=copied)
     try:
         found = start.ensure(name, PYTHON, copy)
         assert found.port != original.port
