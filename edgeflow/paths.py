@@ -22,6 +22,9 @@ EXPORT = "exports/{export}"
 REPORT = "report"
 """The page, the table and the plots over all deployments."""
 
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+"""Names in the configuration: each becomes part of a path."""
+
 
 def workflow_folder() -> Path:
     """Return the folder with Snakefile, rules/, envs/, profiles/ and report/.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from edgeflow.cli import bundle, data, device, explain, export, fleet, model, steps, store, target
+from edgeflow.cli import bundle, explain, lazy, steps, store
 from edgeflow.cli.check import check
 from edgeflow.cli.clean import clean
 from edgeflow.cli.doctor import doctor
@@ -22,6 +22,14 @@ from edgeflow.cli.summary import summary
 from edgeflow.console import log_file
 from edgeflow.errors import EdgeflowError, known, shown
 
+GROUPS = {
+    "data": "Look at data before it is built.",
+    "device": "Look at devices, pin host keys, go back to a release, remove models.",
+    "fleet": "Look at the devices of inventories, and let neighbours serve for them.",
+    "target": "Look at the kinds of targets and their options.",
+    "model": "Look into model files, and measure them.",
+    "export": "Export networks for builds of your own.",
+}
 app = typer.Typer(
     name="edgeflow",
     help="From data to a fleet of embedded devices. `edgeflow run` builds; the others look, "
@@ -39,12 +47,8 @@ app.command("help", rich_help_panel="Project")(help_)
 explain.register(app)
 steps.register(app)
 app.add_typer(bundle.app, name="bundle")
-app.add_typer(data.app, name="data")
-app.add_typer(device.app, name="device")
-app.add_typer(fleet.app, name="fleet")
-app.add_typer(target.app, name="target")
-app.add_typer(model.app, name="model")
-app.add_typer(export.app, name="export")
+for name, says in GROUPS.items():
+    app.add_typer(lazy.group(f"edgeflow.cli.{name}", says), name=name)
 store.register(app)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgeflow.project.survey.finding import Finding
 
 PAGE = "data-check.html"
-app = typer.Typer(help="Look at data before it is built.", no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.callback()

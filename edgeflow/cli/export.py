@@ -11,7 +11,7 @@ from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, pri
 from edgeflow.targets.mcu.export.layout import Layout
 from edgeflow.targets.mcu.settings import Kernels, Mode, Profile, Settings
 
-app = typer.Typer(help="Export networks for builds of your own.", no_args_is_help=True)
+app = typer.Typer()
 DEFAULT = Settings()
 
 Int8File = Annotated[

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgeflow.inspection.facts import ModelFacts
     from edgeflow.inspection.inspect import Inspection
 
-app = typer.Typer(help="Look into model files, and measure them.", no_args_is_help=True)
+app = typer.Typer()
 
 
 app.command()(profile)

@@ -9,7 +9,7 @@ import typer
 
 from edgeflow import paths
 from edgeflow.cli.project import CONFIG
-from edgeflow.config.base import NAME_PATTERN
+from edgeflow.paths import NAME_PATTERN
 
 if TYPE_CHECKING:
     from edgeflow.config.root import Config

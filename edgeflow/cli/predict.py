@@ -19,9 +19,9 @@ from edgeflow.cli.project import (
     load_plan,
     print_json,
 )
-from edgeflow.config.base import NAME_PATTERN
 from edgeflow.config.finding import did_you_mean
 from edgeflow.errors import EdgeflowError
+from edgeflow.paths import NAME_PATTERN
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from edgeflow.targets.base import Target
 
-app = typer.Typer(help="Look at the kinds of targets and their options.", no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.command("list")

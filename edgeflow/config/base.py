@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 
 from edgeflow.config.docstrings import descriptions
+from edgeflow.paths import NAME_PATTERN
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 NAME_RULE = "a to z, 0 to 9, '-' and '_', at most 63, with a letter or digit first"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]

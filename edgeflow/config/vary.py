@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgeflow.config.base import NAME_PATTERN
 from edgeflow.config.finding import Finding, Keys, did_you_mean
 from edgeflow.config.model import VARY_PATTERN, Model
+from edgeflow.paths import NAME_PATTERN
 
 MEMBERS_MAX = 1000
 """Most members of one family: more is a slip, and would take minutes to plan."""

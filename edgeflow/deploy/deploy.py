@@ -9,11 +9,11 @@ from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file
 from edgeflow.bundle.manifest import read_bundle
-from edgeflow.config.base import NAME_PATTERN
 from edgeflow.console import say
 from edgeflow.deploy.release import OpenDevice, open_device
 from edgeflow.deploy.runner import golden
 from edgeflow.errors import DeployError, IntegrityError
+from edgeflow.paths import NAME_PATTERN
 
 
 def deploy(bundle: Path, slice_: Mapping[str, Any], code: str, out: Path) -> dict[str, Any]:

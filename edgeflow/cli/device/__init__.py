@@ -13,10 +13,7 @@ from edgeflow.cli.device.serve import serve
 from edgeflow.cli.device.status import status
 from edgeflow.cli.device.trust import trust
 
-app = typer.Typer(
-    help="Look at devices, pin host keys, go back to a release, remove models.",
-    no_args_is_help=True,
-)
+app = typer.Typer()
 app.command("list")(list_)
 for command in (
     discover,

@@ -20,10 +20,10 @@ from edgeflow.cli.device.several import (
 from edgeflow.cli.listing import short_sha
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, RESULTS, ConfigFile, Json, Results, load_plan
-from edgeflow.config.base import NAME_PATTERN
 from edgeflow.console import say
 from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder, note_rollback
 from edgeflow.errors import DeployError
+from edgeflow.paths import NAME_PATTERN
 
 if TYPE_CHECKING:
     from edgeflow.deploy.agent_answer import Status

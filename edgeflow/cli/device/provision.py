@@ -12,7 +12,6 @@ from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all
 from edgeflow.cli.listing import print_columns
 from edgeflow.cli.names import names_of
 from edgeflow.cli.project import CONFIG, ConfigFile, Json, load_plan
-from edgeflow.config.target import target_kind
 from edgeflow.errors import DeployError
 from edgeflow.paths import workflow_folder
 
@@ -103,6 +102,8 @@ def _wanted(plan: "Plan", asked: Asked, lock: Path | None, online: bool) -> "Wan
 
 def device_lock(plan: "Plan", device: Any) -> Path | None:
     """Return the lock of the packages that a device's target is tested with, if there is one."""
+    from edgeflow.config.target import target_kind
+
     kind = target_kind(plan.config.targets[device.target])
     lock = workflow_folder() / "envs" / f"{kind}-device.txt"
     return lock if lock.is_file() else None

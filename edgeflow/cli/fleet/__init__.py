@@ -6,10 +6,7 @@ from edgeflow.cli.fleet.failover import failover, watch
 from edgeflow.cli.fleet.look import list_
 from edgeflow.cli.fleet.status import status
 
-app = typer.Typer(
-    help="Look at the devices of inventories, and let neighbours serve for them.",
-    no_args_is_help=True,
-)
+app = typer.Typer()
 app.command("list")(list_)
 for command in (status, failover, watch):
     app.command()(command)

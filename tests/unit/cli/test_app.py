@@ -71,7 +71,7 @@ def test_help_imports_nothing_heavy(cli: Cli) -> None:
     lines = done.stderr.splitlines()
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
     assert "typer" in imported
-    assert imported & HEAVY == set()
+    assert imported & (HEAVY | {"pydantic", "yaml"}) == set()
 
 
 def test_help_lists_every_command(cli: Cli) -> None:
@@ -145,8 +145,9 @@ def test_all_that_looks_at_something_has_json() -> None:
     root: Any = typer.main.get_command(app_module.app)
     looks = [root.commands[name] for name in ("check", "clean", "doctor", "explain", "summary")]
     for group in ("data", "device", "model", "target"):
-        found = root.commands[group].commands
-        looks += [command for name, command in found.items() if name != "trust"]
+        found = root.commands[group]
+        names = [name for name in found.list_commands(None) if name != "trust"]
+        looks += [found.get_command(None, name) for name in names]
     assert len(looks) > 12
     for command in looks:
         assert "--json" in {option for it in command.params for option in it.opts}, command.name

@@ -14,7 +14,7 @@ from tests.unit.targets.mcu.random_nets import STEPS, Case, networks
 pytest.importorskip("tflite_micro")  # it comes for x86-64 Linux alone
 
 SWEEP = "EDGEFLOW_SWEEP" in os.environ
-NETWORKS = 2_000 if SWEEP else 300
+NETWORKS = 2_000 if SWEEP else 120
 
 # Scales so far from those of real networks that no kernel is to take them.
 EXTREME = re.compile(
