@@ -10,6 +10,8 @@ export UV_CACHE_DIR := $(CACHE)/uv-cache
 # Without compiled modules every start of snakemake and TensorFlow is seconds slower.
 unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
+# What a test builds with make of its own has nothing to do with the jobs of this one.
+unexport MAKEFLAGS
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # Files go to two workers in the order of their names, builds first: small ones fill the ends.
