@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+from edgeflow.artifact.code import KEPT
 from edgeflow.testing.trained import shared_folder
 from edgeflow.testing.virtual_devices import stop_devices
+from tests.warm_snakemake import warm_snakemake
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "edgeflow", "envs", "rules", "profiles", "report")
@@ -62,7 +64,7 @@ class Project:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
+        done = subprocess.run(
             arguments,
             cwd=self.folder,
             env=self.environment(),
@@ -71,9 +73,15 @@ class Project:
             check=False,
             timeout=self.timeout_s,
         )
+        Parsed.take(self.folder)
+        return done
 
     def snakemake(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return self.command("snakemake", "--cores", "2", *arguments)
+        done = warm_snakemake().run(
+            ("--cores", "2", *arguments), self.folder, self.environment(), self.timeout_s
+        )
+        Parsed.take(self.folder)
+        return done
 
     def build(self, *arguments: str) -> str:
         """Run snakemake, which must succeed, and return what it said."""
@@ -121,6 +129,23 @@ def copy_part(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
+class Parsed:
+    """What the first project that was planned kept of its sources: others need not parse them."""
+
+    text = b""
+
+    @classmethod
+    def take(cls, folder: Path) -> None:
+        if not cls.text and (folder / KEPT).exists():
+            cls.text = (folder / KEPT).read_bytes()
+
+    @classmethod
+    def give(cls, folder: Path) -> None:
+        if cls.text:
+            (folder / KEPT).parent.mkdir(exist_ok=True)
+            (folder / KEPT).write_bytes(cls.text)
+
+
 def make_project(
     folder: Path,
     config: dict[str, Any] = CONFIG,
@@ -132,6 +157,7 @@ def make_project(
         copy_part(ROOT / part, folder / part)
     project = Project(folder, timeout_s, store)
     project.write_config(config)
+    Parsed.give(folder)
     return project
 
 
