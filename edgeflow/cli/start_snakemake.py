@@ -10,11 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edgeflow.imports import import_later
+
 LOGGERS = Path(__file__).parent / "display" / "logger"
 OWN = ("--dry-run", "--target", "--device", "--model")
 """What `edgeflow run` takes itself."""
 ASKED = ("selection", "waves")
 """Rules of edgeflow that its commands ask for."""
+SELDOM_USED = ("boto3", "numpy", "pandas", "paramiko")
+"""What Snakemake and its plugins import at each start, a third of it, for clusters and buckets."""
 _ASKED_BY = ("targets", "forcerun")
 _PR_SET_PDEATHSIG = 1
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -34,6 +38,7 @@ def main() -> None:
 def _run() -> None:
     from edgeflow.cli.display.announced import refusal
 
+    import_later(*SELDOM_USED)
     end_as_by_ctrl_c()
     leave_out_own_profile()
     ask_by_the_names_of_a_module()

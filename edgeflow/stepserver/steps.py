@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgeflow.artifact.cpu import DROPPED, HELD
+from edgeflow.imports import without
+from edgeflow.train.keras import UNUSED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,8 +115,9 @@ def load(kind: Kind) -> None:
     os.environ.update(kind.held)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     importlib.import_module("edgeflow.cli.app").command_line()
-    for module in kind.modules:
-        importlib.import_module(module)
+    with without(*UNUSED):
+        for module in kind.modules:
+            importlib.import_module(module)
     restore(kept)
 
 

@@ -1,16 +1,20 @@
 """The Keras that edgeflow trains with: tf-keras (Keras 2), as quantization-aware training needs."""
 
 import os
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from edgeflow.artifact.cpu import hold_kernels
 from edgeflow.config.model import Train
 from edgeflow.console import native_quiet
+from edgeflow.imports import without
+
+UNUSED = ("pandas", "scipy")
+"""Packages that tf-keras imports where it can, a sixth of its import.
+
+It would use them for samples that are data frames, and for images that are turned.
+"""
 
 
 def load_keras(seed: int, threads: int = 1, *, deterministic: bool = True) -> Any:
@@ -29,7 +33,7 @@ def load_keras(seed: int, threads: int = 1, *, deterministic: bool = True) -> An
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     if deterministic:
         hold_kernels()
-    with native_quiet(), _without("pandas", "scipy"):
+    with native_quiet(), without(*UNUSED):
         import tensorflow as tf
         import tf_keras
 
@@ -45,21 +49,6 @@ def load_keras(seed: int, threads: int = 1, *, deterministic: bool = True) -> An
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf_keras
-
-
-@contextmanager
-def _without(*names: str) -> Iterator[None]:
-    """Let imports find no such packages: tf-keras takes them where it can, a sixth of its import.
-
-    It would use them for samples that are data frames, and for images that are turned.
-    """
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # as import's reference says
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def keras_for(train: Train) -> Any:

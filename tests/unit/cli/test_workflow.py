@@ -229,13 +229,15 @@ os.kill(os.getpid(), signal.SIGTERM)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_request_to_end_while_the_report_is_drawn_shows_no_traceback(number: int) -> None:
     code = f"""
-import os, runpy, signal
+import os, runpy, signal, sys
 from edgeflow.cli import start_snakemake
 
 signal.signal({int(number)}, signal.SIG_DFL)  # who runs the tests may ignore it, as by nohup
 
 def draw(*_, **__):
     from snakemake.scheduling.job_scheduler import JobScheduler
+    assert "snakemake_executor_plugin_slurm.efficiency_report" in sys.modules
+    assert not {{"numpy._core", "pandas.core"}} & sys.modules.keys()  # though it imports them
     signal.signal(signal.SIGTERM, JobScheduler.exit_gracefully)  # as Snakemake does
     os.kill(os.getpid(), {int(number)})
     signal.pause()
