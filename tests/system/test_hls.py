@@ -24,9 +24,12 @@ SOFTMAX = """
 import tf_keras as keras
 keras.utils.set_random_seed(1)
 layers = keras.layers
-net = keras.Sequential([layers.Input((4, 4, 2)), layers.Conv2D(3, 3), layers.BatchNormalization(),
-                        layers.ReLU(), layers.Flatten(), layers.Dense(5, activation="softmax")])
-net.layers[-1].kernel.assign(net.layers[-1].kernel * 3)
+net = keras.Sequential([layers.Input((4, 4, 2)), layers.Conv2D(2, 2, groups=2, padding="same"),
+                        layers.DepthwiseConv2D(2, depth_multiplier=2, dilation_rate=2),
+                        layers.BatchNormalization(), layers.ReLU(), layers.SpatialDropout2D(0.1),
+                        layers.SeparableConv2D(3, 1), layers.Dropout(0.1), layers.Flatten(),
+                        layers.Dense(5, activation="softmax")])
+net.layers[-1].kernel.assign(net.layers[-1].kernel * 8)
 net.save("model.h5")
 import numpy as np
 x = np.random.default_rng(0).uniform(-1, 1, (200, 4, 4, 2)).astype("float32")

@@ -264,20 +264,30 @@ def _averaged(
 
 def _global_max(reader: _Reader, layer: Any, given: list[str]) -> str:
     _require_last(layer)
-    return reader.add(layer.name, "QGlobalMaxPooling2D", given, keepdims=bool(layer.keepdims))
+    return _pooled_over_all(reader, layer, given, "QMaxPooling2D")
 
 
 def _global_average(reader: _Reader, layer: Any, given: list[str]) -> str:
     _require_last(layer)
     height, width, channels = reader.shape(layer)
     if _is_power_of_two(height * width):
-        keep = bool(layer.keepdims)
-        return reader.add(layer.name, "QGlobalAveragePooling2D", given, keepdims=keep)
-    size = (height, width)
-    name = _averaged(reader, f"{layer.name}_sum", given, size, (1, 1), channels)
+        return _pooled_over_all(reader, layer, given, "QAveragePooling2D")
+    name, size = f"{layer.name}_all", (height, width)
+    return _without_places(reader, layer, _averaged(reader, name, given, size, (1, 1), channels))
+
+
+def _pooled_over_all(reader: _Reader, layer: Any, given: list[str], kind: str) -> str:
+    """Add a pooling with one window: hls4ml 1.3 fails at types of HGQ2's global ones."""
+    size = list(reader.shape(layer)[:2])
+    name = reader.add(f"{layer.name}_all", kind, given, pool_size=size, strides=size)
+    return _without_places(reader, layer, name)
+
+
+def _without_places(reader: _Reader, layer: Any, pooled: str) -> str:
+    """Add what leaves out height and width, which are 1, where the layer does so."""
     if layer.keepdims:
-        return name
-    return reader.add(layer.name, "Reshape", [name], target_shape=[channels])
+        return pooled
+    return reader.add(layer.name, "Reshape", [pooled], target_shape=[reader.shape(layer)[-1]])
 
 
 def _flattened(reader: _Reader, layer: Any, given: list[str]) -> str:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from edgeflow.errors import CompileError, MissingToolError
 from edgeflow.ondevice import engine_hls, engine_pynq
 from edgeflow.targets.fpga import FPGA, hls, vendor_worker
+from edgeflow.targets.fpga.fpga_worker.reading import plain_kernel
 from edgeflow.targets.fpga.hls import programs
 from edgeflow.targets.fpga.options import FPGAOptions
 from edgeflow.targets.fpga.synthesis import synthesize
@@ -159,6 +160,16 @@ def test_a_missing_tool_is_told_with_what_to_do(project: Path) -> None:
     with pytest.raises(MissingToolError, match="no program vitis-run") as caught:
         synthesize(worker(), "vitis-run", 5.0, project)
     assert "`compile_host`" in (caught.value.hint or "")
+
+
+def test_a_kernel_without_groups_and_dilation_computes_the_same() -> None:
+    """hls4ml knows neither."""
+    kernel = np.arange(1, 9, dtype=np.float32).reshape(2, 1, 1, 4)
+    found = plain_kernel(kernel, (2, 1), 2)
+    assert found.shape == (3, 1, 2, 4)
+    assert found[:, 0, 0].tolist() == [[1, 2, 0, 0], [0, 0, 0, 0], [5, 6, 0, 0]]
+    assert found[:, 0, 1].tolist() == [[0, 0, 3, 4], [0, 0, 0, 0], [0, 0, 7, 8]]
+    np.testing.assert_array_equal(plain_kernel(kernel, (1, 1), 1), kernel)
 
 
 @pytest.fixture

@@ -176,13 +176,6 @@ def _pool(layer: Any, x: Value) -> Value:
     return Value(y, x.most, x.step / (np.prod(layer.pool_size) if kind == "AVG" else 1))
 
 
-def _global_pool(layer: Any, x: Value) -> Value:
-    average = "Average" in type(layer).__name__
-    reduce = tf.reduce_mean if average else tf.reduce_max
-    y = reduce(x.tensor, axis=(1, 2), keepdims=layer.keepdims)
-    return Value(y, x.most, x.step / (np.prod(x.tensor.shape[1:3]) if average else 1))
-
-
 def _shaped(layer: Any, x: Value) -> Value:
     return Value(tf.reshape(x.tensor, (1, *layer.output.shape[1:])), x.most, x.step)
 
@@ -221,8 +214,6 @@ _FORMS: Mapping[str, Callable[..., Value]] = {
     "ReLU": _relu,
     "QMaxPooling2D": _pool,
     "QAveragePooling2D": _pool,
-    "QGlobalMaxPooling2D": _global_pool,
-    "QGlobalAveragePooling2D": _global_pool,
     "Flatten": _shaped,
     "Reshape": _shaped,
     "QAdd": _sum,

@@ -22,7 +22,45 @@ def load_network(path: Path) -> Any:
     import hgq  # noqa: F401  # registers its layers
     import keras
 
-    return keras.models.load_model(path, compile=False)
+    older = {name: _older(getattr(keras.layers, name)) for name in _OF_KERAS_2}
+    with keras.utils.custom_object_scope(older if path.suffix == ".h5" else {}):
+        return keras.models.load_model(path, compile=False)
+
+
+_GROUPS = {"groups": 1}
+_RANDOM = dict.fromkeys(("rng_type", "noise_shape"))
+_SPATIAL = {**_RANDOM, "trainable": None}
+_SEPARABLE = {
+    **_GROUPS,
+    **{f"kernel_{one}": None for one in ("initializer", "regularizer", "constraint")},
+}
+_TIME = {"time_major": False}
+_OF_KERAS_2: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "Conv2DTranspose"), _GROUPS),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _SEPARABLE),
+    **dict.fromkeys(("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise"), _RANDOM),
+    **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D"), _SPATIAL),
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), _TIME),
+}
+"""Options of layers that Keras 2 writes and Keras 3 does not read, and the value of each that says
+nothing; None where all do, outside of a training."""
+
+
+def _older(layer: Any) -> Any:
+    """Return what reads a layer of Keras 3 that Keras 2 wrote."""
+    known = _OF_KERAS_2[layer.__name__]
+
+    class Older(layer):  # type: ignore[misc]  # of a Keras that is not installed beside edgeflow
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            kept = {
+                key: value
+                for key, value in config.items()
+                if key not in known or known[key] not in (None, value)
+            }
+            return layer.from_config(kept)
+
+    return Older
 
 
 def open_network(path: Path) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .reading import correct
 from .refusal import Refusal
 
 NAME = "model"
@@ -51,7 +52,7 @@ _HINT = "replace the layer, choose another `backend` or `io`, or use another tar
 def _convert(network: Any, job: dict[str, Any], place: Path) -> Any:
     import hls4ml
 
-    _read_relu()
+    correct()
     backend = job["backend"]
     weights = {} if backend in ("Quartus", "Catapult") else {"write_weights_txt": False}
     return hls4ml.converters.convert_from_keras_model(
@@ -65,25 +66,6 @@ def _convert(network: Any, job: dict[str, Any], place: Path) -> Any:
         clock_period=job["clock_ns"],
         **weights,
     )
-
-
-def _read_relu() -> None:
-    """Have hls4ml read a plain `ReLU` layer as the activation `relu`.
-
-    hls4ml 1.3 overwrites what it has for one by a ReLU with a threshold. Of a threshold of 0 it
-    makes a type without digits, and the comparison with it is wrong.
-    """
-    from hls4ml.converters.keras_v3.core import ReLUHandler
-
-    class Handler(ReLUHandler):  # type: ignore[misc]  # hls4ml registers it for what it handles
-        handles = ("keras.src.layers.activations.relu.ReLU",)
-
-        def handle(self, layer: Any, inputs: Any, outputs: Any) -> tuple[dict[str, Any]]:
-            (read,) = super().handle(layer, inputs, outputs)
-            if read.get("activ_param") == 0:
-                del read["activ_param"]
-                read |= {"class_name": "Activation", "activation": "relu"}
-            return (read,)
 
 
 def _exact(job: dict[str, Any]) -> dict[str, Any]:
