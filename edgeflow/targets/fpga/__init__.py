@@ -9,12 +9,14 @@ from edgeflow.targets.base import (
     Capabilities,
     CompiledModel,
     CompileInput,
+    Lint,
     Missing,
     Runtime,
     TargetOptions,
 )
 from edgeflow.targets.fpga import hls, rtl
 from edgeflow.targets.fpga.figures import FIGURES
+from edgeflow.targets.fpga.lint import findings
 from edgeflow.targets.fpga.options import FPGAOptions
 from edgeflow.toolchain.base import Toolchain
 from edgeflow.toolchain.fpga import environment
@@ -37,6 +39,7 @@ class FPGA:
         simulated=frozenset({"hgq"}),
         network=True,
         unit=frozenset({"overlay"}),
+        lint_untrained=True,
     )
     Options: ClassVar[type[TargetOptions]] = FPGAOptions
     figures: ClassVar[tuple[Figure, ...]] = FIGURES
@@ -59,6 +62,11 @@ class FPGA:
     def check(options: FPGAOptions) -> list[Missing]:  # noqa: ARG004  # part of the protocol
         """Nothing is needed beyond the toolchain."""
         return []
+
+    @staticmethod
+    def lint(model: Path, options: FPGAOptions) -> list[Lint]:
+        """Say whether the network may be too large to be unrolled."""
+        return findings(model) if options.flow == "rtl" else []
 
     @staticmethod
     def compile(job: CompileInput, options: FPGAOptions, out: Path) -> CompiledModel:

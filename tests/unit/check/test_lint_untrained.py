@@ -8,6 +8,7 @@ import pytest
 from edgeflow.check.lint import lints
 from edgeflow.config.load import parse
 from edgeflow.plan import Plan
+from edgeflow.targets.fpga import lint as fpga_lint
 
 NETS = """\
 def build(keras, input_shape, classes):
@@ -79,3 +80,22 @@ def test_a_target_of_float_networks_speaks_of_them_too() -> None:
     for line, recipe in zip(found, ("float", "half"), strict=True):
         assert line.startswith(f"model net/{recipe} for target stick: warning: ABS at ")
         assert line.endswith("the VPU has no such layer")
+
+
+@pytest.mark.parametrize(("most", "severity"), [(2_000, "warning"), (20_000, "note"), (80_000, "")])
+def test_a_network_too_large_to_be_unrolled_is_told_before_it_is_trained(
+    monkeypatch: pytest.MonkeyPatch, most: int, severity: str
+) -> None:
+    monkeypatch.setattr(fpga_lint, "COST_MAX", most)
+    architecture = {"name": "mlp", "units": [100]}
+    raw = {
+        "datasets": {"digits": {"source": "digits"}},
+        "models": {"net": {"dataset": "digits", "architecture": architecture}},
+        "recipes": {"fixed": {"quantize": "hgq"}},
+        "targets": {"zynq": {"kind": "fpga"}, "cpp": {"kind": "fpga", "flow": "hls"}},
+        "devices": {name: {"target": name, "transport": "virtual"} for name in ("zynq", "cpp")},
+        "deployments": [{"model": "net", "recipe": "fixed", "devices": ["zynq", "cpp"]}],
+    }
+    found = list(lints(Plan(parse(raw)), fast=False))
+    said = f"model net/fixed for target zynq: {severity}: the network: unrolled, its 7,400"
+    assert [line.startswith(said) for line in found] == [True] * bool(severity)

@@ -31,6 +31,15 @@ class Network:
         arrays = given if isinstance(given, list) else [given]
         return np.concatenate([array.reshape(len(samples), -1) for array in arrays], axis=1)
 
+    def products(self) -> int:
+        """Return how often it multiplies by a weight other than zero for one sample."""
+        import numpy as np
+
+        layers = [one for one in self.keras.layers if hasattr(one, "qkernel")]
+        weights = [int(np.count_nonzero(np.asarray(one.qkernel))) for one in layers]
+        places = [int(np.prod(one.output.shape[1:-1])) for one in layers]
+        return sum(count * place for count, place in zip(weights, places, strict=True))
+
     def io(self) -> dict[str, Any]:
         """Return names and shapes of its ends, all float32."""
         return {

@@ -41,14 +41,14 @@ def work(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     low, high = limits(logic.inp_qint, rounds=network.rounds())
     samples = _samples(low, high, folder / job["samples"] if job["samples"] else None)
     expected = network.outputs(samples)
-    _require_equal("da4ml's fixed-point program", logic.predict(samples, n_threads=1), expected)
+    require_equal("da4ml's fixed-point program", logic.predict(samples, n_threads=1), expected)
     with tempfile.TemporaryDirectory() as name:
         pipeline = _write(logic, job, Path(name))
         _collect(Path(name) / "src", folder / SOURCES)
     build(pipeline, folder / SOURCES, folder / LIBRARY, job["compiler"])
     if job["runs_here"]:
         simulated = run(pipeline, folder / LIBRARY, samples)
-        _require_equal("the Verilog, as Verilator simulates it,", simulated, expected)
+        require_equal("the Verilog, as Verilator simulates it,", simulated, expected)
     cycles = len(pipeline.solutions) + 1
     ends = {
         "inputs": {**numbers(pipeline.inp_qint), "low": low.tolist(), "high": high.tolist()},
@@ -73,18 +73,24 @@ def _logic(network: Network) -> Any:
     from da4ml.converter import trace_model
     from da4ml.trace import HWConfig, comb_trace
 
+    require_size(network.products(), "multiplications")
     try:
         inputs, outputs = trace_model(network.keras, HWConfig(1, -1, -1), {"hard_dc": 2})
         logic = comb_trace(inputs, outputs)
     except Exception as error:  # it asserts what it needs of layers
         reason = network.reason(error)
         raise Refusal(f"da4ml does not take the network: {reason}", _OTHER) from error
-    if logic.cost > COST_MAX:
+    require_size(logic.cost, "LUTs")
+    return logic
+
+
+def require_size(count: float, what: str) -> None:
+    """Raise where no chip takes a network; `what` says what is counted."""
+    if count > COST_MAX:
         raise Refusal(
-            f"unrolled, the network takes about {logic.cost:,.0f} LUTs, more than any chip has",
+            f"unrolled, the network takes about {count:,.0f} {what}, more than any chip has LUTs",
             "narrow the network, or quantize it to fewer bits by a larger `hgq.beta`",
         )
-    return logic
 
 
 def _write(logic: Any, job: dict[str, Any], folder: Path) -> Any:
@@ -98,7 +104,7 @@ def _write(logic: Any, job: dict[str, Any], folder: Path) -> Any:
         latency_cutoff=job["latency_cutoff"],
         part_name=job["part"],
         clock_period=job["clock_ns"],
-        print_latency=False,
+        print_latency=True,  # as comments, as `da4ml convert` does
     )
     model.write()
     return model._pipe  # what it wrote; no method returns it
@@ -130,7 +136,7 @@ def _samples(low: Any, high: Any, given: Path | None) -> Any:
     return np.clip(np.concatenate([rows, random]), low, high).astype(np.float32)
 
 
-def _require_equal(what: str, found: Any, expected: Any) -> None:
+def require_equal(what: str, found: Any, expected: Any) -> None:
     """Raise where one form of the network computes otherwise than another, in any last bit."""
     import numpy as np
 

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,9 @@ from edgeflow.ondevice.engine_rtl import Engine
 from edgeflow.targets.base import CompiledModel, CompileInput
 from edgeflow.targets.fpga import FPGA
 from edgeflow.targets.fpga.fpga_worker.harness import harness
+from edgeflow.targets.fpga.fpga_worker.network import Network
+from edgeflow.targets.fpga.fpga_worker.refusal import Refusal
+from edgeflow.targets.fpga.fpga_worker.rtl import COST_MAX, require_equal, require_size
 from edgeflow.targets.fpga.fpga_worker.simulation import limits, widths
 from edgeflow.targets.fpga.fpga_worker.synthesis import counted
 from edgeflow.targets.fpga.options import FPGAOptions
@@ -167,6 +171,25 @@ def test_inputs_are_held_below_what_would_be_rounded_out_of_the_range() -> None:
     assert [side.tolist() for side in limits(intervals, rounds=True)] == [[-1, 0], [0.875, 0]]
     assert limits(intervals, rounds=False)[1].tolist() == [0.9375, 0]
     assert widths({"signed": [1, 0], "integers": [0, 2], "fractions": [4, -1]}) == [5, 1]
+
+
+def test_one_bit_that_differs_is_told() -> None:
+    expected = np.array([[0.5, -1.0], [2.0, 0.25]])
+    require_equal("the Verilog", expected.astype(np.float32), expected)
+    found = np.add(expected, np.array([[0, 0], [0, 2.0**-8]]))
+    with pytest.raises(Refusal, match=r"the Verilog gives 1 of 4 outputs otherwise .* 0\.00390625"):
+        require_equal("the Verilog", found, expected)
+
+
+def test_a_network_too_large_is_refused_before_it_is_traced() -> None:
+    kernel = np.array([[1, 0], [2, 3]])
+    shapes = [(None, 4, 4, 2), (None, 2)]
+    layers = [SimpleNamespace(qkernel=kernel, output=SimpleNamespace(shape=one)) for one in shapes]
+    assert Network(SimpleNamespace(layers=[*layers, SimpleNamespace()])).products() == 3 * 16 + 3
+    huge = np.ones((COST_MAX + 1, 1), np.int8)
+    dense = SimpleNamespace(qkernel=huge, output=SimpleNamespace(shape=(None, 1)))
+    with pytest.raises(Refusal, match="2,000,001 multiplications, more than any chip has"):
+        require_size(Network(SimpleNamespace(layers=[dense])).products(), "multiplications")
 
 
 NARROW = """\
