@@ -89,6 +89,8 @@ def clashes(recipe: Recipe, capabilities: Any) -> Iterator[tuple[str, str]]:
         asked["io"] = (recipe.io, capabilities.io)
     if recipe.quantize == "ptq-int8":
         asked["calibration.method"] = (recipe.calibration.method, capabilities.calibration)
+    if recipe.quantize == "hgq":
+        asked["hgq.activations"] = (recipe.hgq.activations, capabilities.activations)
     for key, (value, accepted) in asked.items():
         if value not in accepted:
             what = "it takes" if key == "quantize" else f"{key} may be"

@@ -31,6 +31,7 @@ class Capabilities:
         bit_exact: values of `quantize` for which the device must give the host's very bytes.
         io: types of input and output of an int8 model.
         calibration: values of `calibration.method` that can be had.
+        activations: values of `hgq.activations` that can be had.
         keep_float: whether some layers may stay in float.
         quantized_source: values of `quantize` that a .tflite may have which the user brings
             quantized already; there is no float network then.
@@ -49,6 +50,7 @@ class Capabilities:
     bit_exact: frozenset[str] = frozenset()
     io: frozenset[str] = frozenset({"int8"})
     calibration: frozenset[str] = frozenset({"minmax"})
+    activations: frozenset[str] = frozenset({"per-value", "per-tensor"})
     keep_float: bool = False
     quantized_source: frozenset[str] = frozenset()
     network: bool = False

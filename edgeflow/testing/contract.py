@@ -25,7 +25,7 @@ from edgeflow.artifact.manifest import describe_files
 from edgeflow.compress.evaluate import details, quantized
 from edgeflow.config.device import Unit
 from edgeflow.config.fit import clashes
-from edgeflow.config.recipe import INT8, Calibration, Recipe
+from edgeflow.config.recipe import INT8, Calibration, Hgq, Recipe
 from edgeflow.config.target import capabilities_of, toolchain_of
 from edgeflow.dataset.tensors import listed
 from edgeflow.deploy.runner import Figures, Layers
@@ -179,6 +179,7 @@ class TargetContract:
         assert capabilities.quantize
         assert capabilities.bit_exact <= capabilities.quantize <= set(QUANTIZE)
         assert capabilities.io <= _values(Recipe, "io")
+        assert capabilities.activations <= _values(Hgq, "activations")
         assert capabilities.calibration <= _values(Calibration, "method")
         TypeAdapter(Unit).validate_python(dict.fromkeys(capabilities.unit, 0))
         if not capabilities.quantize.isdisjoint(INT8):
@@ -188,7 +189,8 @@ class TargetContract:
         else:
             assert not capabilities.keep_float
         narrowed = capabilities_of(target, parse_options(target, self.options(kind)))
-        for key in ("quantize", "bit_exact", "io", "calibration", "quantized_source", "unit"):
+        keys = ("quantize", "bit_exact", "io", "calibration", "activations", "quantized_source")
+        for key in (*keys, "unit"):
             assert getattr(narrowed, key) <= getattr(capabilities, key)
         with pytest.raises(FrozenInstanceError):
             capabilities.quantize = frozenset()  # type: ignore[misc]

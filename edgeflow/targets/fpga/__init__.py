@@ -47,7 +47,10 @@ class FPGA:
     @staticmethod
     def capabilities_with(options: FPGAOptions) -> Capabilities:
         """Return what the flow takes."""
-        return replace(FPGA.capabilities, quantize=_QUANTIZE[options.flow])
+        whole = FPGA.capabilities.activations
+        activations = hls.activations(options) if options.flow == "hls" else whole
+        quantize = _QUANTIZE[options.flow]
+        return replace(FPGA.capabilities, quantize=quantize, activations=activations)
 
     @staticmethod
     def toolchain(options: FPGAOptions) -> Toolchain:

@@ -26,6 +26,12 @@ TOOLS = {"Vitis": ("vitis-run", ("--version",)), "Vivado": ("vivado_hls", ("-ver
 _HINT = "look at the log, or choose another `backend` or `io`"
 
 
+def activations(options: FPGAOptions) -> frozenset[str]:
+    """Return the values of `hgq.activations` that hls4ml takes: a stream has one type."""
+    streams = options.io == "stream"
+    return frozenset({"per-tensor"} if streams else {"per-tensor", "per-value"})
+
+
 def programs(options: FPGAOptions) -> tuple[Program, ...]:
     """Return the programs of the machine that the flow calls."""
     # The host's own library is compiled here, whatever the device's host is.

@@ -92,6 +92,22 @@ def test_verilog_is_made_of_fixed_point_networks_alone(
     assert "`flow: rtl` compiles here" in str(problems(good))
 
 
+def test_a_stream_has_one_type_for_all_values_of_a_tensor(
+    good: dict[str, Any], problems: Check
+) -> None:
+    good["targets"]["board"] = {"kind": "fpga", "flow": "hls", "io": "stream"}
+    good["recipes"] |= {"own": {"quantize": "hgq"}}
+    good["recipes"] |= {"one": {"quantize": "hgq", "hgq": {"activations": "per-tensor"}}}
+    places = [{"model": "cnn", "recipe": name, "targets": ["board"]} for name in ("one", "own")]
+    good["deployments"] = places
+    found = problems(good)
+    assert list(found) == ["deployments.1.recipe"]
+    assert "recipe with hgq.activations: per-value" in str(found)
+    assert "hgq.activations may be: per-tensor" in str(found)
+    good["targets"]["board"]["io"] = "parallel"
+    assert problems(good) == {}
+
+
 def test_all_that_does_not_fit_is_told_at_once(
     good: dict[str, Any], problems: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
