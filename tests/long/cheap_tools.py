@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import edgeflow.artifact.manifest
+import edgeflow.artifact.packed
 import edgeflow.bundle.pack
 import edgeflow.compress.build
 import edgeflow.compress.conversion
@@ -219,6 +220,7 @@ def install(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "require_close", lambda *_: None)
     patch.setattr(build, "host_outputs", host_outputs)
     patch.setattr(pack, "write_tar", write_tar)
+    patch.setattr(edgeflow.artifact.packed, "LEVEL", 1)
     lite, vino = ("ai-edge-litert", "numpy"), ("openvino", "nncf", "numpy")
     kinds: list[tuple[Any, str, Any, tuple[str, ...], Callable[[CompileInput], bytes]]] = [
         (LiteRT, "litert", engine_litert, lite, lambda job: job.model.read_bytes()),

@@ -5,7 +5,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,9 @@ class Sources:
         patch.chdir(folder)
         patch.syspath_prepend(folder)  # where modules are found, not where ours came from
         patch.setattr(plugins, "find_module", functools.cache(plugins.find_module))
-        patch.setattr(code, "_read", _by_bytes(code._read.__wrapped__))
-        patch.setattr(code, "normalized_source", _by_bytes(code.normalized_source))
+        edited = frozenset(str(folder / name) for name in SOURCES)
+        patch.setattr(code, "_read", _by_bytes(code._read.__wrapped__, edited))
+        patch.setattr(code, "normalized_source", _by_bytes(code.normalized_source, edited))
         patch.setattr(edgeflow.bundle.pack, "normalized_source", code.normalized_source)
 
     def bring(self, state: State) -> None:
@@ -154,13 +155,18 @@ def forget_code() -> None:
         cached.cache_clear()
 
 
-def _by_bytes(function: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return `function` of a module's name, called once for the same bytes of its file."""
+def _by_bytes(function: Callable[[str], Any], edited: Set[str]) -> Callable[[str], Any]:
+    """Return `function` of a module's name, called once for the same bytes of its file.
+
+    Args:
+        function: reads the module's file.
+        edited: the files that change.
+    """
     known: dict[tuple[str, bytes], Any] = {}
 
     def remembered(module: str) -> Any:
         spec = plugins.find_module(module)
-        place = spec.origin if spec and spec.origin and spec.origin.endswith(".py") else None
+        place = spec.origin if spec and spec.origin in edited else None
         key = (module, Path(place).read_bytes() if place else b"")
         if key not in known:
             known[key] = function(module)

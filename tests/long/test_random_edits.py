@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from edgeflow.artifact import fingerprint
 from edgeflow.plan import Plan
 from tests.long import cheap_tools
 from tests.long.conftest import SWEEP
@@ -257,6 +258,17 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 def test_a_change_of_slice_code_or_tools_triggers_each_rule(step: str) -> None:
     params = rule(step).params
     assert [params[name] for name in ("slice", "code", "tools")] == [step] * 3
+
+
+def test_an_edit_of_each_source_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = Sources(tmp_path, monkeypatch)
+    for index, name in enumerate(SOURCES):
+        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        sources.bring(State())
+        before = fingerprint._read(module)
+        sources.bring(State(sources=replaced(State().sources, index, 1)))
+        assert fingerprint._read(module) != before, name
+    forget_code()
 
 
 def test_random_edits_end_in_what_a_clean_build_makes(bench: Bench) -> None:
