@@ -2,47 +2,11 @@
 
 import copy
 import json
-import subprocess
-import sys
-from pathlib import Path
+import shutil
 from typing import Any
 
+from edgeflow.testing.trained import Trained
 from tests.workflow.conftest import CONFIG, NewProject, change_quietly
-
-MAKE = """\
-import sys, warnings
-import numpy as np
-from edgeflow.dataset.view import open_dataset
-from edgeflow.train.keras import load_keras
-
-dataset, folder = sys.argv[1:]
-keras = load_keras(seed=0)
-import tensorflow as tf
-
-from pathlib import Path
-
-data = open_dataset(Path(dataset), ("train", "calibration"))
-inputs = keras.Input((8, 8, 1))
-x = keras.layers.Flatten()(keras.layers.Conv2D(8, 3, activation="relu")(inputs))
-model = keras.Model(inputs, keras.layers.Dense(10)(x))
-loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
-model.fit(data.inputs("train"), data.truth("train"), epochs=3, verbose=0)
-with warnings.catch_warnings(action="ignore"):
-    model.save(folder + "/mine.h5")
-converter = tf.lite.TFLiteConverter.from_keras_model(model)
-converter.optimizations = [tf.lite.Optimize.DEFAULT]
-converter.representative_dataset = lambda: ([x[None]] for x in data.inputs("calibration"))
-converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-converter.inference_input_type = converter.inference_output_type = tf.int8
-Path(folder, "mine.tflite").write_bytes(converter.convert())
-"""
-
-
-def make_models(folder: Path) -> None:
-    dataset = folder / "results/datasets/digits"
-    arguments = [str(dataset), str(folder)]
-    subprocess.run([sys.executable, "-c", MAKE, *arguments], check=True, capture_output=True)
 
 
 def config() -> dict[str, Any]:
@@ -61,11 +25,10 @@ def config() -> dict[str, Any]:
     return raw
 
 
-def test_models_from_files_reach_the_device(new_project: NewProject) -> None:
-    project = new_project()
-    project.build("results/datasets/digits/manifest.json")
-    make_models(project.folder)
-    project.write_config(config())
+def test_models_from_files_reach_the_device(new_project: NewProject, trained: Trained) -> None:
+    project = new_project(config=config())
+    shutil.copy(trained.model / "model.h5", project.folder / "mine.h5")
+    shutil.copy(trained.recipe("ptq-int8") / "model.tflite", project.folder / "mine.tflite")
     assert "0 trainings, 2 imports" in project.command("edgeflow", "check").stdout
     project.build()
     for unit in ("trained-elsewhere", "quantized-elsewhere"):

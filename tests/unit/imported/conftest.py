@@ -23,7 +23,9 @@ def network(keras: Any) -> Any:
     inputs = keras.Input((8, 8, 1))
     x = layers.Conv2D(8, 3, use_bias=False)(inputs)
     x = layers.ReLU()(layers.BatchNormalization()(x))
-    return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(x)))
+    model = keras.Model(inputs, layers.Dense(10)(layers.Flatten()(x)))
+    model.compile(keras.optimizers.Adam(0.01), "mse")  # a file of a trained one has both
+    return model
 
 
 @pytest.fixture
