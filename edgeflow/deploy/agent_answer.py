@@ -44,11 +44,18 @@ class Pending(Answer):
     left_s: Quantity
 
 
+class Intact(Answer):
+    """A release that is there, whole, and who signed it; None where nobody had to."""
+
+    signed_by: Words | None
+
+
 class Status(Answer):
     """What a device says about itself and one model.
 
     Attributes:
         current: digest of the bundle in use, if any.
+        intact: the release that was asked for, if it is there, whole.
         fault: what is wrong with the link to it; the next change of the device repairs that.
         previous: digest of the bundle that a rollback would bring back.
         rejected: digests of those on the device that are never gone back to.
@@ -64,6 +71,7 @@ class Status(Answer):
     """
 
     current: Sha256 | None
+    intact: Intact | None = None
     fault: Words | None
     previous: Sha256 | None
     rejected: tuple[Sha256, ...]

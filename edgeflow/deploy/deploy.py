@@ -45,7 +45,8 @@ def bring(device: OpenDevice, model: str, bundle: Path) -> dict[str, Any]:
     What is tried are its golden vectors: a model that does not load on the device, or gives other
     outputs than on the host, is rejected. The gates decide what becomes current.
     """
-    sha, before = sha256_file(bundle), device.status(model)
+    sha = sha256_file(bundle)
+    before = device.status(model, sha)
     if before.fault:
         say(f"device {device.endpoint.name}: {before.fault}; repairing it")
     sent = device.install(model, bundle, sha, before)

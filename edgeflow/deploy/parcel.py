@@ -16,18 +16,20 @@ DELTA_LEVEL = 3
 """Packs faster than networks send; the packed whole has been packed once, with all the time."""
 _MARGIN = 1.1
 _INODES = 10
+_DATA_INODES = 3
+"""The folder of a data file, the file, and a lock."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Need:
-    """What a device must have free to install a bundle in any form."""
+    """What a device must have free for something that is brought there."""
 
     bytes: int
     inodes: int
 
     @classmethod
     def of(cls, bundle: Path) -> Self:
-        """Return what a bundle needs.
+        """Return what a bundle needs, to be installed in any form.
 
         Of upload, tar and release never more than two are there at a time, and no delta is larger
         than the tar. Each file and folder takes an inode, and so do uploads and the journal.
@@ -36,6 +38,15 @@ class Need:
         folders = {parent for name in names for parent in Path(name).parents}
         inodes = len(names) + len(folders) + _INODES
         return cls(bytes=int(2 * bundle.stat().st_size * _MARGIN), inodes=inodes)
+
+    @classmethod
+    def of_data(cls, path: Path) -> Self:
+        """Return what a data file needs."""
+        return cls(bytes=int(path.stat().st_size * _MARGIN), inodes=_DATA_INODES)
+
+    def options(self) -> tuple[str, ...]:
+        """Return how the agent's `prepare` is told."""
+        return ("--need-bytes", str(self.bytes), "--need-inodes", str(self.inodes))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from edgeflow.artifact.hashing import canonical_json
 from edgeflow.bundle.manifest import read_bundle
 from edgeflow.deploy.agent_program import agent_program
+from edgeflow.deploy.parcel import Need
 from edgeflow.ondevice.agent.hand_over import AGENT, BUNDLE, FORMAT, ORDER
 
 ONE_MINUTE_S = 60.0
@@ -41,12 +42,14 @@ def payload(bundle: Path, export: Mapping[str, Any]) -> Payload:
         IntegrityError: `bundle` is not one.
     """
     model, data = read_bundle(bundle).model, bundle.read_bytes()
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256, need = hashlib.sha256(data).hexdigest(), Need.of(bundle)
     order = {
         "format": FORMAT,
         "path": export["path"],
         "model": model,
         "sha256": sha256,
+        "need_bytes": need.bytes,
+        "need_inodes": need.inodes,
         "health_s": export["health_s"],
         "confirm_s": export.get("confirm_s", ONE_MINUTE_S),
     }

@@ -51,7 +51,7 @@ def stored_source(path: str) -> bytes:
     file = "open(p,'rb').read()if i('os').path.isfile(p)else b''"
     line = "i('ast').literal_eval(sys.stdin.buffer.readline().decode()).encode()"
     ask = f"(print(sys.argv[1],'{{}}',flush=True),{line})[1]"
-    right = f"i('hashlib').sha256(s).hexdigest()=={SHA256!r}"
+    right = "i('hashlib').sha256(s).hexdigest()==p[-67:-3]"
     first = f"next(s for f in(lambda:{file},lambda:{ask})for s in(f(),)if {right})"
     return f"(lambda p,i:{first})({path!a},__import__)\n".encode()
 

@@ -96,6 +96,7 @@ ARGUMENTS: dict[str, Json] = {
     "--reason": {"default": ""},
     "--if-current": {"action": "store_true"},
     "--uploader": {"type": uploader},
+    "--release": {"type": sha},
     "--last": {"type": count, "default": 20},
     "token": {},
     "state": {"choices": ("install", "commit", "rollback", "deliver")},
@@ -122,7 +123,7 @@ SWITCH = (
 FOLDERS = ("model_dir", "data_dir", "root_dir", "folder")
 AUDITED = ("install", "switch", "confirm", "rollback", "retire")
 VERBS = {
-    status: ("model_dir",),
+    status: ("model_dir", "--release"),
     verify: ("model_dir", "sha"),
     prepare: ("model_dir", "sha", "keep", "--need-bytes", "--need-inodes", "--uploader"),
     install: ("model_dir", "sha", "--form", "--packed-from", "--uploader"),

@@ -19,6 +19,7 @@ from .account import become_owner
 from .answer import Refused
 from .files import read_plain, remove, write_bytes, write_json
 from .folders import make_folder
+from .journal import whole_number
 from .manifest import SHA
 from .program import program_file
 from .uploads import upload_name
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from .answer import Json
 
 BUNDLE, AGENT, ORDER = "bundle.tar", "agent.pyz", "order.json"
-FORMAT = 1
+FORMAT = 2
 RECORD = "handover.json"
+NEEDS = ("need_bytes", "need_inodes")
 FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 KEEP = "3"
 OWN_PYTHON = "env/current/bin/python"
@@ -61,9 +63,10 @@ def order_in(folder: str) -> Json:
         order = json.loads(read_plain(os.path.join(folder, ORDER), ORDER_MAX_BYTES).decode())
         sound = order["format"] == FORMAT and SHA.fullmatch(order["sha256"])
         times = all(0 < float(order[key]) < math.inf for key in ("health_s", "confirm_s"))
+        needs = all(whole_number(order[key]) and order[key] >= 0 for key in NEEDS)
         path = os.fsencode(order["path"])
         placed = os.path.isabs(path) and b"\0" not in path
-        if sound and times and placed and FOLDER_NAME.fullmatch(order["model"]):
+        if sound and times and needs and placed and FOLDER_NAME.fullmatch(order["model"]):
             return dict(order)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused("corrupt", f"{ORDER} is unusable: {error!r}") from error
@@ -130,9 +133,8 @@ def install(job: Job, bundle: IO[bytes]) -> Json:
         return {"state": "healthy", "changed": False}
     # Of several updates that nobody has committed, the first knows what there was before.
     record = {"base": record.get("base", status["current"]), "sha256": job.sha, "token": None}
-    size = os.fstat(bundle.fileno()).st_size
-    room = str(int(2 * size * 1.1))
-    if not job.ask("prepare", job.sha, KEEP, "--need-bytes", room)["intact"]:
+    room = [f"--{key.replace('_', '-')}={job.order[key]}" for key in NEEDS]
+    if not job.ask("prepare", job.sha, KEEP, *room)["intact"]:
         upload(job, bundle)
         job.ask("install", job.sha)
     write_json(job.record_path, record)

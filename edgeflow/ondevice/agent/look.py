@@ -15,8 +15,8 @@ from .model import Model
 from .packed import zstd
 from .pending import trial_state
 from .program import program_file
-from .release import fallback, verify_release
-from .signature import must_sign, signers
+from .release import fallback, verify_release, whole
+from .signature import must_sign, signer_of_release, signers
 from .space import free
 
 TYPE_CHECKING = False
@@ -31,12 +31,19 @@ LOOKS = 5
 
 
 def status(options: argparse.Namespace) -> Json:
-    """Describe the device and what one model's folder holds."""
+    """Describe the device, what one model's folder holds, and whether a release in it is whole."""
     model = Model(options.model_dir)
     for _ in range(LOOKS - 1):
         with contextlib.suppress(FileNotFoundError):
-            return described(model)
-    return described(model)
+            return dict(described(model), intact=intact(model, options.release))
+    return dict(described(model), intact=intact(model, options.release))
+
+
+def intact(model: Model, name: str | None) -> Json | None:
+    """Return who signed a release that is there, whole; None where it is not."""
+    if name is None or not whole(model, name):
+        return None
+    return {"signed_by": signer_of_release(model.release(name), model.trust)}
 
 
 def described(model: Model) -> Json:
@@ -49,7 +56,6 @@ def described(model: Model) -> Json:
     releases = installed(model, journal)
     return dict(
         free(model.folder),
-        agent_sha256=program_sha256(),
         python=sys.version.split()[0],
         machine=os.uname().machine,
         current=current,

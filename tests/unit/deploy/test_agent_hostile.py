@@ -399,8 +399,8 @@ def test_bundles_that_people_look_at(
         assert bundle.read_bytes() == good
 
 
-ORDER = {"format": 1, "model": "net", "sha256": "0" * 64, "path": "/opt/edgeflow", "health_s": 60.0,
-         "confirm_s": 60.0}  # fmt: skip
+ORDER = {"format": 2, "model": "net", "sha256": "0" * 64, "path": "/opt/edgeflow", "health_s": 60.0,
+         "confirm_s": 60.0, "need_bytes": 5000, "need_inodes": 20}  # fmt: skip
 
 
 @given(data=st.data())
@@ -415,3 +415,4 @@ def test_orders_of_update_systems(tmp_path: Path, data: st.DataObject) -> None:
         assert b"\0" not in os.fsencode(folder)
         assert re.fullmatch("[0-9a-f]{64}", order["sha256"])
         assert all(0 < float(order[key]) < 1e308 for key in ("health_s", "confirm_s"))
+        assert all(int(str(order[key])) >= 0 for key in ("need_bytes", "need_inodes"))

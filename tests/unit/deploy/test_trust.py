@@ -84,7 +84,7 @@ def test_a_bundle_for_another_machine_is_refused_by_the_agent(
     lab: Lab, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the host made of it."""
-    monkeypatch.setattr("edgeflow.deploy.release.require_fit", lambda *_: None)
+    monkeypatch.setattr("edgeflow.deploy.device.bundles.require_fit", lambda *_: None)
     bundle = make_bundle(device_class={"machines": ["riscv64"]})
     with (
         connect(lab.endpoint(lab.device())) as device,

@@ -37,8 +37,8 @@ def payload_of(bundle: bytes, path: Path | str, **order: Any) -> Payload:
     """Return what an artifact of that bundle brings."""
     sha = hashlib.sha256(bundle).hexdigest()
     facts = {
-        "format": 1, "path": str(path), "model": "net", "sha256": sha, "health_s": 20,
-        "confirm_s": 60,
+        "format": 2, "path": str(path), "model": "net", "sha256": sha, "health_s": 20,
+        "confirm_s": 60, "need_bytes": 3 * len(bundle), "need_inodes": 10,
     }  # fmt: skip
     text = json.dumps({**facts, **order}).encode()
     files = {"agent.pyz": agent_program(), "bundle.tar": bundle, "order.json": text}

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edgeflow.deploy import release
 from edgeflow.deploy.deploy import deploy
 from edgeflow.deploy.release import OpenDevice, connect
 from edgeflow.errors import DeployError, UnreachableError
@@ -247,7 +246,7 @@ def test_another_deployer_on_the_device_is_waited_for(
             said.append(text)
             fcntl.flock(lock, fcntl.LOCK_UN)
 
-        monkeypatch.setattr(release, "say", say)
+        monkeypatch.setattr("edgeflow.deploy.device.link.say", say)
         deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert [text.endswith("; waiting") for text in said] == [True]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edgeflow.artifact.hashing import sha256_file
-from edgeflow.deploy.release import Rejection
+from edgeflow.deploy.device.trials import Rejection
 from edgeflow.errors import EdgeflowError
 from edgeflow.validate import confirm, run
 from tests.unit.packed import unpack

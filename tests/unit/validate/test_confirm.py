@@ -6,8 +6,8 @@ import pytest
 
 from edgeflow.artifact import events
 from edgeflow.artifact.hashing import sha256_json
+from edgeflow.deploy.device.trials import Rejection
 from edgeflow.deploy.judged import note_rollback, rollback_reason
-from edgeflow.deploy.release import Rejection
 from edgeflow.errors import GateError, UnreachableError
 from edgeflow.validate.confirm import confirm
 from tests.unit.report.samples import unit, validation

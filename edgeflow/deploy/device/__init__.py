@@ -1,0 +1,1 @@
+"""An open device, by what is done with it."""
