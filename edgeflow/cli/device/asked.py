@@ -92,6 +92,24 @@ def chosen(
     return {name: known[name] for name in names or known}
 
 
+def chosen_to_change(
+    plan: "Plan",
+    names: Sequence[str] | None,
+    config: Path,
+    fleet: str | None,
+    where: Sequence[str] | None,
+) -> dict[str, Asked]:
+    """Return devices as `chosen` does; not all of the configuration because none was named.
+
+    Raises:
+        ConfigError: the inventory cannot be used.
+        typer.BadParameter: no device and no fleet is named, or there is no such device.
+    """
+    if not names and fleet is None:
+        raise typer.BadParameter("name the devices that it is to change, or a --fleet")
+    return chosen(plan, names, config, fleet, where)
+
+
 def say_without(asked: Mapping[str, Asked]) -> None:
     """Say of each device without deployments that there is nothing to tell of it."""
     for name, it in asked.items():

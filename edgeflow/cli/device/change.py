@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeflow import paths
-from edgeflow.cli.device.asked import chosen
+from edgeflow.cli.device.asked import Asked, Fleet, Where, chosen_to_change
 from edgeflow.cli.device.several import (
     CONNECTIONS,
     Connections,
@@ -39,16 +39,25 @@ def _devices_or_model(context: typer.Context, incomplete: str) -> list[str]:
 
 
 Devices = Annotated[
-    list[str],
-    typer.Argument(metavar="DEVICE...", help="Where.", autocompletion=_devices_or_model),
+    list[str] | None,
+    typer.Argument(
+        metavar="DEVICE",
+        help="Devices of the configuration; or of --fleet, and then by default all.",
+        autocompletion=_devices_or_model,
+    ),
 ]
 Model = Annotated[str, typer.Argument(help="Which model.", autocompletion=names_of("models"))]
 Done = dict[str, Any]
+NAMED = 5
+"""Of thousands of devices a message names so many."""
 
 
 def rollback(
-    devices: Devices,
+    devices: Devices = None,
+    *,
     model: Model,
+    fleet: Fleet = None,
+    where: Where = None,
     release: Annotated[
         str | None,
         typer.Option(
@@ -64,7 +73,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Go back to the release before; the present one is rejected, and serves no more."""
-    asked = chosen(load_plan(config), devices, config)
+    asked = chosen_to_change(load_plan(config), devices, config, fleet, where)
     require_name(model)
     if release is not None and not re.fullmatch("[0-9a-f]{8,64}", release):
         raise typer.BadParameter(f"{release!r} is no start of a SHA-256", param_hint="--release")
@@ -77,26 +86,39 @@ def rollback(
             # Before the wait for others who are at work there: what they bring, nobody has seen.
             seen = device.status(model)
             with held(name, section.run_timeout_s):
-                done = _roll_back(device, model, seen, release, reason)
-        if folder := judged_folder(results, name, model):
+                done = _roll_back(device, model, seen, release, reason, asked[name].option)
+        if folder := _judged(asked[name], results, name, model):
             note_rollback(folder, str(done["rejected_sha256"]), reason)
         return done
 
     def show(found: Mapping[str, Done]) -> None:
         for name, it in found.items():
             print(f"{name}: {model}: {_back(it)}")
-            if folder := judged_folder(results, name, model):
+            if folder := _judged(asked[name], results, name, model):
                 say(f"hint: builds leave it so; to deploy it again, {DEPLOY_AGAIN.format(folder)}")
+        for again in dict.fromkeys(asked[name].deploy for name in found if asked[name].fleet):
+            say(f"hint: the next `{again}` brings there what is built by then, be it the same")
 
     answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 
 
+def _judged(asked: Asked, results: Path, name: str, model: str) -> Path | None:
+    """Return the folder by which builds take a model for deployed; rollouts have none."""
+    return None if asked.fleet else judged_folder(results, name, model)
+
+
 def _roll_back(
-    device: "OpenDevice", model: str, seen: "Status", release: str | None, reason: str
+    device: "OpenDevice",
+    model: str,
+    seen: "Status",
+    release: str | None,
+    reason: str,
+    option: str,
 ) -> Done:
     """Reject what was current; refuse where nothing would serve afterwards.
 
     Args:
+        option: what a command takes behind the device's name.
         seen: what the device had when it was asked to.
         release: start of the digest of the one that is meant; None is what was current then.
 
@@ -109,12 +131,12 @@ def _roll_back(
     if current is None:
         raise DeployError(
             f"no release of {model} is in use on device {name}",
-            hint="see what is there: edgeflow device models",
+            hint=f"see what is there: edgeflow device models {name}{option}",
         )
     if not current.startswith(release or ""):
         if done := [sha for sha in seen.rejected if sha.startswith(str(release))]:
             return {"rejected_sha256": done[0], "current_sha256": current, "changed": False}
-        raise _another(device, model, str(release), current)
+        raise _another(device, model, str(release), current, option)
     if seen.previous is None:
         raise DeployError(
             f"device {name} has no release of {model} before {current[:12]} to go back to",
@@ -125,16 +147,20 @@ def _roll_back(
     except Refusal as refusal:
         if refusal.kind != "refused":
             raise
-        raise _another(device, model, current, device.status(model).current) from refusal
+        now = device.status(model).current
+        raise _another(device, model, current, now, option) from refusal
     return {"rejected_sha256": current, "current_sha256": rejection.current, "changed": True}
 
 
-def _another(device: "OpenDevice", model: str, meant: str, current: str | None) -> DeployError:
-    name = device.endpoint.name
+def _another(
+    device: "OpenDevice", model: str, meant: str, current: str | None, option: str
+) -> DeployError:
+    name = device.endpoint.name + option
     uses = f"release {current[:12]}" if current else "no release"
     again = f"; to reject that one: edgeflow device rollback {name} {model} --release "
     return DeployError(
-        f"device {name} now uses {uses} of {model}, not {meant[:12]}: nothing was rolled back",
+        f"device {device.endpoint.name} now uses {uses} of {model}, not {meant[:12]}: nothing was "
+        "rolled back",
         hint=f"look at it: edgeflow device status {name}{again + current[:12] if current else ''}",
     )
 
@@ -147,8 +173,11 @@ def _back(done: Done) -> str:
 
 
 def remove(
-    devices: Devices,
+    devices: Devices = None,
+    *,
     model: Model,
+    fleet: Fleet = None,
+    where: Where = None,
     config: ConfigFile = CONFIG,
     results: Results = RESULTS,
     connections: Connections = CONNECTIONS,
@@ -156,12 +185,13 @@ def remove(
 ) -> None:
     """Remove a model that the configuration no longer deploys there, with all its releases."""
     plan = load_plan(config)
-    asked = chosen(plan, devices, config)
+    asked = chosen_to_change(plan, devices, config, fleet, where)
     require_name(model)
-    _require_unused([name for name, it in asked.items() if model in it.models], model, config)
+    used = [name for name, it in asked.items() if model in it.models]
+    _require_unused(used, model, config, "rollouts" if fleet else "deployments")
 
     def ask(name: str) -> dict[str, str]:
-        _remove(name, asked[name].section, model, results)
+        _remove(name, asked[name], model, results)
         return {"removed": model}
 
     def show(found: Mapping[str, Mapping[str, str]]) -> None:
@@ -171,17 +201,17 @@ def remove(
     answer_for_all(asked, ask, show, connections=connections, as_json=as_json)
 
 
-def _remove(name: str, section: Any, model: str, results: Path) -> None:
+def _remove(name: str, asked: Asked, model: str, results: Path) -> None:
     """Remove a model from a device, and what says here that it is there: a build believes that."""
-    with opened_alone(name, section) as device:
+    with opened_alone(name, asked.section) as device:
         was_there = _forget(device, model)
     folder = results / paths.DEVICE.format(device=name, model=model)
-    if folder.is_dir():
+    if asked.fleet is None and folder.is_dir():
         shutil.rmtree(folder)
     if not was_there:
         raise DeployError(
             f"there is no model {model} to remove",
-            hint=f"see what is there: edgeflow device models {name}",
+            hint=f"see what is there: edgeflow device models {name}{asked.option}",
         )
 
 
@@ -206,8 +236,9 @@ def require_name(model: str) -> None:
         raise typer.BadParameter(f"{model!r} is no name of a model")
 
 
-def _require_unused(used: list[str], model: str, config: Path) -> None:
+def _require_unused(used: list[str], model: str, config: Path, section: str) -> None:
     if used:
+        some = ", ".join(used[:NAMED]) + (f" and {len(used) - NAMED} more" if used[NAMED:] else "")
         raise typer.BadParameter(
-            f"{config} deploys {model!r} to {', '.join(used)}: take that out of `deployments` first"
+            f"{config} deploys {model!r} to {some}: take that out of `{section}` first"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeflow.cli.device.asked import Asked, Fleet, Where, chosen
+from edgeflow.cli.device.asked import Asked, Fleet, Where, chosen_to_change
 from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all
 from edgeflow.cli.listing import print_columns
 from edgeflow.cli.names import names_of
@@ -27,7 +27,7 @@ def provision(
     devices: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="DEVICE...",
+            metavar="DEVICE",
             help="Devices of the configuration; or of --fleet, and then by default all.",
             autocompletion=names_of("devices"),
         ),
@@ -55,10 +55,8 @@ def provision(
     as_json: Json = False,
 ) -> None:
     """Give devices the agent, the engine's environment, the trusted signers, recovery at boot."""
-    if not devices and fleet is None:
-        raise typer.BadParameter("name the devices that it is to change, or a --fleet")
     plan = load_plan(config)
-    asked = chosen(plan, devices, config, fleet, where)
+    asked = chosen_to_change(plan, devices, config, fleet, where)
     for option, path in (("--lock", lock), ("--admin-identity", admin_identity)):
         if path is not None and not path.expanduser().is_file():
             raise typer.BadParameter(f"no file {path}", param_hint=option)

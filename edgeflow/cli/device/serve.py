@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeflow.cli.device.asked import chosen
+from edgeflow.cli.device.asked import Fleet, Where, chosen_to_change
 from edgeflow.cli.device.change import Devices, Model
 from edgeflow.cli.device.several import CONNECTIONS, Connections, answer_for_all, opened_alone
 from edgeflow.cli.listing import short_sha
@@ -14,8 +14,11 @@ from edgeflow.errors import DeployError
 
 
 def serve(
-    devices: Devices,
+    devices: Devices = None,
+    *,
     model: Model,
+    fleet: Fleet = None,
+    where: Where = None,
     stop: Annotated[bool, typer.Option("--stop", help="Let it end.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Say how it is; start nothing.")] = False,
     config: ConfigFile = CONFIG,
@@ -24,7 +27,7 @@ def serve(
 ) -> None:
     """Start the service of a model; it serves what is current, from release to release."""
     plan = load_plan(config)
-    asked = chosen(plan, devices, config)
+    asked = chosen_to_change(plan, devices, config, fleet, where)
     if model not in plan.config.models:
         raise typer.BadParameter(f"no model {model!r} in {config}")
     if stop and status:

@@ -24,6 +24,10 @@ from tests.unit.deploy.conftest import Lab
 MakeBundle = Callable[..., Path]
 
 
+def unwrapped(text: str) -> str:
+    return " ".join(text.replace("│", " ").split())
+
+
 def device(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["device", *arguments])
 
@@ -210,6 +214,26 @@ def test_commands_ask_rows_of_a_fleet(
     assert said("logs", "one") == {"one": {"net": []}}
     assert set(said("gc", "one")["one"]) == {"freed_bytes"}
 
+    assert said("serve", "net", *north, "--status")["one"]["running"] is False
+    used = device("remove", "net", "--fleet", fleet)
+    assert "take that out of `rollouts` first" in unwrapped(used.stderr)
+    newer = lab.serve(bench, make_bundle(b"newer"))
+    noted = Path("results/devices/one/net")  # of a device of the configuration with that name
+    noted.mkdir(parents=True)
+    (noted / "gates.json").write_text("{}")
+    done = device("rollback", "net", "--fleet", fleet, *north)
+    assert (done.exit_code, lab.current(bench)) == (0, sha), done.stderr
+    assert f"one: net: rejected {newer[:12]}" in done.stdout
+    assert "hint: the next `edgeflow rollout spring`" in done.stderr
+    bound = device("rollback", "one", "net", "--fleet", fleet, "--release", "0" * 12)
+    assert f"edgeflow device status one --fleet {fleet}" in bound.stderr
+    assert said("remove", "one", "old-net", code=5)["one"]["exit_code"] == 5
+    assert [it.name for it in noted.iterdir()] == ["gates.json"]
+    for verb in ("rollback", "remove", "serve"):
+        alone = device(verb, "net")
+        assert alone.exit_code == 2
+        assert "name the devices that it is to change, or a --fleet" in unwrapped(alone.stderr)
+
     for arguments, why in (
         (("--fleet", "lin"), "did you mean 'line'?"),
         (("--fleet", "line", "--where", "zone"), "'zone' is not LABEL=VALUE"),
@@ -219,7 +243,7 @@ def test_commands_ask_rows_of_a_fleet(
     ):
         wrong = device("ping", *arguments)
         assert wrong.exit_code == 2
-        assert why in " ".join(wrong.stderr.replace("│", " ").split())
+        assert why in unwrapped(wrong.stderr)
 
 
 def test_so_many_devices_are_asked_at_a_time_as_wanted() -> None:
