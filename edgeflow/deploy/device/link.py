@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from edgeflow.console import say
-from edgeflow.deploy.agent import Agent, Refusal
+from edgeflow.deploy.agent import QUICK_S, Agent, Refusal
 from edgeflow.deploy.agent_answer import Room, Status
 from edgeflow.errors import DeployError
 from edgeflow.remote.answer import A, malformed
@@ -36,7 +36,7 @@ class Link:
         folder = self.model_dir(model)
         if sha is None:
             return self._agent.call(Status, "status", folder)
-        limit_s = self.endpoint.run_timeout_s
+        limit_s = max(QUICK_S, self.endpoint.run_timeout_s)
         return self._agent.call(Status, "status", folder, "--release", sha, timeout_s=limit_s)
 
     def ask(self, kind: type[A], verb: str, model: str, *arguments: str) -> A:

@@ -79,7 +79,8 @@ def test_a_bomb_fills_no_disk(
             Path(path).unlink()
 
     monkeypatch.setattr("edgeflow.ondevice.agent.folders.remove", remove)
-    assert call("install", *upload(folder, tar, packed(bytes(64 << 20))))[0] == 65
+    ten_gibibytes = packed(bytes(64 << 20)) * 160
+    assert call("install", *upload(folder, tar, ten_gibibytes))[0] == 65
     assert sizes
     assert max(sizes) <= len(tar)
 

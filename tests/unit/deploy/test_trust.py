@@ -80,19 +80,6 @@ def test_nothing_is_sent_that_would_be_refused(
         assert bring(device, "net", signed)["signed_by"] == "release@lab"
 
 
-def test_a_bundle_for_another_machine_is_refused_by_the_agent(
-    lab: Lab, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever the host made of it."""
-    monkeypatch.setattr("edgeflow.deploy.device.bundles.require_fit", lambda *_: None)
-    bundle = make_bundle(device_class={"machines": ["riscv64"]})
-    with (
-        connect(lab.endpoint(lab.device())) as device,
-        pytest.raises(DeployError, match=r"rejected: it is for \['riscv64'\]"),
-    ):
-        bring(device, "net", bundle)
-
-
 FACTS: dict[str, Any] = {
     "labels": ["a"],
     "inputs": {},

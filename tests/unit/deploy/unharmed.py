@@ -41,7 +41,7 @@ class Before:
 
     @classmethod
     def of(cls, lab: "Lab", pi: "Address") -> "Before":
-        """Look at a device."""
+        """Look at a device that serves a confirmed release."""
         folder = model_folder(lab, pi)
         audit = (folder / "audit.log").read_text()
         return cls(_files(folder), len(audit.splitlines()), (folder / "current").readlink().name)
@@ -50,6 +50,13 @@ class Before:
 def model_folder(lab: "Lab", pi: "Address") -> Path:
     """Return the folder of the model on a device."""
     return lab.root(pi) / "edgeflow" / "net"
+
+
+def in_use(files: dict[str, str], current: str) -> dict[str, str]:
+    """Return what of a folder's files and links belongs to the release in use."""
+    return {
+        it: what for it, what in files.items() if it.startswith(("current", f"releases/{current}"))
+    }
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -73,6 +80,7 @@ def assert_unharmed(
     says: str,
     exit_code: int,
     audited: int = 0,
+    staged: bool = False,
     retry: Callable[[], dict[str, Any]],
 ) -> dict[str, Any]:
     """Assert what holds after every fault of a deployment; return the record of the retry.
@@ -82,6 +90,7 @@ def assert_unharmed(
         says: pattern for the error's phase and cause.
         exit_code: that of the step.
         audited: lines that the fault is to leave in the device's audit log.
+        staged: whether the new release may lie beside the old one, and the journal know it.
         retry: deploys the same bundle without the fault.
     """
     name = pi.identity.parent.name
@@ -90,7 +99,10 @@ def assert_unharmed(
     assert error.hint
     assert error.exit_code == exit_code
     folder = model_folder(lab, pi)
-    assert _files(folder) == before.files
+    kept, left = before.files, _files(folder)
+    if staged:
+        kept, left = (in_use(files, before.current) for files in (kept, left))
+    assert left == kept
     lines = (folder / "audit.log").read_text().splitlines()
     assert len(lines) - before.audited == audited
     assert all(json.loads(line)["verb"] for line in lines)

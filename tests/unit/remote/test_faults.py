@@ -2,13 +2,10 @@
 
 import base64
 import json
-import os
 import random
-import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +20,7 @@ from edgeflow.remote.answer import MalformedError
 from edgeflow.remote.session import Session
 from edgeflow.remote.trust import scan_host_key
 from edgeflow.remote.virtual import start
-from edgeflow.testing.fault_proxy import Fault, FaultProxy
+from edgeflow.testing.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Lab
@@ -59,17 +56,6 @@ def test_a_name_that_does_not_resolve_is_unreachable(lab: "Lab") -> None:
         pass
 
 
-def test_a_server_that_never_answers_is_given_up(lab: "Lab") -> None:
-    pi = lab.device()
-    with FaultProxy(pi.port, "silent") as proxy:
-        endpoint = lab.endpoint(pi, port=proxy.port, timeout_s=1)
-        with (
-            pytest.raises(UnreachableError, match="no SSH server speaks within 1 s"),
-            connect(endpoint),
-        ):
-            pass
-
-
 def test_a_failure_is_said_once_without_tracebacks(lab: "Lab") -> None:
     with FaultProxy(lab.device().port, "silent") as proxy:
         call = f"scan_host_key('127.0.0.1', {proxy.port}, 0.3)"
@@ -82,14 +68,6 @@ def test_a_failure_is_said_once_without_tracebacks(lab: "Lab") -> None:
         )
     assert "no SSH server answers" in done.stdout
     assert done.stderr == ""
-
-
-def test_a_server_that_falls_silent_in_the_handshake_is_given_up(lab: "Lab") -> None:
-    pi = lab.device()
-    with FaultProxy(pi.port, "hang", after_bytes=1) as proxy:
-        endpoint = lab.endpoint(pi, port=proxy.port, timeout_s=1)
-        with pytest.raises(UnreachableError, match="does not answer"), connect(endpoint):
-            pass
 
 
 def test_a_wrong_host_key_is_refused_before_anything_is_sent(lab: "Lab") -> None:
@@ -156,50 +134,6 @@ def test_the_offered_key_can_be_shown_for_pinning(lab: "Lab") -> None:
         scan_host_key("127.0.0.1", 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"), [("reset", "lost the connection"), ("hang", "stood still for 1 s")]
-)
-def test_a_transfer_that_breaks_leaves_the_old_release_and_the_next_run_succeeds(
-    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path, fault: Fault, said: str
-) -> None:
-    pi, new = lab.device(), make_bundle(PAYLOAD)
-    old = lab.serve(pi, make_bundle(b"old"))
-    with FaultProxy(pi.port, fault, after_bytes=HALF) as proxy:
-        slice_ = lab.slice(pi, port=proxy.port, timeout_s=1)
-        with pytest.raises(UnreachableError, match=said) as caught:
-            deploy(new, slice_, "code", tmp_path / "new.json")
-    assert "of 30" in caught.value.message  # how far it came
-    assert not (tmp_path / "new.json").exists()
-    assert lab.current(pi) == old
-    record = deploy(new, lab.slice(pi), "code", tmp_path / "new.json")
-    assert record["current_sha256"] == old
-    assert lab.serve(pi, new) == lab.current(pi)
-    assert list((lab.root(pi) / "edgeflow" / "net" / "incoming").iterdir()) == []
-
-
-def test_a_device_killed_in_a_transfer_comes_back_with_the_old_release(
-    own_lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
-) -> None:
-    pi, new = own_lab.device(), make_bundle(PAYLOAD)
-    old = own_lab.serve(pi, make_bundle(b"old"))
-    with FaultProxy(pi.port, "hang", after_bytes=HALF) as proxy:
-
-        def kill() -> None:
-            own_lab.wait_until(lambda: proxy.passed_bytes >= HALF)
-            os.kill(pi.pid, signal.SIGKILL)
-
-        killer = threading.Thread(target=kill)
-        killer.start()
-        with pytest.raises(UnreachableError, match="lost the connection"):
-            deploy(new, own_lab.slice(pi, port=proxy.port), "code", tmp_path / "new.json")
-        killer.join()
-    assert own_lab.current(pi) == old
-    section = {"transport": "virtual", "environment": None, "timeout_s": 10, "run_timeout_s": 60}
-    slice_ = {"name": "pi1", "device": section}
-    record = deploy(new, slice_, "code", tmp_path / "new.json")
-    assert record["current_sha256"] == old
-
-
 def test_a_connection_that_cannot_be_closed_hides_no_error(
     lab: "Lab", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,22 +147,6 @@ def test_a_connection_that_cannot_be_closed_hides_no_error(
     with pytest.raises(DeployError, match="fetching absent"), session:
         session.get("absent", Path("absent"), 9)
     assert not session._connection.is_connected
-
-
-def test_another_deployer_on_the_device_is_named(
-    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
-) -> None:
-    import fcntl
-
-    pi, bundle = lab.device(), make_bundle()
-    folder = lab.root(pi) / "edgeflow" / "net"
-    folder.mkdir(parents=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(DeployError, match="locked") as caught:
-            deploy(bundle, lab.slice(pi, run_timeout_s=0.5), "code", tmp_path / "deploy.json")
-    assert "another deployment" in caught.value.hint
-    deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
 
 
 def test_another_deployer_on_the_device_is_waited_for(
@@ -249,23 +167,6 @@ def test_another_deployer_on_the_device_is_waited_for(
         monkeypatch.setattr("edgeflow.deploy.device.link.say", say)
         deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
     assert [text.endswith("; waiting") for text in said] == [True]
-
-
-def test_a_bundle_with_more_than_its_manifest_is_refused_by_the_device(
-    lab: "Lab", make_bundle: MakeBundle, tmp_path: Path
-) -> None:
-    import io
-    import tarfile
-
-    pi, bundle = lab.device(), make_bundle()
-    with tarfile.open(bundle, "a") as archive:
-        info = tarfile.TarInfo("../../../evil")
-        info.size = 1
-        archive.addfile(info, io.BytesIO(b"x"))
-    with pytest.raises(DeployError, match="unexpected member"):
-        deploy(bundle, lab.slice(pi), "code", tmp_path / "deploy.json")
-    assert not (lab.root(pi) / "edgeflow" / "net" / "current").is_symlink()
-    assert not list(lab.root(pi).parent.rglob("evil"))
 
 
 def test_an_agent_that_says_nothing_sensible_is_unknown_not_success(lab: "Lab") -> None:
