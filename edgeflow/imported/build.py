@@ -62,9 +62,6 @@ def import_model(
             since they were planned, or while they were read.
     """
     parsed = ImportSlice.model_validate(dict(slice_))
-    reason = flaw(source)
-    if reason:
-        raise CompileError(f"{name}: {reason}", hint="replace the file, then run `edgeflow check`")
     spec = StepSpec(
         step="import",
         name=name,
@@ -99,6 +96,9 @@ def _import(
 ) -> dict[str, object]:
     import numpy as np
 
+    reason = flaw(source)
+    if reason:
+        raise CompileError(f"{name}: {reason}", hint="replace the file, then run `edgeflow check`")
     dataset = open_dataset(folder, PARTS)
     request = Request(source=source, dataset=dataset, input=slice_.input, output=slice_.output)
     try:

@@ -1,5 +1,6 @@
 """ONNX files, from the file to the recipes, as Snakemake imports them: by relative paths."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,10 @@ def test_what_is_no_onnx_is_told_before_anything_is_started(
     colours: DatasetView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgeflow.imported.conversion.run_worker", None)
+    monkeypatch.setattr("edgeflow.artifact.events._LOG", [Path("events.jsonl")])
     linear(Path("mine.onnx"))
     Path("mine.onnx").write_bytes(Path("mine.onnx").read_bytes()[:-40])
     with pytest.raises(CompileError, match="mine.onnx is no ONNX model, or is cut off"):
         import_model("m", Path("data"), Path("mine.onnx"), {"kind": "onnx"}, "0", Path("baseline"))
+    event = json.loads(Path("events.jsonl").read_text().splitlines()[-1])
+    assert (event["step"], event["exit_code"]) == ("import", 7), "`edgeflow run` ends with it"
