@@ -44,7 +44,7 @@ def work(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     require_equal("da4ml's fixed-point program", logic.predict(samples, n_threads=1), expected)
     with tempfile.TemporaryDirectory() as name:
         pipeline = _write(logic, job, Path(name))
-        _collect(Path(name) / "src", folder / SOURCES)
+        collect(Path(name) / "src", folder / SOURCES)
     build(pipeline, folder / SOURCES, folder / LIBRARY, job["compiler"])
     if job["runs_here"]:
         simulated = run(pipeline, folder / LIBRARY, samples)
@@ -110,16 +110,25 @@ def _write(logic: Any, job: dict[str, Any], folder: Path) -> Any:
     return model._pipe  # what it wrote; no method returns it
 
 
-def _collect(source: Path, target: Path) -> None:
-    """Copy what synthesis takes: modules, tables and constraints of timing."""
+def collect(source: Path, target: Path) -> None:
+    """Copy what synthesis takes: modules and constraints of timing.
+
+    Raises:
+        Refusal: the network has lookup tables.
+    """
+    if any((source / "memfiles").glob("*.mem")):
+        raise Refusal(
+            "da4ml makes lookup tables of the network, in files that the simulation would look for "
+            "on the device",
+            "use layers that `quantize: hgq` takes, none of which becomes a table",
+        )
     target.mkdir()
-    for place in (source, source / "static", source / "memfiles"):
+    for place in (source, source / "static"):
         for file in sorted(place.iterdir()) if place.is_dir() else ():
             if file.is_file():
                 shutil.copyfile(file, target / file.name)
     (target / "model_wrapper.v").unlink()  # of da4ml's own simulation
-    if not any(target.glob("*.mem")):
-        (target / "lookup_table.v").unlink()  # it names a file that is not there
+    (target / "lookup_table.v").unlink()  # it names a file that is not there
 
 
 def _samples(low: Any, high: Any, given: Path | None) -> Any:

@@ -20,7 +20,7 @@ from edgeflow.targets.fpga import FPGA
 from edgeflow.targets.fpga.fpga_worker.harness import harness
 from edgeflow.targets.fpga.fpga_worker.network import Network
 from edgeflow.targets.fpga.fpga_worker.refusal import Refusal
-from edgeflow.targets.fpga.fpga_worker.rtl import COST_MAX, require_equal, require_size
+from edgeflow.targets.fpga.fpga_worker.rtl import COST_MAX, collect, require_equal, require_size
 from edgeflow.targets.fpga.fpga_worker.simulation import limits, widths
 from edgeflow.targets.fpga.fpga_worker.synthesis import counted
 from edgeflow.targets.fpga.options import FPGAOptions
@@ -179,6 +179,15 @@ def test_one_bit_that_differs_is_told() -> None:
     found = np.add(expected, np.array([[0, 0], [0, 2.0**-8]]))
     with pytest.raises(Refusal, match=r"the Verilog gives 1 of 4 outputs otherwise .* 0\.00390625"):
         require_equal("the Verilog", found, expected)
+
+
+def test_lookup_tables_are_refused(tmp_path: Path) -> None:
+    """Their files would be looked for on the device, by names of this machine."""
+    (tmp_path / "src/memfiles").mkdir(parents=True)
+    (tmp_path / "src/memfiles/table_1.mem").write_text("0\n1\n")
+    with pytest.raises(Refusal, match="lookup tables"):
+        collect(tmp_path / "src", tmp_path / "verilog")
+    assert not (tmp_path / "verilog").exists()
 
 
 def test_a_network_too_large_is_refused_before_it_is_traced() -> None:
