@@ -80,6 +80,7 @@ def _without_model(rollout: Rollout, rows: list[Row], keys: Keys) -> Iterator[Fi
         what = f"variant {variant!r}" if variant else "no variant"
         yield Finding(
             keys=(*keys, "variants", variant or "none"),
-            message=f"there is no model for {what}, which {', '.join(names[:_LISTED])}{more} have",
+            message=f"there is no model for {what}, which {', '.join(names[:_LISTED])}{more} "
+            f"{'have' if names[1:] else 'has'}",
             hint=did_you_mean(variant or "", rollout.variants),
         )

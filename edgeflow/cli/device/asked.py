@@ -44,14 +44,20 @@ class Asked:
     Attributes:
         section: as the configuration has, or would have it.
         models: those that are deployed or rolled out to it, each with its recipe.
+        standbys: those of neighbours, which lie there to serve in their place.
         fleet: whose row it is; None for a device of the configuration.
         deploy: the command that deploys to it.
     """
 
     section: Any
     models: Mapping[str, str] = field(default_factory=dict)
+    standbys: frozenset[str] = frozenset()
     fleet: str | None = None
     deploy: str = "edgeflow run"
+
+    def has(self, model: str) -> bool:
+        """Tell whether a model is to lie there."""
+        return model in self.models or model in self.standbys
 
     @property
     def option(self) -> str:
@@ -138,12 +144,15 @@ def _of_fleet(plan: "Plan", fleet: str, where: Iterable[str], config: Path) -> d
     rows = inventories({fleet: section})[fleet]
     models: dict[str, dict[str, str]] = {row.name: {} for row in rows}
     deploys: dict[str, str] = {}
-    for rollout, name, model, recipe in _rolled_out(plan, fleet, rows):
-        models[name][model], deploys[name] = recipe, f"edgeflow rollout {rollout}"
+    standbys: dict[str | None, set[str]] = {}
+    for rollout, row, model, recipe in _rolled_out(plan, fleet, rows):
+        models[row.name][model], deploys[row.name] = recipe, f"edgeflow rollout {rollout}"
+        standbys.setdefault(row.standby, set()).add(model)
     return {
         row.name: Asked(
             section=device_of(section, row),
             models=models[row.name],
+            standbys=frozenset(standbys.get(row.name, ())),
             fleet=fleet,
             deploy=deploys.get(row.name, "edgeflow rollout NAME"),
         )
@@ -151,7 +160,9 @@ def _of_fleet(plan: "Plan", fleet: str, where: Iterable[str], config: Path) -> d
     }
 
 
-def _rolled_out(plan: "Plan", fleet: str, rows: "list[Row]") -> Iterator[tuple[str, str, str, str]]:
+def _rolled_out(
+    plan: "Plan", fleet: str, rows: "list[Row]"
+) -> "Iterator[tuple[str, Row, str, str]]":
     """Yield rollout, device, model and recipe of all that rollouts bring to a fleet."""
     from edgeflow.fleet.inventory import selected
 
@@ -160,7 +171,7 @@ def _rolled_out(plan: "Plan", fleet: str, rows: "list[Row]") -> Iterator[tuple[s
             continue
         for row in selected(rows, rollout):
             if (model := rollout.model_for(row.variant)) is not None:
-                yield name, row.name, model, rollout.recipe
+                yield name, row, model, rollout.recipe
 
 
 def _labels(where: Iterable[str]) -> dict[str, set[str]]:

@@ -187,7 +187,7 @@ def remove(
     plan = load_plan(config)
     asked = chosen_to_change(plan, devices, config, fleet, where)
     require_name(model)
-    used = [name for name, it in asked.items() if model in it.models]
+    used = [name for name, it in asked.items() if it.has(model)]
     _require_unused(used, model, config, "rollouts" if fleet else "deployments")
 
     def ask(name: str) -> dict[str, str]:

@@ -96,7 +96,7 @@ def models(
                     "model": it.name,
                     "current_sha256": it.current,
                     "size_bytes": it.size_bytes,
-                    "configured": it.name in asked[name].models,
+                    "configured": asked[name].has(it.name),
                 }
                 for it in device.models()
             ]

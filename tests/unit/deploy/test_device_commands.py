@@ -171,14 +171,19 @@ def fleet(bench: Address, lab: Lab) -> str:
     config = yaml.safe_load(Path("config.yaml").read_text())
     shared = {"target": "pi", "transport": "ssh", "identity": str(bench.identity)}
     config["fleets"] = {"line": {**shared, "trust": "transport", "inventory": "line.csv"}}
-    config["rollouts"] = {"spring": {"fleet": "line", "model": "net", "recipe": "fp32"}}
+    config["models"]["other"] = config["models"]["net"]
+    rollout = {"fleet": "line", "model": "net", "recipe": "fp32", "variants": {"other": "other"}}
+    config["rollouts"] = {"spring": rollout}
+    config["deployments"].append({"model": "other", "recipe": "fp32", "devices": ["good"]})
     Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     off = config["devices"]["off"]["port"]
     rows = [("one", bench.port, "north"), ("off", off, "south")]
+    stands_by = {"off": "one"}
     Path("line.csv").write_text(
-        "name,host,port,user,host_key,zone\n"
+        "name,host,port,user,host_key,zone,variant,standby\n"
         + "".join(
-            f"{name},{bench.host},{port},{bench.user},{bench.host_key},{zone}\n"
+            f"{name},{bench.host},{port},{bench.user},{bench.host_key},{zone},"
+            f"{'other' if name in stands_by else ''},{stands_by.get(name, '')}\n"
             for name, port, zone in rows
         )
     )
@@ -217,6 +222,8 @@ def test_commands_ask_rows_of_a_fleet(
     assert said("serve", "net", *north, "--status")["one"]["running"] is False
     used = device("remove", "net", "--fleet", fleet)
     assert "take that out of `rollouts` first" in unwrapped(used.stderr)
+    stands_by = device("remove", "one", "other", "--fleet", fleet)  # of `off`
+    assert "deploys 'other' to one: take that out of `rollouts`" in unwrapped(stands_by.stderr)
     newer = lab.serve(bench, make_bundle(b"newer"))
     noted = Path("results/devices/one/net")  # of a device of the configuration with that name
     noted.mkdir(parents=True)
