@@ -95,7 +95,8 @@ class _Campaign:
 
     def _run_wave(self, units: Sequence[Unit], *, last: bool) -> None:
         began = time.monotonic()
-        say(f"rollout {self._spec.name}: wave {self._wave}, up to {self._reached} devices")
+        if not self._pause.exists():
+            say(f"rollout {self._spec.name}: wave {self._wave}, up to {self._reached} devices")
         before = self._units[: self._reached - len(units)]
         again = [unit for unit in before if self._tried.get(unit.name) == "unreachable"]
         todo = [*again, *(unit for unit in units if not self._is_confirmed(unit))]
