@@ -78,7 +78,9 @@ def _of_deployments(raw: Entry) -> Iterator[Finding]:
                 message, hint = where + reason, "see docs/models.md"
                 yield Finding(keys=(*keys, "recipe"), message=message, hint=hint)
                 break
-        yield from _of_targets(path, sorted(kinds_of(raw, entry)), (*keys, "model"))
+        kinds = sorted(kinds_of(raw, entry))
+        yield from _of_targets(path, kinds, (*keys, "model"))
+        yield from _without_layers(path, kinds, (*keys, "model"))
 
 
 def _of_targets(path: Path, kinds: list[str], keys: Keys) -> Iterator[Finding]:
@@ -89,6 +91,18 @@ def _of_targets(path: Path, kinds: list[str], keys: Keys) -> Iterator[Finding]:
         if kind in targets and given["quantize"] not in targets[kind].capabilities.quantized_source:
             message = f"target kind {kind!r} cannot take a .tflite that is quantized already"
             hint = f"{path} is {given['quantize']}; bring the float model"
+            yield Finding(keys=keys, message=message, hint=hint)
+
+
+def _without_layers(path: Path, kinds: list[str], keys: Keys) -> Iterator[Finding]:
+    """Yield target kinds that want the layers of a network, which the file has not."""
+    targets = target_classes()
+    for kind in kinds:
+        if kind in targets and targets[kind].capabilities.layers and not trains(path):
+            message = (
+                f"target kind {kind!r} needs a network in layers of Keras 2, which {path} is not"
+            )
+            hint = "bring the .h5 file of Keras 2, or train the model here"
             yield Finding(keys=keys, message=message, hint=hint)
 
 

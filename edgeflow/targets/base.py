@@ -36,6 +36,8 @@ class Capabilities:
         quantized_source: values of `quantize` that a .tflite may have which the user brings
             quantized already; there is no float network then.
         network: whether the compiler reads the network that the .tflite was converted from.
+        layers: whether it needs the network in layers of Keras, so that a model which the user
+            brings must be a file of Keras 2.
         simulated: values of `quantize` for which the compiler runs what it made on the validation
             samples, and so gets these.
         unit: names that `unit` of a device may have, such as the serial number of a probe.
@@ -54,6 +56,7 @@ class Capabilities:
     keep_float: bool = False
     quantized_source: frozenset[str] = frozenset()
     network: bool = False
+    layers: bool = False
     simulated: frozenset[str] = frozenset()
     unit: frozenset[str] = frozenset()
     unit_by_one: bool = False

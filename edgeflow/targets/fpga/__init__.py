@@ -38,6 +38,7 @@ class FPGA:
         bit_exact=frozenset({"hgq"}),
         simulated=frozenset({"hgq"}),
         network=True,
+        layers=True,
         unit=frozenset({"overlay"}),
         lint_untrained=True,
     )

@@ -6,7 +6,13 @@ from pydantic import Field, model_validator
 
 from edgeflow.targets.base import HostedOptions
 
-Precision = Annotated[str, Field(pattern=r"^u?fixed<[1-9][0-9]?,-?[0-9]{1,2}(,[A-Z_]+){0,2}>$")]
+_WIDTH = r"([1-9]|[1-5][0-9]|6[0-4])"
+_ROUNDING = r"(TRN|TRN_ZERO|RND|RND_ZERO|RND_INF|RND_MIN_INF|RND_CONV)"
+_OVERFLOW = r"(WRAP|SAT|SAT_ZERO|SAT_SYM)"
+# With a sign: weights have one.
+Precision = Annotated[
+    str, Field(pattern=rf"^fixed<{_WIDTH},-?[0-9]{{1,2}}(,{_ROUNDING}(,{_OVERFLOW})?)?>$")
+]
 Part = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{2,63}$")]
 
 

@@ -94,6 +94,18 @@ def test_stages_that_train_need_a_model_that_can(
     assert problems(bring(good, "keras2.keras", train={"batch_size": 16})) == {}
 
 
+@pytest.mark.parametrize("source", ["keras3.keras", "mine.onnx", "mine.tflite", "saved"])
+def test_a_target_of_layers_needs_a_file_that_has_them(
+    good: dict[str, Any], problems: Check, files: Path, source: str
+) -> None:
+    good["targets"]["board"] = {"kind": "fpga", "flow": "hls"}
+    good["deployments"] = [{"model": "cnn", "recipe": "fp32", "targets": ["board"]}]
+    found = problems(bring(good, source))
+    assert list(found) == ["deployments.0.model"]
+    assert f"layers of Keras 2, which {source} is not (bring the .h5" in str(found)
+    assert problems(bring(good, "keras2.keras")) == {}
+
+
 def test_settings_of_a_training_that_cannot_be(
     good: dict[str, Any], problems: Check, files: Path
 ) -> None:

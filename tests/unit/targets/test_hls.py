@@ -67,7 +67,10 @@ def options(**more: Any) -> FPGAOptions:
         ({"backend": "Catapult", "synthesize": True}, "`synthesize` is for"),
         ({"flow": "rtl", "overlay": True}, "`overlay` is for"),
         ({"compile_host": "bench"}, "set `synthesize: true`"),
-        ({"precision": "float"}, "precision"),
+        *(
+            ({"precision": precision}, "precision")
+            for precision in ("float", "ufixed<8,3>", "fixed<65,6>", "fixed<8,3,SAT>")
+        ),
     ],
 )
 def test_options_that_fit_no_tool_are_refused(more: dict[str, Any], said: str) -> None:
