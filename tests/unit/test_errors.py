@@ -55,7 +55,8 @@ def test_commands_and_options_of_the_page_exist() -> None:
         for word in line.split():
             if word == "--" or not hasattr(command, "commands"):
                 break
-            command = command.commands[word]
+            command = command.get_command(None, word)
+            assert command is not None, line
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from edgeflow.targets.base import (
 )
 from edgeflow.targets.fpga import hls, rtl
 from edgeflow.targets.fpga.figures import FIGURES
-from edgeflow.targets.fpga.lint import findings
 from edgeflow.targets.fpga.options import FPGAOptions
 from edgeflow.toolchain.base import Toolchain
 from edgeflow.toolchain.fpga import environment
@@ -70,6 +69,8 @@ class FPGA:
     @staticmethod
     def lint(model: Path, options: FPGAOptions) -> list[Lint]:
         """Say whether the network may be too large to be unrolled."""
+        from edgeflow.targets.fpga.lint import findings
+
         return findings(model) if options.flow == "rtl" else []
 
     @staticmethod

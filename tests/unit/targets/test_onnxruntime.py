@@ -11,9 +11,10 @@ import onnx
 import onnxruntime
 import pytest
 
+from edgeflow.artifact.cpu import overflows
 from edgeflow.bundle.pack import pack_bundle
 from edgeflow.exported.operators import BY_TF2ONNX
-from edgeflow.ondevice import engine_onnxruntime
+from edgeflow.ondevice import engine_onnxruntime, facts
 from edgeflow.ondevice.engine_onnxruntime import Engine
 from edgeflow.ondevice.runner import EX_UNAVAILABLE
 from edgeflow.targets.onnxruntime import STEPS, ONNXRuntime, ONNXRuntimeOptions
@@ -22,12 +23,14 @@ from edgeflow.testing.trained import Trained
 from tests.unit.packed import compile_tiny, target_options, unpack
 from tests.unit.targets.test_lint import said, write_chain
 
+WITHOUT_VNNI = overflows("x86_64", facts.instruction_sets())
+"""Whether the kernels here give wrong sums with weights of 8 bits; those of 7 are less exact."""
 ON_CPU = {"model": "model.onnx", "threads": 1, "provider": engine_onnxruntime.CPU}
 
 
 @pytest.fixture(scope="module")
 def int8(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    options = ONNXRuntimeOptions(kind="onnxruntime", overflow_fix=False)
+    options = ONNXRuntimeOptions(kind="onnxruntime", overflow_fix=WITHOUT_VNNI)
     out = tmp_path_factory.mktemp("int8")
     made = ONNXRuntime.compile(trained.job("ptq-int8"), options, out)
     return Subject(
@@ -44,7 +47,7 @@ def test_int8_is_as_near_to_the_float_network_as_litert_is(int8: Subject) -> Non
     answers, reference = int8.outputs(int8.engine()).first, int8.trained.logits("none")
     theirs = int8.trained.logits("ptq-int8")
     errors = [np.abs(found - reference).mean() for found in (answers, theirs)]
-    assert errors[0] <= 1.5 * errors[1]
+    assert errors[0] <= (3.0 if WITHOUT_VNNI else 1.5) * errors[1]
 
 
 def test_the_file_is_one_of_opset_17_whose_versions_are_fixed(int8: Subject) -> None:
