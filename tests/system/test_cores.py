@@ -100,6 +100,7 @@ def assert_no_warning(folder: Path, name: str) -> None:
     board = boards()[name]
     command = [f"{board.family.compiler}gcc", *board.flags, "-ffreestanding", "-std=gnu99", "-O1"]
     # GCC's own arm_acle.h hands an unsigned result of a saturation to a signed variable.
-    command += [*WARNINGS, "-Wno-sign-conversion", "-Werror", "-fsyntax-only", "model.c"]
+    # The firmware's own string.h lies beside it: the compiler may come without a C library.
+    command += [*WARNINGS, "-Wno-sign-conversion", "-Werror", "-fsyntax-only", "-I.", "model.c"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
