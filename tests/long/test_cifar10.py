@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tests import cifar
 from tests.workflow.conftest import ROOT, Project, make_project
 
-pytestmark = pytest.mark.timeout(1200)
-TIMEOUT_S = 1000
+pytestmark = pytest.mark.timeout(3600)
+TIMEOUT_S = 1700
 COUNT = 100
 
 
