@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the system tests need, when root; says what it would be otherwise.
 set -eu
-packages="openssh-server mender-client mender-artifact swupdate dataset-fashion-mnist slurm-wlm munge rsync gcc-arm-none-eabi qemu-system-arm qemu-system-misc gcc-riscv64-unknown-elf gcc-avr avr-libc simavr libsimavr-dev libelf-dev qemu-user qemu-user-static mmdebstrap zstd libfaketime busybox e2fsprogs cmake gcc-xtensa-lx106 arduino-core-avr gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"
+packages="openssh-server mender-client mender-artifact swupdate dataset-fashion-mnist slurm-wlm munge rsync gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm qemu-system-misc gcc-riscv64-unknown-elf gcc-avr avr-libc simavr libsimavr-dev libelf-dev qemu-user qemu-user-static mmdebstrap zstd libfaketime busybox e2fsprogs cmake gcc-xtensa-lx106 arduino-core-avr gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"
 
 missing=""
 for package in $packages; do
