@@ -1,6 +1,7 @@
 """What other programs and users say, made safe to show."""
 
 import re
+from collections.abc import Sequence
 
 # Escape sequences first, then every other control character but newline and tab; what turns the
 # direction of writing around or ends a line unseen; and halves of characters.
@@ -62,6 +63,12 @@ def excerpt(text: str, limit: int = 200) -> str:
     """Return the cleaned start of `text` in one line, at most `limit` characters."""
     line = " ".join(clean(text[: 4 * limit]).split())
     return line if len(line) <= limit else line[:limit] + " ..."
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names in a line, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def plain(value: float) -> str:

@@ -10,9 +10,8 @@ from edgeflow.config.finding import Finding, Keys, did_you_mean
 from edgeflow.config.fleet import Rollout
 from edgeflow.errors import ConfigError
 from edgeflow.fleet.inventory import Row, read_inventory, selected
+from edgeflow.text import some
 
-_LISTED = 5
-"""Devices that are named where the same is wrong with more."""
 _LINES = 20
 """Lines of an inventory that are told."""
 
@@ -76,11 +75,10 @@ def _without_model(rollout: Rollout, rows: list[Row], keys: Keys) -> Iterator[Fi
         if rollout.model_for(row.variant) is None:
             without.setdefault(row.variant, []).append(row.name)
     for variant, names in without.items():
-        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         what = f"variant {variant!r}" if variant else "no variant"
         yield Finding(
             keys=(*keys, "variants", variant or "none"),
-            message=f"there is no model for {what}, which {', '.join(names[:_LISTED])}{more} "
+            message=f"there is no model for {what}, which {some(names)} "
             f"{'have' if names[1:] else 'has'}",
             hint=did_you_mean(variant or "", rollout.variants),
         )

@@ -24,6 +24,7 @@ from edgeflow.console import say
 from edgeflow.deploy.judged import DEPLOY_AGAIN, judged_folder, note_rollback
 from edgeflow.errors import DeployError
 from edgeflow.paths import NAME_PATTERN
+from edgeflow.text import some
 
 if TYPE_CHECKING:
     from edgeflow.deploy.agent_answer import Status
@@ -48,8 +49,6 @@ Devices = Annotated[
 ]
 Model = Annotated[str, typer.Argument(help="Which model.", autocompletion=names_of("models"))]
 Done = dict[str, Any]
-NAMED = 5
-"""Of thousands of devices a message names so many."""
 
 
 def rollback(
@@ -238,7 +237,6 @@ def require_name(model: str) -> None:
 
 def _require_unused(used: list[str], model: str, config: Path, section: str) -> None:
     if used:
-        some = ", ".join(used[:NAMED]) + (f" and {len(used) - NAMED} more" if used[NAMED:] else "")
         raise typer.BadParameter(
-            f"{config} deploys {model!r} to {some}: take that out of `{section}` first"
+            f"{config} deploys {model!r} to {some(used)}: take that out of `{section}` first"
         )

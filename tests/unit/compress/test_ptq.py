@@ -187,6 +187,9 @@ def test_the_worst_layers_stay_in_float_until_an_error_is_low_enough(
     left = np.sqrt(np.square(host_outputs(found.model, inputs) - truth).mean())
     assert rises[-1] == pytest.approx(left)
     assert left > 0
+    most = Selection(source, calibrate(source, samples, Calibration()), samples)
+    most.keep_worst(KeepFloat.model_validate({"worst": 20, "rmse_rise_max": 0.0}), values)
+    assert most.kept[-1]["worse_by"] < whole
     enough = Selection(source, calibrate(source, samples, Calibration()), samples)
     enough.keep_worst(KeepFloat.model_validate({"worst": 2, "rmse_rise_max": 2 * whole}), values)
     assert enough.kept == []
