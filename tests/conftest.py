@@ -3,8 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from edgeflow.artifact.cpu import hold_kernels
 from edgeflow.testing.trained import Trained, trained
 from tests.unit.packed import compile_tiny, pack_tiny
+
+# As in the step server: a test that imports TensorFlow before the first training must not choose
+# the kernels of all trainings of its process.
+hold_kernels()
 
 # A test that trains twice must train twice, and never touches the store of whoever runs it.
 os.environ["EDGEFLOW_STORE"] = "off"

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +27,11 @@ MLKEM_BYTES = 1184 + 1088
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
     if not has_server():
         pytest.skip("needs OpenSSH's server: sudo apt-get install -y openssh-server")
-    (tmp_path / "board").mkdir()
-    with serve(tmp_path / "sshd", home=tmp_path / "board") as sshd:
+    # As short as on a device: where the root lies is said several times in a session.
+    with (
+        TemporaryDirectory(prefix="pi-", dir="/tmp") as home,
+        serve(tmp_path / "sshd", home=Path(home)) as sshd,
+    ):
         yield sshd
 
 
