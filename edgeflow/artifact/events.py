@@ -38,7 +38,7 @@ def set_process(process: str) -> None:
 
 @dataclass
 class Event:
-    """One run of a step; fill `facts` inside `recorded`."""
+    """One run of a step; fill `facts` inside `recorded`, and `name` once more of it is known."""
 
     step: str
     name: str
@@ -108,8 +108,8 @@ def recorded(step: str, name: str) -> Iterator[Event]:
         _OPEN.remove(event)
         peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         record = {
-            "step": step,
-            "name": name,
+            "step": event.step,
+            "name": event.name,
             "outcome": outcome,
             "exit_code": code,
             "ended_unix_s": round(time.time(), 3),

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from edgeflow.artifact.events import recorded
 from edgeflow.cli.log import send_to
 
 
@@ -83,7 +85,23 @@ def register(app: typer.Typer) -> None:
     building = (dataset, train, import_model, compress, debug, compile)
     for step in (*building, deploy, validate, gate, judge, waves, handover, report):
         name = step.__name__.removesuffix("_model")  # `import` is a word of Python's
-        app.command(name, rich_help_panel="Steps")(step)
+        app.command(name, rich_help_panel="Steps")(_whole(name, step))
+
+
+def _whole(name: str, step: Callable[..., None]) -> Callable[..., None]:
+    """Return a step with an event for whatever ends it, even before it looks for its key.
+
+    Steps without an option `--name` record themselves as a whole.
+    """
+    if "name" not in step.__annotations__:
+        return step
+
+    @wraps(step)
+    def run(**options: Any) -> None:
+        with recorded(name, options["name"]):
+            step(**options)
+
+    return run
 
 
 def dataset(

@@ -31,9 +31,11 @@ def deploy(bundle: Path, slice_: Mapping[str, Any], code: str, out: Path) -> dic
         IntegrityError: `bundle` is not one.
         MissingToolError: the device has no usable Python.
     """
-    model = _model(bundle)
-    with recorded("deploy", f"{slice_['name']}/{model}") as event, open_device(slice_) as device:
-        record = {"code": code, **bring(device, model, bundle)}
+    with recorded("deploy", slice_["name"]) as event:
+        model = _model(bundle)
+        event.name = f"{slice_['name']}/{model}"
+        with open_device(slice_) as device:
+            record = {"code": code, **bring(device, model, bundle)}
         event.facts.update({key: record[key] for key in ("changed", "sent_bytes", "sent_form")})
         write_json(out, record)
     return record

@@ -1,10 +1,10 @@
 """Deployments that a build takes for done, whatever has become of them on the device since."""
 
-import json
 from pathlib import Path
 
 from edgeflow import paths
 from edgeflow.artifact.atomic import write_json
+from edgeflow.artifact.records import read_record
 
 DEPLOY_AGAIN = "delete {} and run `edgeflow run`"
 """What to do, with the folder that `judged_folder` returns."""
@@ -32,8 +32,8 @@ def forget_rollback(folder: Path) -> None:
 
 def rollback_reason(folder: Path, bundle_sha256: str | None) -> str | None:
     """Return why a release was rejected by hand since it was measured; None if it was not."""
-    try:
-        note = json.loads((folder / _ROLLBACK).read_text())
-    except FileNotFoundError:
+    path = folder / _ROLLBACK
+    if not path.exists():
         return None
-    return str(note["reason"]) if note["bundle_sha256"] == bundle_sha256 else None
+    sha, reason = read_record(path, "a rollback", lambda it: (it["bundle_sha256"], it["reason"]))
+    return str(reason) if sha == bundle_sha256 else None

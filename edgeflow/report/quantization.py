@@ -1,6 +1,5 @@
 """What quantization did to each model, as the steps compress and debug left it."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from edgeflow import paths
 from edgeflow.artifact.manifest import read_manifest
-from edgeflow.errors import IntegrityError
+from edgeflow.artifact.records import read_record
 
 FIGURES = "quantization.json"
 
@@ -79,12 +78,4 @@ def _load(results: Path, model: str, recipe: str) -> Quantization:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise IntegrityError(
-            f"{path} cannot be read as figures of a quantization: {error}",
-            hint=f"delete {path} and run `edgeflow run` again",
-        ) from error
+    return read_record(path, "figures of a quantization", dict) if path.exists() else {}

@@ -1,13 +1,13 @@
 """What came of rollouts to fleets, as they left it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgeflow import paths
-from edgeflow.errors import IntegrityError
+from edgeflow.artifact.records import read_record
 from edgeflow.fleet.outcome import RESULTS
 from edgeflow.fleet.result import RETRY, ROLLOUT
 
@@ -58,31 +58,30 @@ def load_rollouts(results: Path, slice_: Mapping[str, Any]) -> list[Rollout]:
         IntegrityError: what one has left cannot be read.
     """
     found = [results / name for name in rollout_names(slice_)]
-    return [_read(path) for path in found if path.is_file()]
+    return [
+        read_record(path, "a rollout", partial(_rollout, path.parent.name))
+        for path in found
+        if path.is_file()
+    ]
 
 
-def _read(path: Path) -> Rollout:
-    try:
-        record = json.loads(path.read_bytes())
-        waves = [
-            {"devices": it["devices"], **it["counts"], "untouched": it["untouched"]}
-            for it in record["waves"]
-        ]
-        left = [
-            (name, it["result"].replace("_", " "), it["detail"])
-            for name, it in record["outcomes"].items()
-            if it["result"] != "confirmed"
-        ]
-        return Rollout(
-            name=path.parent.name,
-            model=record["spec"]["model"],
-            ended=record["ended"],
-            waves=waves,
-            counts=record["counts"],
-            left=left,
-            retry=f"../{paths.ROLLOUT.format(rollout=path.parent.name)}/{RETRY}",
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"{path} is damaged: {error!r}", hint=f"remove {path}; the next rollout writes it"
-        ) from error
+def _rollout(name: str, record: Mapping[str, Any]) -> Rollout:
+    """Return a rollout by the record that it has left."""
+    waves = [
+        {"devices": it["devices"], **it["counts"], "untouched": it["untouched"]}
+        for it in record["waves"]
+    ]
+    left = [
+        (device, it["result"].replace("_", " "), it["detail"])
+        for device, it in record["outcomes"].items()
+        if it["result"] != "confirmed"
+    ]
+    return Rollout(
+        name=name,
+        model=record["spec"]["model"],
+        ended=record["ended"],
+        waves=waves,
+        counts=record["counts"],
+        left=left,
+        retry=f"../{paths.ROLLOUT.format(rollout=name)}/{RETRY}",
+    )

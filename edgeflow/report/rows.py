@@ -11,12 +11,11 @@ from edgeflow.artifact.manifest import read_manifest
 from edgeflow.config.gates import figures_of
 from edgeflow.deploy.judged import rollback_reason
 from edgeflow.deploy.runner import Layer
-from edgeflow.errors import IntegrityError
 from edgeflow.figures.figure import Kind
 from edgeflow.validate.gates import GateResult, check_gates
 from edgeflow.validate.judge import record_of
 from edgeflow.validate.metrics import STAGES
-from edgeflow.validate.schema import OutputParity, Validation
+from edgeflow.validate.schema import OutputParity, Validation, read_validation
 
 Matrix = Sequence[Sequence[int]]
 """Confusion matrix: counts by true class (row) and predicted class (column)."""
@@ -183,18 +182,6 @@ def _measured(
     }
 
 
-def _read(path: Path) -> Validation | None:
-    try:
-        return Validation.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise IntegrityError(
-            f"{path} cannot be read as a validation: {error}",
-            hint=f"delete {path} and run `edgeflow run` again",
-        ) from error
-
-
 def _outputs(compiled: Path) -> list[str]:
     """Return the outputs of a compiled model in the order of its engine, which JSON forgets."""
     facts = read_manifest(compiled).facts if compiled.is_file() else {}
@@ -207,7 +194,7 @@ def _row(unit: Mapping[str, Any], results: Path, outputs: Callable[[Path], Seque
     if not names["device"]:
         return _compiled(names, limits, results)
     path = results / paths.DEVICE.format(**names) / "validation.json"
-    validation = _read(path)
+    validation = read_validation(path) if path.exists() else None
     # A file of another recipe or target is left over from before the configuration changed.
     if validation is None or any(getattr(validation, key) != names[key] for key in names):
         return Row(**names, limits=limits)

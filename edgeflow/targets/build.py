@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeflow.artifact.events import recorded
 from edgeflow.artifact.manifest import Manifest, read_manifest, verify_files
 from edgeflow.artifact.sources import Sources
 from edgeflow.artifact.step import Files, StepSpec, run_step
@@ -71,30 +70,29 @@ def compile_model(
         IntegrityError: the toolchain is another than the one planned with.
         UnreachableError: the compile host does not answer.
     """
-    with recorded("compile", name):  # what is missing before there is a key as well
-        target = registry.get(slice_["target"]["kind"])
-        parsed = parse_options(target, slice_["target"])
-        applied = _applied(target, parsed, recipe)
-        findings = Findings(title=name, target=target, options=parsed, model=applied.model)
-        with findings.kept(out):
-            require_tools(name, target.check(parsed))
-            tools = toolchain_of(target, parsed)
-            identity = toolchain or identify(tools, host)
-            worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
-            spec = StepSpec(
-                step="compile",
-                name=name,
-                inputs=_inputs(applied, dataset),
-                slice=dict(slice_),
-                code=code,
-                tools=(*TOOLS, *target.runtime(parsed).reference_tools),
-                toolchain=identity,
-                manifest="compile.json",
-                cpu="all",
-            )
-            return run_step(
-                spec, out, lambda folder: _compile(worker, findings, applied, dataset, folder)
-            )
+    target = registry.get(slice_["target"]["kind"])
+    parsed = parse_options(target, slice_["target"])
+    applied = _applied(target, parsed, recipe)
+    findings = Findings(title=name, target=target, options=parsed, model=applied.model)
+    with findings.kept(out):
+        require_tools(name, target.check(parsed))
+        tools = toolchain_of(target, parsed)
+        identity = toolchain or identify(tools, host)
+        worker = Worker(title=name, toolchain=tools, host=host, identity=identity)
+        spec = StepSpec(
+            step="compile",
+            name=name,
+            inputs=_inputs(applied, dataset),
+            slice=dict(slice_),
+            code=code,
+            tools=(*TOOLS, *target.runtime(parsed).reference_tools),
+            toolchain=identity,
+            manifest="compile.json",
+            cpu="all",
+        )
+        return run_step(
+            spec, out, lambda folder: _compile(worker, findings, applied, dataset, folder)
+        )
 
 
 def require_tools(name: str, missing: Sequence[Missing]) -> None:

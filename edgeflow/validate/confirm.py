@@ -1,6 +1,5 @@
 """The gate step: makes a measured release current, or rejects it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from edgeflow.deploy.service import keep_serving
 from edgeflow.errors import EdgeflowError, GateError
 from edgeflow.figures.table import figure
 from edgeflow.validate.gates import GateResult, check_gates, misses
+from edgeflow.validate.schema import read_validation
 
 
 def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -> None:
@@ -35,9 +35,9 @@ def confirm(slice_: Mapping[str, Any], code: str, validation: Path, out: Path) -
         GateError: a gate does not hold; names each with limit and figure.
         DeployError: the device refuses the release, or its service does not serve it.
     """
-    record = json.loads(validation.read_text())
-    name = f"{record['device']}/{record['model']}"
-    with recorded("gate", name) as event:
+    with recorded("gate", slice_["device"]["name"]) as event:
+        record = read_validation(validation).model_dump(mode="json")
+        event.name = name = f"{record['device']}/{record['model']}"
         event.facts["key"] = sha256_json({"slice": slice_, "code": code, "validation": record})
         results = check_gates(record, slice_["gates"])
         failed = [result for result in results if not result.passed]

@@ -1,6 +1,5 @@
 """The validate step: runs a deployed bundle on its device and measures it."""
 
-import json
 import tempfile
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.events import recorded
 from edgeflow.artifact.hashing import sha256_file, sha256_json
 from edgeflow.artifact.manifest import read_manifest, verify_files
+from edgeflow.artifact.records import read_record
 from edgeflow.artifact.step import Files, content_digest
 from edgeflow.bundle.manifest import BundleManifest, read_bundle
 from edgeflow.config.base import Section
@@ -97,7 +97,7 @@ def validate(
         event.facts["measured"] = result is None
         if result is None:
             result = _validate(parsed, folders)
-        signer = json.loads(deployed.read_text()).get("signed_by")
+        signer = read_record(deployed, "a deployment", lambda it: it["signed_by"])
         result = result.model_copy(update={"signed_by": signer})
         write_json(out, result.model_dump(mode="json"))
         kept.keep(result)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from edgeflow.artifact.records import read_record
 from edgeflow.config.base import Section
 from edgeflow.deploy.runner import Conditions, Figures, Layers
 
@@ -123,6 +124,15 @@ class Validation(Section):
     """None where the task decides for no classes."""
     sizes: Sizes
     conditions: Conditions
+
+
+def read_validation(path: Path) -> Validation:
+    """Return what the validate step wrote.
+
+    Raises:
+        IntegrityError: the file is missing, damaged or of another version.
+    """
+    return read_record(path, "a validation", Validation.model_validate)
 
 
 def generated() -> dict[Path, str]:

@@ -11,7 +11,7 @@ import typer
 from edgeflow import errors
 from edgeflow.cli import app as app_module
 from edgeflow.cli.display import announced
-from edgeflow.errors import ConfigError, Problem
+from edgeflow.errors import ConfigError, IntegrityError, Problem
 from tests.unit.cli.conftest import Cli
 
 HEAVY = {
@@ -112,6 +112,16 @@ def test_what_a_failed_step_says_goes_to_its_log(cli: Cli, project: Path) -> Non
     text = (project / "logs" / "dataset" / "mine.log").read_text()
     assert text.startswith("error: none.npz does not exist\n  hint: ")
     assert json.loads((project / "logs" / "events.jsonl").read_text())["exit_code"] == 9
+
+
+def test_a_step_that_fails_before_it_has_a_key_writes_its_event(cli: Cli, project: Path) -> None:
+    folders = ("--dataset", "none", "--recipe", "none", "--slice", "{}", "--code", "0")
+    arguments = ("--name", "net/int8", *folders, "--out", "out", "--log", "logs/debug/net.log")
+    done = cli("debug", *arguments)
+    event = json.loads((project / "logs" / "events.jsonl").read_text())
+    assert (event["step"], event["name"]) == ("debug", "net/int8")
+    assert event["exit_code"] == done.returncode == IntegrityError.exit_code
+    assert "none/manifest.json cannot be read as a manifest" in event["error"]
 
 
 def test_progress_is_seen_on_the_terminal_and_in_the_log(cli: Cli, project: Path) -> None:

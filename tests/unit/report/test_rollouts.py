@@ -60,5 +60,5 @@ def test_a_project_without_rollouts_has_no_section(results: Path) -> None:
 
 def test_a_damaged_record_is_told(results: Path, spring: Path) -> None:
     (spring / "rollout.json").write_text('{"waves": []}')
-    with pytest.raises(IntegrityError, match=r"rollout\.json is damaged"):
+    with pytest.raises(IntegrityError, match=r"rollout\.json cannot be read as a rollout"):
         load_rollouts(results, SLICE)

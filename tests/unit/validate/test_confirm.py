@@ -8,8 +8,9 @@ from edgeflow.artifact import events
 from edgeflow.artifact.hashing import sha256_json
 from edgeflow.deploy.device.trials import Rejection
 from edgeflow.deploy.judged import note_rollback, rollback_reason
-from edgeflow.errors import GateError, UnreachableError
+from edgeflow.errors import GateError, IntegrityError, UnreachableError
 from edgeflow.validate.confirm import confirm
+from edgeflow.validate.schema import read_validation
 from tests.unit.report.samples import unit, validation
 from tests.unit.validate.conftest import FakeDevice, only_device
 
@@ -34,6 +35,19 @@ def slice_of(**gates: float) -> dict[str, Any]:
     return {"device": {"name": "bench"}, "gates": gates}
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_damaged_validation_confirms_nothing(
+    device: FakeDevice, measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
+    measured.write_text(text)
+    with pytest.raises(IntegrityError, match="cannot be read as a validation"):
+        confirm(slice_of(), "0", measured, tmp_path / "gates.json")
+    event = json.loads((tmp_path / "events.jsonl").read_text())
+    assert (event["name"], event["exit_code"]) == ("bench", IntegrityError.exit_code)
+    assert not (tmp_path / "gates.json").exists()
+
+
 def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: Path) -> None:
     out = tmp_path / "gates.json"
     note_rollback(out.parent, "ab", "by hand")
@@ -47,19 +61,6 @@ def test_what_holds_is_confirmed(device: FakeDevice, measured: Path, tmp_path: P
     assert device.calls == [("activate", "net", SHA), ("prune", "net")]
     confirm({**slice_of(), "allow_downgrade": True}, "0", measured, out)
     assert device.calls[2] == ("activate", "net", SHA, "--allow-downgrade")
-
-
-def test_the_event_says_what_was_judged(
-    device: FakeDevice, measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
-    judged = slice_of(accuracy_drop_max=0.005)
-    confirm(judged, "0", measured, tmp_path / "gates.json")
-    event = json.loads((tmp_path / "events.jsonl").read_text())
-    record = json.loads(measured.read_text())
-    key = sha256_json({"slice": judged, "code": "0", "validation": record})
-    assert (event["step"], event["name"], event["key"]) == ("gate", "bench/net", key)
-    assert event["changed"] is True
 
 
 def test_one_gate_is_one_gate(device: FakeDevice, measured: Path, tmp_path: Path) -> None:
@@ -92,11 +93,12 @@ def test_the_event_says_what_was_judged_and_whether_the_device_changed(
 ) -> None:
     monkeypatch.setattr(events, "_LOG", [tmp_path / "events.jsonl"])
     device.changes = changes
-    confirm(slice_of(), "0", measured, tmp_path / "gates.json")
+    limits = slice_of(accuracy_drop_max=0.005)
+    confirm(limits, "0", measured, tmp_path / "gates.json")
     event = json.loads((tmp_path / "events.jsonl").read_text())
     assert (event["step"], event["name"], event["changed"]) == ("gate", "bench/net", changes)
-    record = json.loads(measured.read_text())
-    judged = {"slice": slice_of(), "code": "0", "validation": record}
+    record = read_validation(measured).model_dump(mode="json")
+    judged = {"slice": limits, "code": "0", "validation": record}
     assert event["key"] == sha256_json(judged)
 
 
