@@ -115,11 +115,21 @@ def _run(job: Mapping[str, Any], tool: str, arguments: Iterable[str], folder: Pa
         check=False,
     )
     if done.returncode != 0:
-        raise BuildError(
-            f"{program} ended with exit code {done.returncode}:\n{done.stderr[-2000:]}",
-            f"run `{program} --version`: GCC 5 or newer is needed; report what it says otherwise",
-        )
+        raise _refusal(job, program, done)
     return done.stdout
+
+
+def _refusal(
+    job: Mapping[str, Any], program: str, done: subprocess.CompletedProcess[str]
+) -> BuildError:
+    """Return what a compiler that failed said; of a header that it lacks, how to get it."""
+    lacking = re.search(r"fatal error: (\S+): No such file", done.stderr)
+    if lacking:
+        return BuildError(f"{program} comes without the header {lacking.group(1)}", job["install"])
+    return BuildError(
+        f"{program} ended with exit code {done.returncode}:\n{done.stderr[-2000:]}",
+        f"run `{program} --version`: GCC 5 or newer is needed; report what it says otherwise",
+    )
 
 
 class Program:

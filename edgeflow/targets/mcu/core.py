@@ -28,7 +28,8 @@ class Family:
 def _arm(name: str, dsp: bool = False, cycles: str = "") -> Family:
     return Family(
         compiler="arm-none-eabi-",
-        install="apt-get install gcc-arm-none-eabi",
+        # Debian only recommends the C library with the compiler; CMSIS-NN includes its headers.
+        install="apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi",
         # Without the floating-point unit, which the code does not need.
         flags=(f"-mcpu={name}", "-mthumb", "-mfloat-abi=soft"),
         parts=("startup_arm.c", *_BARE),

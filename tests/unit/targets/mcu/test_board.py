@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from edgeflow.errors import CompileError
 from edgeflow.targets.mcu.board import Board, boards
+from edgeflow.targets.mcu.build import BuildError, build_elf
 from edgeflow.targets.mcu.firmware import build_job, firmware_files
 from edgeflow.targets.mcu.options import McuOptions
 
@@ -81,3 +82,25 @@ def test_a_board_that_cannot_be(tmp_path: Path, there: str, instead: str, said: 
 def test_a_board_that_code_is_only_exported_for() -> None:
     with pytest.raises(CompileError, match="exported only"):
         build_job(boards()["esp32"], ["model.c"])
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "hint"),
+    [
+        ("a.c:1:10: fatal error: math.h: No such file or directory", "the header math.h", "newlib"),
+        ("a.c:1:1: error: expected identifier", "ended with exit code 1:\na.c", "--version"),
+    ],
+)
+def test_a_compiler_without_its_library_is_told_from_a_wrong_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, message: str, hint: str
+) -> None:
+    compiler = tmp_path / "bin" / "arm-none-eabi-gcc"
+    compiler.parent.mkdir()
+    compiler.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{compiler.parent}:/usr/bin:/bin")
+    job = build_job(boards()["mps2-an385"], sources=["a.c"], optimize=["-O2"], name="net")
+    with pytest.raises(BuildError) as caught:
+        build_elf(job, tmp_path)
+    assert message in str(caught.value)
+    assert hint in caught.value.hint
