@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgeflow.compress.channels.remove import require_removable
-from edgeflow.compress.hgq import graph as hgq
+from edgeflow.compress.hgq import read as hgq
 from edgeflow.compress.plain import plain
 from edgeflow.compress.qat import require_known
 from edgeflow.config.recipe import Recipe

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.compress.hgq import hgq_worker
-from edgeflow.compress.hgq.graph import read_graph
+from edgeflow.compress.hgq.read import read_graph
 from edgeflow.compress.network import Network
 from edgeflow.compress.tuner import settings
 from edgeflow.config.recipe import Hgq

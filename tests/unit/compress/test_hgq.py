@@ -12,7 +12,7 @@ from edgeflow.artifact.manifest import read_manifest
 from edgeflow.compress import hgq
 from edgeflow.compress.build import compress_model
 from edgeflow.compress.evaluate import host_outputs
-from edgeflow.compress.hgq.graph import read_graph, require_known
+from edgeflow.compress.hgq.read import read_graph, require_known
 from edgeflow.config.recipe import Hgq
 from edgeflow.dataset.tensors import Tensors
 from edgeflow.errors import CompileError, IntegrityError
