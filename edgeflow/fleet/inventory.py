@@ -14,7 +14,7 @@ from edgeflow.config.fleet import Rollout, SshFleet, VirtualFleet
 from edgeflow.config.host import canonical_host
 from edgeflow.errors import ConfigError, Problem
 from edgeflow.fleet.table import LABEL, Line, read_table
-from edgeflow.text import reason
+from edgeflow.text import clean, reason
 
 COLUMNS = ("name", "host", "port", "user", "host_key", "variant", "standby")
 _NAME_RULE = "letters, digits, '.', '-' and '_', at most 63, with a letter or digit first"
@@ -75,7 +75,7 @@ def read_inventory(path: Path, fleet: SshFleet | VirtualFleet) -> list[Row]:
     lines, problems = read_table(path)
     if not lines and not problems:
         problems = [Problem(path=path.name, message="it names no device")]
-    problems += _slips(lines)
+    problems += [*_slips(lines), *_unclear(lines)]
     rows: list[tuple[int, Row]] = []
     for line in lines:
         try:
@@ -172,13 +172,27 @@ def _slips(lines: list[Line]) -> Iterator[Problem]:
         for title in line.cells.keys() - titles.keys():
             titles[title] = line.number
     for title, number in titles.items():
-        if title in COLUMNS or title.startswith(LABEL):
+        if title in COLUMNS:
             continue
-        if not re.fullmatch(r"[\w.-]{1,63}", title):
+        if not re.fullmatch(r"[\w.-]{1,63}", title.removeprefix(LABEL)):
             yield Problem(path="", message=f"{title!r} is no name of a label", line=number)
-        elif near := closest(title, COLUMNS):
+        elif not title.startswith(LABEL) and (near := closest(title, COLUMNS)):
             hint = f"call it `{near}`, or if it is a label, `{LABEL}{title}`"
             yield Problem(path="", message=f"column {title!r} looks like a slip", hint=hint)
+
+
+def _unclear(lines: list[Line]) -> Iterator[Problem]:
+    """Yield labels that a row says twice, and cells that would not show as they are."""
+    for line in lines:
+        name = line.cells.get("name", "")
+        for title, cell in line.cells.items():
+            label = title.removeprefix(LABEL)
+            if label != title and label not in COLUMNS and label in line.cells:
+                message = f"`{label}` and `{title}` are the same label: leave one out"
+                yield Problem(path=clean(name), message=message, line=line.number)
+            if title not in _HINTS and clean(seen := cell.replace("\r\n", "\n")) != seen:
+                message = f"{title}: {cell!r} has a control character"
+                yield Problem(path=clean(name), message=message, line=line.number)
 
 
 def _twice(rows: list[tuple[int, Row]]) -> Iterator[Problem]:

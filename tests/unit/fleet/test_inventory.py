@@ -188,6 +188,29 @@ def test_what_is_no_inventory(
     assert says in told
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "says"),
+    [
+        ("label.site", "Graz", "a: `site` and `label.site` are the same label: leave one out"),
+        ("label.", "x", "the row: 'label.' is no name of a label"),
+        ("line", "\x1b[31m1", "a: line: '\\x1b[31m1' has a control character"),
+        ("standby", "b\0", "a: standby: 'b\\x00' has a control character"),
+    ],
+)
+def test_labels_that_say_two_things_or_what_nobody_sees(
+    problems: Callable[..., list[str]], column: str, cell: str, says: str
+) -> None:
+    head, row = "name,host,host_key,site", f"a,h,{KEY},Linz"
+    assert f"line 2: {says}" in problems(f"{head},{column}\n{row},{cell}\n")
+
+
+def test_yaml_says_a_label_once(problems: Callable[..., list[str]], rows: Write) -> None:
+    text = f"- {{name: a, host: h, host_key: {KEY}, {{}}labels: {{site: Graz, host: x}}}}\n"
+    (told,) = problems(text.replace("{}", "site: Linz, "), "fleet.yaml")
+    assert told == "line 1: a: `site` and `label.site` are the same label: leave one out"
+    assert rows(text.replace("{}", ""), "f.yaml")[0].labels == {"site": "Graz", "host": "x"}
+
+
 def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         read_inventory(tmp_path / "none.csv", fleet())
