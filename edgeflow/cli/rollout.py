@@ -70,7 +70,7 @@ def rollout(
     elif rollback:
         _roll_back(plan, name, results, reason, as_json=as_json)
     else:
-        raise typer.Exit(_run(name, results, resume=resume, as_json=as_json))
+        raise typer.Exit(_run(plan, name, results, resume=resume, as_json=as_json))
 
 
 def require_rollout(plan: "Plan", name: str, config: Path) -> None:
@@ -88,7 +88,7 @@ def prepared(plan: "Plan", name: str, results: Path) -> "Prepared":
     return prepare(plan.job("waves", rollout=name).slice, results)
 
 
-def _run(name: str, results: Path, *, resume: bool, as_json: bool) -> int:
+def _run(plan: "Plan", name: str, results: Path, *, resume: bool, as_json: bool) -> int:
     from edgeflow.cli.workflow import run_snakemake
     from edgeflow.fleet.prepare import state_of
     from edgeflow.fleet.result import RETRY, ROLLOUT
@@ -101,15 +101,16 @@ def _run(name: str, results: Path, *, resume: bool, as_json: bool) -> int:
     elif paused.exists():
         hint = f"go on: edgeflow rollout {name} --resume"
         raise RolloutError(f"rollout {name} is paused", hint=hint)
-    folder = results / paths.ROLLOUT.format(rollout=name)
-    before = _stamp(folder / ROLLOUT)
+    folder, state = results / paths.ROLLOUT.format(rollout=name), state_of(results, name)
+    before = _stamp(state)
     # Forced: devices are asked what they serve, whatever an earlier rollout has left here.
     code = run_snakemake(["--forcerun", "waves"], {"rollout": [name]})
-    if _stamp(folder / ROLLOUT) == before:  # what lies there tells of an earlier run
-        if as_json:
-            print_json({"name": name, "ended": "not begun"})
-        else:
-            print(f"rollout {name}: not begun")
+    if _stamp(state) == before:  # what lies there tells of an earlier run
+        _tell_end(name, "not begun", {}, as_json=as_json)
+        return code
+    if not (folder / ROLLOUT).is_file():  # it was killed, or is still at it
+        left = status_of(prepared(plan, name, results), results)
+        _tell_end(name, left["state"], left["counts"], as_json=as_json)
         return code
     if as_json:
         print_json(json.loads((folder / ROLLOUT).read_text()))
@@ -120,13 +121,23 @@ def _run(name: str, results: Path, *, resume: bool, as_json: bool) -> int:
     return code
 
 
+def _tell_end(name: str, ended: str, counts: Mapping[str, int], *, as_json: bool) -> None:
+    """Say how a run ended that has left no result."""
+    from edgeflow.fleet.roll_out import in_words
+
+    if as_json:
+        print_json({"name": name, "ended": ended, **({"counts": counts} if counts else {})})
+    else:
+        print(f"rollout {name}: {ended}" + (f": {in_words(counts)}" if counts else ""))
+
+
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from the one that it was replaced by; None if there is none."""
+    """Return what tells a file from what it was before; None if there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return found.st_size, found.st_mtime_ns
 
 
 def _pause(name: str, results: Path) -> None:

@@ -18,7 +18,7 @@ from edgeflow.errors import (
 )
 from edgeflow.fleet.outcome import FAILED, Outcome, Result
 from edgeflow.fleet.pool import for_each
-from edgeflow.fleet.result import Change, Ended, RolloutResult, WaveResult
+from edgeflow.fleet.result import ROLLOUT, Change, Ended, RolloutResult, WaveResult
 from edgeflow.fleet.spec import RolloutSpec
 from edgeflow.fleet.state import State, pause_file
 from edgeflow.fleet.unit import Report, Seen, Unit
@@ -48,6 +48,8 @@ def run_rollout(
         StorageError: it cannot be written, or a bundle cannot be read.
     """
     with State(state, spec, units) as held:
+        # Of an earlier run: where this one is killed, it must not stand as its result.
+        state.with_name(ROLLOUT).unlink(missing_ok=True)
         if held.changes:
             say(f"rollout {spec.name}: {held.changes}")
         result = _Campaign(spec, units, held, stop, pause_file(state)).run()

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -107,6 +108,26 @@ def test_an_earlier_rollout_is_no_answer_of_one_that_did_not_begin(
     assert run("rollout", "spring", code=6) == "rollout spring: not begun\n"
     said = json.loads(run("rollout", "spring", "--json", code=6))
     assert said == {"name": "spring", "ended": "not begun"}
+
+
+def test_of_a_killed_rollout_no_earlier_result_is_told(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("rollout", "spring")
+    (RESULTS / "targets/pi/cnn-seed0/int8/bundle.tar").write_text("another")
+
+    def snakemake(*_: Any) -> int:
+        with pytest.raises(KeyboardInterrupt):
+            step()
+        return 1
+
+    monkeypatch.setattr(workflow, "run_snakemake", snakemake)
+    fleet.units["d2"].before = Mock(side_effect=KeyboardInterrupt)
+    told = run("rollout", "spring", code=1)
+    assert told == "rollout spring: interrupted: 6 confirmed, 4 untouched\n"
+    said = json.loads(run("rollout", "spring", "--json", code=1))
+    assert (said["ended"], said["counts"]) == ("interrupted", {"confirmed": 6, "untouched": 4})
+    assert not (RESULTS / "rollouts/spring/rollout.json").exists()
 
 
 def test_each_device_gets_the_model_of_its_variant(fleet: Fleet) -> None:
