@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from edgeflow.config.service import Service
+from edgeflow.deploy.agent_answer import Unserved
 from edgeflow.deploy.release import OpenDevice
 from edgeflow.errors import DeployError
 from edgeflow.remote.answer import Answer, Count, Quantity, Sha256, Words
@@ -93,6 +94,17 @@ def stop(device: OpenDevice, model: str) -> bool:
             hint=f"look at the device: {device.endpoint.shell_command()}",
         )
     return answer.stopped
+
+
+def end(device: OpenDevice, model: str) -> bool:
+    """Stop the service, and start it no more at boot; return whether it ran.
+
+    Raises:
+        DeployError: it does not end.
+    """
+    ran = stop(device, model)
+    device.ask(Unserved, "unserve", model)
+    return ran
 
 
 def health(device: OpenDevice, model: str) -> Health:

@@ -94,23 +94,26 @@ def _model(device: "OpenDevice", model: str, asked: Asked) -> "Iterator[Check]":
     if (pending := status.pending) is not None and pending.left_s <= 0:
         detail = f"release {pending.sha[:12]} was on trial when the device stopped"
         yield Check(what=f"{model}: trial", state="warning", detail=detail, fix=asked.deploy)
-    if asked.section.service is not None and status.current is not None:
-        yield _service(device, model)
+    if status.current is not None:
+        yield from _service(device, model, wanted=asked.section.service is not None)
 
 
-def _service(device: "OpenDevice", model: str) -> "Check":
+def _service(device: "OpenDevice", model: str, *, wanted: bool) -> "Iterator[Check]":
+    """Yield how a service is; of one that the configuration does not have, only that it runs."""
     from edgeflow.deploy.checkup import Check
     from edgeflow.deploy.service import health
 
-    found, what = health(device, model), f"{model}: service"
-    if found.running and found.fault:
-        fix = f"edgeflow device logs {device.endpoint.name}"
-        return Check(what=what, state="fault", detail=found.fault, fix=fix)
-    if found.running:
-        return Check(what=what, state="ok", detail="it runs")
-    name = device.endpoint.name
-    if found.failed:
-        fix = f"edgeflow device logs {name}"
-        return Check(what=what, state="fault", detail=found.detail, fix=fix)
-    fix = f"edgeflow device serve {name} {model}"
-    return Check(what=what, state="missing", detail=found.detail, fix=fix)
+    found, what, name = health(device, model), f"{model}: service", device.endpoint.name
+    logs, start = f"edgeflow device logs {name}", f"edgeflow device serve {name} {model}"
+    if not wanted:
+        detail = "it runs, and the device has no `service` in the configuration"
+        if found.running:
+            yield Check(what=what, state="warning", detail=detail, fix=f"{start} --stop")
+    elif found.running and found.fault:
+        yield Check(what=what, state="fault", detail=found.fault, fix=logs)
+    elif found.running:
+        yield Check(what=what, state="ok", detail="it runs")
+    elif found.failed:
+        yield Check(what=what, state="fault", detail=found.detail, fix=logs)
+    else:
+        yield Check(what=what, state="missing", detail=found.detail, fix=start)

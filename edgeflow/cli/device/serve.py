@@ -42,7 +42,9 @@ def serve(
             if status:
                 return service.health(device, model).model_dump()
             if stop:
-                return {"running": False, "stopped": service.stop(device, model)}
+                # What the configuration does not have starts no more at the next boot either.
+                leave = service.stop if asked[name].section.service else service.end
+                return {"running": False, "stopped": leave(device, model)}
             told = options.model_dump(mode="json")
             return service.keep_serving(device, model, told).model_dump()
 

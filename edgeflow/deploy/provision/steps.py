@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from edgeflow.deploy.agent import Agent
-from edgeflow.deploy.agent_answer import Unserved
 from edgeflow.deploy.agent_program import agent_program
 from edgeflow.deploy.provision import keys
 from edgeflow.deploy.provision.boot import Entry, entries, service_entry
 from edgeflow.deploy.provision.look import Done, Found, call
 from edgeflow.deploy.provision.wheels import archive, key
 from edgeflow.deploy.release import OpenDevice
-from edgeflow.deploy.service import stop
+from edgeflow.deploy.service import end
 from edgeflow.errors import DeployError
 from edgeflow.remote.inventory import OWN_PYTHON, Endpoint
 from edgeflow.remote.session import Session
@@ -210,9 +209,7 @@ class _Work:
         """Let a service end that the configuration no longer has, and start no more."""
         detail = "taken away: the device has no `service` in the configuration"
         if not self._dry_run:
-            device = OpenDevice(self._session)
-            stop(device, model)
-            device.ask(Unserved, "unserve", model)
+            end(OpenDevice(self._session), model)
             if entry.is_known(call(self._session, Found, "look", self._root)):
                 detail = f"{self._found.boot} still has it: take it out by hand"
                 return Step(what=entry.what, state="not done", detail=detail)

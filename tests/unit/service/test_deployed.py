@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY, Mock, call
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from edgeflow.artifact.hashing import sha256_file
 from edgeflow.cli.app import app
 from edgeflow.config.load import load_file
 from edgeflow.config.service import Service
+from edgeflow.deploy.agent_answer import Unserved
 from edgeflow.deploy.deploy import bring
-from edgeflow.deploy.release import connect
+from edgeflow.deploy.release import OpenDevice, connect
 from edgeflow.deploy.service import cron_line, systemd_unit
 from edgeflow.errors import ConfigError, DataError, DeployError, MissingToolError
 from edgeflow.ondevice.client import Client
@@ -26,6 +28,7 @@ from edgeflow.remote.virtual.layout import Address
 from edgeflow.validate.confirm import confirm
 from tests.tiny_targets import section_of
 from tests.unit.deploy.conftest import Lab
+from tests.unit.report.samples import unit, validation
 from tests.unit.service.releases import SHAPE, label_of, make_bundle
 
 SAMPLE = np.full(SHAPE, 102, np.uint8)
@@ -65,12 +68,8 @@ def passed(lab: Lab, address: Address, plan: Plan, bundle: Path) -> None:
     slice_ = plan.job("gate", device="pi", model="net").slice
     with connect(lab.endpoint(address)) as opened:
         bring(opened, "net", bundle)
-    record = {
-        "device": "pi",
-        "model": "net",
-        "kind": "litert",
-        "bundle_sha256": sha256_file(bundle),
-    }
+    record = validation(unit("fp32", "pi", "pi"), ["a", "b"])
+    record["bundle_sha256"] = sha256_file(bundle)
     Path("validation.json").write_text(json.dumps(record))
     confirm(slice_, "0", Path("validation.json"), Path("gates.json"))
 
@@ -130,6 +129,27 @@ def test_what_passes_its_gates_is_served(lab: Lab, address: Address, tmp_path: P
     sick = device("doctor")
     assert sick.exit_code in (DeployError.exit_code, MissingToolError.exit_code)
     assert "edgeflow device logs pi" in sick.stdout
+
+
+def test_a_service_that_the_configuration_dropped_is_named_and_ends(
+    lab: Lab, address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed(lab, address, write(config_of(address)), make_bundle(tmp_path, 1))
+    with Client(str(lab.root(address) / "edgeflow/net")) as client:
+        pid = client.health()["pid"]
+    config = config_of(address)
+    del config["devices"]["pi"]["service"]
+    write(config)
+    said = {it["what"]: it for it in json.loads(device("doctor", "--json").stdout)["pi"]}
+    assert said["net: service"]["state"] == "warning"
+    fix = said["net: service"]["fix"]
+    assert fix == "edgeflow device serve pi net --stop"
+    unserved = Mock(wraps=OpenDevice.ask)
+    monkeypatch.setattr(OpenDevice, "ask", lambda *it: unserved(*it))
+    assert device(*fix.split()[2:]).stdout == "pi: net: stopped\n"
+    assert lab.is_gone(pid)
+    assert call(ANY, Unserved, "unserve", "net") in unserved.mock_calls, "nor at the next boot"
+    assert "net: service" not in device("doctor").stdout
 
 
 def test_a_removed_model_is_served_no_more(lab: Lab, address: Address, tmp_path: Path) -> None:
