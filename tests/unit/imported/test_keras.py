@@ -1,6 +1,7 @@
 """Keras 2 files are trained on as our own models are; Keras 3 files become graphs."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,16 +16,28 @@ from edgeflow.errors import CompileError
 from tests.unit.imported.conftest import Import
 
 KERAS_3 = """\
-import sys, keras
+import keras
 inputs = keras.Input((8, 8))
 x = keras.layers.Reshape((8, 8, 1))(inputs)
 x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(x))
 x = keras.layers.Dense(10, name="logits")(x)
 model = keras.Model(inputs, [x, keras.layers.Softmax(name="odds")(x)])
-model.save(sys.argv[1])
+model.save("model.keras")
+model.save("model.h5")
 import numpy as np
-np.save(sys.argv[3], model.predict(np.load(sys.argv[2])[..., 0], verbose=0)[0])
+np.save("y.npy", model.predict(np.load("x.npy")[..., 0], verbose=0)[0])
 """
+
+
+@pytest.fixture(scope="module")
+def of_keras_3(view: DatasetView, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of two outputs in both formats of Keras 3, and its logits, y.npy."""
+    folder = tmp_path_factory.mktemp("keras3")
+    np.save(folder / "x.npy", view.inputs("test"))
+    environment = {key: text for key, text in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
+    command = [sys.executable, "-c", KERAS_3]
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    return folder
 
 
 def save(model: Any, path: Path) -> Path:
@@ -72,23 +85,20 @@ def test_recipes_train_a_file_of_keras_2_on(
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
 def test_a_file_of_keras_3_gives_the_same_outputs(
-    bring: Import, view: DatasetView, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    bring: Import, of_keras_3: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = tmp_path / name
-    np.save(tmp_path / "x.npy", view.inputs("test"))
-    files = [str(source), str(tmp_path / "x.npy"), str(tmp_path / "y.npy")]
-    environment = {key: text for key, text in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
-    subprocess.run(
-        [sys.executable, "-c", KERAS_3, *files], env=environment, check=True, capture_output=True
-    )
+    shutil.copy(of_keras_3 / name, tmp_path)
     monkeypatch.chdir(tmp_path)  # Snakemake's paths are relative
-    with pytest.raises(CompileError, match="it has 2 outputs: 'logits', 'odds'"):
-        bring(Path(name), "keras", Path("baseline"))
     manifest = bring(Path(name), "keras", Path("baseline"), output="logits")
     assert "graph.pb" in manifest.files
     assert manifest.facts["parameters"] == 4 * 10 + 144 * 10 + 10
     logits = np.load(tmp_path / "baseline/outputs.npy")
-    np.testing.assert_allclose(logits, np.load(tmp_path / "y.npy"), atol=1e-5)
+    np.testing.assert_allclose(logits, np.load(of_keras_3 / "y.npy"), atol=1e-5)
+
+
+def test_a_file_of_keras_3_with_outputs_to_choose_from(bring: Import, of_keras_3: Path) -> None:
+    with pytest.raises(CompileError, match="it has 2 outputs: 'logits', 'odds'"):
+        bring(of_keras_3 / "model.keras", "keras")
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])
