@@ -23,13 +23,17 @@ from edgeflow.toolchain.fpga import environment
 SOFTMAX = """
 import tf_keras as keras
 keras.utils.set_random_seed(1)
-layers = keras.layers
+layers, start = keras.layers, keras.initializers
 net = keras.Sequential([layers.Input((4, 4, 2)), layers.Conv2D(2, 2, groups=2, padding="same"),
                         layers.DepthwiseConv2D(2, depth_multiplier=2, dilation_rate=2),
                         layers.BatchNormalization(), layers.ReLU(), layers.SpatialDropout2D(0.1),
-                        layers.SeparableConv2D(3, 1), layers.Dropout(0.1), layers.Flatten(),
+                        layers.DepthwiseConv2D(2, padding="same"), layers.BatchNormalization(),
+                        layers.SeparableConv2D(6, 1, pointwise_initializer=start.RandomNormal(0, 3),
+                                               bias_initializer=start.Constant(8)),
+                        layers.Dropout(0.1), layers.GlobalAveragePooling2D(),
                         layers.Dense(5, activation="softmax")])
-net.layers[-1].kernel.assign(net.layers[-1].kernel * 8)
+last = net.layers[-1].kernel
+last.assign((last - last.numpy().mean(axis=0)) * 8)
 net.save("model.h5")
 import numpy as np
 x = np.random.default_rng(0).uniform(-1, 1, (200, 4, 4, 2)).astype("float32")

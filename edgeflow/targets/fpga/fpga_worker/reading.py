@@ -1,10 +1,10 @@
-"""Layers that hls4ml 1.3 reads otherwise than Keras computes them, read right."""
+"""Layers of which hls4ml 1.3 makes something else than Keras computes, made right."""
 
 from typing import Any
 
 
 def correct() -> None:
-    """Replace hls4ml's readers of these layers."""
+    """Replace hls4ml's readers of these layers, and its passes over them."""
     from hls4ml.converters.keras_v3.conv import ConvHandler
     from hls4ml.converters.keras_v3.core import ReLUHandler
     from hls4ml.converters.keras_v3.hgq2._base import QConvHandler
@@ -18,6 +18,8 @@ def correct() -> None:
     )
     of_keras = (f"keras.src.layers.convolutional.{kind}" for kind in kinds)
     _correct_convolution(ConvHandler, *of_keras)
+    _correct_global_pooling()
+    _correct_depthwise_normalization()
 
 
 def _correct_relu(reader: Any, *layers: str) -> None:
@@ -36,6 +38,44 @@ def _correct_relu(reader: Any, *layers: str) -> None:
                 del read["activ_param"]
                 read |= {"class_name": "Activation", "activation": "relu"}
             return (read,)
+
+
+def _correct_global_pooling() -> None:
+    """Have the sum of a global average get a type that holds it, as those of other averages do.
+
+    hls4ml gives it the type of all inputs, in which the sum over an image wraps.
+    """
+    from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
+
+    infer = InferPrecisionTypes._infer_precision
+
+    def inferred(self: Any, node: Any, types: Any) -> Any:
+        if node.class_name in ("GlobalPooling1D", "GlobalPooling2D"):
+            return self._infer_pooling_precision(node, types)
+        return infer(self, node, types)
+
+    InferPrecisionTypes._infer_precision = inferred
+
+
+def _correct_depthwise_normalization() -> None:
+    """Have a normalization scale the channels of the depthwise convolution that it becomes part of.
+
+    hls4ml multiplies all channels by all scales, and reads the first of the products as a kernel.
+    """
+    from hls4ml.model.optimizer.passes.bn_fuse import FuseBatchNormalization
+
+    fuse = FuseBatchNormalization.transform
+
+    def fused(self: Any, model: Any, node: Any) -> Any:
+        convolution = node.get_input_node()
+        done = fuse(self, model, node)
+        if done and convolution.class_name in ("DepthwiseConv1D", "DepthwiseConv2D"):
+            every = convolution.weights["weight"].data
+            own = every.diagonal(axis1=-2, axis2=-1)[..., None]
+            convolution.add_weights_variable(name="weight", var_name="w{index}", data=own)
+        return done
+
+    FuseBatchNormalization.transform = fused
 
 
 def _correct_convolution(reader: Any, *layers: str) -> None:
