@@ -68,14 +68,22 @@ def needs_with(target: "type[Target]", options: "BaseModel") -> Iterator[Need]:
     packages = map(_package, dict.fromkeys(target.runtime(options).reference_tools))
     yield from (need for need in packages if need.what not in said)
     for program in toolchain.programs:
-        yield _on_host(program, host) if host else _program(program, _elsewhere(target))
+        yield _on_host(program, host) if host else _program(program, _elsewhere(options))
     for environment in (None if host else toolchain.environment, toolchain.host_environment):
         yield from _environment(environment) if environment else ()
 
 
-def _elsewhere(target: "type[Target]") -> str:
-    may = "compile_host" in target.Options.model_fields
-    return ", or name a `compile_host` that has it" if may else ""
+def _elsewhere(options: "BaseModel") -> str:
+    """Return that a compile host may have a program, where the options go with one."""
+    from pydantic import ValidationError
+
+    if "compile_host" not in type(options).model_fields:
+        return ""
+    try:
+        type(options).model_validate({**options.model_dump(), "compile_host": "elsewhere"})
+    except ValidationError:
+        return ""
+    return ", or name a `compile_host` that has it"
 
 
 def _package(name: str) -> Need:

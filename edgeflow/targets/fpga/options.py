@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from edgeflow.targets.base import HostedOptions
+from edgeflow.targets.fpga.parts import is_amd
 
 _WIDTH = r"([1-9]|[1-5][0-9]|6[0-4])"
 _ROUNDING = r"(TRN|TRN_ZERO|RND|RND_ZERO|RND_INF|RND_MIN_INF|RND_CONV)"
@@ -14,6 +15,12 @@ Precision = Annotated[
     str, Field(pattern=rf"^fixed<{_WIDTH},-?[0-9]{{1,2}}(,{_ROUNDING}(,{_OVERFLOW})?)?>$")
 ]
 Part = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{2,63}$")]
+
+_OF_OTHER_FLOW = {
+    "rtl": ("backend", "io", "reuse_factor", "precision", "synthesize", "overlay"),
+    "hls": ("latency_cutoff",),
+}
+"""Options that a flow does not read."""
 
 
 class FPGAOptions(HostedOptions):
@@ -50,20 +57,28 @@ class FPGAOptions(HostedOptions):
     `unit: {overlay: /path/on/the/board.bit}` of the device names it."""
 
     @model_validator(mode="after")
-    def _fits_its_tool(self) -> Self:
-        amd = self.part.startswith("xc")
-        if self.flow == "hls" and self.backend == "Quartus" and amd:
-            raise ValueError("`backend: Quartus` is for Intel's chips: set `part`, as to `Arria10`")
-        if self.synthesize and (self.flow != "hls" or self.backend not in ("Vitis", "Vivado")):
-            raise ValueError("`synthesize` is for `flow: hls` with `backend: Vitis` or `Vivado`")
-        if self.overlay and self.flow != "hls":
-            raise ValueError("`overlay` is for `flow: hls`")
-        if self.flow == "hls" and self.compile_host is not None and not self.synthesize:
-            raise ValueError("a `compile_host` does but synthesize: set `synthesize: true`")
+    def _fits_its_flow(self) -> Self:
+        for name in _OF_OTHER_FLOW[self.flow]:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                other = "hls" if self.flow == "rtl" else "rtl"
+                raise ValueError(f"`{name}` is for `flow: {other}`: leave it out")
+        if self.flow == "rtl" and self.compile_host is not None:
+            raise ValueError("`flow: rtl` compiles here: leave out `compile_host`")
         return self
 
     @model_validator(mode="after")
-    def _has_no_host(self) -> Self:
-        if self.flow == "rtl" and self.compile_host is not None:
-            raise ValueError("`flow: rtl` compiles here: leave out `compile_host`")
+    def _fits_its_tool(self) -> Self:
+        if self.flow == "rtl":
+            return self
+        if self.backend == "Quartus" and is_amd(self.part):
+            raise ValueError("`backend: Quartus` is for Intel's chips: set `part`, as to `Arria10`")
+        if self.backend in ("Vitis", "Vivado") and not is_amd(self.part):
+            raise ValueError(
+                f"`backend: {self.backend}` is for AMD's chips, whose numbers begin with `xc`, "
+                "`xa` or `xq`: set `part`, as to `xc7z020clg400-1`, or another `backend`"
+            )
+        if self.synthesize and self.backend not in ("Vitis", "Vivado"):
+            raise ValueError("`synthesize` is for `flow: hls` with `backend: Vitis` or `Vivado`")
+        if self.compile_host is not None and not self.synthesize:
+            raise ValueError("a `compile_host` does but synthesize: set `synthesize: true`")
         return self

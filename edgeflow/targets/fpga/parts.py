@@ -13,3 +13,8 @@ _FAMILIES = (
 def family_of(part: str) -> str | None:
     """Return the family of a part as yosys' `synth_xilinx` calls it; None where it has none."""
     return next((family for pattern, family in _FAMILIES if pattern.match(part)), None)
+
+
+def is_amd(part: str) -> bool:
+    """Return whether a part is AMD's: commercial, for cars or for defense."""
+    return re.match(r"x[caq]", part, re.IGNORECASE) is not None

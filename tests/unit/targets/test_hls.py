@@ -64,8 +64,15 @@ def options(**more: Any) -> FPGAOptions:
     ("more", "said"),
     [
         ({"backend": "Quartus"}, "set `part`"),
+        ({"backend": "Quartus", "part": "XA7Z020"}, "set `part`"),
+        ({"backend": "Vivado", "part": "5CSEMA5F31C6"}, "set `part`"),
         ({"backend": "Catapult", "synthesize": True}, "`synthesize` is for"),
-        ({"flow": "rtl", "overlay": True}, "`overlay` is for"),
+        ({"flow": "rtl", "overlay": True}, "`overlay` is for `flow: hls`"),
+        ({"flow": "rtl", "io": "stream"}, "`io` is for `flow: hls`"),
+        ({"flow": "rtl", "backend": "Vivado"}, "`backend` is for `flow: hls`"),
+        ({"flow": "rtl", "reuse_factor": 2}, "`reuse_factor` is for `flow: hls`"),
+        ({"flow": "rtl", "precision": "fixed<8,3>"}, "`precision` is for `flow: hls`"),
+        ({"latency_cutoff": 2}, "`latency_cutoff` is for `flow: rtl`"),
         ({"compile_host": "bench"}, "set `synthesize: true`"),
         *(
             ({"precision": precision}, "precision")

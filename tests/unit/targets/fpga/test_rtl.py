@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edgeflow.artifact.manifest import describe_files
+from edgeflow.cli import needs
 from edgeflow.config.recipe import Recipe
 from edgeflow.config.target import toolchain_of
 from edgeflow.dataset.tensors import Tensors
@@ -159,6 +160,16 @@ def test_families_of_parts(part: str, family: str | None) -> None:
     assert family_of(part) == family
     options = FPGAOptions(kind="fpga", part=part)
     assert ("lut" in (FPGA.runtime(options).figures or ())) == (family is not None)
+
+
+def test_no_compile_host_is_advised_where_none_compiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(needs, "_program", needs._program.__wrapped__)  # which remembers
+    options = FPGAOptions(kind="fpga", arch="aarch64")
+    (need,) = (one for one in needs.needs_with(FPGA, options) if one.sort == "program")
+    assert (need.found, need.install) == (None, "apt install g++-aarch64-linux-gnu")
 
 
 def test_cells_are_counted_by_kind() -> None:
