@@ -1,5 +1,6 @@
 """Files that a configuration names: whether they are there, and what they seem to be."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from edgeflow.config.dataset import (
 from edgeflow.config.finding import Finding, Keys
 from edgeflow.config.neighbours import at_home, is_there, not_there
 from edgeflow.config.pointer import pointer
-from edgeflow.config.publickey import public_half
+from edgeflow.config.publickey import is_pair, public_half
 from edgeflow.config.raw import Entry, entries
 from edgeflow.errors import DataError
+from edgeflow.ondevice.agent.sshsig import Unreadable, key_of
 from edgeflow.paths import lock_file
 
 
@@ -96,7 +98,22 @@ def _of_store(raw: Entry) -> Iterator[Finding]:
 def _of_signing(raw: Entry) -> Iterator[Finding]:
     signing = raw.get("signing")
     given = signing.get("key") if isinstance(signing, Mapping) else None
-    if isinstance(given, str) and public_half(at_home(given)) is None:
-        message = f"{given} is no key whose public half can be read"
-        hint = f"create one: ssh-keygen -t ed25519 -f {given}"
-        yield Finding(keys=("signing", "key"), message=message, hint=hint)
+    if isinstance(given, str) and (found := _unsuitable(at_home(given))):
+        why, hint = found
+        yield Finding(keys=("signing", "key"), message=f"{given} {why}", hint=hint)
+
+
+def _unsuitable(key: Path) -> tuple[str, str] | None:
+    """Return why bundles cannot be signed by a key, as far as its public half tells, and a hint."""
+    create = f"create one: ssh-keygen -t ed25519 -f {key}{'-new' if is_there(key) else ''}"
+    public = public_half(key)
+    if public is None:
+        return "is no key whose public half can be read", create
+    if not is_pair(key):
+        beside = f"{key.name}.pub"
+        return f"is another key than {beside} beside it", f"ssh-keygen -y -f {key} > {key}.pub"
+    try:
+        key_of(base64.b64decode(public.split()[1]))
+    except Unreadable as error:
+        return f"cannot sign bundles: {error}", create
+    return None

@@ -23,6 +23,12 @@ def public_half(path: Path) -> str | None:
     return _from_private(_content(path))
 
 
+def is_pair(path: Path) -> bool:
+    """Tell whether a private key and the ``.pub`` beside it are one key, as far as both tell."""
+    beside, own = _line(_content(path.with_name(f"{path.name}.pub"))), _from_private(_content(path))
+    return None in (beside, own) or beside == own
+
+
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:

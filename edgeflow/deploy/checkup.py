@@ -206,8 +206,10 @@ def trust_check(where: Endpoint, found: Checkup, wanted: Mapping[str, bytes]) ->
     fix = f"edgeflow device provision {where.name}"
     for name, content in wanted.items():
         same = (found.trust.get(name) or "").strip() == content.decode().strip()
+        there = name in found.trust and found.trust[name] is not None
         detail = "that of the configuration" if same else "not that of the configuration"
-        state: State = "ok" if same else "missing" if found.trust.get(name) is None else "warning"
+        detail = detail if there else "it has none"
+        state: State = "ok" if same else "warning" if there else "missing"
         yield Check(what=name, state=state, detail=detail, fix="" if same else fix)
     if not wanted:
         detail = "it takes unsigned bundles" if have is None else "it takes signed bundles alone"

@@ -20,6 +20,7 @@ from edgeflow.bundle.manifest import MANIFEST, SIGNATURE, read_bundle
 from edgeflow.bundle.pack import made_from
 from edgeflow.bundle.signer import signer, signer_of
 from edgeflow.bundle.signing import fingerprint, require_signature
+from edgeflow.check.files import check_files
 from edgeflow.cli.app import app
 from edgeflow.config.load import parse
 from edgeflow.config.publickey import public_half
@@ -61,6 +62,21 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
         yield
         process.terminate()
+
+
+def test_a_key_that_cannot_sign_is_told_before_anything_is_built(make_key: MakeKey) -> None:
+    def told(key: Path) -> list[str]:
+        found = check_files({"signing": {"key": str(key)}})
+        return [it.message.removeprefix(f"{key} ") for it in found]
+
+    good, other = make_key(), make_key("-t", "ecdsa", "-b", "256")
+    assert told(good) == told(other) == []
+    (curve,) = told(make_key("-t", "ecdsa", "-b", "384"))
+    assert curve == "cannot sign bundles: its key is of the kind 'ecdsa-sha2-nistp384'"
+    (short,) = told(make_key("-t", "rsa", "-b", "1024"))
+    assert short.startswith("cannot sign bundles: its RSA key has fewer than 2048 bits")
+    other.with_suffix(".pub").replace(good.with_suffix(".pub"))
+    assert told(good) == [f"is another key than {good.name}.pub beside it"]
 
 
 def test_the_public_half_is_told_without_the_passphrase(make_key: MakeKey, tmp_path: Path) -> None:
