@@ -1,8 +1,8 @@
 """Devices, one physical or virtual unit each; and compile hosts, which are reached like them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from edgeflow.config.base import HomePath, LocalPath, Reference, Section
 from edgeflow.config.host import usable_host
@@ -94,6 +94,18 @@ class DeviceSettings(Section):
     """`signatures`: deploy only if the device itself verifies who signed a bundle. `transport`:
     whoever can log in decides what it runs. By default `transport` for virtual devices, and
     `signatures` for others if there is a section `signing`, without which they must say."""
+    _fleet: str = PrivateAttr(default="")
+
+    @property
+    def fleet(self) -> str:
+        """Name of the fleet whose row it is; empty for a device of the configuration."""
+        return self._fleet
+
+    def in_fleet(self, name: str) -> Self:
+        """Return it as a row of a fleet."""
+        row = self.model_copy()
+        row._fleet = name
+        return row
 
 
 class SshDevice(_SshHost, DeviceSettings):

@@ -117,7 +117,7 @@ class Agent:
             "corrupt": "run the same command again; if it stays, delete the bundle and rebuild it",
             "newer": "another edgeflow, which is newer, manages this device: use that one",
             "rejected": "the device serves what it served; see what it needs and whom it trusts: "
-            f"edgeflow device doctor {self._name}",
+            f"edgeflow device doctor {endpoint.argument}",
             "rolled back": "the device serves what it served; run the same command again",
             "unable to roll back": "the device serves nothing now: deploy a release that works",
             "unhealthy": "the device serves what it served; see whether something else uses its "

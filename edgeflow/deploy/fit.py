@@ -35,8 +35,8 @@ def require_fit(endpoint: Endpoint, bundle: Path, status: Status) -> None:
         raise DeployError(
             f"device {endpoint.name} does not verify who signed a bundle: it has no "
             f"{endpoint.path}/trust/allowed_signers",
-            hint=f"run `edgeflow device provision {endpoint.name}`; or set `trust: transport` of "
-            f"{endpoint.name}, so that whoever can log in decides what it runs",
+            hint=f"run `edgeflow device provision {endpoint.argument}`; or set `trust: transport` "
+            f"of {endpoint.name}, so that whoever can log in decides what it runs",
         )
     signature = signature_in(bundle)
     if status.trust == "signatures" and signature is None:
@@ -63,6 +63,6 @@ def _require_signer(
         raise DeployError(
             f"device {endpoint.name} does not let the key {key}, which signed {bundle}, sign "
             f"bundles; it lets {', '.join(sorted(signers)) or 'none'}",
-            hint=f"if that key is to sign: edgeflow device provision {endpoint.name}; else name "
-            "the key that did: `signing: {key: …}`",
+            hint=f"if that key is to sign: edgeflow device provision {endpoint.argument}; else "
+            "name the key that did: `signing: {key: …}`",
         )

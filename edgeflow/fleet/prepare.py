@@ -67,7 +67,7 @@ def prepare(slice_: Mapping[str, Any], results: Path) -> Prepared:
     units: list[Unit] = [
         SshUnit(
             row.name,
-            device_of(fleet, row),
+            device_of(fleet, row).in_fleet(rollout.fleet),
             models[wanted[row.name]],
             allow_downgrade=rollout.allow_downgrade,
         )
@@ -97,7 +97,7 @@ def _standby(
         station=unit,
         model=model,
         neighbour=neighbour.name,
-        device=device_of(fleet, neighbour),
+        device=device_of(fleet, neighbour).in_fleet(rollout.fleet),
         shared=rollout.model_for(neighbour.variant) == model.name,
     )
 

@@ -105,7 +105,7 @@ def not_started(
             f"{endpoint.title} lets this key run nothing but the edgeflow that provisioned it: "
             f"{said}",
             hint=f"provision it anew with a key that may do anything: edgeflow device provision "
-            f"{endpoint.name} --admin-identity KEY",
+            f"{endpoint.argument} --admin-identity KEY",
         )
     if "nknown option" in said:
         return too_old(endpoint, "older than 3.4")

@@ -72,6 +72,7 @@ class Endpoint(Account):
         unit: tells engines which of the host's boards or sticks is meant.
         emulated: whether an emulator runs its programs, so that no time there means anything.
         trust: ``signatures`` if it must verify who signed a bundle, or ``transport``.
+        fleet: name of the fleet whose row it is; empty for a device of the configuration.
     """
 
     name: str
@@ -83,6 +84,12 @@ class Endpoint(Account):
     unit: Mapping[str, str | int | float] = field(default_factory=dict)
     emulated: bool = False
     trust: Literal["signatures", "transport"] = "transport"
+    fleet: str = ""
+
+    @property
+    def argument(self) -> str:
+        """What names it to `edgeflow device`."""
+        return f"{self.name} --fleet {self.fleet}" if self.fleet else self.name
 
 
 def parse_device(section: Mapping[str, Any]) -> SshDevice | VirtualDevice:
@@ -106,7 +113,9 @@ def endpoint(name: str, device: SshDevice | VirtualDevice) -> Endpoint:
     """
     where = _endpoint(name, device, f"device {name}", folder=name)
     trust = device.trust or "transport"
-    found = replace(where, unit=device.unit, confirm_s=device.confirm_s, trust=trust)
+    found = replace(
+        where, unit=device.unit, confirm_s=device.confirm_s, trust=trust, fleet=device.fleet
+    )
     named = isinstance(device, SshDevice) and device.python is not None
     return found if named else replace(found, own_python=f"{found.path}/{OWN_PYTHON}")
 

@@ -150,7 +150,7 @@ def _of_fleet(plan: "Plan", fleet: str, where: Iterable[str], config: Path) -> d
         standbys.setdefault(row.standby, set()).add(model)
     return {
         row.name: Asked(
-            section=device_of(section, row),
+            section=device_of(section, row).in_fleet(fleet),
             models=models[row.name],
             standbys=frozenset(standbys.get(row.name, ())),
             fleet=fleet,

@@ -74,6 +74,6 @@ class Programs(Link):
             )
         return MissingToolError(
             f"{python} on device {name} lacks what the model needs: {answer.missing}",
-            hint=f"install it there: edgeflow device provision {name}; or set `python` of the "
-            "device to an interpreter that has it",
+            hint=f"install it there: edgeflow device provision {self.endpoint.argument}; or set "
+            "`python` of the device to an interpreter that has it",
         )

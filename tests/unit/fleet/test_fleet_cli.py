@@ -33,7 +33,7 @@ class Fleet:
         self.ends, self.units = ends, dict[str, Simulated]()
 
     def unit(self, name: str, device: Any, model: Any, *, allow_downgrade: bool) -> Simulated:
-        assert (device.transport, allow_downgrade) == ("virtual", False)
+        assert (device.transport, device.fleet, allow_downgrade) == ("virtual", "line", False)
         unit = self.units.setdefault(name, Simulated(name, [self.ends.get(name, "confirmed")]))
         unit.sha256 = model.sha256
         return unit
