@@ -2,13 +2,14 @@
 
 from edgeflow.figures.figure import NOT_NEGATIVE, Figure
 
+_YOSYS, _VENDOR = "yosys maps it", "the vendor's tool estimates for `flow: hls`"
 
-def _of_fabric(name: str, title: str, meaning: str) -> Figure:
+
+def _of_fabric(name: str, title: str, meaning: str, by: str = f"{_YOSYS}, or {_VENDOR}") -> Figure:
     return Figure(
         name=name,
         title=title,
-        meaning=f"number of {meaning} that the network takes, as yosys maps it, or "
-        "the vendor's tool estimates for `flow: hls`",
+        meaning=f"number of {meaning} that the network takes, as {by}",
         kind="estimated",
         bound="max",
         limit=NOT_NEGATIVE,
@@ -33,7 +34,7 @@ SYNTHESIS = (
     _of_fabric("lut", "LUTs", "look-up tables"),
     _of_fabric("ff", "FFs", "flip-flops"),
     _of_fabric("dsp", "DSPs", "DSP slices"),
-    _of_fabric("bram", "BRAMs", "memory blocks of 18 Kibit"),
+    _of_fabric("bram", "BRAMs", "memory blocks of 18 Kibit", by=_VENDOR),
     _of_schedule(
         "latency_estimate_cycles", "latency in cycles", "longest number of cycles of one inference"
     ),
@@ -46,7 +47,7 @@ SYNTHESIS = (
 """What synthesis of a project tells."""
 FIGURES = (
     *SYNTHESIS,
-    _of_fabric("carry", "carries", "carry chains of four bits"),
+    _of_fabric("carry", "carries", "carry chains of four bits", by=_YOSYS),
     Figure(
         name="cycles",
         title="cycles",
