@@ -70,6 +70,7 @@ def rollout(
     elif rollback:
         _roll_back(plan, name, results, reason, as_json=as_json)
     else:
+        _require_own(config)
         raise typer.Exit(_run(plan, name, results, resume=resume, as_json=as_json))
 
 
@@ -79,6 +80,15 @@ def require_rollout(plan: "Plan", name: str, config: Path) -> None:
     if name not in known:
         meant = did_you_mean(name, known)
         raise typer.BadParameter(f"no rollout {name!r} in {config}; {meant}")
+
+
+def _require_own(config: Path) -> None:
+    """Refuse another configuration than the folder's own, by which alone a build goes."""
+    if CONFIG.is_file() and config.resolve() != CONFIG.resolve():
+        raise typer.BadParameter(
+            f"a rollout goes by {CONFIG} of its folder; {config} can be read with --dry-run, "
+            "--status, --pause and --rollback alone"
+        )
 
 
 def prepared(plan: "Plan", name: str, results: Path) -> "Prepared":

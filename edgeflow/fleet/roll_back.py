@@ -53,4 +53,5 @@ def roll_back(
                 say(f"rollout {spec.name}: {unit.name} went back")
 
         for_each(units, ask, spec.connections, may_proceed)
-    return back, failed
+    # In the order of the units, so that the same failures end a command with the same exit code.
+    return back, {unit.name: failed[unit.name] for unit in units if unit.name in failed}

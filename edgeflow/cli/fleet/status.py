@@ -95,7 +95,7 @@ def status(
         print_json(found)
     else:
         _show(found)
-    end(failed, quiet=as_json)
+    end({name: failed[name] for name in parts if name in failed}, quiet=as_json)
 
 
 def _parts(plan: "Plan", fleets: Mapping[str, Any], results: Path) -> Parts:

@@ -110,6 +110,14 @@ def test_an_earlier_rollout_is_no_answer_of_one_that_did_not_begin(
     assert said == {"name": "spring", "ended": "not begun"}
 
 
+def test_a_rollout_goes_by_no_other_configuration_than_its_dry_run(fleet: Fleet) -> None:
+    Path("other.yaml").write_text(Path("config.yaml").read_text())
+    run("rollout", "spring", "-c", "other.yaml", "--dry-run")
+    run("rollout", "spring", "-c", "other.yaml", code=2)
+    assert all(unit.current == OLD for unit in fleet.units.values()), "nothing was rolled out"
+    run("rollout", "spring", "-c", str(Path("config.yaml").resolve()))
+
+
 def test_of_a_killed_rollout_no_earlier_result_is_told(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
