@@ -11,6 +11,7 @@ from edgeflow.errors import DataError
 LABELS = "labels.csv"
 SAMPLE = re.compile(r"([0-9a-f]{64})\.[A-Za-z]+")
 LISTED = 5
+FORM = "UTF-8, with commas between its columns"
 HINT = (
     f"collect samples by `edgeflow device collect`, then fill in `label` of {LABELS} there, or "
     "sort the files into a folder for each label"
@@ -66,23 +67,40 @@ def _name(file: Path) -> str | None:
 
 def _of_table(table: Path) -> Iterator[tuple[str, str, str]]:
     """Yield name and label of the lines that a person filled in."""
-    if not table.is_file():
-        return
+    for number, row in read_table(table).rows if table.is_file() else ():
+        label = (row["label"] or "").strip()
+        name = _name(Path((row["file"] or "").strip()))
+        if label and name is None:
+            message = f"{table}, line {number}: {row['file']!r} is no sample"
+            raise DataError(message, hint="name the .npz file")
+        if label and name is not None:
+            yield name, label, LABELS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table of labels: its columns, and its rows with the line that each ends in."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, str | None]], ...]
+
+
+def read_table(table: Path) -> Table:
+    """Return a table of labels as a person has left it.
+
+    Raises:
+        DataError: it cannot be read, or lacks a column.
+    """
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
-            if not {"file", "label"} <= set(rows.fieldnames or ()):
-                raise DataError(f"{table} has no columns `file` and `label`", hint=HINT)
-            for row in rows:
-                label = (row["label"] or "").strip()
-                name = _name(Path((row["file"] or "").strip()))
-                if label and name is None:
-                    message = f"{table}, line {rows.line_num}: {row['file']!r} is no sample"
-                    raise DataError(message, hint="name the .npz file")
-                if label and name is not None:
-                    yield name, label, LABELS
+            columns = tuple(rows.fieldnames or ())
+            if not {"file", "label"} <= set(columns):
+                message = f"{table} has no columns `file` and `label`"
+                raise DataError(message, hint=f"{HINT}; save the table as {FORM}")
+            return Table(columns=columns, rows=tuple((rows.line_num, row) for row in rows))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read: {error}", hint=HINT) from error
+        raise DataError(f"{table} cannot be read: {error}", hint=f"save it as {FORM}") from error
 
 
 def _of_folders(root: Path) -> Iterator[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from edgeflow.artifact.atomic import write_bytes, write_text
 from edgeflow.bundle.manifest import BundleManifest
+from edgeflow.dataset.labelled import LABELS, read_table
 from edgeflow.deploy.agent import uploader
 from edgeflow.deploy.release import OpenDevice
 from edgeflow.deploy.sample import KeptFacts, UnfitError, arrays_of, largest_bytes
@@ -25,7 +26,6 @@ from edgeflow.text import excerpt
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LABELS = "labels.csv"
 COLUMNS = ("file", "label", "said", "confidence", "reason", "note", "device")
 TAR_MAX_BYTES = 300 << 20
 """More than the agent packs at a time, and one sample beyond that."""
@@ -70,6 +70,7 @@ def collect(device: OpenDevice, manifest: BundleManifest, out: Path) -> Collecte
 
     Raises:
         DeployError: the device gives something else than samples.
+        DataError: the table of labels cannot be read; nothing is written then.
     """
     found, seen = Collected(), known(out)
     while True:
@@ -146,34 +147,44 @@ def _fit(
 
 
 def _write(out: Path, samples: list[_Sample], device: str) -> None:
-    """Write samples into the folder; the .npz files last: what has one has all."""
+    """Write samples into the folder; the .npz files last: what has one has all.
+
+    Raises:
+        DataError: the table of labels is no longer one.
+    """
     if not samples:
         return
     out.mkdir(parents=True, exist_ok=True)
+    with _table:
+        _add_lines(out / LABELS, samples, device)
     for sample in samples:
         write_text(out / f"{sample.name}.json", sample.told.model_dump_json() + "\n")
         if sample.picture is not None:
             write_bytes(out / f"{sample.name}.png", sample.picture)
-    with _table:
-        _add_lines(out / LABELS, samples, device)
     for sample in samples:
         write_bytes(out / f"{sample.name}.npz", sample.data)
 
 
 def _add_lines(table: Path, samples: list[_Sample], device: str) -> None:
     """Add samples to the table that a person fills in; what is in it stays as it is."""
-    text = table.read_text(encoding="utf-8") if table.is_file() else ",".join(COLUMNS) + "\n"
-    listed = {row[0] for row in csv.reader(io.StringIO(text)) if row}
+    if not table.exists():
+        write_text(table, ",".join(COLUMNS) + "\n")
+    found, text = read_table(table), table.read_text(encoding="utf-8")
+    listed = {row["file"] for _, row in found.rows}
     lines = io.StringIO()
     rows = csv.writer(lines, lineterminator="\n")
-    for sample in samples:
-        told, file = sample.told, f"{sample.name}.npz"
-        sure = "" if told.confidence is None else f"{told.confidence:.3f}"
-        row = (file, "", told.label or "", sure, told.reason, told.note, device)
-        if file not in listed:
-            rows.writerow(map(_inert, row))
+    for row in (_line(sample, device) for sample in samples):
+        if row["file"] not in listed:  # in the columns that a person has left
+            rows.writerow(_inert(row.get(column, "")) for column in found.columns)
     separator = "" if text.endswith("\n") else "\n"
     write_text(table, text + separator + lines.getvalue())
+
+
+def _line(sample: _Sample, device: str) -> dict[str, str]:
+    told = sample.told
+    sure = "" if told.confidence is None else f"{told.confidence:.3f}"
+    cells = (f"{sample.name}.npz", "", told.label or "", sure, told.reason, told.note, device)
+    return dict(zip(COLUMNS, cells, strict=True))
 
 
 def _inert(cell: str) -> str:

@@ -20,7 +20,8 @@ from edgeflow.artifact.manifest import read_manifest
 from edgeflow.bundle.manifest import BundleManifest, read_bundle
 from edgeflow.config.load import load_file
 from edgeflow.dataset.build import build_dataset, source_files
-from edgeflow.deploy.collect import LABELS, Collected, collect
+from edgeflow.dataset.labelled import LABELS
+from edgeflow.deploy.collect import Collected, collect
 from edgeflow.errors import ConfigError, DataError, DeployError
 from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent import samples
@@ -102,6 +103,41 @@ def test_samples_come_once_with_a_picture_and_a_line_to_fill_in(
     assert collect(device, manifest, out) == Collected(new=[new])  # type: ignore[arg-type]
     rows = list(csv.DictReader((out / LABELS).read_text().splitlines()))
     assert [row["label"] for row in rows] == ["mine"] * 5 + [""]
+
+
+def test_new_lines_stand_in_the_columns_that_a_person_has_left(
+    device: Device, manifest: BundleManifest, tmp_path: Path
+) -> None:
+    (name,) = keep(device, picture(1))
+    table = tmp_path / "net" / LABELS
+    table.parent.mkdir()
+    table.write_bytes(f"\ufefflabel,by,file\r\ncat,me,{SHA}.npz".encode())
+    collect(device, manifest, table.parent)  # type: ignore[arg-type]
+    assert table.read_bytes().splitlines()[1:] == [
+        f"cat,me,{SHA}.npz".encode(), f",,{name}.npz".encode()
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("file,label\n\xe4.npz,K\xe4se\n".encode("latin-1"), "cannot be read: 'utf-8' codec"),
+        (b"file;label\nx.npz;cat\n", "has no columns `file` and `label`"),
+        (b"", "has no columns `file` and `label`"),
+    ],
+)
+def test_a_table_that_is_none_is_told_and_nothing_is_written(
+    device: Device, manifest: BundleManifest, tmp_path: Path, content: bytes, message: str
+) -> None:
+    keep(device, picture(1))
+    table = tmp_path / "net" / LABELS
+    table.parent.mkdir()
+    table.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        collect(device, manifest, table.parent)  # type: ignore[arg-type]
+    assert "UTF-8, with commas" in caught.value.hint
+    assert [path.name for path in table.parent.iterdir()] == [LABELS]
+    assert table.read_bytes() == content
 
 
 def packed(arrays: dict[str, Any], save: Callable[..., None] = np.savez) -> tuple[str, bytes]:
