@@ -100,7 +100,8 @@ def _origin(made: "Origin") -> Iterator[str]:
     yield f"  slice: {json.dumps(made.identity['slice'], sort_keys=True)}"
     yield f"  code: {made.identity['code']}"
     for name, version in made.identity["tools"].items():
-        yield f"  tool {name}: {version}"
+        lines = version.replace("\n", "\n    ")  # a compiler's version has several
+        yield f"  tool {name}: {lines}"
     if not reproducible(made.identity["slice"]):
         yield "  not reproducible: trained with `deterministic: false`"
 

@@ -14,6 +14,8 @@ from tests.workflow.conftest import ROOT, Project
 EXAMPLE = ROOT / "examples/fpga"
 RECIPES = {"digits-mlp": "hgq-4", "digits-cnn": "hgq-5"}
 """The recipe of each model that both flows take in the example."""
+COMPARED = {"zynq": {"program", "simulation"}, "zynq-hls": {"emulation"}}
+"""By target, the forms that a compilation compares with the network."""
 
 
 def config() -> dict[str, Any]:
@@ -56,7 +58,9 @@ def test_from_data_to_a_simulated_circuit(example: Project) -> None:
         assert record["parity"]["bit_exact"]
         assert record["parity"]["share"] == 1.0
         compiled = _compiled(example, row["target"], row["model"])
-        assert compiled["facts"]["compared_samples"] >= 1000
+        compared = compiled["facts"]["compared_samples"]
+        assert compared.keys() == COMPARED[row["target"]]
+        assert min(compared.values()) >= 1000
     for row in rows:
         if row["target"] == "zynq":
             assert 0 < int(float(row["lut"])) <= 12000

@@ -69,7 +69,8 @@ def compile_for(job: CompileInput, options: FPGAOptions, out: Path) -> CompiledM
             "given": len(files) - 1,
         }
         said = _here(job, options).run(asked, files, place, hint=_HINT)
-        compared = require_exact(job, place, _host_library(options)) if exact else 0
+        library = _host_library(options)
+        compared = {"emulation": require_exact(job, place, library)} if exact else {}
         figures = _synthesized(job, options, place / PROJECT) if options.synthesize else {}
         _keep(place, out)
     return CompiledModel(
@@ -78,7 +79,7 @@ def compile_for(job: CompileInput, options: FPGAOptions, out: Path) -> CompiledM
         tolerances=None if exact else tuple(said["resolution"]),
         figures=figures,
         host_files=_host_files(out, _model(options)),
-        facts={"types": said["types"], "compared_samples": compared},
+        facts={"types": said["types"], "compared_samples": {**compared}},
     )
 
 

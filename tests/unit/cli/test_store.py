@@ -181,7 +181,11 @@ def test_explain_names_what_cannot_be_made_again(edgeflow: Cli, kept: Store, pro
     assert "not reproducible" not in edgeflow("explain", "out/model.bin").stdout
     path = project / "out" / "manifest.json"
     path.write_text(path.read_text().replace('"epochs": 2', '"deterministic": false'))
-    assert "not reproducible: trained with" in edgeflow("explain", "out/model.bin").stdout
+    told = path.read_text().replace('"machine": "', '"machine": "g++ 12\\nfree software ')
+    path.write_text(told)
+    said = edgeflow("explain", "out/model.bin").stdout
+    assert "not reproducible: trained with" in said
+    assert "  tool machine: g++ 12\n    free software " in said
     assert (
         json.loads(edgeflow("explain", "out/model.bin", "--json").stdout)["reproducible"] is False
     )

@@ -41,14 +41,16 @@ def work(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     low, high = limits(logic.inp_qint, rounds=network.rounds())
     samples = _samples(low, high, folder / job["samples"] if job["samples"] else None)
     expected = network.outputs(samples)
-    require_equal("da4ml's fixed-point program", logic.predict(samples, n_threads=1), expected)
+    program = logic.predict(samples, n_threads=1)
+    compared = {"program": require_equal("da4ml's fixed-point program", program, expected)}
     with tempfile.TemporaryDirectory() as name:
         pipeline = _write(logic, job, Path(name))
         collect(Path(name) / "src", folder / SOURCES)
     build(pipeline, folder / SOURCES, folder / LIBRARY, job["compiler"])
     if job["runs_here"]:
         simulated = run(pipeline, folder / LIBRARY, samples)
-        require_equal("the Verilog, as Verilator simulates it,", simulated, expected)
+        what = "the Verilog, as Verilator simulates it,"
+        compared["simulation"] = require_equal(what, simulated, expected)
     cycles = len(pipeline.solutions) + 1
     ends = {
         "inputs": {**numbers(pipeline.inp_qint), "low": low.tolist(), "high": high.tolist()},
@@ -58,7 +60,7 @@ def work(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     resources = mapped(folder / SOURCES, job["family"]) if job["family"] else {}
     return {
         "figures": {"cycles": cycles, **resources},
-        "compared_samples": len(samples),
+        "compared_samples": compared,
         "lut_by_da4ml": round(float(logic.cost)),
         "stages": len(pipeline.solutions),
     }
@@ -145,13 +147,17 @@ def _samples(low: Any, high: Any, given: Path | None) -> Any:
     return np.clip(np.concatenate([rows, random]), low, high).astype(np.float32)
 
 
-def require_equal(what: str, found: Any, expected: Any) -> None:
-    """Raise where one form of the network computes otherwise than another, in any last bit."""
+def require_equal(what: str, found: Any, expected: Any) -> int:
+    """Raise where one form of the network computes otherwise than another, in any last bit.
+
+    Returns:
+        The number of samples that were compared.
+    """
     import numpy as np
 
     differ = np.asarray(found != expected)
     if not differ.any():
-        return
+        return len(differ)
     largest = np.abs(np.asarray(found, np.float64) - expected).max()
     raise Refusal(
         f"{what} gives {differ.sum():,} of {differ.size:,} outputs otherwise than the network, by "

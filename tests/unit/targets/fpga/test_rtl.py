@@ -79,7 +79,7 @@ def test_the_simulation_gives_the_networks_very_bits(
     np.testing.assert_array_equal(many, given["outputs"])
     assert (many.dtype, many.any()) == (np.float32, True)
     np.testing.assert_array_equal(engine.infer(given["inputs"][7:8])[0], many[7:8])
-    assert compiled.facts["compared_samples"] == 1000
+    assert compiled.facts["compared_samples"] == {"program": 1000, "simulation": 1000}
     assert engine.figures()["cycles"] == compiled.figures["cycles"] > 1
 
 
@@ -186,7 +186,7 @@ def test_inputs_are_held_below_what_would_be_rounded_out_of_the_range() -> None:
 
 def test_one_bit_that_differs_is_told() -> None:
     expected = np.array([[0.5, -1.0], [2.0, 0.25]])
-    require_equal("the Verilog", expected.astype(np.float32), expected)
+    assert require_equal("the Verilog", expected.astype(np.float32), expected) == 2
     found = np.add(expected, np.array([[0, 0], [0, 2.0**-8]]))
     with pytest.raises(Refusal, match=r"the Verilog gives 1 of 4 outputs otherwise .* 0\.00390625"):
         require_equal("the Verilog", found, expected)
