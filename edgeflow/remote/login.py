@@ -216,10 +216,14 @@ def _typed(identity: Path) -> str:
 
 
 def _unusable(wanted: Wanted, error: Exception) -> EdgeflowError:
-    path = wanted.identity
+    from paramiko.pkey import UnknownKeyType
+
+    path, reason = wanted.identity, str(error)
+    if isinstance(error, UnknownKeyType):
+        reason = "keys of its kind (DSA) are no longer used"
     return wanted.failure(
-        f"{path} is no private key for {wanted.title}: {error}",
+        f"{path} is no private key for {wanted.title}: {reason}",
         hint=f"create one: ssh-keygen -t ed25519 -f {path}-new, and name it as "
-        f"`{wanted.setting}`; those of security keys (sk) log in by their .pub file and the SSH "
-        "agent",
+        f"`{wanted.setting}`; a security key (sk) is named by its .pub file, and used through the "
+        "SSH agent",
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
 from edgeflow.cli.app import app
@@ -169,6 +171,15 @@ def test_a_file_that_is_no_usable_key_is_named(
     assert hint in error.hint
     assert str(tmp_path / "key") in error.message
     assert "secret" not in error.message
+
+
+def test_a_key_of_a_kind_that_is_no_longer_used_is_named(lab: "Lab", tmp_path: Path) -> None:
+    key = dsa.generate_private_key(1024)
+    form = (Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    (tmp_path / "key").write_bytes(key.private_bytes(*form))
+    (tmp_path / "key").chmod(0o600)
+    error = refusal(lab, lab.device(), identity=str(tmp_path / "key"))
+    assert error.message.endswith(": keys of its kind (DSA) are no longer used")
 
 
 def jump(gateway: Address, **changes: Any) -> dict[str, Any]:
