@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from scipy.special import log_softmax, rel_entr, softmax
 
 from edgeflow.compress.tuner import _loss, _taught
@@ -18,6 +17,8 @@ RNG = np.random.default_rng(1)
 
 def taught(x: Any, y: Any, teacher: Any) -> Any:
     """Return the target of one batch."""
+    import tensorflow as tf
+
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(len(x))
     ((_, target),) = _taught(data, lambda values, training: teacher(values))
     return target
