@@ -81,7 +81,7 @@ class DeviceSettings(Section):
 
     target: Reference
     """Name of a target of this configuration."""
-    confirm_s: Annotated[float, Field(gt=0)] = 60.0
+    confirm_s: Annotated[float, Field(gt=0, le=86400)] = 60.0
     """How long the device waits for the confirmation of a new release, over a second connection;
     without it, it goes back to the release before by itself."""
     unit: Unit = Field(default_factory=dict)

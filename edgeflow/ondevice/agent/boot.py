@@ -20,6 +20,10 @@ def boot_id() -> str:
         return ""
 
 
+LONGEST_S = 10**7
+"""A trial of months would be none, and the sum of two times must be one."""
+
+
 def after(seconds: float) -> Json:
     """Return the point in time that is so many seconds away."""
     return {"boot": boot_id(), "monotonic_s": time.monotonic() + seconds}

@@ -14,6 +14,7 @@ from functools import partial
 from . import __doc__ as description
 from .answer import EXIT_CODES, Refused
 from .audit import audit
+from .boot import LONGEST_S
 from .care import gc, logs
 from .clear import forget, prune, unserve
 from .confirm import confirm
@@ -74,6 +75,14 @@ def quantity(text: str) -> float:
     return number
 
 
+def seconds(text: str) -> float:
+    """Return a time that a trial may take."""
+    number = quantity(text)
+    if number > LONGEST_S:
+        raise argparse.ArgumentTypeError(f"longer than {LONGEST_S} s: {text!r}")
+    return number
+
+
 def count(text: str) -> int:
     """Return a whole number that is not negative."""
     number = int(text)
@@ -103,8 +112,8 @@ ARGUMENTS: dict[str, Json] = {
     "folder": {},
     "--python": {"default": "python3"},
     "--unit": {"default": "", "metavar": "JSON"},
-    "--health-s": {"type": quantity, "required": True},
-    "--confirm-s": {"type": quantity, "required": True},
+    "--health-s": {"type": seconds, "required": True},
+    "--confirm-s": {"type": seconds, "required": True},
     "--max-latency-ms": {"type": quantity},
     "--max-rss-mb": {"type": quantity},
     "--allow-downgrade": {"action": "store_true"},

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import shutil
@@ -17,9 +16,10 @@ import sys
 
 from .account import become_owner
 from .answer import Refused
+from .boot import LONGEST_S
 from .files import read_plain, remove, write_bytes, write_json
 from .folders import make_folder
-from .journal import whole_number
+from .journal import finite, whole_number
 from .manifest import SHA
 from .program import program_file
 from .uploads import upload_name
@@ -62,11 +62,12 @@ def order_in(folder: str) -> Json:
     try:
         order = json.loads(read_plain(os.path.join(folder, ORDER), ORDER_MAX_BYTES).decode())
         sound = order["format"] == FORMAT and SHA.fullmatch(order["sha256"])
-        times = all(0 < float(order[key]) < math.inf for key in ("health_s", "confirm_s"))
+        times = [order[key] for key in ("health_s", "confirm_s")]
+        timed = all(finite(one) and 0 < one <= LONGEST_S for one in times)
         needs = all(whole_number(order[key]) and order[key] >= 0 for key in NEEDS)
         path = os.fsencode(order["path"])
         placed = os.path.isabs(path) and b"\0" not in path
-        if sound and times and needs and placed and FOLDER_NAME.fullmatch(order["model"]):
+        if sound and timed and needs and placed and FOLDER_NAME.fullmatch(order["model"]):
             return dict(order)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused("corrupt", f"{ORDER} is unusable: {error!r}") from error

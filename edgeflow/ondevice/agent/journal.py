@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 
 from .answer import Refused
@@ -122,13 +123,21 @@ def whole_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def finite(value: Any) -> bool:
+    """Tell whether a value is a number that a float can be: JSON has larger ones, and none."""
+    try:
+        return not isinstance(value, bool) and math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False
+
+
 def sound_pending(pending: Any) -> bool:
     """Tell whether what the journal says of a switch on trial has the right form."""
     if pending is None:
         return True
     names = [pending["target"], pending["token"], pending["previous"] or pending["target"]]
     deadline = pending["deadline"]
-    timed = isinstance(deadline["boot"], str) and isinstance(deadline["monotonic_s"], (int, float))
+    timed = isinstance(deadline["boot"], str) and finite(deadline["monotonic_s"])
     return all(SHA.fullmatch(name) for name in names) and timed and pending["healthy"] in (0, 1)
 
 

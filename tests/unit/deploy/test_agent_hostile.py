@@ -29,6 +29,8 @@ from edgeflow.errors import IntegrityError
 from edgeflow.ondevice import agent
 from edgeflow.ondevice.agent import hand_over, ustar
 from edgeflow.ondevice.agent.answer import EXIT_CODES, Refused
+from edgeflow.ondevice.agent.boot import LONGEST_S
+from edgeflow.ondevice.agent.journal import sound_pending
 from edgeflow.ondevice.agent.signature import NAMESPACE
 from edgeflow.ondevice.agent.sshsig import string
 from edgeflow.ondevice.agent.uploads import upload_name
@@ -414,5 +416,19 @@ def test_orders_of_update_systems(tmp_path: Path, data: st.DataObject) -> None:
         assert (folder.parent, folder.name) == (Path(order["path"]), order["model"])
         assert b"\0" not in os.fsencode(folder)
         assert re.fullmatch("[0-9a-f]{64}", order["sha256"])
-        assert all(0 < float(order[key]) < 1e308 for key in ("health_s", "confirm_s"))
+        assert all(0 < order[key] <= LONGEST_S for key in ("health_s", "confirm_s"))
         assert all(int(str(order[key])) >= 0 for key in ("need_bytes", "need_inodes"))
+
+
+@pytest.mark.parametrize(
+    "seconds", ["1" + "0" * 400, "1e308", "NaN", "Infinity", "-1", "0", "true", '"6"']
+)
+def test_no_time_that_is_none_is_waited_for(tmp_path: Path, seconds: str) -> None:
+    order = json.dumps({**ORDER, "confirm_s": 77}).replace("77", seconds)
+    (tmp_path / hand_over.ORDER).write_text(order)
+    with pytest.raises(Refused, match="unusable"):
+        hand_over.order_in(str(tmp_path))
+    pending = {"target": "0" * 64, "token": "0" * 64, "previous": None, "healthy": False}
+    deadline = {"boot": "now", "monotonic_s": json.loads(seconds)}
+    is_number = seconds in ("-1", "0", "1e308")
+    assert sound_pending({**pending, "deadline": deadline}) is is_number
