@@ -224,7 +224,7 @@ def test_from_a_file_to_gates_with_parity_for_each_output(
         recipe=tmp_path / "recipe",
         compiled=tmp_path / "out",
     )
-    (tmp_path / "deploy.json").write_text('{"changed": true}')
+    (tmp_path / "deploy.json").write_text('{"changed": true, "signed_by": null}')
     slice_ = {
         "device": {"name": "bench", "device": {"transport": "virtual"}},
         "measure": {"warmup": 1, "runs": 10, "samples": 20},

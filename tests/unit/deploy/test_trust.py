@@ -55,7 +55,7 @@ def test_nothing_is_sent_that_would_be_refused(
     with connect(row) as device:
         with pytest.raises(DeployError, match="does not verify who signed") as unasked:
             bring(device, "net", signed)
-        assert "`edgeflow device provision pi1 --fleet line`" in unasked.value.hint
+        assert f"`edgeflow device provision {row.name} --fleet line`" in unasked.value.hint
         other = make_bundle(device_class={"machines": ["riscv64"]})
         with pytest.raises(DeployError, match="is for riscv64, and device pi"):
             bring(device, "net", other)
@@ -71,7 +71,7 @@ def test_nothing_is_sent_that_would_be_refused(
         with pytest.raises(DeployError, match="does not let the key") as unknown:
             bring(device, "net", theirs)
         assert fingerprint(public) in unknown.value.message
-        assert "edgeflow device provision pi1 --fleet line;" in unknown.value.hint
+        assert f"edgeflow device provision {row.name} --fleet line;" in unknown.value.hint
         revoked = lab.root(address) / "edgeflow" / "trust" / "revoked_keys"
         revoked.write_text((tmp_path / "release-key.pub").read_text())
         with pytest.raises(DeployError, match="it lets none"):
