@@ -1,6 +1,5 @@
 """`manifest.json`: what a step made, and from what. Equal builds give equal manifests."""
 
-import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
 from edgeflow.artifact.atomic import write_json
 from edgeflow.artifact.hashing import sha256_file
+from edgeflow.artifact.records import read_record
 from edgeflow.errors import IntegrityError, MissingToolError
 
 
@@ -64,13 +64,8 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         IntegrityError: it is missing or not a manifest.
     """
-    try:
-        return Manifest.model_validate(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise IntegrityError(
-            f"{path} cannot be read as a manifest: {error}",
-            hint=f"delete {path.parent} and run `edgeflow run` again",
-        ) from error
+    hint = f"delete {path.parent} and run `edgeflow run` again"
+    return read_record(path, "a manifest", Manifest.model_validate, hint=hint)
 
 
 def describe_files(folder: Path, exclude: frozenset[str] = frozenset()) -> dict[str, FileRecord]:

@@ -59,7 +59,12 @@ def load_rollouts(results: Path, slice_: Mapping[str, Any]) -> list[Rollout]:
     """
     found = [results / name for name in rollout_names(slice_)]
     return [
-        read_record(path, "a rollout", partial(_rollout, path.parent.name))
+        read_record(
+            path,
+            "a rollout",
+            partial(_rollout, path.parent.name),
+            hint=f"remove {path}; the next rollout writes it",  # no build does
+        )
         for path in found
         if path.is_file()
     ]

@@ -60,5 +60,7 @@ def test_a_project_without_rollouts_has_no_section(results: Path) -> None:
 
 def test_a_damaged_record_is_told(results: Path, spring: Path) -> None:
     (spring / "rollout.json").write_text('{"waves": []}')
-    with pytest.raises(IntegrityError, match=r"rollout\.json cannot be read as a rollout"):
+    message = r"rollout\.json cannot be read as a rollout: it lacks 'outcomes'"
+    with pytest.raises(IntegrityError, match=message) as caught:
         load_rollouts(results, SLICE)
+    assert caught.value.hint.endswith("rollout.json; the next rollout writes it")
